@@ -1,0 +1,128 @@
+"""What the language is told about the fields it may speak of: it knows none by itself.
+
+`FieldSpec` is what a field must offer, `Conventions` settle what questions leave open, and `Schema` holds both. The
+product's own table of fields satisfies `FieldSpec` as it stands.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+class FieldType(enum.Enum):
+    """What values a field holds, and so which operators it takes."""
+
+    ID = "id"  # text compared exactly
+    TEXT = "text"  # text compared by its folded key
+    ENUM = "enum"
+    BOOL = "boolean"
+    MONEY = "money"
+    DATE = "date"
+    TIME = "time"
+    INTEGER = "integer"
+    NAMES = "list of field names"
+
+
+@dataclass(frozen=True, slots=True)
+class EnumValue:
+    """One value of an enum field."""
+
+    name: str
+    """Canonical name, upper case, as filter text writes it: RENTAL."""
+    number: int
+    """Number on the wire."""
+    label: str
+    """The value in a sentence: "Rental"."""
+    words: tuple[str, ...] = ()
+    """Other words that questions use for it, in the singular."""
+
+    @property
+    def stored(self) -> str:
+        """The value as the database holds it: the name in lower case."""
+        return self.name.lower()
+
+
+class FieldSpec(Protocol):
+    """What the language needs to know of one field."""
+
+    @property
+    def name(self) -> str:
+        """Name in filter text, order_by and canonical text."""
+
+    @property
+    def type(self) -> FieldType:
+        """Type of its values."""
+
+    @property
+    def label(self) -> str:
+        """Name in a sentence: "monthly rate"."""
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What questions call the field, in the singular, the label among them."""
+
+    @property
+    def values(self) -> tuple[EnumValue, ...]:
+        """Values of an enum field; empty for the others."""
+
+    @property
+    def true_words(self) -> tuple[str, ...]:
+        """Words for a flag that is set, the first being used in sentences; empty for the others."""
+
+    @property
+    def false_words(self) -> tuple[str, ...]:
+        """Words for a flag that is not set."""
+
+    @property
+    def decimals(self) -> int:
+        """Decimals kept by a money field."""
+
+    @property
+    def filterable(self) -> bool:
+        """Whether filter text may name it."""
+
+    @property
+    def sortable(self) -> bool:
+        """Whether order_by may name it."""
+
+    @property
+    def groupable(self) -> bool:
+        """Whether figures may be grouped by it."""
+
+    @property
+    def named(self) -> bool:
+        """Whether its values belong to the vocabulary that questions may name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conventions:
+    """How questions are read where they leave something open. Every use is reported with its alternatives."""
+
+    left_out: tuple[str, ...] = ()
+    """Flags whose set records questions leave out unless the question mentions the flag."""
+    amount_fields: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """(enum field, value name) → the money field that a bare amount means where the question asks for that value."""
+    ranking_field: str = ""
+    """The money field that "most expensive" and "cheapest" rank by."""
+    equipment_words: tuple[str, ...] = ("record", "item", "equipment", "piece", "unit", "machine")
+    """Words, in the singular, for the records themselves; they carry no condition."""
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The fields and conventions of one language."""
+
+    fields: Sequence[FieldSpec]
+    conventions: Conventions = Conventions()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_by_name", {f.name: f for f in self.fields})
+
+    @property
+    def by_name(self) -> Mapping[str, FieldSpec]:
+        """The fields by name."""
+        mapping: Mapping[str, FieldSpec] = self.__dict__["_by_name"]
+        return mapping

@@ -1,0 +1,47 @@
+"""The values that questions can name, as a store hands them over: immutable, one for each revision of the data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from nlq.query import fold
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A value of a field."""
+
+    field: str
+    """Name of the field."""
+    key: str
+    """The folded value; spellings with one key are one value."""
+    spelling: str
+    """The spelling most used."""
+
+
+class Vocabulary:
+    """The values of the named fields, the spelling most used standing for each."""
+
+    def __init__(self, values: Iterable[tuple[str, str, int]] = ()) -> None:
+        """Take (field, spelling, number of uses), in any order; a value may come in several spellings."""
+        best: dict[tuple[str, str], tuple[int, str]] = {}
+        for field, spelling, uses in values:
+            slot = (field, fold(spelling))
+            current = best.get(slot)
+            # On a tie the smaller text wins, so that the choice does not hang on the order of the rows.
+            if current is None or (-uses, spelling) < (-current[0], current[1]):
+                best[slot] = (uses, spelling)
+        self._terms = tuple(Term(field, key, spelling) for (field, key), (_, spelling) in sorted(best.items()))
+        self._by_key = {(term.field, term.key): term for term in self._terms}
+
+    def __iter__(self) -> Iterator[Term]:
+        return iter(self._terms)
+
+    def __len__(self) -> int:
+        return len(self._terms)
+
+    def spelling(self, field: str, text: str) -> str | None:
+        """Return the spelling most used of a value, None where no record has it."""
+        term = self._by_key.get((field, fold(text)))
+        return term.spelling if term else None

@@ -1,0 +1,1 @@
+"""The PFA API, generated from protos/."""

@@ -1,0 +1,1 @@
+"""The PFA record service: Plan / Forecast / Actual equipment records over gRPC."""
