@@ -166,7 +166,9 @@ def _flag(
 
 FIELDS: Final[tuple[Field, ...]] = (
     Field("id", FieldType.ID, "id", "id", Origin.KEY, required=True, other_words=("uuid", "record id")),
-    Field("pfa_id", FieldType.ID, "PFA id", "pfa_id", Origin.KEY, pems="pfs_id", required=True, other_words=("pems id",)),
+    Field(
+        "pfa_id", FieldType.ID, "PFA id", "pfa_id", Origin.KEY, pems="pfs_id", required=True, other_words=("pems id",)
+    ),
     _text("area_silo", "area", "area_silo", "pfs_f_area", "silo", "area silo", "location", "yard"),
     _text("category", "category", "category", "pfs_f_category", "kind", "type of equipment"),
     _text("forecast_category", "forecast category", "forecast_category", "pfs_f_catdesc"),
@@ -245,9 +247,7 @@ FIELDS: Final[tuple[Field, ...]] = (
     Field("last_synced_at", FieldType.TIME, "last synced", "sync.last_synced_at", Origin.SYNC),
     Field("pems_version", FieldType.ID, "PEMS version", "sync.pems_version", Origin.SYNC, sortable=False),
     Field("local_version", FieldType.INTEGER, "local version", "sync.local_version", Origin.SYNC, required=True),
-    Field(
-        "modified_fields", FieldType.NAMES, "modified fields", "sync.modified_fields", Origin.SYNC, sortable=False
-    ),
+    Field("modified_fields", FieldType.NAMES, "modified fields", "sync.modified_fields", Origin.SYNC, sortable=False),
     Field(
         "modified_by",
         FieldType.TEXT,
@@ -259,7 +259,12 @@ FIELDS: Final[tuple[Field, ...]] = (
         named=True,
     ),
     Field(
-        "modified_at", FieldType.TIME, "modified", "sync.modified_at", Origin.SYNC, other_words=("changed", "modified at")
+        "modified_at",
+        FieldType.TIME,
+        "modified",
+        "sync.modified_at",
+        Origin.SYNC,
+        other_words=("changed", "modified at"),
     ),
     Field(
         "sync_error_message",

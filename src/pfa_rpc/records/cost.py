@@ -1,0 +1,98 @@
+"""What a record costs: `costs_of` its three layers, `spread` over months. Integers throughout, so that sums are exact.
+
+Rates and prices are ten-thousandths of the currency unit, costs are cents. A month of rent is 30.44 days. A cost is
+rounded to cents once, half to even, and every total is a sum of such costs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+LAYERS: Final = ("plan", "forecast", "actual")
+
+# days / 30.44 x rate, in cents: days x ten-thousandths x 100 / (30.44 x 10,000)
+_RENT_DIVISOR: Final = 3044
+_PRICE_DIVISOR: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class LayerCost:
+    """How a layer's cost comes about."""
+
+    cents: int | None
+    """The cost; None where it is not known."""
+    start: date | None = None
+    end: date | None = None
+    """Days that a rental is charged for, the end not included; a purchase falls on its start."""
+    rate: int | None = None
+    """Monthly rate of a rental, in ten-thousandths; None for a purchase."""
+    projected: bool = False
+    """Whether the equipment is still on site, so that the end is a projection."""
+
+
+def divide_half_even(numerator: int, divisor: int) -> int:
+    """Return numerator / divisor rounded to the nearest integer, ties to the even one. The divisor is positive."""
+    quotient, remainder = divmod(numerator, divisor)
+    twice = 2 * remainder
+    return quotient + (twice > divisor or (twice == divisor and quotient % 2 == 1))
+
+
+def rent_cents(days: int, rate: int) -> int:
+    """Return the rent of a number of days, in cents, for a monthly rate in ten-thousandths."""
+    return divide_half_even(days * rate, _RENT_DIVISOR)
+
+
+def layer_cost(values: Mapping[str, Any], layer: str) -> LayerCost:
+    """Return what a layer ("plan", "forecast", "actual") of a record costs, and over which days."""
+    start, end, projected = values.get(f"{layer}_start"), values.get(f"{layer}_end"), False
+    if values["source"] == "purchase":
+        return _purchase_cost(values, layer, start, end)
+    if layer == "actual" and start is not None and end is None and values.get("forecast_end") is not None:
+        end, projected = max(values["forecast_end"], start), True
+    rate = values.get("monthly_rate")
+    if start is None or end is None or rate is None:
+        return LayerCost(None, start, end)
+    return LayerCost(rent_cents(max((end - start).days, 0), rate), start, end, rate, projected)
+
+
+def _purchase_cost(values: Mapping[str, Any], layer: str, start: date | None, end: date | None) -> LayerCost:
+    """Price once: of the plan where there are plan dates, of the actual once the record is actualized."""
+    price = values.get("purchase_price")
+    due = {"plan": start is not None or end is not None, "forecast": True, "actual": values["is_actualized"]}[layer]
+    return LayerCost(divide_half_even(price, _PRICE_DIVISOR) if due and price is not None else None, start, end)
+
+
+def costs_of(values: Mapping[str, Any]) -> dict[str, int | None]:
+    """Return plan_cost, forecast_cost and actual_cost of a record in cents, None where a cost is not known."""
+    return {f"{layer}_cost": layer_cost(values, layer).cents for layer in LAYERS}
+
+
+def spread(cost: LayerCost) -> Iterator[tuple[date | None, int]]:
+    """Yield (first day of the month, cents) for each month that a cost falls in; they add up to the cost exactly.
+
+    A rental is prorated by day, each month getting the difference of the rounded costs up to its ends. A purchase falls
+    in the month of its start. A cost without a start comes under None.
+    """
+    if cost.cents is None:
+        return
+    if cost.start is None or cost.end is None or cost.rate is None or cost.end <= cost.start:
+        yield (cost.start.replace(day=1) if cost.start else None), cost.cents
+        return
+    month, charged = cost.start.replace(day=1), 0
+    while month < cost.end:
+        following = next_month(month)
+        until = rent_cents((min(following, cost.end) - cost.start).days, cost.rate)
+        yield month, until - charged
+        month, charged = following, until
+
+
+def next_month(month: date) -> date:
+    """Return the first day of the month after the one that begins on `month`. OverflowError past the year 9999."""
+    if month.month == 12:
+        if month.year == date.max.year:
+            raise OverflowError("there is no month after December 9999")
+        return date(month.year + 1, 1, 1)
+    return date(month.year, month.month + 1, 1)

@@ -1,0 +1,155 @@
+"""A record's wire form: `encode` values into a serialized pfa.v1.Record once, when they are written; `decode` them back.
+
+Values are a mapping from field name to value in the forms that `schema.Field.type` lists; a missing value is None or
+absent. Both directions derive from the table of fields.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, Final
+
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+from google.type.date_pb2 import Date
+from google.type.money_pb2 import Money
+
+from nlq.schema import FieldType
+from pfa.v1.record_pb2 import Record
+from pfa_rpc.schema import FIELDS, Field
+
+PAYLOAD_VERSION: Final = 1
+"""Version of the encoding; a payload of another is encoded anew before it is used."""
+
+Values = dict[str, Any]
+"""Field name → value of one record."""
+
+_NANOS: Final = 1_000_000_000
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def money_message(amount: int, decimals: int, currency: str) -> Money:
+    """Return a google.type.Money for a scaled integer: 12345 with 2 decimals is 123.45."""
+    scale = 10**decimals
+    units, rest = divmod(abs(amount), scale)
+    sign = -1 if amount < 0 else 1
+    return Money(currency_code=currency, units=sign * units, nanos=sign * rest * (_NANOS // scale))
+
+
+def money_amount(message: Money, decimals: int) -> int:
+    """Return the scaled integer of a google.type.Money; what is finer than `decimals` is cut off."""
+    scale = 10**decimals
+    return message.units * scale + int(Decimal(message.nanos) * scale / _NANOS)
+
+
+@lru_cache(maxsize=16_384)
+def date_message(day: date) -> Date:
+    """Return a google.type.Date. Shared: not to be changed."""
+    return Date(year=day.year, month=day.month, day=day.day)
+
+
+def timestamp_message(moment: datetime) -> Timestamp:
+    """Return a google.protobuf.Timestamp for an aware time."""
+    delta = moment - _EPOCH
+    return Timestamp(seconds=delta.days * 86_400 + delta.seconds, nanos=delta.microseconds * 1000)
+
+
+def _to_wire(field: Field) -> Callable[[Any, str], Any]:
+    """Return the function (value, currency) → wire value of a field."""
+    match field.type:
+        case FieldType.MONEY:
+            return lambda value, currency: money_message(value, field.decimals, currency)
+        case FieldType.DATE:
+            return lambda value, _: date_message(value)
+        case FieldType.TIME:
+            return lambda value, _: timestamp_message(value)
+        case FieldType.ENUM:
+            numbers = {value.stored: value.number for value in field.values}
+            return lambda value, _: numbers[value]
+        case _:
+            return lambda value, _: value
+
+
+def _from_wire(field: Field) -> Callable[[Any], Any]:
+    """Return the function wire value → value of a field."""
+    match field.type:
+        case FieldType.MONEY:
+            return lambda message: money_amount(message, field.decimals)
+        case FieldType.DATE:
+            return lambda message: date(message.year, message.month, message.day)
+        case FieldType.TIME:
+            return lambda message: message.ToDatetime(tzinfo=UTC)
+        case FieldType.ENUM:
+            stored = {value.number: value.stored for value in field.values}
+            return stored.get
+        case FieldType.NAMES:
+            return tuple
+        case _:
+            return lambda value: value
+
+
+_Writer = tuple[str, str, Callable[[Any, str], Any]]
+
+
+def _writers() -> tuple[tuple[_Writer, ...], dict[str, tuple[type[Message], tuple[_Writer, ...]]]]:
+    """Return the fields of Record itself, and those of each message inside it with its class."""
+    top: list[_Writer] = []
+    nested: dict[str, list[_Writer]] = {}
+    for field in FIELDS:
+        parent, _, leaf = field.proto.rpartition(".")
+        (nested.setdefault(parent, []) if parent else top).append((field.name, leaf, _to_wire(field)))
+    prototype = Record()
+    return tuple(top), {name: (type(getattr(prototype, name)), tuple(inner)) for name, inner in nested.items()}
+
+
+_TOP, _NESTED = _writers()
+
+
+def to_message(values: Mapping[str, Any], currency: str) -> Record:
+    """Return the pfa.v1.Record of some values, without etag and revision."""
+    arguments = {leaf: wire(values[name], currency) for name, leaf, wire in _TOP if values.get(name) is not None}
+    for parent, (message_class, fields) in _NESTED.items():
+        inner = {leaf: wire(values[name], currency) for name, leaf, wire in fields if values.get(name) is not None}
+        if inner:
+            arguments[parent] = message_class(**inner)
+    return Record(**arguments)
+
+
+def encode(values: Mapping[str, Any], *, organization_id: str, currency: str, revision: int) -> bytes:
+    """Return the payload of a record: a serialized pfa.v1.Record with its revision and etag."""
+    record = to_message(values, currency)
+    record.organization_id = organization_id
+    record.revision = revision
+    record.etag = hashlib.blake2b(record.SerializeToString(), digest_size=8).hexdigest()
+    return record.SerializeToString()
+
+
+def decode(payload: bytes) -> Values:
+    """Return the values of a payload; a field without a value is None."""
+    return from_message(Record.FromString(payload))
+
+
+def from_message(record: Record) -> Values:
+    """Return the values of a pfa.v1.Record; a field without a value is None."""
+    values: Values = {}
+    for name, parent, leaf, read in _FIELD_READERS:
+        message: Message = getattr(record, parent) if parent else record
+        values[name] = read(message, leaf)
+    return values
+
+
+def _reader(field: Field) -> Callable[[Message, str], Any]:
+    """Return the function (message, field of it) → value, which tells a missing value from a zero."""
+    convert = _from_wire(field)
+    parent, _, leaf = field.proto.rpartition(".")
+    descriptor = Record.DESCRIPTOR.fields_by_name[parent].message_type if parent else Record.DESCRIPTOR
+    if descriptor.fields_by_name[leaf].has_presence:
+        return lambda message, name: convert(getattr(message, name)) if message.HasField(name) else None
+    return lambda message, name: convert(getattr(message, name))
+
+
+_FIELD_READERS: Final = tuple((f.name, *f.proto.rpartition(".")[::2], _reader(f)) for f in FIELDS)

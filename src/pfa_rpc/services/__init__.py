@@ -1,0 +1,1 @@
+"""One thin class for each gRPC service: request → store, cache, language, sync → response."""

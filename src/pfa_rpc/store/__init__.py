@@ -1,0 +1,1 @@
+"""The database: tables, the one write path, reads, filter → SQL. SQLAlchemy Core, on SQLite and PostgreSQL."""

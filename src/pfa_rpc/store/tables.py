@@ -1,0 +1,142 @@
+"""The tables. Every key starts with organization_id, so that they can be distributed or partitioned by it.
+
+`records` derives its columns from the table of fields: a column exists to be filtered, sorted and summed; what a reader
+gets is `payload`. Text orders by code point on both databases.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from nlq.schema import FieldType
+from pfa_rpc.schema import FIELDS, Field
+from pfa_rpc.store.types import NameList, UtcTime
+
+CODE_LENGTH: Final = 32
+"""Longest code of an organization."""
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def text_type() -> sa.types.TypeEngine[str]:
+    """Return text that orders by code point; PostgreSQL would follow the locale of the database."""
+    return sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+
+
+def column_type(field: Field) -> sa.types.TypeEngine[Any]:
+    """Return the type of a field's column."""
+    match field.type:
+        case FieldType.ID | FieldType.TEXT | FieldType.ENUM:
+            return text_type()
+        case FieldType.BOOL:
+            return sa.Boolean()
+        case FieldType.MONEY | FieldType.INTEGER:
+            return sa.BigInteger()
+        case FieldType.DATE:
+            return sa.Date()
+        case FieldType.TIME:
+            return UtcTime()
+        case FieldType.NAMES:
+            return NameList()
+
+
+def _organization_id(**options: Any) -> sa.Column[str]:
+    return sa.Column("organization_id", text_type(), nullable=False, **options)
+
+
+organizations = sa.Table(
+    "organizations",
+    metadata,
+    _organization_id(primary_key=True),
+    sa.Column("display_name", sa.Text(), nullable=False),
+    sa.Column("currency_code", sa.Text(), nullable=False),
+    sa.Column("time_zone", sa.Text(), nullable=False),
+    sa.Column("created_at", UtcTime(), nullable=False),
+)
+
+organization_revisions = sa.Table(
+    "organization_revisions",
+    metadata,
+    _organization_id(primary_key=True),
+    sa.Column("revision", sa.BigInteger(), nullable=False),
+    # Drawn anew with every revision: after a restore a number can come back with other data, the pair cannot.
+    sa.Column("nonce", sa.BigInteger(), nullable=False),
+    # Position that the next inserted record gets; the row is held by every write, so positions have no gaps or races.
+    sa.Column("next_position", sa.BigInteger(), nullable=False),
+)
+
+records = sa.Table(
+    "records",
+    metadata,
+    _organization_id(primary_key=True),
+    *(
+        sa.Column(field.column, column_type(field), nullable=not field.required, primary_key=field.name == "id")
+        for field in FIELDS
+    ),
+    # Order of insertion, which never changes: streams run in it.
+    sa.Column("position", sa.BigInteger(), nullable=False),
+    # Revision of the organization that last changed the record.
+    sa.Column("revision", sa.BigInteger(), nullable=False),
+    sa.Column("payload", sa.LargeBinary(), nullable=False),
+    sa.Column("payload_version", sa.SmallInteger(), nullable=False),
+    # The PEMS values that both sides last agreed on; missing while the record has no local edit: then they are its own.
+    sa.Column("base", sa.LargeBinary()),
+    # Digest of the row of PEMS that was taken in last, so that the same row is recognized without decoding.
+    sa.Column("seen_digest", sa.LargeBinary()),
+)
+
+field_values = sa.Table(
+    "field_values",
+    metadata,
+    _organization_id(primary_key=True),
+    sa.Column("field", text_type(), primary_key=True),
+    sa.Column("spelling", text_type(), primary_key=True),
+    # How many records hold this spelling; kept by the write path, 0 where the last one is gone.
+    sa.Column("uses", sa.BigInteger(), nullable=False),
+)
+"""The values that questions can name."""
+
+instance_keys = sa.Table(
+    "instance_keys",
+    metadata,
+    sa.Column("name", text_type(), primary_key=True),
+    sa.Column("value", sa.LargeBinary(), nullable=False),
+)
+"""Secrets that all processes on this database share, such as the key that tokens are signed with."""
+
+
+def _partial(predicate: str, sqlite_predicate: str | None = None) -> dict[str, Any]:
+    return {"postgresql_where": sa.text(predicate), "sqlite_where": sa.text(sqlite_predicate or predicate)}
+
+
+# The databases match a partial index only where the query writes its predicate in the very same form.
+NOT_DISCONTINUED: Final = _partial("NOT is_discontinued", "is_discontinued = 0")
+UNSYNCED: Final = _partial("sync_state IN ('modified', 'pending_sync')")
+
+_o = records.c.organization_id
+sa.Index("ux_records_pfa_id", _o, records.c.pfa_id, unique=True)
+sa.Index("ux_records_position", _o, records.c.position, unique=True)
+sa.Index("ix_records_revision", _o, records.c.revision)
+sa.Index("ix_records_category_source", _o, records.c.category_key, records.c.source, **NOT_DISCONTINUED)
+sa.Index(
+    "ix_records_area_source_rate",
+    _o,
+    records.c.area_silo_key,
+    records.c.source,
+    records.c.monthly_rate,
+    **NOT_DISCONTINUED,
+)
+sa.Index("ix_records_forecast_dates", _o, records.c.forecast_start, records.c.forecast_end)
+sa.Index("ix_records_unsynced", _o, records.c.sync_state, **UNSYNCED)
+sa.Index("ix_records_equipment", _o, records.c.equipment_key)
+sa.Index("ix_records_contract", _o, records.c.contract_key)
