@@ -113,7 +113,7 @@ class Database:
             return
 
 
-class NothingChanged(Exception):  # noqa: N818 (a signal, not an error)
+class NothingChanged(Exception):
     """The body of a write found nothing to change."""
 
 

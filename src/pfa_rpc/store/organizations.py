@@ -1,0 +1,173 @@
+"""Organizations: `create_organization`, `get_organization`, `list_organizations`, `current_revision`."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from pfa_rpc.errors import InvalidRequest, OrganizationExists, OrganizationNotFound, Violation
+from pfa_rpc.store.database import Database, Revision
+from pfa_rpc.store.tables import CODE_LENGTH, organization_revisions, organizations
+
+_CODE: Final = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_-]{{0,{CODE_LENGTH - 1}}}")
+_CURRENCY: Final = re.compile(r"[A-Z]{3}")
+_NAME_LENGTH: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    """One construction project."""
+
+    organization_id: str
+    display_name: str
+    currency_code: str
+    """ISO 4217 code of every amount."""
+    time_zone: str
+    """IANA name of the zone that says what today is."""
+    created_at: datetime
+    record_count: int
+    revision: Revision
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone."""
+        return ZoneInfo(self.time_zone)
+
+
+def is_code(text: str) -> bool:
+    """Tell whether a text may be the code of an organization."""
+    return _CODE.fullmatch(text) is not None
+
+
+def _not_found(organization_id: str) -> OrganizationNotFound:
+    return OrganizationNotFound(
+        f"there is no organization {organization_id!r}", metadata={"organization_id": organization_id}
+    )
+
+
+def _select() -> sa.Select[Any]:
+    o, r = organizations.c, organization_revisions.c
+    # Records are never deleted and positions have no gaps: the next position is the number of records.
+    return sa.select(
+        o.organization_id,
+        o.display_name,
+        o.currency_code,
+        o.time_zone,
+        o.created_at,
+        r.next_position,
+        r.revision,
+        r.nonce,
+    ).join_from(organizations, organization_revisions, o.organization_id == r.organization_id)
+
+
+def _organization(row: sa.Row[Any]) -> Organization:
+    return Organization(
+        organization_id=row.organization_id,
+        display_name=row.display_name,
+        currency_code=row.currency_code,
+        time_zone=row.time_zone,
+        created_at=row.created_at,
+        record_count=row.next_position,
+        revision=Revision(row.revision, row.nonce),
+    )
+
+
+async def get_organization(connection: AsyncConnection, organization_id: str) -> Organization:
+    """Return an organization as of the connection's snapshot. Raises OrganizationNotFound."""
+    query = _select().where(organizations.c.organization_id == organization_id)
+    row = (await connection.execute(query)).one_or_none()
+    if row is None:
+        raise _not_found(organization_id)
+    return _organization(row)
+
+
+async def list_organizations(
+    connection: AsyncConnection, *, limit: int, after: str = "", among: Collection[str] | None = None
+) -> list[Organization]:
+    """Return at most `limit` organizations ordered by code, those after a code, and among the codes given."""
+    code = organizations.c.organization_id
+    query = _select().where(code > after).order_by(code).limit(limit)
+    if among is not None:
+        query = query.where(code.in_(sorted(among)))
+    return [_organization(row) for row in await connection.execute(query)]
+
+
+async def create_organization(
+    database: Database,
+    organization_id: str,
+    *,
+    display_name: str = "",
+    currency_code: str = "USD",
+    time_zone: str = "UTC",
+) -> Organization:
+    """Create an organization without records. Raises InvalidRequest and OrganizationExists."""
+    _check(organization_id, display_name, currency_code, time_zone)
+    organization = Organization(
+        organization_id=organization_id,
+        display_name=display_name,
+        currency_code=currency_code,
+        time_zone=time_zone,
+        created_at=datetime.now(UTC),
+        record_count=0,
+        revision=Revision(0, secrets.randbits(63)),
+    )
+    try:
+        async with database.writing() as connection:
+            await connection.execute(
+                sa.insert(organizations).values(
+                    organization_id=organization_id,
+                    display_name=display_name,
+                    currency_code=currency_code,
+                    time_zone=time_zone,
+                    created_at=organization.created_at,
+                )
+            )
+            await connection.execute(
+                sa.insert(organization_revisions).values(
+                    organization_id=organization_id,
+                    revision=organization.revision.number,
+                    nonce=organization.revision.nonce,
+                    next_position=0,
+                )
+            )
+    except sa.exc.IntegrityError as error:
+        raise OrganizationExists(
+            f"organization {organization_id!r} exists already", metadata={"organization_id": organization_id}
+        ) from error
+    return organization
+
+
+def _check(organization_id: str, display_name: str, currency_code: str, time_zone: str) -> None:
+    """Raise InvalidRequest with every violation."""
+    violations = []
+    if not is_code(organization_id):
+        rule = f'write 1 to {CODE_LENGTH} letters, digits, "-" and "_", beginning with a letter or digit'
+        violations.append(Violation("organization_id", f"{organization_id[:100]!r} is not a code; {rule}"))
+    if len(display_name) > _NAME_LENGTH or not display_name.isprintable():
+        rule = f"write at most {_NAME_LENGTH} printable characters"
+        violations.append(Violation("organization.display_name", f"{display_name[:100]!r} is not a name; {rule}"))
+    if not _CURRENCY.fullmatch(currency_code):
+        rule = "write an ISO 4217 code such as USD"
+        violations.append(Violation("organization.currency_code", f"{currency_code[:100]!r} is not a currency; {rule}"))
+    if not _is_time_zone(time_zone):
+        rule = "write an IANA name such as America/Denver"
+        violations.append(Violation("organization.time_zone", f"{time_zone[:100]!r} is not a time zone; {rule}"))
+    if violations:
+        text = "; ".join(f"{violation.field}: {violation.description}" for violation in violations)
+        raise InvalidRequest(text, violations=violations)
+
+
+def _is_time_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (OSError, ValueError):  # unknown names, and those that are no names at all
+        return False
+    return True

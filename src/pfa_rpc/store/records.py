@@ -1,0 +1,203 @@
+"""The one write path of records: `read_for_write` them, change them, `save_records`.
+
+Columns and payload are made from the same values in the same statement, so that they cannot drift apart. The vocabulary
+is kept in step: each save adds and takes away the uses of the values that it changed.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from nlq.query import fold
+from nlq.schema import FieldType
+from pfa_rpc.records.cost import costs_of
+from pfa_rpc.records.encode import PAYLOAD_VERSION, Values, decode, encode
+from pfa_rpc.schema import FIELDS, MERGED_FIELDS, Origin
+from pfa_rpc.store.database import Write
+from pfa_rpc.store.organizations import Organization
+from pfa_rpc.store.tables import field_values, records
+
+_NAMESPACE: Final = uuid.UUID("4e5f1f0a-6d0b-4b39-9a0e-2c8b2f1a7c55")
+_IDS_A_QUERY: Final = 500
+_TEXT_COLUMNS: Final = tuple((f.name, f.column) for f in FIELDS if f.type is FieldType.TEXT)
+_OTHER_COLUMNS: Final = tuple((f.name, f.column) for f in FIELDS if f.type is not FieldType.TEXT)
+_NAMED: Final = tuple(f.name for f in FIELDS if f.named)
+
+
+@dataclass(slots=True)
+class StoredRecord:
+    """A record as the write path holds it."""
+
+    values: Values
+    """Every field of the table of fields by name; costs are computed anew by a save."""
+    base: Values | None
+    """Merged fields as both sides last agreed on them; None: equal to the values."""
+    seen_digest: bytes | None
+    """Digest of the row of PEMS that was taken in last."""
+    position: int | None = None
+    """Place in the order of insertion; None: not stored yet."""
+
+    def copy(self) -> StoredRecord:
+        """Return a record that can be changed without changing this one."""
+        base = None if self.base is None else dict(self.base)
+        return StoredRecord(dict(self.values), base, self.seen_digest, self.position)
+
+
+Change = tuple[StoredRecord | None, StoredRecord]
+"""(before, after); before is None for a record that is new."""
+
+
+def record_id(organization_id: str, pfa_id: str) -> str:
+    """Return the key of a record that came from PEMS: the same on every import into any database."""
+    return str(uuid.uuid5(_NAMESPACE, f"{organization_id}/{pfa_id}"))
+
+
+def new_record(organization_id: str, pfa_id: str, values: Values) -> StoredRecord:
+    """Return a record that PEMS has and this database does not: pristine, at its first version."""
+    defaults: Values = {field.name: None for field in FIELDS}
+    defaults |= {
+        "id": record_id(organization_id, pfa_id),
+        "pfa_id": pfa_id,
+        "sync_state": "pristine",
+        "local_version": 1,
+        "sync_retry_count": 0,
+        "modified_fields": (),
+    }
+    return StoredRecord(defaults | values, base=None, seen_digest=None)
+
+
+async def seen_rows(
+    connection: AsyncConnection, organization_id: str, pfa_ids: Sequence[str]
+) -> dict[str, tuple[bytes | None, datetime | None]]:
+    """Return pfa_id → (digest of the row taken in last, PEMS stamp) of the records that exist among the ids."""
+    found: dict[str, tuple[bytes | None, datetime | None]] = {}
+    columns = (records.c.pfa_id, records.c.seen_digest, records.c.pems_stamp)
+    async for row in _by_pfa_id(connection, organization_id, pfa_ids, columns):
+        found[row.pfa_id] = (row.seen_digest, row.pems_stamp)
+    return found
+
+
+async def read_for_write(write: Write, pfa_ids: Sequence[str]) -> dict[str, StoredRecord]:
+    """Return pfa_id → record of those that exist among the ids, as of this write."""
+    found: dict[str, StoredRecord] = {}
+    columns = (records.c.pfa_id, records.c.payload, records.c.base, records.c.seen_digest, records.c.position)
+    async for row in _by_pfa_id(write.connection, write.organization_id, pfa_ids, columns):
+        found[row.pfa_id] = StoredRecord(
+            decode(row.payload), None if row.base is None else decode_base(row.base), row.seen_digest, row.position
+        )
+    return found
+
+
+async def _by_pfa_id(
+    connection: AsyncConnection, organization_id: str, pfa_ids: Sequence[str], columns: Sequence[sa.Column[Any]]
+) -> Any:
+    for part in batches(pfa_ids, _IDS_A_QUERY):
+        query = sa.select(*columns).where(records.c.organization_id == organization_id, records.c.pfa_id.in_(part))
+        for row in await connection.execute(query):
+            yield row
+
+
+def batches(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    """Yield the items in slices of at most `size`."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def encode_base(values: Values, currency: str) -> bytes:
+    """Return the stored form of the merged fields."""
+    return encode(
+        {f.name: values.get(f.name) for f in MERGED_FIELDS}, organization_id="", currency=currency, revision=0
+    )
+
+
+def decode_base(stored: bytes) -> Values:
+    """Return the merged fields of a stored base."""
+    values = decode(stored)
+    return {field.name: values[field.name] for field in MERGED_FIELDS}
+
+
+def to_row(record: StoredRecord, organization: Organization, revision: int) -> dict[str, Any]:
+    """Return the columns of a record, its costs computed and its payload encoded."""
+    values = record.values
+    values.update(costs_of(values))
+    row = {column: values.get(name) for name, column in _OTHER_COLUMNS}
+    for name, column in _TEXT_COLUMNS:
+        text = values.get(name)
+        row[column] = None if text is None else fold(text)
+    currency = organization.currency_code
+    row["organization_id"] = organization.organization_id
+    row["position"] = record.position
+    row["revision"] = revision
+    row["payload"] = encode(values, organization_id=organization.organization_id, currency=currency, revision=revision)
+    row["payload_version"] = PAYLOAD_VERSION
+    row["base"] = None if record.base is None else encode_base(record.base, currency)
+    row["seen_digest"] = record.seen_digest
+    return row
+
+
+_FIXED: Final = {"organization_id", "position", *(f.column for f in FIELDS if f.origin is Origin.KEY)}
+_UPDATE: Final = (
+    sa.update(records)
+    .where(records.c.organization_id == sa.bindparam("organization_id_"), records.c.id == sa.bindparam("id_"))
+    .values({c.name: sa.bindparam(c.name) for c in records.c if c.name not in _FIXED})
+)
+
+
+async def save_records(write: Write, organization: Organization, changes: Sequence[Change]) -> None:
+    """Write records within a transaction: those without a before are inserted, the others updated.
+
+    Sets positions, costs, columns, payload and revision, and keeps the vocabulary in step.
+    """
+    new = [after for before, after in changes if before is None]
+    first = write.reserve_positions(len(new))
+    for offset, record in enumerate(new):
+        record.position = first + offset
+    inserts, updates = [], []
+    for before, after in changes:
+        row = to_row(after, organization, write.revision.number)
+        if before is None:
+            inserts.append(row)
+        else:
+            updates.append({**row, "organization_id_": row["organization_id"], "id_": row["id"]})
+    if inserts:
+        await write.connection.execute(sa.insert(records), inserts)
+    if updates:
+        await write.connection.execute(
+            _UPDATE, [{key: value for key, value in row.items() if key not in _FIXED} for row in updates]
+        )
+    await _count_uses(write, changes)
+
+
+async def _count_uses(write: Write, changes: Iterable[Change]) -> None:
+    """Add the values that records gained to the vocabulary, and take away those that they lost."""
+    uses: Counter[tuple[str, str]] = Counter()
+    for before, after in changes:
+        for name in _NAMED:
+            old = before.values.get(name) if before is not None else None
+            new = after.values.get(name)
+            if old != new:
+                if old is not None:
+                    uses[name, old] -= 1
+                if new is not None:
+                    uses[name, new] += 1
+    rows = [
+        {"organization_id": write.organization_id, "field": field, "spelling": spelling, "uses": change}
+        for (field, spelling), change in sorted(uses.items())
+        if change
+    ]
+    if rows:
+        insert = (postgresql.insert if write.connection.dialect.name == "postgresql" else sqlite.insert)(field_values)
+        upsert = insert.on_conflict_do_update(
+            index_elements=["organization_id", "field", "spelling"],
+            set_={"uses": field_values.c.uses + insert.excluded.uses},
+        )
+        await write.connection.execute(upsert, rows)
