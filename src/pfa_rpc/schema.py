@@ -289,7 +289,6 @@ FIELDS: Final[tuple[Field, ...]] = (
         "modified in PEMS by",
         "sync.pems_modified_by",
         pems="pfs_lastmodifiedby",
-        groupable=True,
     ),
 )
 """Every field of a record but its tenant (`organization_id`), which no filter may name, and its etag and revision."""

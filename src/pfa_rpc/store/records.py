@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from nlq.query import fold
 from nlq.schema import FieldType
 from pfa_rpc.records.cost import costs_of
-from pfa_rpc.records.encode import PAYLOAD_VERSION, Values, decode, encode
+from pfa_rpc.records.encode import PAYLOAD_VERSION, Values, decode, encode, to_message
 from pfa_rpc.schema import FIELDS, MERGED_FIELDS, Origin
 from pfa_rpc.store.database import Write
 from pfa_rpc.store.organizations import Organization
@@ -114,9 +114,8 @@ def batches(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
 
 def encode_base(values: Values, currency: str) -> bytes:
     """Return the stored form of the merged fields."""
-    return encode(
-        {f.name: values.get(f.name) for f in MERGED_FIELDS}, organization_id="", currency=currency, revision=0
-    )
+    merged = {field.name: values.get(field.name) for field in MERGED_FIELDS}
+    return to_message(merged, currency).SerializeToString()
 
 
 def decode_base(stored: bytes) -> Values:

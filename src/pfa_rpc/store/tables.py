@@ -121,7 +121,15 @@ def _partial(predicate: str, sqlite_predicate: str | None = None) -> dict[str, A
 
 # The databases match a partial index only where the query writes its predicate in the very same form.
 NOT_DISCONTINUED: Final = _partial("NOT is_discontinued", "is_discontinued = 0")
-UNSYNCED: Final = _partial("sync_state IN ('modified', 'pending_sync')")
+UNSYNCED_STATES: Final = ("modified", "pending_sync")
+_UNSYNCED_PREDICATE: Final = "sync_state IN ('modified', 'pending_sync')"
+UNSYNCED: Final = _partial(_UNSYNCED_PREDICATE)
+
+
+def unsynced() -> sa.ColumnElement[bool]:
+    """Return the predicate of the index of unsynced records, in its own form."""
+    return sa.literal_column(_UNSYNCED_PREDICATE, sa.Boolean())
+
 
 _o = records.c.organization_id
 sa.Index("ux_records_pfa_id", _o, records.c.pfa_id, unique=True)

@@ -17,12 +17,14 @@ class UtcTime(sa.TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        """Return the value as the database takes it."""
         if value is None:
             return None
         value = value.astimezone(UTC)
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
     def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        """Return the value as the program knows it."""
         return value if value is None or value.tzinfo is not None else value.replace(tzinfo=UTC)
 
 
@@ -33,16 +35,19 @@ class NameList(sa.TypeDecorator[tuple[str, ...]]):
     cache_ok = True
 
     def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
+        """Return the type that the database knows."""
         if dialect.name == "postgresql":
             return dialect.type_descriptor(postgresql.ARRAY(sa.Text()))
         return dialect.type_descriptor(sa.Text())
 
     def process_bind_param(self, value: tuple[str, ...] | None, dialect: sa.Dialect) -> Any:
+        """Return the value as the database takes it."""
         if not value:
             return None
         return list(value) if dialect.name == "postgresql" else json.dumps(list(value))
 
     def process_result_value(self, value: Any, dialect: sa.Dialect) -> tuple[str, ...]:
+        """Return the value as the program knows it."""
         if value is None:
             return ()
         return tuple(value if dialect.name == "postgresql" else json.loads(value))

@@ -1,0 +1,230 @@
+"""Conditions → SQL: `where` gives the expression that holds for the records that a condition holds for.
+
+Two-valued: a comparison does not hold for a record whose field is missing, its negation does. Flags and enum values are
+written as literals, in the form of the partial indexes.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from functools import reduce
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+from nlq.query import (
+    And,
+    Comparison,
+    Condition,
+    Contains,
+    FieldComparison,
+    Matches,
+    Not,
+    Operator,
+    Or,
+    Present,
+    Value,
+    fold,
+)
+from nlq.schema import FieldType
+from pfa_rpc.schema import BY_NAME, Field
+from pfa_rpc.store.tables import UNSYNCED_STATES, records, unsynced
+
+Expression = sa.ColumnElement[bool]
+
+_COMPARE: Final[dict[Operator, Callable[[Any, Any], Any]]] = {
+    Operator.EQ: operator.eq,
+    Operator.NE: operator.ne,
+    Operator.LT: operator.lt,
+    Operator.LE: operator.le,
+    Operator.GT: operator.gt,
+    Operator.GE: operator.ge,
+}
+
+
+class ListHolds(FunctionElement[bool]):
+    """A list of names holds a name: `ListHolds(column, name)`."""
+
+    inherit_cache = True
+    type = sa.Boolean()
+
+
+@compiles(ListHolds, "sqlite")
+def _holds_in_json(element: ListHolds, compiler: SQLCompiler, **options: Any) -> str:
+    held, name = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"EXISTS (SELECT 1 FROM json_each({held}) AS held WHERE held.value = {name})"
+
+
+@compiles(ListHolds, "postgresql")
+def _holds_in_array(element: ListHolds, compiler: SQLCompiler, **options: Any) -> str:
+    held, name = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"({held} @> ARRAY[{name}])"
+
+
+def where(organization_id: str, condition: Condition | None) -> Expression:
+    """Return the expression that picks an organization's records that a condition holds for."""
+    own = records.c.organization_id == organization_id
+    return own if condition is None else sa.and_(own, expression(condition))
+
+
+def expression(condition: Condition) -> Expression:
+    """Return the expression of a condition; never NULL where a negation is made of it."""
+    match condition:
+        case And(operands):
+            return sa.and_(*map(expression, operands))
+        case Or(operands):
+            return sa.or_(*map(expression, _in_lists(operands)))
+        case Not(operand):
+            return _negated(operand)
+        case Present(name):
+            field = BY_NAME[name]
+            return sa.true() if field.required else column(field).is_not(None)
+        case Contains(name, text):
+            return _contains(BY_NAME[name], text)
+        case Matches(name, pattern):
+            return _like(BY_NAME[name], pattern_to_like(pattern))
+        case FieldComparison(name, op, other):
+            return _field_comparison(BY_NAME[name], op, BY_NAME[other])
+        case Comparison(name, op, value):
+            return _comparison(BY_NAME[name], op, value)
+        case _OneOf(name, values):
+            field = BY_NAME[name]
+            return column(field).in_([to_stored(field, value) for value in values])
+
+
+def column(field: Field) -> sa.Column[Any]:
+    """Return the column of a field."""
+    return records.c[field.column]
+
+
+def to_stored(field: Field, value: Value) -> Any:
+    """Return a literal of a tree as the column of its field holds it."""
+    match field.type:
+        case FieldType.TEXT:
+            return fold(str(value))
+        case FieldType.MONEY:
+            return int(Decimal(str(value)).scaleb(field.decimals))
+        case FieldType.ENUM:
+            return next(item.stored for item in field.values if item.name == value)
+        case _:
+            return value
+
+
+def _negated(condition: Condition) -> Expression:
+    match condition:
+        case And(operands):
+            return sa.or_(*map(_negated, operands))
+        case Or(operands):
+            return sa.and_(*map(_negated, operands))
+        case Not(operand):
+            return expression(operand)
+        case Present(name):
+            field = BY_NAME[name]
+            return sa.false() if field.required else column(field).is_(None)
+        case Comparison(name, Operator.EQ, value):
+            return _comparison(BY_NAME[name], Operator.NE, value)
+        case Comparison(name, Operator.NE, value):
+            return _comparison(BY_NAME[name], Operator.EQ, value)
+        case Comparison(name) | Contains(name) | Matches(name) if BY_NAME[name].required:
+            return sa.not_(expression(condition))
+        case _:
+            return sa.func.coalesce(expression(condition), sa.false()).is_(sa.false())
+
+
+def _comparison(field: Field, op: Operator, value: Value) -> Expression:
+    stored = to_stored(field, value)
+    if field.type is FieldType.BOOL:
+        return column(field) if (op is Operator.EQ) == stored else sa.not_(column(field))
+    if field.type is FieldType.ENUM:
+        return _enum_comparison(field, op, stored)
+    if op is Operator.NE and not field.required:
+        return column(field).is_distinct_from(stored)
+    compared: Expression = _COMPARE[op](column(field), stored)
+    return compared
+
+
+def _enum_comparison(field: Field, op: Operator, stored: str) -> Expression:
+    # Not a parameter: with one, a plan made for any value could not use the partial indexes.
+    literal = sa.literal(stored, literal_execute=True)
+    if op is Operator.NE:
+        return column(field) != literal
+    equal = column(field) == literal
+    # SQLite uses a partial index only where the query repeats its predicate.
+    return sa.and_(equal, unsynced()) if stored in UNSYNCED_STATES else equal
+
+
+def _field_comparison(field: Field, op: Operator, other: Field) -> Expression:
+    left, right = _scaled(field, other), _scaled(other, field)
+    if op is Operator.NE:
+        return sa.func.coalesce(left == right, sa.false()).is_(sa.false())
+    compared: Expression = _COMPARE[op](left, right)
+    return compared
+
+
+def _scaled(field: Field, other: Field) -> sa.ColumnElement[Any]:
+    """Return the column of a money field with the decimals of the finer of the two."""
+    factor = 10 ** max(other.decimals - field.decimals, 0)
+    return column(field) * factor if factor > 1 else column(field)
+
+
+def _contains(field: Field, text: str) -> Expression:
+    if field.type is FieldType.NAMES:
+        return ListHolds(sa.type_coerce(column(field), sa.Text()), sa.literal(text))
+    return _like(field, f"%{escape_like(text)}%")
+
+
+def _like(field: Field, pattern: str) -> Expression:
+    if field.type is FieldType.TEXT:
+        return column(field).like(pattern.casefold(), escape="\\")
+    return sa.func.lower(column(field)).like(pattern.lower(), escape="\\")
+
+
+def escape_like(text: str) -> str:
+    """Return the LIKE pattern that matches a text itself, runs of space as one."""
+    return reduce(lambda kept, char: kept.replace(char, "\\" + char), "\\%_", " ".join(text.split()))
+
+
+def pattern_to_like(pattern: str) -> str:
+    r"""Return the LIKE pattern of a tree's pattern, in which * is any text and \ takes the meaning off what follows."""
+    parts: list[str] = []
+    escaped = False
+    for char in " ".join(pattern.split()):
+        if escaped or char not in "\\*":
+            parts.append(escape_like(char) if char != " " else " ")
+            escaped = False
+        elif char == "*":
+            parts.append("%")
+        else:
+            escaped = True
+    return "".join(parts)
+
+
+class _OneOf:
+    """A field equals one of several values: what an Or of equalities of one field comes to."""
+
+    __match_args__ = ("field", "values")
+
+    def __init__(self, field: str, values: list[Value]) -> None:
+        self.field = field
+        self.values = values
+
+
+def _in_lists(operands: Iterable[Condition]) -> list[Any]:
+    """Return the operands of an Or with the equalities of one text field gathered into one."""
+    lists: dict[str, _OneOf] = {}
+    gathered: list[Any] = []
+    for operand in operands:
+        match operand:
+            case Comparison(name, Operator.EQ, value) if BY_NAME[name].type in (FieldType.TEXT, FieldType.ID):
+                if name not in lists:
+                    lists[name] = _OneOf(name, [])
+                    gathered.append(lists[name])
+                lists[name].values.append(value)
+            case _:
+                gathered.append(operand)
+    return gathered

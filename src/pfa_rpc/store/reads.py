@@ -1,0 +1,131 @@
+"""Reads of records, as payloads: one, a page in any order, the next stretch of a stream, a count, the vocabulary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from nlq.query import Condition, Sort
+from nlq.schema import FieldType
+from nlq.vocabulary import Vocabulary
+from pfa_rpc.schema import BY_NAME, Field
+from pfa_rpc.store.filters import Expression, column, where
+from pfa_rpc.store.tables import field_values, records
+
+PageKey = list[str | int | bool | None]
+"""Where a page ended: the sort values of its last record, then its position. JSON-able."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some records of a longer list."""
+
+    payloads: list[bytes]
+    next_key: PageKey | None
+    """Where the next page begins; None where this is the last."""
+
+
+async def get_payload(connection: AsyncConnection, organization_id: str, field: str, value: str) -> bytes | None:
+    """Return the payload of the record whose `id` or `pfa_id` is a value; None where there is none."""
+    query = sa.select(records.c.payload).where(
+        records.c.organization_id == organization_id, column(BY_NAME[field]) == value
+    )
+    payload: bytes | None = (await connection.execute(query)).scalar_one_or_none()
+    return payload
+
+
+async def list_page(
+    connection: AsyncConnection,
+    organization_id: str,
+    condition: Condition | None,
+    *,
+    sort: Sequence[Sort] = (),
+    limit: int,
+    after: PageKey | None = None,
+    skip: int = 0,
+) -> Page:
+    """Return at most `limit` records in an order, those that come after a key, `skip` of them passed over."""
+    terms = [(BY_NAME[term.field], term.descending) for term in sort]
+    query = (
+        sa.select(records.c.payload, *(column(field) for field, _ in terms), records.c.position)
+        .where(where(organization_id, condition))
+        .order_by(*(_ordering(field, descending) for field, descending in terms), records.c.position)
+        .limit(limit + 1)
+        .offset(skip or None)
+    )
+    if after is not None:
+        query = query.where(_comes_after(terms, after))
+    rows = (await connection.execute(query)).all()
+    has_more = len(rows) > limit
+    next_key = [_to_key(value) for value in rows[limit - 1][1:]] if has_more else None
+    return Page([row[0] for row in rows[:limit]], next_key)
+
+
+async def count(connection: AsyncConnection, organization_id: str, condition: Condition | None) -> int:
+    """Return how many records a condition holds for."""
+    query = sa.select(sa.func.count()).select_from(records).where(where(organization_id, condition))
+    counted: int = (await connection.execute(query)).scalar_one()
+    return counted
+
+
+async def read_stretch(
+    connection: AsyncConnection, organization_id: str, condition: Condition | None, *, after: int, limit: int
+) -> Sequence[tuple[int, bytes]]:
+    """Return (position, payload) of the next records of a stream, at most `limit`, in order of insertion."""
+    query = (
+        sa.select(records.c.position, records.c.payload)
+        .where(where(organization_id, condition), records.c.position > after)
+        .order_by(records.c.position)
+        .limit(limit)
+    )
+    return [tuple(row) for row in await connection.execute(query)]
+
+
+async def read_vocabulary(connection: AsyncConnection, organization_id: str) -> Vocabulary:
+    """Return the values that an organization's records hold."""
+    table = field_values.c
+    query = sa.select(table.field, table.spelling, table.uses).where(
+        table.organization_id == organization_id, table.uses > 0
+    )
+    return Vocabulary(tuple(row) for row in await connection.execute(query))
+
+
+def _ordering(field: Field, descending: bool) -> sa.ColumnElement[Any]:
+    ordering = column(field).desc() if descending else column(field).asc()
+    return ordering if field.required else ordering.nulls_last()
+
+
+def _comes_after(terms: Sequence[tuple[Field, bool]], key: PageKey) -> Expression:
+    """Return the expression for records that come after a key in the order of the terms."""
+    *sort_key, position = key
+    alternatives: list[Expression] = []
+    equal: list[Expression] = []
+    for (field, descending), stored in zip(terms, sort_key, strict=True):
+        value = _from_key(field, stored)
+        if value is not None:
+            later: Expression = column(field) < value if descending else column(field) > value
+            if not field.required:
+                later = sa.or_(later, column(field).is_(None))
+            alternatives.append(sa.and_(*equal, later))
+        equal.append(column(field).is_(None) if value is None else column(field) == value)
+    alternatives.append(sa.and_(*equal, records.c.position > position))
+    return sa.or_(*alternatives)
+
+
+def _to_key(value: Any) -> str | int | bool | None:
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _from_key(field: Field, stored: Any) -> Any:
+    match field.type:
+        case FieldType.DATE if stored is not None:
+            return date.fromisoformat(stored)
+        case FieldType.TIME if stored is not None:
+            return datetime.fromisoformat(stored)
+        case _:
+            return stored
