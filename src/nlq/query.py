@@ -4,19 +4,25 @@ Gives `Query`, its conditions (`Comparison`, `FieldComparison`, `Contains`, `Mat
 `Sort` and `Aggregate`. Trees are immutable and compare by value. They hold field names, never columns.
 
 Semantics, wherever a tree is evaluated: a comparison does not hold for a record whose field is missing; a negation
-(`Not`, `!=`) does hold for it. Text of a TEXT field compares by folded key (`fold`), text of an ID field exactly;
-`Contains` and `Matches` ignore case.
+(`Not`, `!=`) does hold for it. The exception is a field against a field, which holds only where both have a value,
+`!=` included; its `Not` holds for the others. Text of a TEXT field compares by folded key (`fold`), text of an ID field
+exactly; `Contains` and `Matches` ignore case.
 """
 
 from __future__ import annotations
 
 import enum
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
 Value = str | Decimal | int | bool | date | datetime
 """A literal: text, enum value name or field name (str), money (Decimal), integer, flag, day, or UTC time."""
+
+
+_PATTERN_PARTS = re.compile(r"\\(.)|(\*)|([^\\*]+|\\$)", re.DOTALL)
 
 
 def fold(text: str) -> str:
@@ -46,7 +52,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class FieldComparison:
-    """`actual_cost > plan_cost`: a field against another of the same type. Holds only where both have a value."""
+    """`actual_cost > plan_cost`: a field against another of its type. Holds only where both have a value, `!=` too."""
 
     field: str
     operator: Operator
@@ -67,6 +73,7 @@ class Matches:
 
     field: str
     pattern: str
+    """Has at least one such `*`; a star itself is `\\*` in it, a backslash `\\\\`. `pattern_pieces` takes it apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +151,25 @@ class Query:
     sort: tuple[Sort, ...] = ()
     limit: int | None = None
     aggregate: Aggregate | None = None
+
+
+def pattern_of(pieces: Sequence[str]) -> str:
+    """Return the pattern of a `Matches` that has these literal texts with any text between them."""
+    return "*".join(piece.replace("\\", "\\\\").replace("*", "\\*") for piece in pieces)
+
+
+def pattern_pieces(pattern: str) -> tuple[str, ...]:
+    """Return the literal texts of a pattern, in their order; its wildcards stand between them.
+
+    `LTM*` gives `("LTM", "")`. Only the first and the last piece can be empty: wildcards in a row are one.
+    """
+    pieces = [""]
+    for escaped, star, plain in _PATTERN_PARTS.findall(pattern):
+        if not star:
+            pieces[-1] += escaped or plain
+        elif pieces[-1] or len(pieces) == 1:
+            pieces.append("")
+    return tuple(pieces)
 
 
 def conjunction(*conditions: Condition | None) -> Condition | None:
