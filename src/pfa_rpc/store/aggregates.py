@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -21,8 +21,8 @@ from nlq.query import Aggregate, Aggregation, Condition, Function
 from nlq.schema import FieldType
 from nlq.vocabulary import Vocabulary
 from pfa_rpc.errors import LimitExceeded
-from pfa_rpc.records.cost import LAYERS, layer_cost, spread
-from pfa_rpc.schema import BY_NAME, Field, Origin
+from pfa_rpc.records.cost import LAYERS, divide_half_even, layer_cost, spread
+from pfa_rpc.schema import BY_NAME, RATE_DECIMALS, Field, Origin
 from pfa_rpc.store.filters import Expression, column, where
 from pfa_rpc.store.tables import records
 
@@ -34,7 +34,6 @@ GROUP_LIMIT: Final = 10_000
 """Most groups in one answer."""
 
 _TOTALS: Final = (Function.SUM, Function.AVG)
-_FINEST: Final = Decimal("0.0001")
 _ROWS_A_STEP: Final = 250
 
 GroupKey = str | bool | date | None
@@ -226,10 +225,10 @@ def _finished(item: Aggregation, raw: Any, covered: int) -> int | Decimal | date
     measured = BY_NAME[item.field]
     if measured.type is not FieldType.MONEY:
         return raw  # type: ignore[no-any-return]
-    amount = Decimal(int(raw)).scaleb(-measured.decimals)
     if item.function is Function.AVG:
-        return (amount / covered).quantize(_FINEST, ROUND_HALF_EVEN) if covered else None
-    return amount
+        scaled = int(raw) * 10 ** (RATE_DECIMALS - measured.decimals)
+        return Decimal(divide_half_even(scaled, covered)).scaleb(-RATE_DECIMALS) if covered else None
+    return Decimal(int(raw)).scaleb(-measured.decimals)
 
 
 async def _medians(

@@ -57,7 +57,7 @@ class ListHolds(FunctionElement[bool]):
 @compiles(ListHolds, "sqlite")
 def _holds_in_json(element: ListHolds, compiler: SQLCompiler, **options: Any) -> str:
     held, name = (compiler.process(clause, **options) for clause in element.clauses)
-    return f"EXISTS (SELECT 1 FROM json_each({held}) AS held WHERE held.value = {name})"
+    return f"EXISTS (SELECT 1 FROM json_each({held}) AS held WHERE held.value = {name})"  # noqa: S608 (compiled parts)
 
 
 @compiles(ListHolds, "postgresql")

@@ -1,0 +1,164 @@
+"""Figures: what a request asks to compute (`read_aggregate`), and the message of the answer (`figures_message`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Final
+
+from google.type.money_pb2 import Money
+
+from nlq.query import Aggregate, Aggregation, Function
+from nlq.schema import FieldType
+from pfa.v1.record_service_pb2 import (
+    AggregateFunction,
+    AggregateGroup,
+    AggregateRecordsRequest,
+    AggregateRecordsResponse,
+    AggregateValue,
+    GroupKey,
+)
+from pfa_rpc.errors import InvalidRequest
+from pfa_rpc.records.encode import date_message, money_message
+from pfa_rpc.schema import BY_NAME
+from pfa_rpc.store.aggregates import MONTH, MONTH_SUFFIX, Figure, Group, is_spreadable
+from pfa_rpc.store.aggregates import GroupKey as StoredKey
+
+MAX_AGGREGATIONS: Final = 10
+MAX_GROUPS: Final = 2
+_NANO_DECIMALS: Final = 9
+
+_FUNCTIONS: Final[dict[int, Function]] = {
+    AggregateFunction.Value(f"AGGREGATE_FUNCTION_{function.name}"): function for function in Function
+}
+
+
+def read_aggregate(request: AggregateRecordsRequest) -> Aggregate:
+    """Return what a request asks to compute. Raises InvalidRequest where a figure or a group makes no sense."""
+    if len(request.aggregations) > MAX_AGGREGATIONS:
+        shown = len(request.aggregations)
+        raise InvalidRequest.of("aggregations", f"{shown} figures are too many; ask for at most {MAX_AGGREGATIONS}")
+    if len(request.group_by) > MAX_GROUPS:
+        raise InvalidRequest.of("group_by", f"{len(request.group_by)} groups are too many; at most {MAX_GROUPS} fit")
+    group_by = tuple(request.group_by)
+    for number, name in enumerate(group_by):
+        _check_group(f"group_by[{number}]", name, group_by)
+    items = [
+        _read_aggregation(f"aggregations[{number}]", item.function, item.field)
+        for number, item in enumerate(request.aggregations)
+    ] or [Aggregation(Function.COUNT)]
+    if MONTH in group_by:
+        for number, item in enumerate(items):
+            if item.function is not Function.SUM or not is_spreadable(item.field):
+                raise InvalidRequest.of(
+                    f"aggregations[{number}]",
+                    'only sums of costs can be spread over "month"; group by a date, such as "forecast_start.month"',
+                )
+    return Aggregate(tuple(items), group_by)
+
+
+def _check_group(path: str, name: str, group_by: tuple[str, ...]) -> None:
+    if group_by.count(name) > 1:
+        raise InvalidRequest.of(path, f"{name[:100]!r} is named twice")
+    if name == MONTH:
+        return
+    day = BY_NAME.get(name.removesuffix(MONTH_SUFFIX))
+    if name.endswith(MONTH_SUFFIX) and day is not None and day.type is FieldType.DATE:
+        return
+    field = BY_NAME.get(name)
+    if field is None or not field.groupable:
+        possible = ", ".join(known.name for known in BY_NAME.values() if known.groupable)
+        raise InvalidRequest.of(
+            path, f"{name[:100]!r} is no group; write one of {possible}, a date such as forecast_start.month, or month"
+        )
+
+
+def _read_aggregation(path: str, number: int, name: str) -> Aggregation:
+    function = _FUNCTIONS.get(number)
+    if function is None:
+        raise InvalidRequest.of(f"{path}.function", f"{number} is no function; write COUNT, SUM, AVG, MIN, MAX …")
+    if not name and function is Function.COUNT:
+        return Aggregation(function)
+    field = BY_NAME.get(name)
+    if field is None or not field.filterable:
+        raise InvalidRequest.of(f"{path}.field", f"{name[:100]!r} is not a field; write one such as forecast_cost")
+    possible: dict[Function, tuple[FieldType, ...]] = {
+        Function.COUNT: tuple(FieldType),
+        Function.COUNT_DISTINCT: tuple(kind for kind in FieldType if kind is not FieldType.NAMES),
+        Function.MIN: (FieldType.MONEY, FieldType.DATE),
+        Function.MAX: (FieldType.MONEY, FieldType.DATE),
+    }
+    if field.type not in possible.get(function, (FieldType.MONEY,)):
+        raise InvalidRequest.of(
+            f"{path}.field", f"{name} is a {field.type.value} field, of which there is no {function.value}"
+        )
+    return Aggregation(function, name)
+
+
+def figures_message(
+    groups: Iterable[Group], spec: Aggregate, currency: str, matched: int, revision_token: str
+) -> AggregateRecordsResponse:
+    """Return the message of an aggregate's groups."""
+    return AggregateRecordsResponse(
+        groups=[_group_message(group, spec, currency) for group in groups],
+        matched=matched,
+        revision_token=revision_token,
+    )
+
+
+def _group_message(group: Group, spec: Aggregate, currency: str) -> AggregateGroup:
+    keys = [_key_message(name, key) for name, key in zip(spec.group_by, group.keys, strict=True)]
+    return AggregateGroup(keys=keys, values=_values(group.figures, spec, currency))
+
+
+def _key_message(name: str, key: StoredKey) -> GroupKey:
+    match key:
+        case None:
+            return GroupKey()
+        case bool():
+            return GroupKey(flag=key)
+        case date():
+            is_month = name == MONTH or name.endswith(MONTH_SUFFIX)
+            return GroupKey(month=date_message(key)) if is_month else GroupKey(date=date_message(key))
+        case _:
+            field = BY_NAME[name]
+            return GroupKey(text=field.enum_value(key).name if field.type is FieldType.ENUM else key)
+
+
+def _values(figures: Sequence[Figure], spec: Aggregate, currency: str) -> list[AggregateValue]:
+    messages = []
+    for figure, item in zip(figures, spec.aggregations, strict=True):
+        message = AggregateValue(
+            covered=figure.covered,
+            missing=figure.missing,
+            discontinued=figure.discontinued,
+            transferable=figure.transferable,
+            projected=figure.projected,
+        )
+        _set_value(
+            message,
+            figure.value,
+            is_count=item.function in (Function.COUNT, Function.COUNT_DISTINCT),
+            currency=currency,
+        )
+        messages.append(message)
+    return messages
+
+
+def _set_value(message: AggregateValue, value: int | Decimal | date | None, *, is_count: bool, currency: str) -> None:
+    match value:
+        case None:
+            if is_count:
+                message.count = 0
+        case date():
+            message.date.CopyFrom(date_message(value))
+        case _ if is_count:
+            message.count = int(value)
+        case _:
+            message.money.CopyFrom(exact_money(Decimal(value), currency))
+
+
+def exact_money(amount: Decimal, currency: str) -> Money:
+    """Return a google.type.Money of an amount with at most nine decimals."""
+    return money_message(int(amount.scaleb(_NANO_DECIMALS)), _NANO_DECIMALS, currency)

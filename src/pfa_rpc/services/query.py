@@ -1,0 +1,233 @@
+"""QueryService: Interpret, Ask."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final
+
+from nlq.interpretation import Assumption, Interpretation, Piece
+from nlq.pipeline import Language
+
+from nlq.errors import LanguageError
+from nlq.query import Aggregate, fields_of
+from nlq.vocabulary import Vocabulary
+from pfa.v1.query_service_pb2 import (
+    AggregateSpec,
+    AskRequest,
+    AskResponse,
+    InterpretRequest,
+    InterpretResponse,
+    PieceRole,
+    RecordBatch,
+)
+from pfa.v1.query_service_pb2 import Assumption as AssumptionMessage
+from pfa.v1.query_service_pb2 import Interpretation as InterpretationMessage
+from pfa.v1.query_service_pb2 import Piece as PieceMessage
+from pfa.v1.record_service_pb2 import AggregateFunction, Aggregation
+from pfa_rpc.schema import SCHEMA
+from pfa_rpc.services.call import Call
+from pfa_rpc.services.figures import figures_message
+from pfa_rpc.services.framing import embed, frame_records, split_by_bytes
+from pfa_rpc.services.principal import Permission
+from pfa_rpc.services.requests import (
+    MAX_PAGE,
+    Mask,
+    authorize,
+    bounded,
+    language_error,
+    read_date,
+    require_visible,
+    revision_token,
+)
+from pfa_rpc.services.tokens import Tokens
+from pfa_rpc.store import aggregates, reads
+from pfa_rpc.store.database import Database, Revision
+from pfa_rpc.store.organizations import Organization, get_organization
+
+DEFAULT_RECORDS: Final = 1_000
+MAX_RECORDS: Final = 100_000
+LANGUAGES_KEPT: Final = 64
+"""Organizations whose vocabulary is kept prepared."""
+_BATCH_BYTES: Final = 1 << 20
+_RECORDS_FIELD: Final = AskResponse.RECORDS_FIELD_NUMBER
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """The language of an organization as of a revision."""
+
+    organization: Organization
+    vocabulary: Vocabulary
+    language: Language
+
+
+class QueryService:
+    """Reads questions, and answers them."""
+
+    def __init__(self, database: Database, tokens: Tokens) -> None:
+        self._database = database
+        self._tokens = tokens
+        self._languages = _Languages(database)
+
+    async def interpret(self, request: InterpretRequest, call: Call) -> InterpretResponse:
+        """Return the reading of a question."""
+        _, reading = await self._read(request, call)
+        return InterpretResponse(interpretation=interpretation_message(reading))
+
+    async def ask(self, request: AskRequest, call: Call) -> None:
+        """Write the reading of a question, then its answer where every word was understood."""
+        most = bounded("max_records", request.max_records, default=DEFAULT_RECORDS, most=MAX_RECORDS)
+        prepared, reading = await self._read(request, call)
+        await call.write(AskResponse(interpretation=interpretation_message(reading)))
+        if not (reading.complete or request.allow_partial):
+            return
+        if reading.query.aggregate is not None:
+            await self._write_figures(prepared, reading, reading.query.aggregate, call)
+        else:
+            await self._write_records(prepared.organization.organization_id, reading, most, call)
+
+    async def _read(self, request: InterpretRequest | AskRequest, call: Call) -> tuple[_Prepared, Interpretation]:
+        organization_id = authorize(call, Permission.READ, request.organization_id)
+        prepared = await self._languages.get(organization_id)
+        today = _today(request, prepared.organization)
+        try:
+            reading = prepared.language.interpret(request.question, today)
+        except LanguageError as error:
+            raise language_error("question", error) from error
+        query = reading.query
+        figures = query.aggregate.aggregations if query.aggregate else ()
+        named = {*fields_of(query.where), *(term.field for term in query.sort)}
+        require_visible(call.principal, named | {item.field for item in figures if item.field is not None})
+        return prepared, reading
+
+    async def _write_figures(self, prepared: _Prepared, reading: Interpretation, spec: Aggregate, call: Call) -> None:
+        organization_id = prepared.organization.organization_id
+        async with self._database.reading() as connection:
+            organization = await get_organization(connection, organization_id)
+            matched = await reads.count(connection, organization_id, reading.query.where)
+            groups = await aggregates.aggregate(
+                connection, organization_id, reading.query.where, spec, prepared.vocabulary
+            )
+        if reading.query.limit is not None:
+            groups = groups[: reading.query.limit]
+        token = revision_token(self._tokens, organization_id, organization.revision)
+        await call.write(AskResponse(figures=figures_message(groups, spec, organization.currency_code, matched, token)))
+
+    async def _write_records(self, organization_id: str, reading: Interpretation, most: int, call: Call) -> None:
+        """Write at most `most` records in pages; no connection is held while the client reads."""
+        query = reading.query
+        left = most if query.limit is None else min(most, query.limit)
+        mask = Mask((), hide_money=not call.principal.may(Permission.SEE_MONEY))
+        after: reads.PageKey | None = None
+        is_first = True
+        while is_first or (after is not None and left > 0):
+            async with self._database.reading() as connection:
+                organization = await get_organization(connection, organization_id)
+                page = await reads.list_page(
+                    connection, organization_id, query.where, sort=query.sort, limit=min(left, MAX_PAGE), after=after
+                )
+                total = await reads.count(connection, organization_id, query.where) if is_first else None
+            await self._write_page(mask.apply_all(page.payloads), organization_id, organization.revision, total, call)
+            left -= len(page.payloads)
+            after, is_first = page.next_key, False
+
+    async def _write_page(
+        self, payloads: list[bytes], organization_id: str, revision: Revision, total: int | None, call: Call
+    ) -> None:
+        token = revision_token(self._tokens, organization_id, revision)
+        start = 0
+        while start < len(payloads) or total is not None:
+            fitting = split_by_bytes(payloads[start:], _BATCH_BYTES)
+            trailer = RecordBatch(total_size=total, revision_token=token).SerializeToString()
+            batch = frame_records(payloads[start : start + fitting]) + trailer
+            await call.write(embed(_RECORDS_FIELD, batch))
+            start, total = start + fitting, None
+
+
+class _Languages:
+    """The prepared languages of the organizations used last; one is made anew when its organization has changed."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._prepared: OrderedDict[str, _Prepared] = OrderedDict()
+        self._lock = asyncio.Lock()
+
+    async def get(self, organization_id: str) -> _Prepared:
+        """Return the language of an organization, at least as new as this call."""
+        async with self._database.reading() as connection:
+            organization = await get_organization(connection, organization_id)
+            known = self._prepared.get(organization_id)
+            if known is not None and known.organization == organization:
+                self._prepared.move_to_end(organization_id)
+                return known
+            vocabulary = await reads.read_vocabulary(connection, organization_id)
+        async with self._lock:  # one at a time: preparing takes the processor, not the disk
+            language = await asyncio.to_thread(Language, SCHEMA, vocabulary, organization.currency_code)
+        prepared = _Prepared(organization, vocabulary, language)
+        self._prepared[organization_id] = prepared
+        self._prepared.move_to_end(organization_id)
+        while len(self._prepared) > LANGUAGES_KEPT:
+            self._prepared.popitem(last=False)
+        return prepared
+
+
+def _today(request: InterpretRequest | AskRequest, organization: Organization) -> date:
+    if request.HasField("today"):
+        return read_date("today", request.today)
+    return datetime.now(organization.zone).date()
+
+
+# --- readings as messages --------------------------------------------------------------------------------------------
+
+
+def interpretation_message(reading: Interpretation) -> InterpretationMessage:
+    """Return the message of a reading."""
+    query = reading.query
+    message = InterpretationMessage(
+        filter=reading.filter,
+        sentence=reading.sentence,
+        order_by=reading.order_by,
+        limit=query.limit or 0,
+        pieces=[_piece_message(piece) for piece in reading.pieces],
+        defaults=_assumption_messages(reading.defaults),
+        ambiguities=_assumption_messages(reading.ambiguities),
+        complete=reading.complete,
+        warnings=reading.warnings,
+    )
+    if query.aggregate is not None:
+        message.aggregate.CopyFrom(_spec_message(query.aggregate))
+    return message
+
+
+def _spec_message(spec: Aggregate) -> AggregateSpec:
+    figures = [
+        Aggregation(
+            function=AggregateFunction.Value(f"AGGREGATE_FUNCTION_{item.function.name}"), field=item.field or ""
+        )
+        for item in spec.aggregations
+    ]
+    return AggregateSpec(aggregations=figures, group_by=spec.group_by)
+
+
+def _piece_message(piece: Piece) -> PieceMessage:
+    return PieceMessage(
+        start=piece.start,
+        end=piece.end,
+        text=piece.text,
+        role=PieceRole.Value(f"PIECE_ROLE_{piece.role.name}"),
+        meaning=piece.meaning,
+        suggestions=piece.suggestions,
+    )
+
+
+def _assumption_messages(assumptions: Iterable[Assumption]) -> list[AssumptionMessage]:
+    return [
+        AssumptionMessage(
+            text=item.text, start=item.start, end=item.end, chosen=item.chosen, alternatives=item.alternatives
+        )
+        for item in assumptions
+    ]

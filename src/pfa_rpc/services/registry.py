@@ -1,0 +1,18 @@
+"""Which class serves which gRPC service."""
+
+from __future__ import annotations
+
+from pfa_rpc.services.organizations import OrganizationService
+from pfa_rpc.services.query import QueryService
+from pfa_rpc.services.records import RecordService
+from pfa_rpc.services.tokens import Tokens
+from pfa_rpc.store.database import Database
+
+
+def build_services(database: Database, tokens: Tokens) -> dict[str, object]:
+    """Return full service name → the object that serves it."""
+    return {
+        "pfa.v1.RecordService": RecordService(database, tokens),
+        "pfa.v1.QueryService": QueryService(database, tokens),
+        "pfa.v1.OrganizationService": OrganizationService(database, tokens),
+    }

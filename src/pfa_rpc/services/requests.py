@@ -1,0 +1,170 @@
+"""What every service checks of a request: its organization, filter, order, sizes, mask, and what the caller may see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+from google.protobuf.field_mask_pb2 import FieldMask
+from google.protobuf.message import Message
+from google.type.date_pb2 import Date
+
+from nlq.canonical import canonical_filter
+from nlq.errors import FilterError, LanguageError, OrderError, QuestionError
+from nlq.filter_text import parse_filter
+from nlq.order_text import canonical_order, parse_order
+from nlq.query import Condition, Sort, fields_of
+from pfa.v1.record_pb2 import Record
+from pfa_rpc.errors import (
+    InvalidFilter,
+    InvalidOrderBy,
+    InvalidQuestion,
+    InvalidRequest,
+    PermissionDenied,
+    PfaError,
+    Violation,
+)
+from pfa_rpc.schema import BY_NAME, FIELDS, SCHEMA
+from pfa_rpc.services.call import Call
+from pfa_rpc.services.principal import Permission, Principal
+from pfa_rpc.services.tokens import Tokens
+from pfa_rpc.store.database import Revision
+from pfa_rpc.store.organizations import is_code
+
+MAX_PAGE: Final = 1_000
+"""Most records or organizations on one page."""
+DEFAULT_PAGE: Final = 100
+
+_LANGUAGE_ERRORS: Final[dict[type[LanguageError], type[PfaError]]] = {
+    FilterError: InvalidFilter,
+    OrderError: InvalidOrderBy,
+    QuestionError: InvalidQuestion,
+}
+
+
+def authorize(call: Call, permission: Permission, organization_id: str) -> str:
+    """Return the code of the organization that a request names, which the caller may use.
+
+    Raises InvalidRequest where there is none, PermissionDenied before anything says whether it exists.
+    """
+    if not organization_id:
+        raise InvalidRequest.of("organization_id", "is missing; name the organization, such as RIO")
+    if not is_code(organization_id):
+        raise InvalidRequest.of("organization_id", f"{organization_id[:100]!r} is not the code of an organization")
+    call.principal.require(permission, organization_id)
+    return organization_id
+
+
+def bounded(field: str, value: int, *, default: int, most: int) -> int:
+    """Return a size from a request: the default for 0. Raises InvalidRequest for one outside 0 to `most`."""
+    if not 0 <= value <= most:
+        raise InvalidRequest.of(field, f"{value} is out of range; write 1 to {most:,}, or 0 for {default:,}")
+    return value or default
+
+
+def read_filter(text: str, principal: Principal) -> Condition | None:
+    """Return the condition of a filter text. Raises InvalidFilter, and PermissionDenied for hidden fields."""
+    try:
+        condition = parse_filter(text, SCHEMA)
+    except LanguageError as error:
+        raise language_error("filter", error) from error
+    require_visible(principal, fields_of(condition))
+    return condition
+
+
+def read_order(text: str, principal: Principal) -> tuple[Sort, ...]:
+    """Return the terms of an order_by. Raises InvalidOrderBy, and PermissionDenied for hidden fields."""
+    try:
+        terms = parse_order(text, SCHEMA)
+    except LanguageError as error:
+        raise language_error("order_by", error) from error
+    require_visible(principal, (term.field for term in terms))
+    return terms
+
+
+def language_error(field: str, error: LanguageError) -> PfaError:
+    """Return the error of the API for a text of a request that could not be read."""
+    metadata = {"position": str(error.position)}
+    if error.expected:
+        metadata["expected"] = ", ".join(error.expected)[:300]
+    if error.nearest:
+        metadata["nearest"] = ", ".join(error.nearest)[:300]
+    error_class = next(known for kind, known in _LANGUAGE_ERRORS.items() if isinstance(error, kind))
+    return error_class(error.message, violations=[Violation(field, error.message)], metadata=metadata)
+
+
+def require_visible(principal: Principal, names: Iterable[str]) -> None:
+    """Raise PermissionDenied where a field shows money that the caller may not see: it could be probed else."""
+    if principal.may(Permission.SEE_MONEY):
+        return
+    for name in names:
+        if BY_NAME[name].is_money:
+            raise PermissionDenied(
+                f"{principal.name} may not see {name}, and so may not filter, sort or compute by it",
+                metadata={"permission": Permission.SEE_MONEY.value},
+            )
+
+
+def canonical(condition: Condition | None, order: Sequence[Sort] = ()) -> tuple[str, str]:
+    """Return the canonical filter and order, which name a request in tokens and caches."""
+    return canonical_filter(condition, SCHEMA), canonical_order(order)
+
+
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """Which parts of a record a caller gets."""
+
+    paths: tuple[str, ...]
+    """Paths of Record to keep; empty: all."""
+    hide_money: bool
+
+    def __bool__(self) -> bool:
+        """Tell whether anything is left out, so that payloads cannot be sent as they are."""
+        return bool(self.paths) or self.hide_money
+
+    def apply(self, payload: bytes) -> bytes:
+        """Return a payload with what the mask leaves out taken away."""
+        record: Message = Record.FromString(payload)
+        if self.hide_money:
+            for path in _MONEY_PATHS:
+                record.ClearField(path)
+        if not self.paths:
+            return record.SerializeToString()
+        kept = Record()
+        FieldMask(paths=self.paths).MergeMessage(record, kept)
+        return kept.SerializeToString()
+
+    def apply_all(self, payloads: Iterable[bytes]) -> list[bytes]:
+        """Return payloads with what the mask leaves out taken away."""
+        return [self.apply(payload) for payload in payloads] if self else list(payloads)
+
+
+_MONEY_PATHS: Final = tuple(field.proto for field in FIELDS if field.is_money)
+
+
+def read_mask(mask: FieldMask, principal: Principal) -> Mask:
+    """Return what a request's read_mask and the caller's permissions leave of a record. Raises InvalidRequest."""
+    unknown = [path for path in mask.paths if not FieldMask(paths=[path]).IsValidForDescriptor(Record.DESCRIPTOR)]
+    if unknown:
+        violations = [
+            Violation("read_mask", f"{path[:100]!r} is not a path of Record, such as forecast.start_date")
+            for path in unknown
+        ]
+        raise InvalidRequest(f"read_mask: {violations[0].description}", violations=violations)
+    return Mask(tuple(mask.paths), hide_money=not principal.may(Permission.SEE_MONEY))
+
+
+def read_date(field: str, message: Date) -> date:
+    """Return the day of a google.type.Date. Raises InvalidRequest where it is none, or not a whole date."""
+    try:
+        return date(message.year, message.month, message.day)
+    except ValueError as error:
+        shown = f"{message.year}-{message.month}-{message.day}"
+        raise InvalidRequest.of(field, f"{shown} is not a day; give year, month and day") from error
+
+
+def revision_token(tokens: Tokens, organization_id: str, revision: Revision) -> str:
+    """Return the token that names a revision of an organization."""
+    return tokens.seal("revision", organization_id, b"", [revision.number, revision.nonce], None)
