@@ -1,0 +1,229 @@
+"""Start and stop: `run` is the process, `serve` its coroutine, `running` the same for tests and embedding."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import grpc
+import sqlalchemy as sa
+import structlog
+import uvloop
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from pfa_rpc.errors import SetupError
+from pfa_rpc.server import log
+from pfa_rpc.server.authentication import Authenticator
+from pfa_rpc.server.gate import Gate
+from pfa_rpc.server.interceptor import CallInterceptor
+from pfa_rpc.server.registration import add_services
+from pfa_rpc.server.settings import Address, Settings, unknown_variables, variable
+from pfa_rpc.services.registry import build_services
+from pfa_rpc.services.tokens import Tokens
+from pfa_rpc.store.database import Database
+from pfa_rpc.store.instance import shared_key
+from pfa_rpc.store.migrate import migrate, require_current
+
+Build = Callable[[Database, Tokens], Mapping[str, object]]
+"""Makes the services, by their full names."""
+
+SPARE_CALLS: Final = 100
+"""How many calls the core lets in beyond the limit: health checks, and those that are told of the limit."""
+RECEIVE_FACTOR: Final = 2
+"""The core takes requests up to this many times the limit, so that a somewhat larger one is refused with a reason."""
+LAST_SECONDS: Final = 1.0
+"""How long the last statuses may take to reach their clients after all calls were ended."""
+
+_log: Final = structlog.stdlib.get_logger("pfa")
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server that is up."""
+
+    address: Address
+    """With the port that was taken."""
+    server: grpc.aio.Server
+    gate: Gate
+    health: health.aio.HealthServicer
+
+    @property
+    def target(self) -> str:
+        """What a client connects to: HOST:PORT."""
+        return str(self.address)
+
+    async def stop(self, seconds: float) -> None:
+        """Stop: health says NOT_SERVING, nothing new comes in, running calls get some seconds, then all is over."""
+        await self.health.enter_graceful_shutdown()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.server.stop(seconds + LAST_SECONDS))
+            tasks.create_task(self.gate.drain(seconds))
+
+    async def stop_at_once(self) -> None:
+        """Stop without waiting for anything; a stop that is under way ends too."""
+        self.gate.end_all()
+        await self.server.stop(None)
+
+
+def run(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT. Raises SetupError, SchemaTooNew, DatabaseUnavailable where it cannot start."""
+    log.configure(settings)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(settings))
+
+
+async def serve(settings: Settings, *, ready: Callable[[int], None] | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; a second one ends it at once. `ready` is told the port once calls are answered."""
+    for name, nearest in unknown_variables(os.environ):
+        hint = f"; did you mean {nearest}?" if nearest else ""
+        _log.warning(f"{name} is not a setting of this service{hint}")
+    stop = asyncio.Queue[None]()
+    with_signals = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with_signals.add_signal_handler(number, stop.put_nowait, None)
+    try:
+        async with running(settings, stop_seconds=None) as server:
+            if ready is not None:
+                ready(server.address.port)
+            await stop.get()
+            await _stop_gracefully(server, settings.stop_seconds, stop)
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with_signals.remove_signal_handler(number)
+
+
+async def _stop_gracefully(server: Running, seconds: float, again: asyncio.Queue[None]) -> None:
+    _log.info("stopping", seconds=seconds)
+    stopping = asyncio.create_task(server.stop(seconds))
+    asked_again = asyncio.create_task(again.get())
+    await asyncio.wait((stopping, asked_again), return_when=asyncio.FIRST_COMPLETED)
+    if not stopping.done():
+        await server.stop_at_once()
+    asked_again.cancel()
+    await stopping
+    _log.info("stopped")
+
+
+@asynccontextmanager
+async def running(
+    settings: Settings, *, build: Build = build_services, stop_seconds: float | None = 0.0
+) -> AsyncIterator[Running]:
+    """Give a server that is up, and stop it afterwards, giving calls `stop_seconds` (None: it is stopped already).
+
+    Raises SetupError where the address cannot be had or the database is not of this version, DatabaseUnavailable where
+    the database cannot be used.
+    """
+    database = Database(settings.database_url, pool_size=settings.database_pool_size)
+    try:
+        await _prepare(database)
+        key = settings.token_key
+        tokens = Tokens(key.get_secret_value().encode() if key else await shared_key(database))
+        server = await _start(settings, build(database, tokens))
+        try:
+            yield server
+        finally:
+            if stop_seconds is not None:
+                await server.stop(stop_seconds)
+            else:
+                await server.stop_at_once()
+    finally:
+        await database.close()
+
+
+async def _prepare(database: Database) -> None:
+    """Make the tables of an empty database; one that has tables must have this version's."""
+    async with database.reading() as connection:
+        tables = await connection.run_sync(lambda sync: sa.inspect(sync).get_table_names())
+    if not tables:
+        _, schema = await migrate(database)
+        _log.info("made the tables of an empty database", schema=schema)
+    await require_current(database)
+
+
+async def _start(settings: Settings, services: Mapping[str, object]) -> Running:
+    gate = Gate(settings.max_concurrent_calls)
+    server = _make_server(settings, gate)
+    add_services(server, services)
+    servicer = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+    names = [*services, health.SERVICE_NAME, reflection.SERVICE_NAME]
+    reflection.enable_server_reflection(names, server)
+    address = _bind(server, settings.address)
+    await server.start()
+    for name in ("", *services):
+        await servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
+    _log.info("serving", address=str(address), port=address.port, tokens=bool(settings.api_tokens))
+    return Running(address, server, gate, servicer)
+
+
+def _make_server(settings: Settings, gate: Gate) -> grpc.aio.Server:
+    interceptor = CallInterceptor(
+        Authenticator(settings.bearer_tokens),
+        gate,
+        write_seconds=settings.stream_write_seconds,
+        max_request_bytes=settings.max_request_bytes,
+    )
+    return grpc.aio.server(
+        interceptors=(interceptor,),
+        maximum_concurrent_rpcs=settings.max_concurrent_calls + SPARE_CALLS,
+        options=(
+            ("grpc.so_reuseport", 0),  # two servers on one port would share its calls at random
+            ("grpc.max_receive_message_length", settings.max_request_bytes * RECEIVE_FACTOR),
+            ("grpc.max_send_message_length", -1),
+            # A client whose machine went away leaves its connection open: pings find that out.
+            ("grpc.keepalive_time_ms", 60_000),
+            ("grpc.keepalive_timeout_ms", 20_000),
+            ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+            ("grpc.keepalive_permit_without_calls", 1),
+        ),
+    )
+
+
+def _bind(server: grpc.aio.Server, address: Address) -> Address:
+    """Take the address. SetupError where it cannot be had."""
+    _probe(address)
+    try:
+        return address.with_port(server.add_insecure_port(str(address)))
+    except RuntimeError as error:
+        raise _bind_error(address, errno.EADDRINUSE) from error
+
+
+def _probe(address: Address) -> None:
+    """Try the address with a socket of our own, which says why it cannot be had; the core only says that."""
+    try:
+        found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except socket.gaierror:
+        raise SetupError(
+            f"{address.host!r} is no address of this machine; set {variable('listen')} to one, such as 127.0.0.1:50051"
+        ) from None
+    for family, kind, protocol, _, target in found:
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(target)
+            except OSError as error:
+                raise _bind_error(address, error.errno or 0) from None
+
+
+def _bind_error(address: Address, number: int) -> SetupError:
+    setting = variable("listen")
+    match number:
+        case errno.EADDRINUSE:
+            return SetupError(
+                f"{address} is in use by another process; stop it or set {setting} to another port",
+                metadata={"address": str(address)},
+            )
+        case errno.EACCES:
+            return SetupError(f"{address} needs rights that this user lacks; set {setting} to a port above 1023")
+        case errno.EADDRNOTAVAIL:
+            return SetupError(f"{address.host} is no address of this machine; set {setting} to one that is")
+        case _:
+            return SetupError(f"{address} cannot be listened on: {os.strerror(number)}; set {setting} to another one")

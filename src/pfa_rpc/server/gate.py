@@ -1,0 +1,74 @@
+"""How many calls there may be, and how they end when the server stops: `Gate` holds every running call."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from pfa_rpc.errors import LimitExceeded, ShuttingDown
+
+
+class Gate:
+    """Counts the running calls up to a limit, and ends them with ShuttingDown when their time is up."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._stopping = False
+        self._counted: set[asyncio.Timeout] = set()
+        self._uncounted: set[asyncio.Timeout] = set()
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @asynccontextmanager
+    async def enter(self, *, counted: bool = True) -> AsyncIterator[None]:
+        """Hold a call. Raises LimitExceeded where there are too many, ShuttingDown when the server stops.
+
+        Calls that are not counted, such as health checks, are always let in, and a stop does not wait for them.
+        """
+        if counted:
+            self._check()
+        running = self._counted if counted else self._uncounted
+        try:
+            async with asyncio.timeout(None) as time_limit:
+                running.add(time_limit)
+                self._note_idle()
+                try:
+                    yield
+                finally:
+                    running.discard(time_limit)
+                    self._note_idle()
+        except TimeoutError:
+            if time_limit.expired():
+                raise ShuttingDown from None
+            raise
+
+    async def drain(self, seconds: float) -> None:
+        """Let no more calls in, give the running ones some seconds, then end them all."""
+        self._stopping = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._idle.wait()
+        self.end_all()
+
+    def end_all(self) -> None:
+        """End every call now."""
+        now = asyncio.get_running_loop().time()
+        for time_limit in self._counted | self._uncounted:
+            if not time_limit.expired():
+                time_limit.reschedule(now)
+
+    def _check(self) -> None:
+        if self._stopping:
+            raise ShuttingDown
+        if len(self._counted) >= self._limit:
+            raise LimitExceeded(
+                f"the server has {self._limit} calls under way, the most it takes; try again when one has ended",
+                metadata={"limit": "max_concurrent_calls"},
+            )
+
+    def _note_idle(self) -> None:
+        if self._counted:
+            self._idle.clear()
+        else:
+            self._idle.set()

@@ -1,0 +1,335 @@
+"""The settings: `Settings.load` reads them from the environment (PFA_*) and a TOML file, `Settings.shown` shows them.
+
+The table of docs/operations.md and `pfa serve --show-config` derive from the fields of `Settings`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import enum
+import ipaddress
+import os
+import sys
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from pfa_rpc.errors import SetupError
+
+PREFIX: Final = "PFA_"
+CONFIG_FILE: Final = "PFA_CONFIG_FILE"
+"""Variable that names the TOML file."""
+OTHER_VARIABLES: Final = (CONFIG_FILE, "PFA_SERVER", "PFA_TOKEN", "PFA_ORGANIZATION")
+"""Variables of ours that are no settings of the server: the file, and what the client commands read."""
+SECRET_LENGTH: Final = 16
+"""Shortest secret, in characters."""
+
+
+class LogLevel(enum.StrEnum):
+    """What the log holds: this level and those after it."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class LogFormat(enum.StrEnum):
+    """How a line of the log is written."""
+
+    JSON = "json"
+    CONSOLE = "console"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a server listens."""
+
+    host: str
+    """An IP address or a name, without brackets."""
+    port: int
+    """0: any free port."""
+
+    @classmethod
+    def parse(cls, text: str) -> Address:
+        """Return the address in HOST:PORT or [IPV6]:PORT. Raises ValueError with what would be right."""
+        host, colon, port = text.strip().rpartition(":")
+        if not colon or not host or not (port.isascii() and port.isdigit()) or int(port) > 65_535:
+            raise ValueError("write HOST:PORT, such as 127.0.0.1:50051 or [::1]:50051, with a port from 0 to 65535")
+        if host.startswith("[") and host.endswith("]"):
+            host = host[1:-1]
+        elif ":" in host:
+            raise ValueError(f"write an IPv6 address in brackets: [{host}]:{port}")
+        if any(character.isspace() or not character.isprintable() for character in host):
+            raise ValueError("the host has a space or a control character in it")
+        return cls(host, int(port))
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    def with_port(self, port: int) -> Address:
+        """Return the same host with another port."""
+        return Address(self.host, port)
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def _check_secret(secret: SecretStr) -> SecretStr:
+    text = secret.get_secret_value()
+    if len(text) < SECRET_LENGTH:
+        raise ValueError(f"has {len(text)} characters; a secret needs at least {SECRET_LENGTH}")
+    if not (text.isascii() and text.isprintable()) or " " in text:
+        raise ValueError("may hold visible ASCII characters only, no spaces")
+    return secret
+
+
+def _split_secrets(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _check_address(text: str) -> str:
+    return str(Address.parse(text))
+
+
+def _lower(value: object) -> object:
+    return value.strip().lower() if isinstance(value, str) else value
+
+
+def _empty_is_none(value: object) -> object:
+    return None if value == "" else value
+
+
+def _default_log_format() -> LogFormat:
+    return LogFormat.CONSOLE if sys.stderr.isatty() else LogFormat.JSON
+
+
+Secret = Annotated[SecretStr, AfterValidator(_check_secret)]
+
+
+@dataclass(frozen=True, slots=True)
+class ShownSetting:
+    """A line of `pfa serve --show-config`."""
+
+    name: str
+    variable: str
+    value: str
+    """As text; secrets as a number of asterisks that says nothing."""
+    source: str
+    """Where the value comes from: default, environment, the path of the file, or command line."""
+    description: str
+
+
+class Settings(BaseSettings):
+    """The settings of a server. Command line wins over environment, environment over file, file over defaults."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    database_url: str = Field(
+        "sqlite:///pfa.sqlite3",
+        description="The database: sqlite:///RELATIVE/PATH or sqlite:////ABSOLUTE/PATH.",
+    )
+    listen: Annotated[str, AfterValidator(_check_address)] = Field(
+        "127.0.0.1:50051",
+        description="HOST:PORT or [IPV6]:PORT to listen on; port 0 takes a free one. "
+        "An address that is not loopback needs api_tokens.",
+    )
+    api_tokens: Annotated[tuple[Secret, ...], NoDecode, BeforeValidator(_split_secrets)] = Field(
+        (),
+        description="Bearer tokens, separated by commas, of which every call must carry one; each at least "
+        "16 characters. Empty: no token is asked for.",
+    )
+    token_key: Annotated[Secret | None, BeforeValidator(_empty_is_none)] = Field(
+        None,
+        description="Secret that page, resume and revision tokens are signed with, at least 16 characters. "
+        "Empty: one that is kept in the database.",
+    )
+    log_level: Annotated[LogLevel, BeforeValidator(_lower)] = Field(
+        LogLevel.INFO,
+        description="What is logged: debug, info, warning or error. Only debug shows filters and questions.",
+    )
+    log_format: Annotated[LogFormat, BeforeValidator(_lower)] = Field(
+        default_factory=_default_log_format,
+        description="json or console. Without it console on a terminal, json elsewhere.",
+    )
+    stream_write_seconds: float = Field(
+        60.0,
+        gt=0,
+        le=86_400,
+        description="How long a stream waits for a client that does not read, in seconds, before it ends with ABORTED.",
+    )
+    max_request_bytes: int = Field(
+        4 * 1024 * 1024,
+        ge=1024,
+        le=256 * 1024 * 1024,
+        description="Largest request, in bytes.",
+    )
+    max_concurrent_calls: int = Field(
+        1_000,
+        ge=1,
+        le=100_000,
+        description="Most calls at once; one more gets RESOURCE_EXHAUSTED. Health checks do not count.",
+    )
+    stop_seconds: float = Field(
+        10.0,
+        ge=0,
+        le=3_600,
+        description="How long calls may go on, in seconds, after the server was told to stop.",
+    )
+    database_pool_size: int = Field(
+        5,
+        ge=1,
+        le=1_000,
+        description="Most connections to the database.",
+    )
+
+    _sources: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    @classmethod
+    def load(cls, **given: Any) -> Self:
+        """Return the settings of this process; `given` are those of the command line, None for one left out.
+
+        Raises SetupError, with a sentence that names the variable, its value, and what would be right.
+        """
+        given = {name: value for name, value in given.items() if value is not None}
+        sources = _sources(cls, given)
+        try:
+            settings = cls(**given)
+        except ValidationError as error:
+            raise SetupError("; ".join(_sentences(error, sources))) from None
+        settings._sources.update(sources)
+        settings._check_exposure()
+        return settings
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read the command line, the environment, and the file."""
+        return init_settings, env_settings, InitSettingsSource(settings_cls, _read_file(settings_cls))
+
+    @property
+    def address(self) -> Address:
+        """Where to listen."""
+        return Address.parse(self.listen)
+
+    @property
+    def bearer_tokens(self) -> tuple[str, ...]:
+        """The tokens in the clear."""
+        return tuple(token.get_secret_value() for token in self.api_tokens)
+
+    def shown(self) -> list[ShownSetting]:
+        """Return a line for every setting, secrets hidden."""
+        return [
+            ShownSetting(
+                name,
+                variable(name),
+                _shown_value(getattr(self, name)),
+                self._sources.get(name, "default"),
+                field.description or "",
+            )
+            for name, field in type(self).model_fields.items()
+        ]
+
+    def _check_exposure(self) -> None:
+        if not self.address.is_loopback and not self.api_tokens:
+            raise SetupError(
+                f"{variable('listen')}={self.listen} can be reached from other machines, and {variable('api_tokens')} "
+                "is not set; set it to one or more secrets that callers send as `authorization: Bearer SECRET`, "
+                "or listen on 127.0.0.1"
+            )
+
+
+def variable(name: str) -> str:
+    """Return the environment variable of a setting."""
+    return PREFIX + name.upper()
+
+
+def unknown_variables(environment: Mapping[str, str]) -> list[tuple[str, str | None]]:
+    """Return the PFA_ variables that nothing reads, each with the nearest one that is read."""
+    known = [*map(variable, Settings.model_fields), *OTHER_VARIABLES]
+    unknown = sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
+    return [(name, _nearest(name, known)) for name in unknown]
+
+
+def _nearest(name: str, known: Iterable[str]) -> str | None:
+    return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)), None)
+
+
+def _read_file(cls: type[BaseSettings]) -> dict[str, Any]:
+    path = os.environ.get(CONFIG_FILE)
+    if not path:
+        return {}
+    try:
+        content = tomllib.loads(Path(path).read_text("utf-8"))
+    except OSError as error:
+        raise SetupError(
+            f"{CONFIG_FILE}={path} cannot be read: {error.strerror}; correct the path or unset it"
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SetupError(f"{CONFIG_FILE}={path} is not TOML: {error}") from error
+    for name in content:
+        if name not in cls.model_fields:
+            nearest = _nearest(name, cls.model_fields)
+            hint = f"; did you mean {nearest}?" if nearest else f"; known are {', '.join(cls.model_fields)}"
+            raise SetupError(f"{path} sets {name!r}, which is no setting{hint}")
+    return content
+
+
+def _sources(cls: type[BaseSettings], given: Mapping[str, Any]) -> dict[str, str]:
+    """Return where each setting that was set comes from."""
+    sources = dict.fromkeys(_read_file(cls), os.environ.get(CONFIG_FILE, ""))
+    environment = {name.upper() for name in os.environ}
+    sources |= {name: "environment" for name in cls.model_fields if variable(name) in environment}
+    return sources | dict.fromkeys(given, "command line")
+
+
+def _sentences(error: ValidationError, sources: Mapping[str, str]) -> Iterable[str]:
+    """Say for each wrong setting where it was set, to what, and what would be right."""
+    for fault in error.errors(include_url=False, include_context=False):
+        name = str(fault["loc"][0]) if fault["loc"] else "settings"
+        source = sources.get(name, "environment")
+        named = variable(name) if source == "environment" else f"{name} ({source})"
+        given = "" if _is_secret(name) or "input" not in fault else f"={str(fault['input'])[:100]!r}"
+        yield f"{named}{given}: {fault['msg'].removeprefix('Value error, ')}"
+
+
+def _is_secret(name: str) -> bool:
+    return name in {"api_tokens", "token_key"}
+
+
+def _shown_value(value: object) -> str:
+    match value:
+        case SecretStr():
+            return "********"
+        case tuple():
+            return ",".join(map(_shown_value, value))
+        case None:
+            return ""
+        case enum.Enum():
+            return str(value.value)
+        case _:
+            return str(value)
