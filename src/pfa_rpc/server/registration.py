@@ -6,16 +6,19 @@ the response, as a message or as its serialized bytes; for a streaming RPC it wr
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import grpc
-from google.protobuf import descriptor_pool, message_factory
+from google.protobuf import message_factory
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
 
+from pfa import v1
 from pfa_rpc.services.call import Call
 
 
@@ -28,10 +31,22 @@ class ServiceMethod:
 
 def add_services(server: grpc.aio.Server, services: Mapping[str, object]) -> None:
     """Register services by their full names. Raises TypeError where one lacks a method for an RPC of its proto."""
+    descriptors = service_descriptors()
     for name, service in services.items():
-        descriptor = descriptor_pool.Default().FindServiceByName(name)
+        descriptor = descriptors[name]
         handlers = {method.name: _handler(method, service) for method in descriptor.methods}
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, handlers),))
+
+
+def service_descriptors() -> dict[str, ServiceDescriptor]:
+    """Return the services of every proto of pfa.v1, by their full names."""
+    modules = [
+        importlib.import_module(f"{v1.__name__}.{module.name}")
+        for module in pkgutil.iter_modules(v1.__path__)
+        if module.name.endswith("_pb2")
+    ]
+    found = [service for module in modules for service in module.DESCRIPTOR.services_by_name.values()]
+    return {service.full_name: service for service in found}
 
 
 def method_name(method: MethodDescriptor) -> str:
