@@ -16,6 +16,7 @@ class ExitStatus(int):
     """What happened, in a few words; `pfa --help` shows them."""
 
     def __new__(cls, number: int, meaning: str) -> ExitStatus:
+        """Make the status of a number."""
         status = super().__new__(cls, number)
         status.meaning = meaning
         return status

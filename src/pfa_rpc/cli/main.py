@@ -1,0 +1,102 @@
+"""The entry point of `pfa`: `run` for the console, `main` for tests, `app` with every command.
+
+Nothing heavy is imported here or by the modules of the commands: they import what they need when they run, so that
+`pfa --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final, NoReturn
+
+import typer
+
+from pfa_rpc.cli import exits, figures, organizations, questions, records, service
+from pfa_rpc.cli.errors import CommandError, ReaderGone
+from pfa_rpc.cli.options import example
+from pfa_rpc.errors import PfaError
+
+_STATUSES: Final = "\b\nExit status:\n" + "\n".join(f"  {status:<4} {status.meaning}" for status in exits.ALL)
+
+app = typer.Typer(
+    name="pfa",
+    help="""Plan / Forecast / Actual equipment records over gRPC.
+
+    `serve`, `migrate` and `import` work on the database; the other commands ask a running server, and say what they
+    found as tables or, with --json, for machines.""",
+    epilog=example("pfa serve", "pfa ask 'rentals in Silo 4 over $5000' -o RIO") + "\n\n" + _STATUSES,
+    no_args_is_help=True,
+    add_completion=False,
+    # Plain help and errors: they come without control codes, and without the time that rich takes to be imported.
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def _before_commands(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=lambda asked: _show_version(asked), help="Print the version.")
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
+
+
+app.command("serve", epilog=service.SERVE_EXAMPLE)(service.serve_command)
+app.command("migrate", epilog=service.MIGRATE_EXAMPLE)(service.migrate_command)
+app.command("ask", epilog=questions.ASK_EXAMPLE)(questions.ask_command)
+app.command("interpret", epilog=questions.INTERPRET_EXAMPLE)(questions.interpret_command)
+app.command("list", epilog=records.LIST_EXAMPLE)(records.list_command)
+app.command("get", epilog=records.GET_EXAMPLE)(records.get_command)
+app.command("stream", epilog=records.STREAM_EXAMPLE)(records.stream_command)
+app.command("aggregate", epilog=figures.AGGREGATE_EXAMPLE)(figures.aggregate_command)
+app.add_typer(organizations.organizations, name="organizations", help="List or create organizations.")
+app.command("version", epilog=service.VERSION_EXAMPLE)(service.version_command)
+
+
+def run() -> NoReturn:
+    """Run the command line of this process and end with its status."""
+    # The C core of gRPC writes to stderr what the sentence of an error says better.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    status = main(sys.argv[1:])
+    _close_output()
+    sys.exit(status)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run a command line; return its exit status. Errors become one sentence on standard error."""
+    try:
+        app(args=list(arguments), prog_name="pfa")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else exits.FAILURE
+    except ReaderGone:
+        return exits.OK
+    except KeyboardInterrupt:
+        return exits.INTERRUPTED
+    except CommandError as error:
+        return _fail(error.message, error.status, error.notes)
+    except PfaError as error:
+        return _fail(
+            error.message, exits.for_code(error.status), [f"{v.field}: {v.description}" for v in error.violations]
+        )
+    except UnicodeEncodeError:
+        return _fail("an argument is not UTF-8 text", exits.USAGE)
+    return exits.OK
+
+
+def _fail(message: str, status: exits.ExitStatus, notes: Sequence[str] = ()) -> int:
+    from pfa_rpc.cli.text import plain
+
+    print("\n".join([f"pfa: {plain(message)}", *(f"  {plain(note)}" for note in notes)]), file=sys.stderr)
+    return status
+
+
+def _close_output() -> None:
+    """Write out what is left; where nobody reads any more, keep the interpreter from complaining at its end."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,132 @@
+"""How a question was read, for people: `reading_lines`, the question with its words marked; `not_understood` words.
+
+Under the question, `-` marks words that became part of the query, `~` words used after their spelling was corrected,
+and `^` words that were not understood; words without a mark carry no condition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from pfa.v1.query_service_pb2 import (
+    PIECE_ROLE_CORRECTED,
+    PIECE_ROLE_FILLER,
+    PIECE_ROLE_NOT_UNDERSTOOD,
+    PIECE_ROLE_USED,
+    Assumption,
+    Interpretation,
+    Piece,
+)
+from pfa_rpc.cli.render import function_words, label_of
+from pfa_rpc.cli.text import plain
+
+_MARKS: Final = {PIECE_ROLE_USED: "-", PIECE_ROLE_CORRECTED: "~", PIECE_ROLE_NOT_UNDERSTOOD: "^"}
+_STYLES: Final = {"-": "green", "~": "yellow", "^": "bold red", " ": ""}
+_ROLES: Final = {
+    PIECE_ROLE_USED: "used",
+    PIECE_ROLE_FILLER: "no condition",
+    PIECE_ROLE_CORRECTED: "corrected",
+    PIECE_ROLE_NOT_UNDERSTOOD: "not understood",
+}
+_INDENT: Final = 12
+_NARROWEST: Final = 20
+_WIDEST: Final = 120
+
+
+def reading_lines(question: str, reading: Interpretation, width: int) -> Iterator[Text]:
+    """Yield the lines that show a reading: question and marks, sentence, filter, what was assumed, what was unclear.
+
+    The question is broken into lines so that it and its marks stay together within `width` cells.
+    """
+    yield from marked_question(question, reading.pieces, width)
+    if reading.sentence:
+        yield _labelled("Read as", plain(reading.sentence), "bold")
+    if reading.filter:
+        yield _labelled("Filter", plain(reading.filter))
+    if reading.order_by:
+        yield _labelled("Order", plain(reading.order_by))
+    if reading.limit:
+        yield _labelled("At most", f"{reading.limit:,}")
+    if reading.HasField("aggregate"):
+        yield _labelled("Figures", _figures(reading))
+    for piece in reading.pieces:
+        if piece.role == PIECE_ROLE_CORRECTED:
+            yield _labelled("Corrected", f'"{plain(piece.text)}" → {plain(piece.meaning)}', "yellow")
+    yield from (_labelled("Assumed", assumption_text(one)) for one in reading.defaults)
+    yield from (_labelled("Unclear", assumption_text(one), "yellow") for one in reading.ambiguities)
+    yield from (_labelled("Warning", plain(warning), "yellow") for warning in reading.warnings)
+
+
+def marked_question(question: str, pieces: Sequence[Piece], width: int) -> Iterator[Text]:
+    """Yield the question with a line of marks under it, in parts where it is longer than a line."""
+    marks = [" "] * len(question)
+    for piece in pieces:
+        mark = _MARKS.get(piece.role, " ")
+        for index in range(max(piece.start, 0), min(piece.end, len(question))):
+            marks[index] = mark
+    room = max(min(width, _WIDEST) - _INDENT, _NARROWEST)
+    label = "Question"
+    for start, end in _parts(question, room):
+        words, under = Text(f"{label:<{_INDENT}}"), Text(" " * _INDENT)
+        for character, mark in zip(plain(question[start:end]), marks[start:end], strict=True):
+            words.append(character, style=_STYLES[mark])
+            under.append(mark * cell_len(character), style=_STYLES[mark])
+        under.rstrip()
+        label = ""
+        yield words
+        if under.plain.strip():
+            yield under
+
+
+def _parts(question: str, room: int) -> Iterator[tuple[int, int]]:
+    """Yield the ends of the parts of a text that each fit into `room` cells."""
+    start, used = 0, 0
+    for index, character in enumerate(plain(question)):
+        used += cell_len(character)
+        if used > room:
+            yield start, index
+            start, used = index, cell_len(character)
+    yield start, len(question)
+
+
+def _labelled(label: str, text: str, style: str = "") -> Text:
+    line = Text(f"{label:<{_INDENT}}", style="dim")
+    # The label's style is dim; the text must not inherit it.
+    return Text.assemble(line, (text, style))
+
+
+def _figures(reading: Interpretation) -> str:
+    """Return what is computed, in words."""
+    spec = reading.aggregate
+    figures = ", ".join(map(function_words, spec.aggregations)) or "count"
+    groups = " and ".join(map(label_of, spec.group_by))
+    return f"{figures} by {groups}" if groups else figures
+
+
+def assumption_text(assumption: Assumption) -> str:
+    """Return what was assumed and what else was possible."""
+    others = " | ".join(map(plain, assumption.alternatives))
+    return plain(assumption.text) + (f"  [instead: {others}]" if others else "")
+
+
+def piece_rows(reading: Interpretation) -> Iterator[tuple[str, str, str]]:
+    """Yield (words, role, meaning or suggestions) for each piece of a question."""
+    for piece in reading.pieces:
+        meaning = plain(piece.meaning)
+        if piece.role == PIECE_ROLE_NOT_UNDERSTOOD and piece.suggestions:
+            meaning = "perhaps: " + ", ".join(map(plain, piece.suggestions))
+        yield plain(piece.text), _ROLES.get(piece.role, "unknown"), meaning
+
+
+def not_understood(reading: Interpretation) -> str:
+    """Return the words that were not understood, each with the nearest known ones; empty where there are none."""
+    parts = []
+    for piece in reading.pieces:
+        if piece.role == PIECE_ROLE_NOT_UNDERSTOOD:
+            near = ", ".join(map(plain, piece.suggestions))
+            parts.append(f'"{plain(piece.text)}"' + (f" (perhaps: {near})" if near else ""))
+    return ", ".join(parts)
