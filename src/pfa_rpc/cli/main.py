@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import Final, NoReturn
+from typing import Annotated, Final, NoReturn
 
 import typer
 
@@ -35,11 +35,20 @@ app = typer.Typer(
 )
 
 
+def _show_version(asked: bool) -> None:
+    """Print the version and end, where asked to."""
+    if asked:
+        from importlib.metadata import version
+
+        print(f"pfa {version('pfa-rpc')}")
+        raise typer.Exit
+
+
 @app.callback()
 def _before_commands(
     *,
-    version: Annotated[
-        bool, typer.Option("--version", is_eager=True, callback=lambda asked: _show_version(asked), help="Print the version.")
+    _version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Print the version and end.")
     ] = False,
 ) -> None:
     """Take the options that stand before a command."""
