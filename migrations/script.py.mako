@@ -12,8 +12,10 @@ depends_on: Sequence[str] | None = None
 
 
 def upgrade() -> None:
+    """Say what this step adds."""
     ${upgrades if upgrades else "pass"}
 
 
 def downgrade() -> None:
+    """Take it away again."""
     ${downgrades if downgrades else "pass"}

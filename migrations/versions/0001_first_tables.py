@@ -1,6 +1,7 @@
 """Create the first tables."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,17 +15,18 @@ depends_on: Sequence[str] | None = None
 # Text orders by code point; PostgreSQL would follow the locale of the database.
 TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 NAMES = sa.Text().with_variant(postgresql.ARRAY(sa.Text()), "postgresql")
-NOT_DISCONTINUED = {
+NOT_DISCONTINUED: dict[str, Any] = {
     "postgresql_where": sa.text("NOT is_discontinued"),
     "sqlite_where": sa.text("is_discontinued = 0"),
 }
-UNSYNCED = {
+UNSYNCED: dict[str, Any] = {
     "postgresql_where": sa.text("sync_state IN ('modified', 'pending_sync')"),
     "sqlite_where": sa.text("sync_state IN ('modified', 'pending_sync')"),
 }
 
 
 def upgrade() -> None:
+    """Create every table of the first version."""
     op.create_table(
         "field_values",
         sa.Column("organization_id", TEXT, nullable=False),
@@ -124,6 +126,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Drop them."""
     op.drop_index("ux_records_position", "records")
     op.drop_index("ux_records_pfa_id", "records")
     op.drop_index("ix_records_unsynced", "records")

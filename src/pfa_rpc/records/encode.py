@@ -1,4 +1,4 @@
-"""A record's wire form: `encode` values into a serialized pfa.v1.Record once, when they are written; `decode` them back.
+"""A record's wire form: `encode` values into a serialized pfa.v1.Record when they are written, `decode` them back.
 
 Values are a mapping from field name to value in the forms that `schema.Field.type` lists; a missing value is None or
 absent. Both directions derive from the table of fields.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
-from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final
 
@@ -43,7 +42,8 @@ def money_message(amount: int, decimals: int, currency: str) -> Money:
 def money_amount(message: Money, decimals: int) -> int:
     """Return the scaled integer of a google.type.Money; what is finer than `decimals` is cut off."""
     scale = 10**decimals
-    return message.units * scale + int(Decimal(message.nanos) * scale / _NANOS)
+    fraction = abs(message.nanos) * scale // _NANOS
+    return message.units * scale + (fraction if message.nanos >= 0 else -fraction)
 
 
 @lru_cache(maxsize=16_384)
@@ -146,8 +146,8 @@ def _reader(field: Field) -> Callable[[Message, str], Any]:
     """Return the function (message, field of it) → value, which tells a missing value from a zero."""
     convert = _from_wire(field)
     parent, _, leaf = field.proto.rpartition(".")
-    descriptor = Record.DESCRIPTOR.fields_by_name[parent].message_type if parent else Record.DESCRIPTOR
-    if descriptor.fields_by_name[leaf].has_presence:
+    holder = type(getattr(Record(), parent)) if parent else Record
+    if holder.DESCRIPTOR.fields_by_name[leaf].has_presence:
         return lambda message, name: convert(getattr(message, name)) if message.HasField(name) else None
     return lambda message, name: convert(getattr(message, name))
 

@@ -1,0 +1,111 @@
+"""Costs: the formula, its rounding, and that months add up."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import ROUND_HALF_EVEN, Decimal
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pfa_rpc.records.cost import costs_of, divide_half_even, layer_cost, next_month, rent_cents, spread
+from tests.fixtures.records import make_values
+
+MARCH, JUNE = date(2026, 3, 1), date(2026, 6, 1)
+RATE = 60_000_000  # 6,000.0000
+PRICE = 1_234_567_850  # 123,456.7850
+
+days = st.dates(date(2000, 1, 1), date(2060, 1, 1))
+rates = st.integers(0, 10**14)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        # 92 days / 30.44 x 6,000.00 = 18,134.0341…
+        ({}, {"plan_cost": None, "forecast_cost": 1_813_403, "actual_cost": None}),
+        ({"plan_start": MARCH, "plan_end": MARCH}, {"plan_cost": 0}),
+        ({"plan_start": MARCH}, {"plan_cost": None}),
+        ({"plan_start": JUNE, "plan_end": MARCH}, {"plan_cost": 0}),
+        ({"monthly_rate": None}, {"forecast_cost": None}),
+        # still on site: costed to the forecast end, or to the actual start where that is later
+        ({"actual_start": MARCH}, {"actual_cost": 1_813_403}),
+        ({"actual_start": date(2026, 7, 1)}, {"actual_cost": 0}),
+        ({"actual_start": MARCH, "forecast_end": None}, {"actual_cost": None}),
+        ({"actual_start": MARCH, "actual_end": date(2026, 3, 31)}, {"actual_cost": 591_327}),
+    ],
+)
+def test_a_rental_costs_its_days(changes: dict[str, Any], expected: dict[str, int | None]) -> None:
+    costs = costs_of(make_values(monthly_rate=changes.pop("monthly_rate", RATE), **changes))
+    assert {name: costs[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, {"plan_cost": None, "forecast_cost": 12_345_678, "actual_cost": None}),
+        ({"plan_start": MARCH, "plan_end": JUNE}, {"plan_cost": 12_345_678}),
+        ({"forecast_start": None, "forecast_end": None}, {"forecast_cost": 12_345_678}),
+        ({"is_actualized": True}, {"actual_cost": 12_345_678}),
+        ({"is_actualized": True, "purchase_price": None}, {"actual_cost": None}),
+    ],
+)
+def test_a_purchase_costs_its_price_once(changes: dict[str, Any], expected: dict[str, int | None]) -> None:
+    price = changes.pop("purchase_price", PRICE)
+    costs = costs_of(make_values(source="purchase", monthly_rate=None, purchase_price=price, **changes))
+    assert {name: costs[name] for name in expected} == expected
+
+
+def test_only_a_rental_without_actual_end_is_projected() -> None:
+    assert layer_cost(make_values(actual_start=MARCH), "actual").projected
+    assert not layer_cost(make_values(actual_start=MARCH, actual_end=JUNE), "actual").projected
+    assert not layer_cost(make_values(source="purchase", actual_start=MARCH, is_actualized=True), "actual").projected
+
+
+@given(st.integers(-(10**20), 10**20), st.integers(1, 10**6))
+def test_division_rounds_half_to_even(numerator: int, divisor: int) -> None:
+    assert divide_half_even(numerator, divisor) == round(Fraction(numerator, divisor))
+
+
+@given(st.integers(0, 40_000), rates)
+def test_rent_follows_the_formula(number: int, rate: int) -> None:
+    exact = Fraction(number) / Fraction("30.44") * Fraction(rate, 10_000) * 100
+    assert rent_cents(number, rate) == round(exact)
+    assert Decimal(rent_cents(number, rate)) == Decimal(round(exact)).quantize(Decimal(1), ROUND_HALF_EVEN)
+
+
+@given(days, days, rates, st.sampled_from(["rental", "purchase"]))
+def test_months_add_up_to_the_cost(start: date, end: date, rate: int, source: str) -> None:
+    values = make_values(
+        source=source, monthly_rate=rate, purchase_price=rate, forecast_start=start, forecast_end=max(start, end)
+    )
+    cost = layer_cost(values, "forecast")
+    months = list(spread(cost))
+    assert sum(cents for _, cents in months) == cost.cents
+    assert all(cents >= 0 for _, cents in months)
+    assert len({month for month, _ in months}) == len(months)
+
+
+def test_a_month_gets_its_days() -> None:
+    cost = layer_cost(make_values(monthly_rate=RATE), "forecast")
+    assert list(spread(cost)) == [(MARCH, 611_038), (date(2026, 4, 1), 591_327), (date(2026, 5, 1), 611_038)]
+
+
+def test_cost_without_dates_has_no_month() -> None:
+    purchase = make_values(source="purchase", purchase_price=PRICE, forecast_start=None, forecast_end=None)
+    assert list(spread(layer_cost(purchase, "forecast"))) == [(None, 12_345_678)]
+    assert list(spread(layer_cost(make_values(plan_start=None), "plan"))) == []
+
+
+def test_a_purchase_falls_in_the_month_of_its_start() -> None:
+    purchase = make_values(source="purchase", purchase_price=PRICE)
+    assert list(spread(layer_cost(purchase, "forecast"))) == [(MARCH, 12_345_678)]
+
+
+def test_the_calendar_ends() -> None:
+    assert next_month(date(2026, 12, 1)) == date(2027, 1, 1)
+    with pytest.raises(OverflowError, match="9999"):
+        next_month(date(9999, 12, 1))
