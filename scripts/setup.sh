@@ -69,8 +69,7 @@ find_pip() { # sets pip to the words that run a pip for .venv
     elif "$python" -m pip --python .venv/bin/python --version >/dev/null 2>&1; then
         pip=("$python" -m pip --python .venv/bin/python)
     else
-        wheel=$(find /usr/share/python-wheels -name 'pip-*.whl' 2>/dev/null | head -n 1)
-        [ -n "$wheel" ] || wheel=$(pip_of_debian)
+        wheel=$(pip_of_debian)
         [ -n "$wheel" ] || die "this Python has no pip and none could be fetched; install pip (Debian: apt-get install python3-venv), then 'make setup' again."
         pip=(.venv/bin/python "$wheel/pip")
     fi
@@ -83,14 +82,14 @@ debian_package() { # debian_package NAME: unpacks a Debian package under .cache/
     # The machine's own package lists are often absent, and root's to fetch: keep lists of our own.
     [ -n "$(find "$root/lists" -name '*Packages*' -print -quit)" ] || quietly "${apt[@]}" update
     (cd "$root" && timeout "$WAIT" "${apt[@]}" download "$1") >>"$LOG" 2>&1
-    dpkg -x "$(find "$root" -maxdepth 1 -name "$1_*.deb" | head -n 1)" "$root/files"
+    dpkg -x "$(find "$root" -maxdepth 1 -name "$1_*.deb" -print -quit)" "$root/files" 2>>"$LOG"
 }
 
 pip_of_debian() { # prints the path of a pip wheel, or nothing
     command -v apt-get >/dev/null || return 0
     say "waiting for pip from Debian's packages (this Python has none)"
     debian_package python3-pip-whl || return 0
-    find .cache/debian/files -name 'pip-*.whl' | head -n 1
+    find .cache/debian/files -name 'pip-*.whl' -print -quit
 }
 
 certificates() { # a bare Debian has none, and its pip insists on them
@@ -101,7 +100,7 @@ certificates() { # a bare Debian has none, and its pip insists on them
     export SSL_CERT_FILE=$PWD/.cache/debian/ca.pem PIP_CERT=$PWD/.cache/debian/ca.pem
 }
 
-readonly NO_PACKAGES="could not be fetched: check the network and try again. Behind a proxy set HTTPS_PROXY; with a mirror set PIP_INDEX_URL and UV_DEFAULT_INDEX."
+readonly NO_PACKAGES="could not be fetched: check the network and try again. Behind a proxy set HTTPS_PROXY; with a mirror PIP_INDEX_URL and UV_DEFAULT_INDEX; with a CA of your own PIP_CERT and SSL_CERT_FILE."
 
 install_uv() {
     local wanted
