@@ -12,7 +12,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import grpc
 import structlog
@@ -173,11 +173,12 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             exchange.code = grpc.StatusCode.CANCELLED
             raise asyncio.CancelledError from None
         except Exception as error:
-            known = _as_known(error, exchange)
-            exchange.code = code_of(known)
-            await _abort(context, known, exchange.request_id)
+            failure = _as_known(error, exchange)
+            exchange.code = code_of(failure)
         finally:
             exchange.log()
+        # After the line is logged: a client that reads slowly takes its status only when it has read what came before.
+        return await _abort(context, failure, exchange.request_id)
 
     async def _admit(self, exchange: Exchange, body: Callable[[], Awaitable[Any]]) -> Any:
         if not exchange.is_health:
@@ -266,10 +267,14 @@ def _as_known(error: Exception, exchange: Exchange) -> PfaError:
     return InternalError.of(exchange.request_id)
 
 
-async def _abort(context: Context, error: PfaError, name: str) -> None:
+async def _abort(context: Context, error: PfaError, name: str) -> NoReturn:
+    """End the call with a status; a client that is gone by then is as good as one that cancelled."""
     status = to_status(error)
     trailing = ((DETAILS_KEY, status.SerializeToString()), (REQUEST_ID_KEY, name))
-    await context.abort(code_of(error), status.message, trailing)
+    try:
+        await context.abort(code_of(error), status.message, trailing)
+    except grpc.aio.InternalError:
+        raise asyncio.CancelledError from None
 
 
 def _code_of_cancellation(context: Context) -> grpc.StatusCode:
