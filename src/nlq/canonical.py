@@ -69,7 +69,8 @@ def like(field: str, pieces: Sequence[str]) -> Condition:
     inner = [piece for piece in pieces[1:-1] if piece]
     if not inner and not pieces[0] and not pieces[-1]:
         return Present(field)
-    if len(inner) == 1 and not pieces[0] and not pieces[-1]:
+    # Only a pattern can say that a space stands at the end of the text sought.
+    if len(inner) == 1 and not pieces[0] and not pieces[-1] and inner[0] == inner[0].strip():
         return Contains(field, inner[0])
     return Matches(field, pattern_of((pieces[0], *inner, pieces[-1])))
 
@@ -83,7 +84,7 @@ class _Written:
     identity: str
     """The text with spellings folded: equal where two conditions are one."""
     place: tuple[int, int]
-    """Where it stands in a group: by the field's place in the schema; of one field, bounds and then groups come last."""
+    """Where it stands in a group: by its field in the schema; of one field, bounds and then groups come last."""
 
 
 _Fields = Mapping[str, tuple[int, FieldType]]
@@ -143,7 +144,7 @@ def _write_negation(operand: Condition, fields: _Fields) -> _Written:
     match inner.condition:
         case Not(condition):
             return _write(condition, fields)
-        case Comparison(_, operator) as comparison if operator in _NEGATED:
+        case Comparison(_, operator) | FieldComparison(_, operator) as comparison if operator in _NEGATED:
             # Equal in meaning, records without a value included: see nlq.query.
             return _write_leaf(replace(comparison, operator=_NEGATED[operator]), fields)
     return _Written(
@@ -180,7 +181,7 @@ def _folded(leaf: _Leaf, type_: FieldType) -> _Leaf:
         case Comparison(_, _, str(value)) if type_ is FieldType.TEXT:
             return replace(leaf, value=fold(value))
         case Contains(_, text):
-            return replace(leaf, text=text.casefold())
+            return replace(leaf, text=fold(text))
         case Matches(_, pattern):
             return replace(leaf, pattern=pattern.casefold())
     return leaf

@@ -411,8 +411,7 @@ def _field_comparison(field: FieldSpec, operator: str, other: FieldSpec, positio
 
 def _text_comparison(field: FieldSpec, operator: str, pieces: tuple[str, ...], position: int) -> Condition:
     """A text field against text whose wildcards stand between `pieces`."""
-    content = pieces[0] if operator == HAS else fold(pieces[0])
-    if not content and len(pieces) == 1:
+    if len(pieces) == 1 and not fold(pieces[0]):
         missing = f"NOT {field.name}:*"
         message = f"no {field.name} is an empty text; records without a value are {missing}"
         raise FilterError(message, position=position, expected=("a value",), nearest=(missing,))

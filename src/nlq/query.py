@@ -4,9 +4,8 @@ Gives `Query`, its conditions (`Comparison`, `FieldComparison`, `Contains`, `Mat
 `Sort` and `Aggregate`. Trees are immutable and compare by value. They hold field names, never columns.
 
 Semantics, wherever a tree is evaluated: a comparison does not hold for a record whose field is missing; a negation
-(`Not`, `!=`) does hold for it. The exception is a field against a field, which holds only where both have a value,
-`!=` included; its `Not` holds for the others. Text of a TEXT field compares by folded key (`fold`), text of an ID field
-exactly; `Contains` and `Matches` ignore case.
+(`Not`, `!=`) does hold for it, so that `!=` holds wherever `=` does not. Text of a TEXT field compares by folded key
+(`fold`), text of an ID field exactly; `Contains` and `Matches` ignore case.
 """
 
 from __future__ import annotations
@@ -52,7 +51,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class FieldComparison:
-    """`actual_cost > plan_cost`: a field against another of its type. Holds only where both have a value, `!=` too."""
+    """`actual_cost > plan_cost`: a field against another of its type. Only `!=` holds where one of them is missing."""
 
     field: str
     operator: Operator
