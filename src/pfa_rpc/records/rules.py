@@ -1,0 +1,74 @@
+"""The rules that a record obeys, whichever way its values came in: `broken_rules`, and the `TIED_FIELDS` they speak of.
+
+A rule looks at fields of one tied group only. So a record whose groups each come from a valid record is valid itself,
+and a merge that takes a group as a whole cannot break one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+LAYERS: Final = ("plan", "forecast", "actual")
+MAX_MONEY: Final = 10**15
+"""Largest rate or price, in ten-thousandths; at it, 9,998 years of rent still are less than 2**63 cents."""
+
+TIED_FIELDS: Final[tuple[tuple[str, ...], ...]] = (
+    *((f"{layer}_start", f"{layer}_end") for layer in LAYERS),
+    ("source", "monthly_rate", "purchase_price"),
+    ("is_discontinued", "is_funds_transferable"),
+)
+"""Fields that one rule speaks of together: they change together, or not at all."""
+
+_MONEY_WORDS: Final = {"monthly_rate": "monthly rate", "purchase_price": "price"}
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenRule:
+    """A rule that some values break."""
+
+    field: str
+    """Name of the field that is wrong, or missing; where several are, the first."""
+    reason: str
+    """The rule as a sentence about the values: "forecast start after end"."""
+
+
+def money_word(field: str) -> str:
+    """Return what reasons call a field of money."""
+    return _MONEY_WORDS[field]
+
+
+def broken_rules(values: Mapping[str, Any]) -> list[BrokenRule]:
+    """Return every rule that a record with these values would break; a field that is absent counts as missing."""
+    return [*_periods(values), *_money(values), *_price_of_source(values), *_exclusions(values)]
+
+
+def _periods(values: Mapping[str, Any]) -> Iterator[BrokenRule]:
+    for layer in LAYERS:
+        start, end = values.get(f"{layer}_start"), values.get(f"{layer}_end")
+        if start is not None and end is not None and start > end:
+            yield BrokenRule(f"{layer}_start", f"{layer} start after end")
+
+
+def _money(values: Mapping[str, Any]) -> Iterator[BrokenRule]:
+    for field, word in _MONEY_WORDS.items():
+        amount = values.get(field)
+        if amount is None:
+            continue
+        if amount < 0:
+            yield BrokenRule(field, f"{word} is negative")
+        elif amount > MAX_MONEY:
+            yield BrokenRule(field, f"{word} is too large")
+
+
+def _price_of_source(values: Mapping[str, Any]) -> Iterator[BrokenRule]:
+    if values.get("source") == "rental" and values.get("monthly_rate") is None:
+        yield BrokenRule("monthly_rate", "rental without a monthly rate")
+    if values.get("source") == "purchase" and values.get("purchase_price") is None:
+        yield BrokenRule("purchase_price", "purchase without a purchase price")
+
+
+def _exclusions(values: Mapping[str, Any]) -> Iterator[BrokenRule]:
+    if values.get("is_discontinued") and values.get("is_funds_transferable"):
+        yield BrokenRule("is_discontinued", "discontinued and funds transferable exclude each other")

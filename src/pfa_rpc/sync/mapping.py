@@ -1,0 +1,290 @@
+"""From a row of PEMS to the values of a record: `RowMapper` gives a `PemsRow`, or a `Rejection` with every fault.
+
+PEMS sends text: US dates (06/13/2026, stamps 06/13/2026 15:56), amounts with separators (5,400.00), flags in three
+fashions. Nothing is guessed: text that is not exactly one of these is a fault.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, tzinfo
+from functools import lru_cache
+from typing import Any, Final
+
+from nlq.schema import FieldType
+from pfa_rpc.records.encode import Values
+from pfa_rpc.records.rules import TIED_FIELDS, BrokenRule, broken_rules, money_word
+from pfa_rpc.schema import BY_NAME, MERGED_FIELDS, ORGANIZATION_ALIAS, PEMS_FIELDS, Field
+
+CELL_LIMIT: Final = 10_000
+"""Longest text of a cell, in characters."""
+UNKNOWN_ORGANIZATION: Final = "unknown organization"
+"""Reason of a row whose organization is not among those taken in; always a row's first."""
+
+ID_ALIAS: Final = BY_NAME["pfa_id"].pems or "pfs_id"
+KEY_ALIASES: Final = (ID_ALIAS, ORGANIZATION_ALIAS)
+KNOWN_ALIASES: Final = frozenset((*KEY_ALIASES, *(field.pems for field in PEMS_FIELDS if field.pems)))
+"""Every column of PEMS that a record takes a value from."""
+
+_MERGED_NAMES: Final = frozenset(field.name for field in MERGED_FIELDS)
+_FLAGS: Final = {"+": True, "y": True, "true": True, "1": True, "-": False, "n": False, "false": False, "0": False}
+_DATE: Final = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})")
+_STAMP: Final = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})(?: ([0-9]{1,2}):([0-9]{2}))?")
+_MONEY: Final = re.compile(r"([+-]?)([0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.([0-9]*))?")
+_MONEY_LENGTH: Final = 40
+"""Longest amount that is read as a number; Python itself refuses to read a few thousand digits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that keeps a row from being taken in."""
+
+    column: str
+    """Column of PEMS, or empty where the row as a whole is wrong."""
+    value: str
+    """The text found there."""
+    reason: str
+    """What is wrong with it; the same words for the same kind of fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A row that cannot be taken in, with all its faults, the one to be counted first."""
+
+    faults: tuple[Fault, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PemsRow:
+    """A row of PEMS as values of a record."""
+
+    organization_id: str
+    pfa_id: str
+    values: Values
+    """Values of MERGED_FIELDS; a field whose column PEMS did not send is absent, and so not known to have changed."""
+    stamp: datetime | None
+    """When PEMS last changed the row (UTC, to the minute); None where it does not say."""
+    modified_by: str | None
+    digest: bytes
+    """16 bytes that are equal for equal values; stamp and modified_by do not count."""
+
+
+class BadCell(ValueError):
+    """The text of a cell is no value of its field; the message is the reason."""
+
+
+def columns_missing(columns: Collection[str]) -> tuple[str, ...]:
+    """Return the columns without which no row could be taken in.
+
+    These are the keys, the columns of required fields, and those that a rule ties to a column which is there: half a
+    pair of dates cannot be checked, and must not be merged.
+    """
+    needed = [*KEY_ALIASES, *(field.pems for field in PEMS_FIELDS if field.required and field.pems)]
+    for group in TIED_FIELDS:
+        aliases = [BY_NAME[name].pems or "" for name in group]
+        if any(alias in columns or alias in needed for alias in aliases):
+            needed += aliases
+    return tuple(dict.fromkeys(alias for alias in needed if alias not in columns))
+
+
+def digest_text(values: Values) -> str:
+    """Return the values of MERGED_FIELDS as JSON: one text for equal values, whatever their order."""
+    return json.dumps(values, ensure_ascii=False, separators=(",", ":"), sort_keys=True, default=date.isoformat)
+
+
+def digest_of(text: str) -> bytes:
+    """Return the digest of a `digest_text`."""
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()
+
+
+_DATE_NAMES: Final = tuple(field.name for field in MERGED_FIELDS if field.type is FieldType.DATE)
+
+
+def values_of(text: str) -> Values:
+    """Return the values that `digest_text` wrote."""
+    values: Values = json.loads(text)
+    for name in _DATE_NAMES:
+        day = values.get(name)
+        if day is not None:
+            values[name] = date.fromisoformat(day)
+    return values
+
+
+class RowMapper:
+    """Maps rows whose cells come in the order of some columns.
+
+    Args:
+        columns: names of the cells, in PEMS' spelling; names that are not KNOWN_ALIASES are passed over.
+        organizations: codes of the organizations whose rows are taken in.
+        zone: time zone of PEMS' stamps.
+    """
+
+    def __init__(self, columns: Sequence[str], organizations: Collection[str], zone: tzinfo = UTC) -> None:
+        self._width = len(columns)
+        self._organizations = organizations
+        index = {name: number for number, name in enumerate(columns)}
+        self._organization_cell = index[ORGANIZATION_ALIAS]
+        self._id_cell = index[ID_ALIAS]
+        self._readers = [
+            (field.name, field.pems, index[field.pems], cell_reader(field, zone))
+            for field in PEMS_FIELDS
+            if field.pems in index
+        ]
+
+    def map(self, cells: Sequence[str]) -> PemsRow | Rejection:
+        """Return the row's values, or every reason why it cannot be taken in."""
+        if len(cells) != self._width:
+            reason = "too few cells" if len(cells) < self._width else "too many cells"
+            return Rejection((Fault("", str(len(cells)), reason),))
+        organization_id, pfa_id = cells[self._organization_cell].strip(), cells[self._id_cell].strip()
+        faults: list[Fault] = []
+        if organization_id not in self._organizations:
+            faults.append(Fault(ORGANIZATION_ALIAS, organization_id, UNKNOWN_ORGANIZATION))
+        if not pfa_id:
+            faults.append(Fault(ID_ALIAS, "", "missing pfs_id"))
+        elif len(pfa_id) > CELL_LIMIT:
+            faults.append(Fault(ID_ALIAS, pfa_id, _TOO_LONG))
+        values = self._read(cells, faults)
+        faults += self._rule_faults(values, cells, faults)
+        if faults:
+            return Rejection(tuple(faults))
+        return _row(organization_id, pfa_id, values)
+
+    def _read(self, cells: Sequence[str], faults: list[Fault]) -> Values:
+        """Return the values of the cells, adding a fault for each that has none."""
+        values: Values = {}
+        for name, alias, number, read in self._readers:
+            text = cells[number].strip()
+            if len(text) > CELL_LIMIT:
+                faults.append(Fault(alias or "", text, _TOO_LONG))
+                continue
+            try:
+                values[name] = read(text)
+            except BadCell as error:
+                faults.append(Fault(alias or "", text, str(error)))
+        return values
+
+    def _rule_faults(self, values: Values, cells: Sequence[str], faults: Sequence[Fault]) -> list[Fault]:
+        """Return the rules broken by values that could be read; a field that could not breaks no further rule."""
+        broken = broken_rules(values)
+        if not broken:
+            return []
+        unread = {fault.column for fault in faults}
+        return [self._fault(rule, cells) for rule in broken if BY_NAME[rule.field].pems not in unread]
+
+    def _fault(self, rule: BrokenRule, cells: Sequence[str]) -> Fault:
+        alias = BY_NAME[rule.field].pems or ""
+        number = next((number for name, _, number, _ in self._readers if name == rule.field), None)
+        return Fault(alias, cells[number].strip() if number is not None else "", rule.reason)
+
+
+def _row(organization_id: str, pfa_id: str, values: Values) -> PemsRow:
+    stamp, modified_by = values.pop("pems_stamp", None), values.pop("pems_modified_by", None)
+    return PemsRow(organization_id, pfa_id, values, stamp, modified_by, digest_of(digest_text(values)))
+
+
+_TOO_LONG: Final = f"cell is longer than {CELL_LIMIT:,} characters"
+_Reader = Callable[[str], Any]
+
+
+def cell_reader(field: Field, zone: tzinfo = UTC) -> _Reader:
+    """Return the function trimmed text → value of a field; it raises BadCell. Empty text is a missing value."""
+    match field.type:
+        case FieldType.MONEY:
+            return lru_cache(maxsize=4096)(_money_reader(field))
+        case FieldType.DATE:
+            return lru_cache(maxsize=16_384)(_date_reader(field))
+        case FieldType.TIME:
+            return _stamp_reader(field, zone)
+        case FieldType.BOOL:
+            return _flag
+        case FieldType.ENUM:
+            return _enum_reader(field)
+        case _:
+            return _text
+
+
+def _text(text: str) -> str | None:
+    return text or None
+
+
+def _flag(text: str) -> bool:
+    try:
+        return _FLAGS[text.lower()]
+    except KeyError:
+        raise BadCell("flag is neither yes nor no") from None
+
+
+def _enum_reader(field: Field) -> _Reader:
+    stored = {value.stored for value in field.values}
+    reason = f"unknown {field.name}"
+
+    def read(text: str) -> str:
+        value = text.lower()
+        if value not in stored:
+            raise BadCell(reason)
+        return value
+
+    return read
+
+
+def _date_reader(field: Field) -> _Reader:
+    reason = f"{field.label} is not a date"
+
+    def read(text: str) -> date | None:
+        if not text:
+            return None
+        match = _DATE.fullmatch(text)
+        if match is None:
+            raise BadCell(reason)
+        month, day, year = match.groups()
+        try:
+            return date(int(year), int(month), int(day))
+        except ValueError:
+            raise BadCell(reason) from None
+
+    return read
+
+
+def _stamp_reader(field: Field, zone: tzinfo) -> _Reader:
+    reason = f"{field.label} is not a date"
+
+    def read(text: str) -> datetime | None:
+        if not text:
+            return None
+        match = _STAMP.fullmatch(text)
+        if match is None:
+            raise BadCell(reason)
+        month, day, year, hour, minute = (int(part or 0) for part in match.groups())
+        try:
+            moment = datetime(year, month, day, hour, minute, tzinfo=zone)
+            return moment if zone is UTC else moment.astimezone(UTC)
+        except (ValueError, OverflowError):
+            raise BadCell(reason) from None
+
+    return read
+
+
+def _money_reader(field: Field) -> _Reader:
+    word = money_word(field.name)
+
+    def read(text: str) -> int | None:
+        if not text:
+            return None
+        match = _MONEY.fullmatch(text)
+        if match is None:
+            raise BadCell(f"{word} is not a number")
+        sign, whole, decimals = match.groups()
+        decimals = (decimals or "").rstrip("0")
+        if len(decimals) > field.decimals:
+            raise BadCell(f"{word} has more than {field.decimals} decimals")
+        if len(text) > _MONEY_LENGTH:
+            raise BadCell(f"{word} is too large")
+        amount = int(whole.replace(",", "") + decimals.ljust(field.decimals, "0"))
+        return -amount if sign == "-" else amount
+
+    return read
