@@ -9,6 +9,7 @@ import difflib
 import enum
 import ipaddress
 import os
+import re
 import sys
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -34,6 +35,8 @@ OTHER_VARIABLES: Final = (CONFIG_FILE, "PFA_SERVER", "PFA_TOKEN", "PFA_ORGANIZAT
 """Variables of ours that are no settings of the server: the file, and what the client commands read."""
 SECRET_LENGTH: Final = 16
 """Shortest secret, in characters."""
+
+_URL_PASSWORD: Final = re.compile(r"(://[^:/@]*):[^@]*@")
 
 
 class LogLevel(enum.StrEnum):
@@ -332,4 +335,4 @@ def _shown_value(value: object) -> str:
         case enum.Enum():
             return str(value.value)
         case _:
-            return str(value)
+            return _URL_PASSWORD.sub(r"\1:********@", str(value))
