@@ -57,11 +57,9 @@ class ServerError(CommandError):
         metadata: Mapping[str, str] | None = None,
         retry_seconds: float | None = None,
     ) -> None:
-        notes = [f"{plain(v.field)}: {plain(v.description)}" for v in violations]
         # A sentence that is made of its only violation would be said twice.
-        super().__init__(
-            message, status=exits.for_code(code), notes=[note for note in notes if note not in plain(message)]
-        )
+        notes = [f"{v.field}: {v.description}" for v in violations if v.description not in message]
+        super().__init__(message, status=exits.for_code(code), notes=notes)
         self.code = code
         """Name of the grpc.StatusCode."""
         self.reason = reason

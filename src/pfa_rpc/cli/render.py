@@ -7,6 +7,7 @@ width; elsewhere they are plain and whole. Nothing that came from a server is re
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -56,6 +57,7 @@ DEFAULT_COLUMNS: Final = (
 _GIVEN_UP_FIRST: Final = (FLAGS, "class", "source", "forecast_cost", "forecast_end", "category", "area_silo")
 """Which of them a narrow terminal goes without, in this order."""
 _WIDEST_TEXT: Final = 28
+_NARROWEST_TEXT: Final = 6
 _GAP: Final = 2
 _WHOLE: Final = 100_000
 """Width of output that is no terminal, where nothing is to be cut."""
@@ -111,9 +113,20 @@ class Output:
 
 
 def make_console(file: IO[str]) -> Console:
-    """Return a console that takes text as it is: no markup, no emoji codes, no colouring of what looks like numbers."""
-    width = None if file.isatty() else _WHOLE
-    return Console(file=file, width=width, markup=False, emoji=False, highlight=False)
+    """Return a console that takes text as it is: no markup, no emoji codes, no colouring of what looks like numbers.
+
+    NO_COLOR, and output that is no terminal, switch off every control code.
+    """
+    is_terminal = file.isatty()
+    return Console(
+        file=file,
+        width=None if is_terminal else _WHOLE,
+        color_system="auto" if is_terminal and not os.environ.get("NO_COLOR") else None,
+        force_terminal=is_terminal,
+        markup=False,
+        emoji=False,
+        highlight=False,
+    )
 
 
 def escaped(document: str) -> str:
@@ -158,12 +171,20 @@ class Column:
     heading: str
     cells: tuple[str, ...]
     numeric: bool = False
+    """Whether its values stand at the right."""
+    rigid: bool = False
+    """Whether a part of a value would mislead, so that none is cut."""
 
     @property
-    def least_width(self) -> int:
-        """Cells that it needs: its widest value (text beyond a limit is cut) and its heading, broken at spaces."""
+    def natural_width(self) -> int:
+        """Cells that it needs for its widest value, text up to a limit, and for its heading, broken at spaces."""
         widest = max(map(cell_len, self.cells), default=0)
-        return max(min(widest, _WIDEST_TEXT), *(cell_len(word) for word in self.heading.split()))
+        return max(widest if self.rigid else min(widest, _WIDEST_TEXT), self.heading_width)
+
+    @property
+    def heading_width(self) -> int:
+        """Cells of the longest word of its heading."""
+        return max(map(cell_len, self.heading.split()))
 
 
 def currency_of(records: Iterable[Record]) -> str:
@@ -181,8 +202,9 @@ def _filled(name: str, rows: Sequence[Mapping[str, Any]], currency: str) -> Colu
         return Column(name, name, tuple(", ".join(f.label for f in _FLAG_FIELDS if row[f.name]) for row in rows))
     field = BY_NAME[name]
     heading = f"{field.label} {currency}".strip() if field.is_money else field.label
-    numeric = field.type in (FieldType.MONEY, FieldType.INTEGER)
-    return Column(name, heading, tuple(cell(field, row[name]) for row in rows), numeric)
+    numeric = field.type in {FieldType.MONEY, FieldType.INTEGER}
+    rigid = numeric or field.type in {FieldType.DATE, FieldType.TIME, FieldType.BOOL}
+    return Column(name, heading, tuple(cell(field, row[name]) for row in rows), numeric, rigid)
 
 
 def records_columns(records: Sequence[Record], names: Sequence[str] | None, width: int) -> list[Column]:
@@ -197,22 +219,35 @@ def records_columns(records: Sequence[Record], names: Sequence[str] | None, widt
         return columns
     columns = [column for column in columns if any(column.cells)]
     for given_up in _GIVEN_UP_FIRST:
-        if sum(column.least_width + _GAP for column in columns) - _GAP <= width:
+        if _total(column.natural_width for column in columns) <= width:
             break
         columns = [column for column in columns if column.name != given_up]
     return columns
 
 
-def records_table(columns: Sequence[Column], *, whole: bool) -> Table:
-    """Return the table of some columns; values are cut to fit the terminal unless `whole`."""
+def column_widths(columns: Sequence[Column], width: int) -> list[int]:
+    """Return the cells for each column: what it needs, or, where all do not fit, the widest texts cut bit by bit."""
+    widths = [column.natural_width for column in columns]
+    while _total(widths) > width:
+        cuttable = [i for i, one in enumerate(columns) if not one.rigid and widths[i] > _NARROWEST_TEXT]
+        if not cuttable:
+            break
+        widths[max(cuttable, key=widths.__getitem__)] -= 1
+    return widths
+
+
+def _total(widths: Iterable[int]) -> int:
+    return sum(width + _GAP for width in widths) - _GAP
+
+
+def records_table(columns: Sequence[Column], width: int) -> Table:
+    """Return the table of some columns, fitted into `width` cells."""
     table = new_table()
-    for column in columns:
+    whole = width >= _WHOLE
+    for column, cells in zip(columns, column_widths(columns, width), strict=True):
+        # Where nothing has to fit, values are whole and a heading stays on one line, for the sake of scripts.
         table.add_column(
-            Text(column.heading),
-            justify="right" if column.numeric else "left",
-            no_wrap=whole or column.numeric,
-            overflow="ellipsis",
-            min_width=column.least_width if column.numeric else None,
+            Text(column.heading), justify="right" if column.numeric else "left", width=None if whole else cells
         )
     for row in zip(*(column.cells for column in columns), strict=True):
         table.add_row(*(Text(value, no_wrap=True, overflow="ellipsis") for value in row))
@@ -224,7 +259,7 @@ def show_records(output: Output, records: Sequence[Record], names: Sequence[str]
     if not records:
         return
     columns = records_columns(records, names, output.width)
-    output.show(records_table(columns, whole=output.width >= _WHOLE))
+    output.show(records_table(columns, output.width))
     shown = {column.name for column in columns}
     if not names and (missing := [n for n in DEFAULT_COLUMNS if n not in shown and n in _given_up(records)]):
         output.line(f"Not shown for want of width: {', '.join(missing)}. --columns chooses.", "dim")

@@ -77,7 +77,7 @@ def _show_settings(settings: Settings, *, as_json: bool) -> None:
         return
     table = new_table()
     for heading in ("variable", "value", "from", "meaning"):
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, overflow="fold", no_wrap=heading in {"variable", "from"})
     for one in shown:
         table.add_row(*(Text(plain(text)) for text in (one.variable, one.value, one.source, one.description)))
     output.show(table)

@@ -41,10 +41,9 @@ def plain(text: str) -> str:
 
 
 def money(amount: int, decimals: int) -> str:
-    """Return a scaled integer with thousands separators and two decimals, or more where they are not zero."""
-    digits = f"{Decimal(amount).scaleb(-decimals):,.{decimals}f}"
-    whole, _, fraction = digits.partition(".")
-    return f"{whole}.{fraction.rstrip('0').ljust(2, '0')}"
+    """Return a scaled integer with thousands separators and two decimals, or all of them where two would not do."""
+    shown = 2 if amount % 10 ** max(decimals - 2, 0) == 0 else decimals
+    return f"{Decimal(amount).scaleb(-decimals):,.{shown}f}"
 
 
 def cell(field: Field, value: Any) -> str:
