@@ -1,0 +1,51 @@
+# The commands of this repository; `make help` lists them. Everything they need is in .venv, which `make setup` makes.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format types protos protos-check bench lock grpcurl clean
+
+PORT ?= 50051
+ONCE ?=
+ARGS ?=
+export PORT ONCE
+
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Make .venv with everything in it (quick when nothing changed)
+	@scripts/setup.sh
+
+demo: setup ## Import the example, serve it on 127.0.0.1:$PORT (50051), ask a question, stay up; ONCE=1 ends after the answer
+	@scripts/demo.sh
+
+test: setup ## Run every test; ARGS="-k word" passes options to pytest
+	@.venv/bin/pytest $(ARGS)
+
+lint: setup ## Check style: ruff, and buf for the protos
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/buf lint
+
+format: setup ## Mend what ruff can mend, and format
+	@.venv/bin/ruff check --fix-only .
+	@.venv/bin/ruff format .
+
+types: setup ## Check types: mypy, strict
+	@.venv/bin/mypy
+
+protos: setup ## Generate src/pfa/v1 from protos/
+	@scripts/protos.sh
+
+protos-check: setup ## Fail where src/pfa/v1 is not what protos/ gives
+	@scripts/protos.sh --check
+
+bench: setup ## Run the benchmarks
+	@for benchmark in bench/bench_*.py; do echo "== $$benchmark"; .venv/bin/python "$$benchmark" || exit 1; done
+
+lock: setup ## Write requirements/*.txt anew from pyproject.toml; ARGS=--upgrade takes the newest versions
+	@scripts/lock.sh $(ARGS)
+
+grpcurl: ## Build the pinned grpcurl with Go and print where it is
+	@scripts/grpcurl.sh
+
+clean: ## Remove what was built, cached and imported; .venv stays
+	rm -rf .cache .demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis src/*.egg-info
+	find src tests bench migrations scripts -name __pycache__ -type d -prune -exec rm -rf {} +
