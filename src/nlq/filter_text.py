@@ -71,6 +71,7 @@ _TYPE_NAMES: Final[Mapping[FieldType, str]] = {
 
 # Surrogates and control characters cannot be stored, so no value has them; tab and line breaks are white space.
 _REFUSED: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+_UNQUOTED_VALUE: Final = re.compile(r'[=<>!:]\s*[^\s()=<>!:,"]+\s+$')
 _A_CONDITION: Final = "a comparison such as source = RENTAL"
 _EXPECTED_WORDS: Final[Mapping[str, str]] = {
     "COMPARATOR": "an operator",
@@ -296,6 +297,8 @@ class _Reader:
             if other is not None and other.filterable and field.type is not FieldType.NAMES:
                 return _field_comparison(field, operator, other, position)
         if field.type in _TEXTUAL:
+            if token.type == "WORD" and body.casefold() == "null":
+                raise _missing_error(field, f"{shown(body)} without quotes is no text", position)
             inside = position + (token.type == "QUOTED")
             return _text_comparison(field, operator, read_text(body, inside), position)
         if field.type is FieldType.NAMES:
@@ -367,6 +370,8 @@ class _Reader:
         nearest: tuple[str, ...]
         if field is None or not field.filterable:
             message, nearest = f"expected {_A_CONDITION}", nearest_fields(token, self._filterable())
+            if _UNQUOTED_VALUE.search(self.text[:position]):
+                message += '; text of several words is quoted, such as "Silo 4"'
             message += did_you_mean(nearest)
         elif field.type is FieldType.BOOL:
             nearest = (f"{field.name} = true",)
@@ -409,12 +414,17 @@ def _field_comparison(field: FieldSpec, operator: str, other: FieldSpec, positio
     return FieldComparison(field.name, _OPERATOR[operator], other.name)
 
 
+def _missing_error(field: FieldSpec, problem: str, position: int) -> FilterError:
+    """The error for a value that seems to ask for records without one, and how that is written."""
+    missing = f"NOT {field.name}:*"
+    message = f"{problem}; records without a value are {missing}"
+    return FilterError(message, position=position, expected=("a value",), nearest=(missing,))
+
+
 def _text_comparison(field: FieldSpec, operator: str, pieces: tuple[str, ...], position: int) -> Condition:
     """A text field against text whose wildcards stand between `pieces`."""
     if len(pieces) == 1 and not fold(pieces[0]):
-        missing = f"NOT {field.name}:*"
-        message = f"no {field.name} is an empty text; records without a value are {missing}"
-        raise FilterError(message, position=position, expected=("a value",), nearest=(missing,))
+        raise _missing_error(field, f"no {field.name} is an empty text", position)
     if operator == HAS:
         return Contains(field.name, pieces[0]) if len(pieces) == 1 else like(field.name, ("", *pieces, ""))
     if len(pieces) == 1:
