@@ -52,7 +52,7 @@ def imports_of(path: Path) -> Iterator[tuple[str, int]]:
 
 def ours(module: str) -> bool:
     """Tell whether a module belongs to this project."""
-    return module.split(".")[0] in {"nlq", "pfa", "pfa_rpc"}
+    return module.split(".", maxsplit=1)[0] in {"nlq", "pfa", "pfa_rpc"}
 
 
 def modules() -> list[Path]:
