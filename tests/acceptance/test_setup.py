@@ -9,10 +9,12 @@ import socket
 import subprocess
 import sys
 import time
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 REPOSITORY = Path(__file__).parents[2]
 LOCKS = ("dev.txt", "run.txt", "uv.txt")
@@ -147,6 +149,16 @@ class TestLocks:
         for requirement in requirements:
             assert re.match(r"[a-z0-9-]+(\[[a-z,]+\])?==\S+ ", requirement), requirement.splitlines()[0]
             assert "--hash=sha256:" in requirement, requirement.splitlines()[0]
+
+    def test_they_hold_what_the_project_asks_for(self) -> None:
+        """Whoever adds a dependency and forgets `make lock` learns it here."""
+        project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
+        text = (REPOSITORY / "requirements/dev.txt").read_text(encoding="utf-8")
+        locked = dict(re.findall(r"^([a-z0-9-]+)==(\S+)", text, re.MULTILINE))
+        for line in project["project"]["dependencies"] + project["dependency-groups"]["dev"]:
+            wanted = Requirement(line)
+            assert wanted.name in locked, f"{line} is not locked: run `make lock`"
+            assert wanted.specifier.contains(locked[wanted.name]), f"{line} is not met by the lock: run `make lock`"
 
     @pytest.mark.parametrize("lock", LOCKS)
     def test_no_address_is_written_down(self, lock: str) -> None:
