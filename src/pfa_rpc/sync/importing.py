@@ -136,7 +136,7 @@ class ImportSummary:
 
 async def import_file(
     database: Database,
-    path: Path,
+    export: ExportFile,
     *,
     organizations: Collection[str] = (),
     rejected: Path | None = None,
@@ -148,9 +148,9 @@ async def import_file(
 
     Args:
         database: where to.
-        path: the file, CSV in UTF-8, plain or gzip.
-        organizations: codes whose rows are taken in; those that do not exist are created once the file was read. None:
-            every organization there is.
+        export: the file, open and not yet read.
+        organizations: codes whose rows are taken in; those that do not exist are created once the file was read.
+            None: every organization there is.
         rejected: where the rejected rows go; None: FILE.rejected.csv beside the file.
         zone: time zone of the stamps in the file.
         summary: filled in as the import goes on, so that one that is stopped can be told of.
@@ -164,16 +164,16 @@ async def import_file(
     """
     summary = summary if summary is not None else ImportSummary()
     progress = progress or _no_progress
-    summary.file = str(path)
+    summary.file = str(export.path)
     began = time.monotonic()
     try:
         _check_codes(organizations)
         existing = await _existing(database)
         wanted = set(organizations) or existing
-        with ExportFile.open(path) as export, Staging() as staging:
+        with Staging() as staging:
             mapper = RowMapper(export.header.columns, wanted, zone)
             reading = _Reading(export, staging, mapper, others=existing - wanted, summary=summary, progress=progress)
-            with RejectedFile(rejected or rejected_path(path), export.header.cells) as rejected_file:
+            with RejectedFile(rejected or rejected_path(export.path), export.header.cells) as rejected_file:
                 await reading.run(rejected_file)
             await _create(database, sorted(wanted - existing), summary)
             await _write(database, staging, summary, progress)
@@ -237,10 +237,13 @@ class _Reading:
 
     async def run(self, rejected: RejectedFile) -> None:
         """Read the whole file in a thread, which a cancelled import does not leave behind; then place the rejected."""
+        reading = asyncio.ensure_future(asyncio.to_thread(self._read, rejected))
         try:
-            await asyncio.to_thread(self._read, rejected)
-        finally:
+            await asyncio.shield(reading)
+        except asyncio.CancelledError:
             self._stop.set()
+            await asyncio.wait([reading])
+            raise
         path = rejected.commit()
         self._summary.rejected_file = None if path is None else str(path)
 

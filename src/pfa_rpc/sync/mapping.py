@@ -69,6 +69,8 @@ class PemsRow:
     stamp: datetime | None
     """When PEMS last changed the row (UTC, to the minute); None where it does not say."""
     modified_by: str | None
+    text: str
+    """The values as `text_of` writes them."""
     digest: bytes
     """16 bytes that are equal for equal values; stamp and modified_by do not count."""
 
@@ -91,13 +93,18 @@ def columns_missing(columns: Collection[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(alias for alias in needed if alias not in columns))
 
 
-def digest_text(values: Values) -> str:
+_ENCODER: Final = json.JSONEncoder(
+    ensure_ascii=False, check_circular=False, separators=(",", ":"), sort_keys=True, default=date.isoformat
+)
+
+
+def text_of(values: Values) -> str:
     """Return the values of MERGED_FIELDS as JSON: one text for equal values, whatever their order."""
-    return json.dumps(values, ensure_ascii=False, separators=(",", ":"), sort_keys=True, default=date.isoformat)
+    return _ENCODER.encode(values)
 
 
 def digest_of(text: str) -> bytes:
-    """Return the digest of a `digest_text`."""
+    """Return the digest of values, given as `text_of` writes them."""
     return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
 
@@ -105,7 +112,7 @@ _DATE_NAMES: Final = tuple(field.name for field in MERGED_FIELDS if field.type i
 
 
 def values_of(text: str) -> Values:
-    """Return the values that `digest_text` wrote."""
+    """Return the values that `text_of` wrote."""
     values: Values = json.loads(text)
     for name in _DATE_NAMES:
         day = values.get(name)
@@ -124,7 +131,7 @@ class RowMapper:
     """
 
     def __init__(self, columns: Sequence[str], organizations: Collection[str], zone: tzinfo = UTC) -> None:
-        self._width = len(columns)
+        self._columns = tuple(columns)
         self._organizations = organizations
         index = {name: number for number, name in enumerate(columns)}
         self._organization_cell = index[ORGANIZATION_ALIAS]
@@ -132,13 +139,13 @@ class RowMapper:
         self._readers = [
             (field.name, field.pems, index[field.pems], cell_reader(field, zone))
             for field in PEMS_FIELDS
-            if field.pems in index
+            if field.pems is not None and field.pems in index
         ]
 
     def map(self, cells: Sequence[str]) -> PemsRow | Rejection:
         """Return the row's values, or every reason why it cannot be taken in."""
-        if len(cells) != self._width:
-            reason = "too few cells" if len(cells) < self._width else "too many cells"
+        if len(cells) != len(self._columns):
+            reason = "too few cells" if len(cells) < len(self._columns) else "too many cells"
             return Rejection((Fault("", str(len(cells)), reason),))
         organization_id, pfa_id = cells[self._organization_cell].strip(), cells[self._id_cell].strip()
         faults: list[Fault] = []
@@ -146,8 +153,8 @@ class RowMapper:
             faults.append(Fault(ORGANIZATION_ALIAS, organization_id, UNKNOWN_ORGANIZATION))
         if not pfa_id:
             faults.append(Fault(ID_ALIAS, "", "missing pfs_id"))
-        elif len(pfa_id) > CELL_LIMIT:
-            faults.append(Fault(ID_ALIAS, pfa_id, _TOO_LONG))
+        if max(map(len, cells)) > CELL_LIMIT:
+            faults += self._too_long(cells)
         values = self._read(cells, faults)
         faults += self._rule_faults(values, cells, faults)
         if faults:
@@ -158,15 +165,15 @@ class RowMapper:
         """Return the values of the cells, adding a fault for each that has none."""
         values: Values = {}
         for name, alias, number, read in self._readers:
-            text = cells[number].strip()
-            if len(text) > CELL_LIMIT:
-                faults.append(Fault(alias or "", text, _TOO_LONG))
-                continue
             try:
-                values[name] = read(text)
+                values[name] = read(cells[number].strip())
             except BadCell as error:
-                faults.append(Fault(alias or "", text, str(error)))
+                faults.append(Fault(alias, cells[number].strip(), str(error)))
         return values
+
+    def _too_long(self, cells: Sequence[str]) -> list[Fault]:
+        found = zip(self._columns, cells, strict=True)
+        return [Fault(column, text, _TOO_LONG) for column, text in found if len(text) > CELL_LIMIT]
 
     def _rule_faults(self, values: Values, cells: Sequence[str], faults: Sequence[Fault]) -> list[Fault]:
         """Return the rules broken by values that could be read; a field that could not breaks no further rule."""
@@ -184,7 +191,8 @@ class RowMapper:
 
 def _row(organization_id: str, pfa_id: str, values: Values) -> PemsRow:
     stamp, modified_by = values.pop("pems_stamp", None), values.pop("pems_modified_by", None)
-    return PemsRow(organization_id, pfa_id, values, stamp, modified_by, digest_of(digest_text(values)))
+    text = text_of(values)
+    return PemsRow(organization_id, pfa_id, values, stamp, modified_by, text, digest_of(text))
 
 
 _TOO_LONG: Final = f"cell is longer than {CELL_LIMIT:,} characters"

@@ -15,14 +15,14 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from pfa_rpc.errors import SetupError
-from pfa_rpc.sync.mapping import PemsRow, digest_text, values_of
+from pfa_rpc.sync.mapping import PemsRow, values_of
 
 _CACHE_KIB: Final = 16_384
 _NO_STAMP: Final = -(2**62)
 _SCHEMA: Final = """
 CREATE TABLE staged (
     number INTEGER PRIMARY KEY, organization TEXT NOT NULL, pfa_id TEXT NOT NULL,
-    stamp INTEGER NOT NULL, modified_by TEXT, digest BLOB NOT NULL, content TEXT NOT NULL
+    stamp INTEGER NOT NULL, modified_by TEXT, digest BLOB NOT NULL, text TEXT NOT NULL
 );
 CREATE TABLE winners (
     organization TEXT, pfa_id TEXT, stamp INTEGER NOT NULL, number INTEGER NOT NULL,
@@ -51,12 +51,14 @@ class StagedRow:
     stamp: datetime | None
     digest: bytes
     _modified_by: str | None
-    _content: str
+    _text: str
 
     def row(self) -> PemsRow:
         """Return the row."""
-        values = values_of(self._content)
-        return PemsRow(self.organization_id, self.pfa_id, values, self.stamp, self._modified_by, self.digest)
+        values = values_of(self._text)
+        return PemsRow(
+            self.organization_id, self.pfa_id, values, self.stamp, self._modified_by, self._text, self.digest
+        )
 
 
 class Staging:
@@ -95,7 +97,7 @@ class Staging:
                     return duplicate
             execute(
                 "INSERT INTO staged VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (number, *key, stamp, row.modified_by, row.digest, digest_text(row.values)),
+                (number, *key, stamp, row.modified_by, row.digest, row.text),
             )
         return duplicate
 
@@ -121,7 +123,7 @@ class Staging:
     def batches(self, organization_id: str, size: int) -> Iterator[list[StagedRow]]:
         """Yield an organization's rows in the order of the file, at most `size` at a time."""
         query = (
-            "SELECT number, organization, pfa_id, stamp, digest, modified_by, content FROM staged"
+            "SELECT number, organization, pfa_id, stamp, digest, modified_by, text FROM staged"
             " WHERE organization = ? AND number > ? ORDER BY number LIMIT ?"
         )
         last = 0
@@ -135,9 +137,9 @@ class Staging:
 
 
 def _staged(row: tuple[Any, ...]) -> StagedRow:
-    number, organization_id, pfa_id, stamp, digest, modified_by, content = row
+    number, organization_id, pfa_id, stamp, digest, modified_by, text = row
     moment = None if stamp == _NO_STAMP else datetime.fromtimestamp(stamp, UTC)
-    return StagedRow(number, organization_id, pfa_id, moment, digest, modified_by, content)
+    return StagedRow(number, organization_id, pfa_id, moment, digest, modified_by, text)
 
 
 @contextmanager
