@@ -20,6 +20,11 @@ class Gate:
         self._idle = asyncio.Event()
         self._idle.set()
 
+    @property
+    def running(self) -> int:
+        """How many counted calls are under way."""
+        return len(self._counted)
+
     @asynccontextmanager
     async def enter(self, *, counted: bool = True) -> AsyncIterator[None]:
         """Hold a call. Raises LimitExceeded where there are too many, ShuttingDown when the server stops.
