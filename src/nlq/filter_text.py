@@ -38,7 +38,7 @@ MAX_CHARACTERS: Final = 16_384
 """Longest filter text, in code points."""
 MAX_DEPTH: Final = 50
 """Most parentheses and negations open at once."""
-MAX_COMPARISONS: Final = 1_000
+MAX_COMPARISONS: Final = 500
 """Most comparisons in one filter; each value of a list in parentheses counts as one."""
 
 HAS: Final = ":"

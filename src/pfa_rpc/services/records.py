@@ -83,7 +83,7 @@ class RecordService:
     async def list_records(self, request: ListRecordsRequest, call: Call) -> bytes:
         """Return a page of records."""
         organization_id = authorize(call, Permission.READ, request.organization_id)
-        condition = read_filter(request.filter, call.principal)
+        condition = await read_filter(request.filter, call.principal)
         order = read_order(request.order_by, call.principal)
         page_size = bounded("page_size", request.page_size, default=DEFAULT_PAGE, most=MAX_PAGE)
         skip = bounded("skip", request.skip, default=0, most=MAX_SKIP)
@@ -110,7 +110,7 @@ class RecordService:
     async def stream_records(self, request: StreamRecordsRequest, call: Call) -> None:
         """Write every record that matches, in batches."""
         organization_id = authorize(call, Permission.READ, request.organization_id)
-        condition = read_filter(request.filter, call.principal)
+        condition = await read_filter(request.filter, call.principal)
         stream = _Stream(
             organization_id,
             condition,
@@ -131,7 +131,7 @@ class RecordService:
     async def aggregate_records(self, request: AggregateRecordsRequest, call: Call) -> AggregateRecordsResponse:
         """Return figures over the records that match."""
         organization_id = authorize(call, Permission.READ, request.organization_id)
-        condition = read_filter(request.filter, call.principal)
+        condition = await read_filter(request.filter, call.principal)
         spec = read_aggregate(request)
         require_visible(call.principal, (item.field for item in spec.aggregations if item.field))
         async with self._database.reading() as connection:

@@ -90,13 +90,10 @@ async def aggregate(
             f"the answer has {len(groups):,} groups, the most is {GROUP_LIMIT:,}; narrow the filter, or group by less",
             metadata={"limit": str(GROUP_LIMIT)},
         )
+    groups.sort(key=lambda group: [(key is None, 0 if key is None else key) for key in group.keys])
     for group in groups:
         group.keys = tuple(_label(name, key, vocabulary) for name, key in zip(spec.group_by, group.keys, strict=True))
-    return sorted(groups, key=lambda group: [(key is None, _order(key)) for key in group.keys])
-
-
-def _order(key: GroupKey) -> Any:
-    return key.casefold() if isinstance(key, str) else (key if key is not None else 0)
+    return groups
 
 
 def _label(name: str, key: Any, vocabulary: Vocabulary) -> GroupKey:
@@ -209,7 +206,7 @@ def _group(
     group = Group(keys)
     for number, item in enumerate(spec.aggregations):
         raw, *coverage = measures[number * _MEASURES : (number + 1) * _MEASURES]
-        figure = Figure(None, *(int(part) for part in coverage))
+        figure = Figure(None, *(int(part or 0) for part in coverage))
         if item.function is Function.MEDIAN:
             figure.value = medians[number].get(stored)
         else:
@@ -256,7 +253,8 @@ async def _medians(
     )
     medians = {}
     for *keys, total, middles in await connection.execute(query):
-        medians[tuple(keys)] = Decimal(int(total)).scaleb(-measured.decimals) / middles
+        if middles:
+            medians[tuple(keys)] = Decimal(int(total)).scaleb(-measured.decimals) / middles
     return medians
 
 

@@ -93,8 +93,7 @@ def expression(condition: Condition) -> Expression:
         case Comparison(name, op, value):
             return _comparison(BY_NAME[name], op, value)
         case _OneOf(name, values):
-            field = BY_NAME[name]
-            return column(field).in_([to_stored(field, value) for value in values])
+            return _one_of(BY_NAME[name], values)
 
 
 def column(field: Field) -> sa.Column[Any]:
@@ -153,9 +152,20 @@ def _enum_comparison(field: Field, op: Operator, stored: str) -> Expression:
     literal = sa.literal(stored, literal_execute=True)
     if op is Operator.NE:
         return column(field) != literal
-    equal = column(field) == literal
-    # SQLite uses a partial index only where the query repeats its predicate.
-    return sa.and_(equal, unsynced()) if stored in UNSYNCED_STATES else equal
+    return _with_unsynced(column(field) == literal, [stored])
+
+
+def _one_of(field: Field, values: list[Value]) -> Expression:
+    stored = [to_stored(field, value) for value in values]
+    if field.type is not FieldType.ENUM:
+        return column(field).in_(stored)
+    literals: sa.BindParameter[list[str]] = sa.bindparam(None, stored, expanding=True, literal_execute=True)
+    return _with_unsynced(column(field).in_(literals), stored)
+
+
+def _with_unsynced(equal: Expression, stored: list[str]) -> Expression:
+    """Return the expression with the predicate of a partial index: SQLite wants it repeated to use the index."""
+    return sa.and_(equal, unsynced()) if set(stored) <= set(UNSYNCED_STATES) else equal
 
 
 def _field_comparison(field: Field, op: Operator, other: Field) -> Expression:
@@ -214,13 +224,16 @@ class _OneOf:
         self.values = values
 
 
+_LISTED: Final = (FieldType.TEXT, FieldType.ID, FieldType.ENUM)
+
+
 def _in_lists(operands: Iterable[Condition]) -> list[Any]:
-    """Return the operands of an Or with the equalities of one text field gathered into one."""
+    """Return the operands of an Or with the equalities of one field gathered into one."""
     lists: dict[str, _OneOf] = {}
     gathered: list[Any] = []
     for operand in operands:
         match operand:
-            case Comparison(name, Operator.EQ, value) if BY_NAME[name].type in (FieldType.TEXT, FieldType.ID):
+            case Comparison(name, Operator.EQ, value) if BY_NAME[name].type in _LISTED:
                 if name not in lists:
                     lists[name] = _OneOf(name, [])
                     gathered.append(lists[name])

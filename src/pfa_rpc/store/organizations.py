@@ -168,6 +168,6 @@ def _check(organization_id: str, display_name: str, currency_code: str, time_zon
 def _is_time_zone(name: str) -> bool:
     try:
         ZoneInfo(name)
-    except (OSError, ValueError):  # unknown names, and those that are no names at all
+    except (KeyError, OSError, ValueError):  # unknown names, and those that are no names at all
         return False
     return True

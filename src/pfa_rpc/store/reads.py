@@ -108,7 +108,9 @@ def _comes_after(terms: Sequence[tuple[Field, bool]], key: PageKey) -> Expressio
     for (field, descending), stored in zip(terms, sort_key, strict=True):
         value = _from_key(field, stored)
         if value is not None:
-            later: Expression = column(field) < value if descending else column(field) > value
+            # A bound parameter even for a flag: `>` takes no literal true or false.
+            bound = sa.literal(value, column(field).type)
+            later: Expression = column(field) < bound if descending else column(field) > bound
             if not field.required:
                 later = sa.or_(later, column(field).is_(None))
             alternatives.append(sa.and_(*equal, later))

@@ -126,9 +126,9 @@ _UNSYNCED_PREDICATE: Final = "sync_state IN ('modified', 'pending_sync')"
 UNSYNCED: Final = _partial(_UNSYNCED_PREDICATE)
 
 
-def unsynced() -> sa.ColumnElement[bool]:
+def unsynced() -> sa.TextClause:
     """Return the predicate of the index of unsynced records, in its own form."""
-    return sa.literal_column(_UNSYNCED_PREDICATE, sa.Boolean())
+    return sa.text(_UNSYNCED_PREDICATE)
 
 
 _o = records.c.organization_id

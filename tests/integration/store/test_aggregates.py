@@ -1,0 +1,159 @@
+"""Figures are exact, and say what they cover and what they left out."""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import date
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any
+
+import pytest
+
+from nlq.query import Aggregate, Aggregation, Comparison, Condition, Function, Operator, fold
+from pfa_rpc.errors import LimitExceeded
+from pfa_rpc.records.cost import layer_cost
+from pfa_rpc.records.encode import Values
+from pfa_rpc.schema import BY_NAME
+from pfa_rpc.store import aggregates, reads
+from pfa_rpc.store.aggregates import Figure, Group, aggregate
+from tests.integration.store.conftest import Filled
+from tests.integration.store.oracle import holds
+
+FINEST = Decimal("0.0001")
+RENTALS = Comparison("source", Operator.EQ, "RENTAL")
+MONEY = ["monthly_rate", "purchase_price", "plan_cost", "forecast_cost", "actual_cost"]
+
+
+async def figures(
+    filled: Filled,
+    *items: tuple[Function, str | None],
+    by: tuple[str, ...] = (),
+    condition: Condition | None = None,
+    include_transferable: bool = False,
+) -> list[Group]:
+    spec = Aggregate(tuple(Aggregation(function, name) for function, name in items), by)
+    async with filled.database.reading() as connection:
+        vocabulary = await reads.read_vocabulary(connection, "RIO")
+        return await aggregate(
+            connection, "RIO", condition, spec, vocabulary, include_transferable=include_transferable
+        )
+
+
+def amounts(records: list[Values], name: str) -> list[Decimal]:
+    decimals = BY_NAME[name].decimals
+    return [Decimal(record[name]).scaleb(-decimals) for record in records if record[name] is not None]
+
+
+def in_total(record: Values, *, include_transferable: bool = False) -> bool:
+    return not record["is_discontinued"] and (include_transferable or not record["is_funds_transferable"])
+
+
+@pytest.mark.parametrize("include_transferable", [False, True])
+@pytest.mark.parametrize("name", MONEY)
+async def test_totals_leave_out_what_they_say(filled: Filled, name: str, include_transferable: bool) -> None:
+    [group] = await figures(
+        filled, (Function.SUM, name), (Function.AVG, name), condition=RENTALS, include_transferable=include_transferable
+    )
+    matching = [record for record in filled.values if holds(RENTALS, record)]
+    counted = [record for record in matching if in_total(record, include_transferable=include_transferable)]
+    values = amounts(counted, name)
+    total, mean = group.figures
+    assert total.value == (sum(values) if values else None)
+    assert mean.value == (Decimal(sum(values) / len(values)).quantize(FINEST, ROUND_HALF_EVEN) if values else None)
+    transferable = 0 if include_transferable else sum(record["is_funds_transferable"] for record in matching)
+    for figure in (total, mean):
+        assert (figure.covered, figure.missing) == (len(values), len(counted) - len(values))
+        assert (figure.discontinued, figure.transferable) == (
+            sum(record["is_discontinued"] for record in matching),
+            transferable,
+        )
+        projected = name == "actual_cost" and sum(layer_cost(record, "actual").projected for record in counted)
+        assert figure.projected == projected
+
+
+@pytest.mark.parametrize("name", MONEY)
+async def test_extremes_and_medians_are_of_all_records(filled: Filled, name: str) -> None:
+    [group] = await figures(filled, (Function.MIN, name), (Function.MAX, name), (Function.MEDIAN, name))
+    values = amounts(filled.values, name)
+    assert [figure.value for figure in group.figures] == [min(values), max(values), statistics.median(values)]
+    assert {(figure.covered, figure.discontinued) for figure in group.figures} == {(len(values), 0)}
+
+
+def by_key(key: Callable[[Values], Any], records: list[Values]) -> dict[Any, list[Values]]:
+    groups: dict[Any, list[Values]] = defaultdict(list)
+    for record in records:
+        groups[key(record)].append(record)
+    return groups
+
+
+async def test_groups_join_spellings_and_come_in_order_the_missing_last(filled: Filled) -> None:
+    groups = await figures(filled, (Function.COUNT, None), (Function.MEDIAN, "monthly_rate"), by=("area_silo",))
+    expected = by_key(lambda record: record["area_silo"] and fold(record["area_silo"]), filled.values)
+    assert [group.keys[0] and fold(str(group.keys[0])) for group in groups] == ["silo 10", "silo 4", "yard a", None]
+    for group in groups:
+        members = expected[group.keys[0] and fold(str(group.keys[0]))]
+        assert group.figures[0].value == len(members)
+        assert group.figures[1].value == statistics.median(amounts(members, "monthly_rate"))
+
+
+async def test_two_groups_make_a_matrix(filled: Filled) -> None:
+    groups = await figures(filled, (Function.COUNT, "contract"), by=("source", "is_actualized"))
+    expected = by_key(lambda record: (record["source"], record["is_actualized"]), filled.values)
+    assert {group.keys: group.figures[0].value for group in groups} == {
+        keys: sum(record["contract"] is not None for record in members) for keys, members in expected.items()
+    }
+
+
+async def test_spellings_count_as_one_value(filled: Filled) -> None:
+    [group] = await figures(filled, (Function.COUNT_DISTINCT, "area_silo"), (Function.COUNT_DISTINCT, "category"))
+    assert [figure.value for figure in group.figures] == [
+        len({fold(record[name]) for record in filled.values if record[name]}) for name in ("area_silo", "category")
+    ]
+
+
+async def test_records_fall_in_the_month_of_a_date(filled: Filled) -> None:
+    groups = await figures(filled, (Function.COUNT, None), by=("forecast_start.month",))
+    expected = by_key(
+        lambda record: record["forecast_start"] and record["forecast_start"].replace(day=1), filled.values
+    )
+    assert {group.keys[0]: group.figures[0].value for group in groups} == {
+        month: len(members) for month, members in expected.items()
+    }
+    assert [group.keys[0] for group in groups] == [*(date(2026, month, 1) for month in range(1, 5)), None]
+
+
+@pytest.mark.parametrize("by", [("month",), ("month", "category"), ("category", "month")])
+@pytest.mark.parametrize("name", ["plan_cost", "forecast_cost", "actual_cost"])
+async def test_months_add_up_to_the_total_to_the_cent(filled: Filled, name: str, by: tuple[str, ...]) -> None:
+    [whole] = await figures(filled, (Function.SUM, name))
+    months = await figures(filled, (Function.SUM, name), by=by)
+    assert sum(group.figures[0].value or 0 for group in months) == whole.figures[0].value  # type: ignore[misc]
+    for attribute in ("discontinued", "transferable", "missing"):
+        parts = [getattr(group.figures[0], attribute) for group in months]
+        assert sum(parts) == getattr(whole.figures[0], attribute)
+    assert len({group.keys for group in months}) == len(months)
+
+
+async def test_dates_have_extremes(filled: Filled) -> None:
+    [group] = await figures(filled, (Function.MIN, "forecast_start"), (Function.MAX, "forecast_end"))
+    starts = [record["forecast_start"] for record in filled.values if record["forecast_start"]]
+    ends = [record["forecast_end"] for record in filled.values if record["forecast_end"]]
+    assert [figure.value for figure in group.figures] == [min(starts), max(ends)]
+
+
+async def test_nothing_matches(filled: Filled) -> None:
+    nothing = Comparison("area_silo", Operator.EQ, "nowhere")
+    items = [(function, "monthly_rate") for function in Function]
+    [group] = await figures(filled, *items, condition=nothing)
+    values = {item[0]: figure for item, figure in zip(items, group.figures, strict=True)}
+    assert (values[Function.COUNT].value, values[Function.COUNT_DISTINCT].value) == (0, 0)
+    assert {values[function] == Figure() for function in (Function.SUM, Function.AVG, Function.MEDIAN)} == {True}
+    assert await figures(filled, (Function.COUNT, None), by=("category",), condition=nothing) == []
+
+
+async def test_too_many_groups_are_refused(filled: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aggregates, "GROUP_LIMIT", 3)
+    with pytest.raises(LimitExceeded, match="narrow the filter"):
+        await figures(filled, (Function.COUNT, None), by=("category",))

@@ -1,0 +1,101 @@
+"""SQL picks the records that a condition holds for."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import given, settings
+
+from nlq.filter_text import MAX_COMPARISONS, parse_filter
+from nlq.query import And, Comparison, Condition, Operator
+from pfa_rpc.schema import SCHEMA
+from pfa_rpc.store.database import Database
+from pfa_rpc.store.filters import where
+from pfa_rpc.store.migrate import migrate
+from pfa_rpc.store.tables import records
+from tests.integration.store.conftest import Filled, fill
+from tests.integration.store.oracle import holds
+from tests.integration.store.strategies import conditions
+
+
+async def picked(database: Database, condition: Condition | None) -> set[str]:
+    async with database.reading() as connection:
+        query = sa.select(records.c.pfa_id).where(where("RIO", condition))
+        return set((await connection.execute(query)).scalars())
+
+
+def test_sql_and_plain_python_agree(tmp_path: Path) -> None:
+    async def prepare() -> list[dict[str, Any]]:
+        database = Database(url)
+        await migrate(database)
+        values = await fill(database, "RIO", 300, seed=1)
+        await fill(database, "RIO2", 50, seed=2)
+        await database.close()
+        return values
+
+    url = f"sqlite:///{tmp_path}/pfa.sqlite3"
+    with asyncio.Runner() as runner:
+        values = runner.run(prepare())
+        database = Database(url)
+
+        @settings(max_examples=400, deadline=None)
+        @given(conditions)
+        def check(condition: Condition) -> None:
+            expected = {record["pfa_id"] for record in values if holds(condition, record)}
+            assert runner.run(picked(database, condition)) == expected
+
+        check()
+        runner.run(database.close())
+
+
+@pytest.mark.parametrize(
+    ("text", "index"),
+    [
+        ('category = "Cranes" AND source = RENTAL AND is_discontinued = false', "ix_records_category_source"),
+        ('category = "Cranes" AND NOT is_discontinued = true', "ix_records_category_source"),
+        (
+            'area_silo = "Silo 4" AND source = RENTAL AND monthly_rate > 5000 AND is_discontinued = false',
+            "ix_records_area_source_rate",
+        ),
+        ("forecast_start >= 2026-01-01 AND forecast_start < 2026-02-01", "ix_records_forecast_dates"),
+        ("sync_state = MODIFIED", "ix_records_unsynced"),
+        ("(sync_state = MODIFIED OR sync_state = PENDING_SYNC)", "ix_records_unsynced"),
+        ('equipment = "EQ-2001"', "ix_records_equipment"),
+        ('contract = "C-1001"', "ix_records_contract"),
+        ('pfa_id = "17"', "ux_records_pfa_id"),
+        ('(pfa_id = "17" OR pfa_id = "18")', "ux_records_pfa_id"),
+    ],
+)
+async def test_an_index_serves_each_kind_of_filter(filled: Filled, text: str, index: str) -> None:
+    query = sa.select(records.c.payload).where(where("RIO", parse_filter(text, SCHEMA)))
+    assert index in await plan(filled.database, query)
+
+
+@pytest.mark.parametrize(("name", "index"), [("position", "ux_records_position"), ("revision", "ix_records_revision")])
+async def test_an_index_serves_streams_and_change_feeds(filled: Filled, name: str, index: str) -> None:
+    column = records.c[name]
+    query = sa.select(records.c.payload).where(records.c.organization_id == "RIO", column > 7).order_by(column)
+    assert index in await plan(filled.database, query)
+
+
+async def plan(database: Database, query: sa.Select[Any]) -> str:
+    async with database.reading() as connection:
+        compiled = query.compile(connection.sync_engine, compile_kwargs={"render_postcompile": True})
+        statement = f"EXPLAIN QUERY PLAN {compiled}"
+        parameters = tuple(compiled.params[name] for name in compiled.positiontup or ())
+        rows = (await connection.exec_driver_sql(statement, parameters)).mappings()
+        return " ".join(row["detail"] for row in rows)
+
+
+def test_each_index_is_used_by_a_test() -> None:
+    tested = Path(__file__).read_text()
+    assert [index.name for index in records.indexes if str(index.name) not in tested] == []
+
+
+async def test_the_longest_filter_is_answered(filled: Filled) -> None:
+    condition = And(tuple(Comparison("monthly_rate", Operator.NE, number) for number in range(MAX_COMPARISONS)))
+    assert len(await picked(filled.database, condition)) > 0
