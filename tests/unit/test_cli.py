@@ -7,6 +7,7 @@ import json
 import os
 import re
 import resource
+import shlex
 import subprocess
 import sys
 import time
@@ -606,7 +607,7 @@ def test_ask_shows_the_reading_then_the_records_and_how_many_there_are(
     server.answers["Ask"] = asked({"interpretation": a_reading()}, {"records": batch})
     assert main(["ask", QUESTION, "--limit", "1", "--today", "2026-03-01"]) == exits.OK
     request = server.requests[0]
-    assert (request.question, request.max_records, request.today.day) == (GRID, 1, 1)
+    assert (request.question, request.max_records, request.today.day) == (QUESTION, 1, 1)
     text = capsys.readouterr().out
     lines = text.splitlines()
     assert lines[0] == f"Question    {QUESTION}"
@@ -812,3 +813,50 @@ def test_a_reader_that_has_seen_enough_ends_the_command_quietly(server: FakeServ
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait(30) == exits.OK
+
+
+# --- docs/cli.md -----------------------------------------------------------------------------------------------------
+
+DOCS = (Path(__file__).parents[2] / "docs" / "cli.md").read_text("utf-8")
+SHARED = {"--organization", "-o", "--server", "--token", "--timeout", "--json"}
+
+
+def documented(command: tuple[str, ...]) -> str:
+    """Return the section of docs/cli.md about a command."""
+    heading = f"## pfa {' '.join(command)}\n"
+    assert heading in DOCS, f"docs/cli.md says nothing of pfa {' '.join(command)}"
+    return DOCS.partition(heading)[2].partition("\n## ")[0]
+
+
+@pytest.mark.parametrize("command", all_commands(), ids=" ".join)
+def test_docs_tell_the_summary_and_every_option_of_a_command(
+    command: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*command, "--help"]) == exits.OK
+    text = capsys.readouterr().out
+    section = documented(command)
+    assert section.strip().splitlines()[0] == text.split("\n\n")[1].strip()
+    options = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", text.partition("Options:")[2].partition("Example")[0]))
+    options = {name for name in options if re.search(rf"^  (-\w, )?{name}\b|^  {name}, ", text, re.MULTILINE)}
+    table = {name for row in section.splitlines() if row.startswith("| `-") for name in re.findall(r"`(-[\w-]+)`", row)}
+    assert table - options == set(), "documented, but not there"
+    assert options - table - SHARED - {"--help"} == set(), "there, but not documented"
+
+
+def test_docs_tell_every_exit_status() -> None:
+    rows = re.findall(r"^\| (\d+) \| (.+) \|$", DOCS, re.MULTILINE)
+    assert rows == [(str(int(status)), status.meaning) for status in exits.ALL]
+
+
+def test_every_example_of_the_docs_is_a_command_line_that_can_be_read(server: FakeServer) -> None:
+    examples = re.findall(r"^pfa (.+)$", "\n".join(re.findall(r"```sh\n(.*?)```", DOCS, re.DOTALL)), re.MULTILINE)
+    assert len(examples) >= len(all_commands())
+    group = typer.main.get_group(app)
+    for example in examples:
+        words = shlex.split(example.partition("|")[0])
+        command = group.commands[words[0]]
+        rest = words[1:]
+        inner = getattr(command, "commands", None)
+        if inner:
+            command, rest = inner[rest[0]], rest[1:]
+        command.make_context("pfa", rest)
