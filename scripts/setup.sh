@@ -53,24 +53,20 @@ make_environment() {
     fi
     [ -e .venv ] && return
     say "making .venv with $("$python" --version)"
-    if "$python" -c 'import ensurepip' 2>/dev/null; then
-        quietly "$python" -m venv .venv || die "$python could not make a virtual environment here; the lines above say why."
-    else
-        # Debian keeps ensurepip in a package of its own (python3-venv): pip then comes from elsewhere, see find_pip.
-        quietly "$python" -m venv --without-pip .venv || die "$python could not make a virtual environment here; install python3-venv and try again."
-    fi
+    quietly "$python" -m venv --without-pip .venv || die "$python could not make a virtual environment here; the lines above say why."
     printf '%s' "$PWD" >.venv/.place
 }
 
-find_pip() { # sets pip to the words that run a pip for .venv
+find_pip() { # sets pip to the words that run a pip for .venv; it is needed once, to fetch uv
     local wheel
-    if .venv/bin/python -m pip --version >/dev/null 2>&1; then
-        pip=(.venv/bin/python -m pip)
-    elif "$python" -m pip --python .venv/bin/python --version >/dev/null 2>&1; then
+    if "$python" -m pip --python .venv/bin/python --version >/dev/null 2>&1; then
         pip=("$python" -m pip --python .venv/bin/python)
+    elif .venv/bin/python -m ensurepip >/dev/null 2>&1; then
+        pip=(.venv/bin/python -m pip)
     else
+        # Debian keeps both pip and ensurepip in packages of their own.
         wheel=$(pip_of_debian)
-        [ -n "$wheel" ] || die "this Python has no pip and none could be fetched; install pip (Debian: apt-get install python3-venv), then 'make setup' again."
+        [ -n "$wheel" ] || die "this Python has no pip and none could be fetched; install pip (Debian: apt-get install python3-pip), then 'make setup' again."
         pip=(.venv/bin/python "$wheel/pip")
     fi
 }
