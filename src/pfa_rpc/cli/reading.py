@@ -6,6 +6,8 @@ and `^` words that were not understood; words without a mark carry no condition.
 
 from __future__ import annotations
 
+import itertools
+import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -43,22 +45,30 @@ def reading_lines(question: str, reading: Interpretation, width: int) -> Iterato
     The question is broken into lines so that it and its marks stay together within `width` cells.
     """
     yield from marked_question(question, reading.pieces, width)
+    room = max(width - _INDENT, _NARROWEST)
+    for label, text, style in _remarks(reading):
+        # The filter is there to be copied, so only the terminal itself breaks it into lines.
+        yield _labelled(label, [text] if label == "Filter" else textwrap.wrap(text, room), style)
+
+
+def _remarks(reading: Interpretation) -> Iterator[tuple[str, str, str]]:
+    """Yield (label, text, style) for everything that a reading says, the most important first."""
     if reading.sentence:
-        yield _labelled("Read as", plain(reading.sentence), "bold")
+        yield "Read as", plain(reading.sentence), "bold"
     if reading.filter:
-        yield _labelled("Filter", plain(reading.filter))
+        yield "Filter", plain(reading.filter), ""
     if reading.order_by:
-        yield _labelled("Order", plain(reading.order_by))
+        yield "Order", plain(reading.order_by), ""
     if reading.limit:
-        yield _labelled("At most", f"{reading.limit:,}")
+        yield "At most", f"{reading.limit:,}", ""
     if reading.HasField("aggregate"):
-        yield _labelled("Figures", _figures(reading))
+        yield "Figures", _figures(reading), ""
     for piece in reading.pieces:
         if piece.role == PIECE_ROLE_CORRECTED:
-            yield _labelled("Corrected", f'"{plain(piece.text)}" → {plain(piece.meaning)}', "yellow")
-    yield from (_labelled("Assumed", assumption_text(one)) for one in reading.defaults)
-    yield from (_labelled("Unclear", assumption_text(one), "yellow") for one in reading.ambiguities)
-    yield from (_labelled("Warning", plain(warning), "yellow") for warning in reading.warnings)
+            yield "Corrected", f'"{plain(piece.text)}" → {plain(piece.meaning)}', "yellow"
+    yield from (("Assumed", assumption_text(one), "") for one in reading.defaults)
+    yield from (("Unclear", assumption_text(one), "yellow") for one in reading.ambiguities)
+    yield from (("Warning", plain(warning), "yellow") for warning in reading.warnings)
 
 
 def marked_question(question: str, pieces: Sequence[Piece], width: int) -> Iterator[Text]:
@@ -72,9 +82,11 @@ def marked_question(question: str, pieces: Sequence[Piece], width: int) -> Itera
     label = "Question"
     for start, end in _parts(question, room):
         words, under = Text(f"{label:<{_INDENT}}"), Text(" " * _INDENT)
-        for character, mark in zip(plain(question[start:end]), marks[start:end], strict=True):
-            words.append(character, style=_STYLES[mark])
-            under.append(mark * cell_len(character), style=_STYLES[mark])
+        for mark, run in itertools.groupby(range(start, end), key=marks.__getitem__):
+            places = list(run)
+            text = plain(question[places[0] : places[-1] + 1])
+            words.append(text, style=_STYLES[mark])
+            under.append(mark * cell_len(text), style=_STYLES[mark])
         under.rstrip()
         label = ""
         yield words
@@ -93,10 +105,9 @@ def _parts(question: str, room: int) -> Iterator[tuple[int, int]]:
     yield start, len(question)
 
 
-def _labelled(label: str, text: str, style: str = "") -> Text:
-    line = Text(f"{label:<{_INDENT}}", style="dim")
-    # The label's style is dim; the text must not inherit it.
-    return Text.assemble(line, (text, style))
+def _labelled(label: str, lines: Sequence[str], style: str) -> Text:
+    """Return lines of text with a label before the first."""
+    return Text.assemble((f"{label:<{_INDENT}}", "dim"), (("\n" + " " * _INDENT).join(lines), style))
 
 
 def _figures(reading: Interpretation) -> str:
