@@ -146,6 +146,14 @@ async def test_health_answers_for_every_service(channel: grpc.aio.Channel) -> No
     assert failed.code is grpc.StatusCode.NOT_FOUND
 
 
+async def test_health_lists_everything(channel: grpc.aio.Channel) -> None:
+    listed = await call(channel, "/grpc.health.v1.Health/List")
+    response = health_pb2.HealthListResponse.FromString(listed)  # type: ignore[attr-defined]
+    assert {name: each.status for name, each in response.statuses.items()} == dict.fromkeys(
+        ("", *service_descriptors()), health_pb2.HealthCheckResponse.SERVING
+    )
+
+
 async def test_health_turns_when_the_server_stops(server: Running, channel: grpc.aio.Channel) -> None:
     watch = open_stream(channel, "/grpc.health.v1.Health/Watch")
     before = await watch.read()

@@ -16,13 +16,14 @@ import grpc
 import sqlalchemy as sa
 import structlog
 import uvloop
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from pfa_rpc.errors import SetupError
 from pfa_rpc.server import log
 from pfa_rpc.server.authentication import Authenticator
 from pfa_rpc.server.gate import Gate
+from pfa_rpc.server.health import HealthService
 from pfa_rpc.server.interceptor import CallInterceptor
 from pfa_rpc.server.registration import add_services
 from pfa_rpc.server.settings import Address, Settings, unknown_variables, variable
@@ -53,7 +54,7 @@ class Running:
     """With the port that was taken."""
     server: grpc.aio.Server
     gate: Gate
-    health: health.aio.HealthServicer
+    health: HealthService
 
     @property
     def target(self) -> str:
@@ -152,14 +153,13 @@ async def _start(settings: Settings, services: Mapping[str, object]) -> Running:
     gate = Gate(settings.max_concurrent_calls)
     server = _make_server(settings, gate)
     add_services(server, services)
-    servicer = health.aio.HealthServicer()
+    servicer = HealthService(services)
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
     names = [*services, health.SERVICE_NAME, reflection.SERVICE_NAME]
     reflection.enable_server_reflection(names, server)
     address = _bind(server, settings.address)
     await server.start()
-    for name in ("", *services):
-        await servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
+    await servicer.start()
     _log.info("serving", address=str(address), port=address.port, tokens=bool(settings.api_tokens))
     return Running(address, server, gate, servicer)
 
