@@ -23,6 +23,8 @@ readonly ADDRESS=127.0.0.1:$PORT
 readonly FOLDER=${DEMO_DIR:-.demo}
 readonly EXPORT=examples/pems_export.csv.gz
 readonly QUESTION='rentals in Silo 4 over $5000'
+at=(--server "$ADDRESS") # what the commands need to find the server
+[ "$PORT" != 50051 ] || at=()
 readonly WAIT=30 # seconds that the server may take to start, and to stop
 server=
 
@@ -56,15 +58,13 @@ start_server() {
 }
 
 show_what_to_try() {
-    local server_option=
-    [ "$PORT" = 50051 ] || server_option=" --server $ADDRESS"
     cat <<EOF
 
 The service is on $ADDRESS until Ctrl-C. In another terminal, from this folder:
 
-  .venv/bin/pfa ask 'how many cranes do we have?' --organization RIO$server_option
-  .venv/bin/pfa interpret 'the most expensive rentals in Silo 4' --organization RIO$server_option
-  .venv/bin/pfa list --organization RIO --filter 'source = RENTAL AND monthly_rate > 20000'$server_option
+  .venv/bin/pfa ask 'how many cranes do we have?' --organization RIO ${at[*]}
+  .venv/bin/pfa interpret 'the most expensive rentals in Silo 4' --organization RIO ${at[*]}
+  .venv/bin/pfa list --organization RIO --filter 'source = RENTAL AND monthly_rate > 20000' ${at[*]}
   .venv/bin/pfa --help
 
   grpcurl -plaintext $ADDRESS list
@@ -92,12 +92,12 @@ say "waiting for the import of $EXPORT into $FOLDER/pfa.sqlite3"
 run import "$EXPORT" --organizations RIO,RIO2,CAPE,DELTA,BAY-7 --rejected "$FOLDER/pems_export.rejected.csv" ||
     die "the import failed; the lines above say why."
 start_server
-run ask "$QUESTION" --organization RIO --server "$ADDRESS" || die "the question was not answered; the lines above say why."
+run ask "$QUESTION" --organization RIO "${at[@]}" || die "the question was not answered; the lines above say why."
 awk -v begin="$BEGIN" -v end="$EPOCHREALTIME" 'BEGIN { printf "\nFrom start to answer: %.1f seconds.\n", end - begin }'
 [ -z "${ONCE:-}" ] || exit 0
 
-show_what_to_try
 trap 'say "stopping the server"; exit 0' INT TERM
+show_what_to_try
 status=0
 wait "$server" || status=$?
 server=

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -49,6 +51,13 @@ def copy_of_the_tree(target: Path) -> Path:
             destination.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, destination)
     return target
+
+
+def free_port() -> int:
+    """Return a port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 class TestMake:
@@ -136,6 +145,33 @@ class TestDemo:
     def test_what_is_no_port_gets_a_sentence(self, port: str) -> None:
         answer = run("scripts/demo.sh", PORT=port)
         assert (answer.returncode, answer.stderr) == (1, f"demo: PORT={port} is no port; name one from 1 to 65535.\n")
+
+    def test_it_answers_stays_up_and_can_be_run_again(self, tmp_path: Path) -> None:
+        port = free_port()
+        folder = str(tmp_path / "demo")
+        with subprocess.Popen(
+            ["scripts/demo.sh"],
+            cwd=REPOSITORY,
+            env=os.environ | {"PORT": str(port), "DEMO_DIR": folder},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as demo:
+            assert demo.stdout is not None
+            shown = list(itertools.takewhile(lambda line: "until Ctrl-C" not in line, demo.stdout))
+            demo.send_signal(signal.SIGINT)
+            rest = demo.stdout.read()
+        text = "".join(shown)
+        assert demo.returncode == 0, text + rest
+        assert 'area_silo = "Silo 4"' in text
+        assert re.search(r"From start to answer: \d+\.\d seconds", text)
+        assert "20,220" in text
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.1", port)) != 0, "the server outlived the demo"
+        again = run("scripts/demo.sh", seconds=120, ONCE="1", PORT=str(port), DEMO_DIR=folder)
+        assert again.returncode == 0, again.stderr
+        assert re.search(r"^total +0 +0 +20,220$", again.stdout, re.MULTILINE), again.stdout
 
 
 class TestLocks:
