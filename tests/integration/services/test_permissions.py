@@ -1,0 +1,114 @@
+"""What a caller who may not see money, or only some organizations, gets."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from google.protobuf.message import Message
+
+from pfa.v1.organization_service_pb2 import CreateOrganizationRequest, ListOrganizationsRequest
+from pfa.v1.query_service_pb2 import AskRequest, AskResponse
+from pfa.v1.record_pb2 import Record
+from pfa.v1.record_service_pb2 import (
+    AggregateFunction,
+    AggregateRecordsRequest,
+    Aggregation,
+    GetRecordRequest,
+    GetRecordResponse,
+    ListRecordsRequest,
+    ListRecordsResponse,
+    StreamRecordsRequest,
+    StreamRecordsResponse,
+)
+from pfa_rpc.errors import PermissionDenied
+from pfa_rpc.schema import FIELDS
+from pfa_rpc.services.organizations import OrganizationService
+from pfa_rpc.services.principal import Permission, Principal
+from pfa_rpc.services.query import QueryService
+from pfa_rpc.services.records import RecordService
+from pfa_rpc.services.tokens import Tokens
+from tests.integration.store.conftest import Filled, database, filled
+
+__all__ = ["database", "filled"]  # fixtures
+
+VIEWER = Principal("viewer", frozenset({"RIO"}), frozenset({Permission.READ}))
+MONEY = [field.proto for field in FIELDS if field.is_money]
+
+
+@dataclass
+class RecordedCall:
+    """A call that keeps what is written to it."""
+
+    principal: Principal = VIEWER
+    request_id: str = "test"
+    written: list[bytes] = field(default_factory=list)
+
+    async def write(self, response: Message | bytes) -> None:
+        """Keep a message."""
+        self.written.append(response if isinstance(response, bytes) else response.SerializeToString())
+
+
+@pytest.fixture
+def records(filled: Filled) -> RecordService:
+    return RecordService(filled.database, Tokens(b"k" * 16))
+
+
+def shows_money(record: Record) -> bool:
+    return any(record.HasField(path) for path in MONEY)  # type: ignore[arg-type]
+
+
+async def test_money_is_absent_from_every_way_to_read(records: RecordService, filled: Filled) -> None:
+    call = RecordedCall()
+    one = GetRecordResponse.FromString(
+        await records.get_record(GetRecordRequest(organization_id="RIO", pfa_id="1"), call)
+    )
+    page = ListRecordsResponse.FromString(await records.list_records(ListRecordsRequest(organization_id="RIO"), call))
+    await records.stream_records(StreamRecordsRequest(organization_id="RIO"), call)
+    streamed = [record for part in call.written for record in StreamRecordsResponse.FromString(part).records]
+    asked = RecordedCall()
+    await QueryService(filled.database, Tokens(b"k" * 16)).ask(
+        AskRequest(organization_id="RIO", question="rentals"), asked
+    )
+    answered = [record for part in asked.written for record in AskResponse.FromString(part).records.records]
+    assert len(streamed) == 300
+    assert answered
+    assert not any(map(shows_money, [one.record, *page.records, *streamed, *answered]))
+
+
+async def test_money_cannot_be_probed(records: RecordService, filled: Filled) -> None:
+    questions = QueryService(filled.database, Tokens(b"k" * 16))
+    total = Aggregation(function=AggregateFunction.AGGREGATE_FUNCTION_SUM, field="forecast_cost")
+    attempts: list[Callable[[RecordedCall], Awaitable[Any]]] = [
+        lambda call: records.list_records(ListRecordsRequest(organization_id="RIO", filter="monthly_rate > 5"), call),
+        lambda call: records.list_records(ListRecordsRequest(organization_id="RIO", order_by="actual_cost"), call),
+        lambda call: records.stream_records(
+            StreamRecordsRequest(organization_id="RIO", filter="actual_cost > plan_cost"), call
+        ),
+        lambda call: records.aggregate_records(
+            AggregateRecordsRequest(organization_id="RIO", aggregations=[total]), call
+        ),
+        lambda call: questions.ask(AskRequest(organization_id="RIO", question="rentals over $5"), call),
+        lambda call: questions.ask(AskRequest(organization_id="RIO", question="most expensive cranes"), call),
+    ]
+    for attempt in attempts:
+        call = RecordedCall()
+        with pytest.raises(PermissionDenied, match="may not see"):
+            await attempt(call)
+        assert call.written == []
+
+
+async def test_another_organization_is_denied_whether_it_exists_or_not(records: RecordService) -> None:
+    for code in ("RIO2", "NOWHERE"):
+        with pytest.raises(PermissionDenied, match=f"may not use organization '{code}'"):
+            await records.list_records(ListRecordsRequest(organization_id=code), RecordedCall())
+
+
+async def test_only_own_organizations_are_listed_and_only_an_admin_creates_one(filled: Filled) -> None:
+    service = OrganizationService(filled.database, Tokens(b"k" * 16))
+    listed = await service.list_organizations(ListOrganizationsRequest(), RecordedCall())
+    assert [item.organization_id for item in listed.organizations] == ["RIO"]
+    with pytest.raises(PermissionDenied, match="'admin'"):
+        await service.create_organization(CreateOrganizationRequest(organization_id="RIO"), RecordedCall())
