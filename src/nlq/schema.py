@@ -107,6 +107,9 @@ class Conventions:
     """(enum field, value name) → the money field that a bare amount means where the question asks for that value."""
     ranking_field: str = ""
     """The money field that "most expensive" and "cheapest" rank by."""
+    prepositions: Mapping[str, str] = field(default_factory=dict)
+    """Field → the preposition before its name in a sentence ("in area Silo 4"); "with" for the others,
+    "" for none."""
     equipment_words: tuple[str, ...] = ("record", "item", "equipment", "piece", "unit", "machine")
     """Words, in the singular, for the records themselves; they carry no condition."""
 

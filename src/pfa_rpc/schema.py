@@ -216,9 +216,20 @@ FIELDS: Final[tuple[Field, ...]] = (
         "funds transferable",
         "pfs_f_fundstrans",
         ("funds transferable", "transferable", "transferable funds", "budget donor"),
+        ("funds not transferable", "not funds transferable"),
     ),
-    _money("monthly_rate", "monthly rate", "pfs_f_rental", "rate", "monthly rental", "rental rate", "monthly cost"),
-    _money("purchase_price", "purchase price", "pfs_f_purchase", "price", "purchase cost"),
+    _money(
+        "monthly_rate",
+        "monthly rate",
+        "pfs_f_rental",
+        "rate",
+        "monthly rental",
+        "rental rate",
+        "monthly cost",
+        "to rent",
+        "to hire",
+    ),
+    _money("purchase_price", "purchase price", "pfs_f_purchase", "price", "purchase cost", "to purchase", "to buy"),
     _text("manufacturer", "manufacturer", "manufacturer", "pfs_f_manufacturer", "make", "brand", "maker"),
     _text("model", "model", "model", "pfs_f_model"),
     _date("plan", "start", "pfs_p_startdate", "planned start", "original start", editable=False),
@@ -306,6 +317,14 @@ CONVENTIONS: Final = Conventions(
     left_out=("is_discontinued",),
     amount_fields={("source", "RENTAL"): "monthly_rate", ("source", "PURCHASE"): "purchase_price"},
     ranking_field="forecast_cost",
+    prepositions={
+        "area_silo": "in",
+        "category": "of",
+        "class": "of",
+        "manufacturer": "of",
+        "model": "of",
+        "modified_by": "",
+    },
 )
 SCHEMA: Final = Schema(FIELDS, CONVENTIONS)
 """What the language is given."""

@@ -1,0 +1,135 @@
+"""Normalize: a question becomes tokens that remember where they came from.
+
+Gives `Token`, `tokenize`, and `stem`. A run of letters and a run of digits are tokens of their own, so that "silo4",
+"Silo 4" and "silo-4" are the same two tokens; each token carries the key that the tries are indexed by.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from nlq.errors import QuestionError
+
+MAX_LENGTH: Final = 2000
+"""Most characters of a question."""
+
+
+class Kind(enum.Enum):
+    """What a token is made of."""
+
+    WORD = "word"
+    NUMBER = "number"
+    QUOTED = "quoted"
+    SYMBOL = "symbol"
+    OTHER = "other"  # a character that no reading has a use for, such as an emoji
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A stretch of the question."""
+
+    key: str
+    """What the tries are indexed by: the stem of a word, the digits of a number, the symbol itself."""
+    kind: Kind
+    start: int
+    """First character, in code points of the original text."""
+    end: int
+    """The character after the last."""
+    raw: str
+    """The characters themselves; of a quoted text the content without its quotes."""
+    gap: str
+    """What stands between it and the token before: spaces and framing punctuation."""
+
+
+# Order matters: a group of thousands ("5,000.50") before plain digits, comparisons before single signs. Characters
+# that join or frame words ("-", "/", ".", "(") match no group and become no token.
+_TOKEN: Final = re.compile(
+    r"""
+      (?P<number>(?:(?<=\s)-(?=\d)|^-(?=\d))?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?)
+    | (?P<word>[^\W\d_]+(?:['’][^\W\d_]+)*)
+    | "(?P<quoted>(?:[^"\\]|\\.){1,200})"
+    | (?P<symbol>>=|<=|!=|<>|==|[<>=≥≤≠$€£¥₹,;&+@%|])
+    | "
+    | [\s\-–—−/\\.:!?()\[\]{}“”'‘’`´_\#*~\u200b-\u200d\ufe0f]+
+    | (?P<other>.)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_KINDS: Final = {"number": Kind.NUMBER, "word": Kind.WORD, "symbol": Kind.SYMBOL, "other": Kind.OTHER}
+_ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
+_SYMBOLS: Final = {"<>": "!=", "≠": "!=", "==": "=", "≥": ">=", "≤": "<=", ";": ",", "@": "at", "&": "and"}
+_CONTRACTIONS: Final = ("n't", "n’t")
+
+
+@lru_cache(maxsize=16384)
+def stem(word: str) -> str:
+    """Return the word in the form that singular and plural share: case folded, without possessive, accents kept.
+
+    It need not be a word of English: it is applied to both sides of every comparison.
+    """
+    key = (word if word.isascii() else unicodedata.normalize("NFKC", word)).casefold()
+    if "'" in key or "’" in key:
+        key = key.replace("’", "'")
+        key = key.removesuffix("'s").replace("'", "")
+    if len(key) <= 3 or key[-1] != "s" or key.endswith(("ss", "us", "is")):
+        return key
+    if key.endswith("ies") and len(key) > 4:
+        return key[:-3] + "y"
+    if key.endswith(("sses", "xes", "ches", "shes", "zzes")):
+        return key[:-2]
+    return key[:-1]
+
+
+def tokenize(text: str) -> list[Token]:
+    """Return the tokens of a text in their order. Linear in its length; spaces and framing punctuation give none."""
+    tokens = []
+    last = 0
+    for match in _TOKEN.finditer(text):
+        group = match.lastgroup
+        if group is None:
+            continue
+        start, end = match.span()
+        raw = match.group(group)
+        gap = text[last:start]
+        last = end
+        if group == "word":
+            tokens.append(Token(stem(raw), Kind.WORD, start, end, raw, gap))
+        elif group == "quoted":
+            content = _ESCAPE.sub(r"\1", raw)
+            tokens.append(Token(" ".join(content.split()).casefold(), Kind.QUOTED, start, end, content, gap))
+        else:
+            tokens.append(Token(_SYMBOLS.get(raw, raw), _KINDS[group], start, end, raw, gap))
+    return tokens
+
+
+def keys(text: str) -> tuple[str, ...]:
+    """Return the keys of a text of the vocabulary or of the fixed words."""
+    return tuple(token.key for token in tokenize(text))
+
+
+def checked(question: str) -> str:
+    """Return the question if it is text that can be read.
+
+    Raises:
+        QuestionError: it is blank, longer than `MAX_LENGTH` characters, or holds control characters.
+    """
+    if len(question) > MAX_LENGTH:
+        raise QuestionError(
+            f"The question has {len(question):,} characters; at most {MAX_LENGTH:,} are read.", position=MAX_LENGTH
+        )
+    if not question.isprintable():
+        for position, character in enumerate(question):
+            # Surrogates cannot be sent on, control characters are no part of a question; emoji joiners (Cf) are fine.
+            if unicodedata.category(character) in ("Cc", "Cs") and character not in "\n\r\t":
+                raise QuestionError(
+                    f"The question holds the control character U+{ord(character):04X} at position {position}.",
+                    position=position,
+                )
+    if not question.strip():
+        raise QuestionError("The question is blank.")
+    return question

@@ -1,0 +1,364 @@
+"""Parse: tags become a row of typed parts, by the LALR grammar of `phrase.lark`.
+
+Gives `parse` and the parts. The parser is driven by hand: a stretch with several readings takes the first that the
+grammar accepts at that place, and what fits nowhere becomes UNKNOWN instead of an error, in linear time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from functools import cache
+from importlib.resources import files
+from typing import Any, Final, cast
+
+import lark
+from lark.exceptions import UnexpectedToken
+from lark.lexer import Lexer, LexerState
+
+from nlq.query import Function, Operator
+from nlq.schema import FieldSpec
+from nlq.tags import SILENT, UNKNOWN, Amount, Flagged, Meaning, Payload, Rank, Reading, Tagged
+
+_ROUGHLY_FROM: Final = Decimal("0.9")
+_ROUGHLY_TO: Final = Decimal("1.1")
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A tag as the grammar sees it."""
+
+    type: str
+    payload: Any
+    first: int
+    end: int
+
+
+@dataclass(slots=True)
+class Part:
+    """A part of a question: `first` and `end` bound its tokens."""
+
+    first: int
+    end: int
+
+
+@dataclass(slots=True)
+class Mark(Part):
+    """A word that joins, negates or orders its neighbours."""
+
+    tag: str
+    payload: Payload
+
+
+@dataclass(slots=True)
+class ValuePart(Part):
+    """A value, with the fields that have it."""
+
+    meanings: tuple[Meaning, ...]
+
+
+@dataclass(slots=True)
+class FlagPart(Part):
+    """A flag; state None: set or not."""
+
+    field: FieldSpec
+    state: bool | None
+
+
+@dataclass(slots=True)
+class BoundPart(Part):
+    """One or two limits of a figure; field None: not said of which."""
+
+    limits: tuple[tuple[Operator, Amount], ...]
+    field: FieldSpec | None
+    exact: bool
+    """Whether no word of comparison was said."""
+    about: bool = False
+    """Whether the limits stand for one amount, said to be meant roughly."""
+
+
+@dataclass(slots=True)
+class PresencePart(Part):
+    """Whether a field has a value."""
+
+    field: FieldSpec
+    present: bool
+
+
+@dataclass(slots=True)
+class FieldPart(Part):
+    """A field and nothing said about it."""
+
+    field: FieldSpec
+
+
+@dataclass(slots=True)
+class FigurePart(Part):
+    """Figures asked for; field None: of the records themselves."""
+
+    functions: tuple[Function, ...]
+    field: FieldSpec | None
+
+
+@dataclass(slots=True)
+class GroupPart(Part):
+    """Fields to group by."""
+
+    fields: tuple[FieldSpec, ...]
+
+
+@dataclass(slots=True)
+class SortPart(Part):
+    """Terms of an order; the direction None where it was not said."""
+
+    keys: list[tuple[FieldSpec, bool | None]]
+
+
+@dataclass(slots=True)
+class RankPart(Part):
+    """The records at one end of an order, or the first few of any."""
+
+    rank: Rank | None
+    count: Amount | None
+    field: FieldSpec | None
+    holder: bool = False
+    """Whether the record that has the extreme is asked for ("with the highest rate"), not the figure."""
+
+
+class _Builder(lark.Transformer[Any, Any]):
+    """Makes parts of the grammar's rules, as they are reduced. Each method is named after its rule."""
+
+    def start(self, children: list[Any]) -> list[Part]:
+        return cast("list[Part]", children[0])
+
+    def nothing(self, _children: list[Any]) -> list[Part]:
+        return []
+
+    def more(self, children: list[Any]) -> list[Part]:
+        parts, part = children
+        parts.append(part)
+        return cast("list[Part]", parts)
+
+    def mark(self, children: list[Leaf]) -> Mark:
+        (leaf,) = children
+        return Mark(
+            leaf.first,
+            leaf.end,
+            leaf.payload if leaf.type in ("JOIN_FIELD", "JOIN_FUNCTION") else leaf.type,
+            leaf.payload,
+        )
+
+    def value(self, children: list[Leaf]) -> ValuePart:
+        (leaf,) = children
+        return ValuePart(leaf.first, leaf.end, leaf.payload)
+
+    def flag(self, children: list[Leaf]) -> FlagPart:
+        (leaf,) = children
+        return FlagPart(leaf.first, leaf.end, leaf.payload.field, leaf.payload.state)
+
+    def flag_either(self, children: list[Leaf]) -> FlagPart:
+        flagged: Flagged = next(leaf.payload for leaf in children if leaf.type == "FLAG")
+        return FlagPart(children[0].first, children[-1].end, flagged.field, None)
+
+    def bare(self, children: list[Leaf]) -> FieldPart:
+        (leaf,) = children
+        return FieldPart(leaf.first, leaf.end, leaf.payload)
+
+    def present(self, children: list[Leaf]) -> PresencePart:
+        return PresencePart(children[0].first, children[-1].end, children[1].payload, present=True)
+
+    def absent(self, children: list[Leaf]) -> PresencePart:
+        field = next(leaf.payload for leaf in children if leaf.type in ("FIELD", "MEASURE"))
+        return PresencePart(children[0].first, children[-1].end, field, present=False)
+
+    def with_comparison(self, children: list[Any]) -> BoundPart:
+        leaf, bound = children
+        bound.first = leaf.first
+        return cast("BoundPart", bound)
+
+    def amount(self, children: list[Leaf]) -> Leaf:
+        return children[0]
+
+    def bound(self, children: list[Leaf]) -> BoundPart:
+        first, end = children[0].first, children[-1].end
+        amounts = [leaf.payload for leaf in children if isinstance(leaf.payload, Amount)]
+        operators = [leaf.payload for leaf in children if isinstance(leaf.payload, Operator)]
+        pairs = zip(operators or (Operator.GE, Operator.LE), amounts, strict=True)
+        return BoundPart(first, end, tuple(pairs), None, exact=False)
+
+    def about(self, children: list[Leaf]) -> BoundPart:
+        amount: Amount = children[1].payload
+        low, high = (replace(amount, value=amount.value * share) for share in (_ROUGHLY_FROM, _ROUGHLY_TO))
+        limits = ((Operator.GE, low), (Operator.LE, high))
+        return BoundPart(children[0].first, children[1].end, limits, None, exact=False, about=True)
+
+    def comparison(self, children: list[Any]) -> BoundPart:
+        first, end = children[0].first, children[-1].end
+        field: FieldSpec | None = None
+        bound: BoundPart | None = None
+        for child in children:
+            if isinstance(child, BoundPart):
+                bound = child
+            elif child.type == "MEASURE":
+                field = child.payload
+            else:
+                bound = BoundPart(first, end, ((Operator.EQ, child.payload),), None, exact=True)
+        assert bound is not None  # noqa: S101 - every alternative of the rule has an amount
+        return BoundPart(first, end, bound.limits, field, bound.exact, bound.about)
+
+    def count(self, children: list[Leaf]) -> FigurePart:
+        return FigurePart(children[0].first, children[0].end, (Function.COUNT,), None)
+
+    def count_different(self, children: list[Leaf]) -> FigurePart:
+        return FigurePart(children[0].first, children[-1].end, (Function.COUNT_DISTINCT,), children[-1].payload)
+
+    def functions(self, children: list[Any]) -> list[Leaf]:
+        before = children[0] if isinstance(children[0], list) else children[:1]
+        return before if len(children) == 1 else [*before, children[2]]
+
+    def figure(self, children: list[Any]) -> FigurePart:
+        functions, measure = children
+        kinds = tuple(leaf.payload for leaf in functions)
+        return FigurePart(functions[0].first, measure.end, kinds, measure.payload)
+
+    def extreme(self, children: list[Leaf]) -> RankPart:
+        return self.ranking(children)
+
+    def holder_of_extreme(self, children: list[Leaf]) -> RankPart:
+        part = self.ranking(children)
+        part.holder = True
+        return part
+
+    def ranking(self, children: list[Leaf]) -> RankPart:
+        part = RankPart(children[0].first, children[-1].end, None, None, None)
+        for leaf in children:
+            if leaf.type in ("EXTREME", "RANK"):
+                part.rank = leaf.payload
+            elif leaf.type == "NUMBER":
+                part.count = leaf.payload
+            elif leaf.type == "MEASURE":
+                part.field = leaf.payload
+        return part
+
+    def group(self, children: list[Leaf]) -> GroupPart:
+        fields = tuple(leaf.payload for leaf in children if leaf.type in ("FIELD", "MEASURE"))
+        return GroupPart(children[0].first, children[-1].end, fields)
+
+    def key(self, children: list[Leaf]) -> tuple[FieldSpec, bool | None, int]:
+        direction = children[1].payload.descending if len(children) > 1 else None
+        return children[0].payload, direction, children[-1].end
+
+    def sorting(self, children: list[Any]) -> SortPart:
+        field, direction, end = children[-1]
+        head = children[0]
+        if isinstance(head, SortPart):
+            head.keys.append((field, direction))
+            head.end = end
+            return head
+        if len(children) > 2:
+            direction = children[1].payload.descending
+        return SortPart(head.first, end, [(field, direction)])
+
+
+class _NoLexer(Lexer):
+    """Stands in for a lexer: tags are fed to the parser one by one."""
+
+    __future_interface__ = 2
+
+    def __init__(self, _configuration: object) -> None:
+        pass
+
+    def lex(self, lexer_state: LexerState, parser_state: Any) -> Iterator[lark.Token]:
+        raise NotImplementedError
+
+
+@cache
+def grammar() -> lark.Lark:
+    """Return the parser; its tables are built once in a process (about a tenth of a second)."""
+    text = files("nlq").joinpath("phrase.lark").read_text(encoding="utf-8")
+    return lark.Lark(text, parser="lalr", lexer=_NoLexer, transformer=_Builder())
+
+
+_AT_START: Final = 2
+"""Depth of the state stack between two parts: the start and the row of parts so far."""
+
+
+class _Driver:
+    """Feeds tags to the parser, and hands in as UNKNOWN what fits no rule."""
+
+    def __init__(self) -> None:
+        self._state = cast("Any", grammar().parse_interactive().parser_state)
+        self._table = self._state.parse_conf.parse_table.states
+        self.unread: list[tuple[int, int]] = []
+        self._feed(UNKNOWN, None, 0, 0)  # brings the parser between two parts, where every part may follow
+        self._between = self._base()
+
+    def _base(self) -> dict[str, Any]:
+        """Return what may stand between two parts."""
+        state = self._state
+        rule_row = self._table[state.state_stack[1]] if len(state.state_stack) > 1 else {}
+        return cast("dict[str, Any]", rule_row)
+
+    def _feed(self, tag: str, payload: Payload, first: int, end: int) -> None:
+        self._state.feed_token(Leaf(tag, payload, first, end))
+
+    def take(self, tagged: Tagged) -> None:
+        """Feed a stretch by its first reading that fits here; else begin a new part with it; else it is unread."""
+        row = self._table[self._state.state_stack[-1]]
+        for reading in tagged.readings:
+            if reading.tag in row and self._try(reading, tagged):
+                return
+        for reading in tagged.readings:
+            if reading.tag in self._between:
+                self._close(tagged.first)
+                if self._try(reading, tagged):
+                    return
+        self._close(tagged.first)
+        self.unread.append((tagged.first, tagged.end))
+        self._feed(UNKNOWN, None, tagged.first, tagged.end)
+
+    def _try(self, reading: Reading, tagged: Tagged) -> bool:
+        try:
+            self._feed(reading.tag, reading.payload, tagged.first, tagged.end)
+        except UnexpectedToken:
+            return False
+        return True
+
+    def _close(self, before: int) -> None:
+        """Bring the parser between two parts: a finished part is kept, the tags of an unfinished one are unread."""
+        state = self._state
+        if UNKNOWN in self._table[state.state_stack[-1]]:
+            try:
+                self._feed(UNKNOWN, None, before, before)
+            except UnexpectedToken:
+                pass
+            else:
+                return
+        parts = state.value_stack[0]
+        # The finished parts end where the unfinished one begins.
+        pending = [value[0] if isinstance(value, list) else value for value in state.value_stack[1:]]
+        first = min((value.first for value in pending if hasattr(value, "first")), default=before)
+        del state.state_stack[_AT_START:], state.value_stack[1:]
+        if first < before:
+            self.unread.append((first, before))
+            parts.append(Mark(first, before, UNKNOWN, None))
+
+    def finish(self, length: int) -> list[Part]:
+        """Return the parts read."""
+        self._close(length)
+        return cast("list[Part]", self._state.feed_token(Leaf("$END", None, length, length), True))
+
+
+def parse(tagged: Sequence[Tagged], length: int) -> tuple[list[Part], list[tuple[int, int]]]:
+    """Return the parts of a question, and the stretches of tokens (first, end) that fit no rule.
+
+    `tagged` covers the tokens in order; `length` is their number.
+    """
+    driver = _Driver()
+    for stretch in tagged:
+        if stretch.tag == UNKNOWN:
+            driver.unread.append((stretch.first, stretch.end))
+        if stretch.tag not in SILENT:
+            driver.take(stretch)
+    return driver.finish(length), driver.unread

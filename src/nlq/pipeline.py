@@ -1,0 +1,148 @@
+"""The pipeline: a question passes through small steps, each a module, and comes out as an interpretation.
+
+Gives `Language`, prepared once for a schema and a vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Final
+
+from nlq.canonical import canonical_filter
+from nlq.context import Settled, settle
+from nlq.explain import Explainer, assumption
+from nlq.fuzzy import Speller
+from nlq.interpretation import Interpretation, Piece, Role
+from nlq.normalize import Kind, Token, checked, tokenize
+from nlq.order_text import canonical_order
+from nlq.parse import Part, parse
+from nlq.resolve import Resolved, resolve
+from nlq.schema import Schema
+from nlq.sentence import sentence_of
+from nlq.tagging import Tagger
+from nlq.tags import UNKNOWN, Tagged
+from nlq.tries import spelling_targets
+from nlq.vocabulary import Vocabulary
+
+
+@dataclass(slots=True)
+class _Reading:
+    """A question on its way through the steps; each step fills in its own."""
+
+    text: str
+    today: date
+    tokens: list[Token] = field(default_factory=list)
+    tagged: list[Tagged] = field(default_factory=list)
+    corrected: dict[int, str] = field(default_factory=dict)
+    settled: Settled = field(default_factory=lambda: Settled([]))
+    parts: list[Part] = field(default_factory=list)
+    unread: list[tuple[int, int]] = field(default_factory=list)
+    resolved: Resolved = field(default_factory=Resolved)
+    sentence: str = ""
+    pieces: tuple[Piece, ...] = ()
+
+
+class Language:
+    """Reads questions about the records of one schema, by the values of one vocabulary.
+
+    Preparing it takes milliseconds, reading a question well under one. It is immutable: threads may share it.
+    """
+
+    def __init__(self, schema: Schema, vocabulary: Vocabulary, currency: str = "USD") -> None:
+        """Prepare for a vocabulary; `currency` (ISO 4217) is the one that amounts are in."""
+        self._schema = schema
+        self._currency = currency
+        self._tagger = Tagger(schema, vocabulary, currency)
+        self._speller = Speller(spelling_targets(schema) | self._tagger.values.words)
+        self._explainer = Explainer(schema, self._tagger)
+
+    def interpret(self, question: str, today: date) -> Interpretation:
+        """Return the reading of a question. The same question has the same reading every time.
+
+        Words that were not understood are pieces of that role, and no part of the query. `today` is what "today" means.
+
+        Raises:
+            QuestionError: the question is blank, too long, or holds control characters.
+        """
+        reading = _Reading(checked(question), today)
+        for step in self._STEPS:
+            step(self, reading)
+        return self._interpretation(reading)
+
+    def _normalize(self, reading: _Reading) -> None:
+        reading.tokens = tokenize(reading.text)
+
+    def _tag(self, reading: _Reading) -> None:
+        reading.tagged = self._tagger.tag(reading.tokens)
+
+    def _correct(self, reading: _Reading) -> None:
+        """Read words that no reader knows as the known word that they misspell, where that makes them understood."""
+        corrections: dict[int, str] = {}
+        for stretch in reading.tagged:
+            token = reading.tokens[stretch.first] if stretch.first < stretch.end else None
+            if (
+                stretch.tag != UNKNOWN
+                or token is None
+                or token.kind is not Kind.WORD
+                or token.key in self._tagger.known
+            ):
+                continue
+            word = self._speller.correct(token.key)
+            if word is not None:
+                corrections[stretch.first] = word
+        if not corrections:
+            return
+        tokens = [
+            replace(token, key=corrections[index]) if index in corrections else token
+            for index, token in enumerate(reading.tokens)
+        ]
+        tagged = self._tagger.tag(tokens)
+        unknown = {index for each in tagged if each.tag == UNKNOWN for index in range(each.first, each.end)}
+        reading.corrected = {index: word for index, word in corrections.items() if index not in unknown}
+        reading.tagged = tagged
+
+    def _settle(self, reading: _Reading) -> None:
+        reading.settled = settle(reading.tagged, reading.tokens)
+
+    def _parse(self, reading: _Reading) -> None:
+        reading.parts, reading.unread = parse(reading.settled.tagged, len(reading.tokens))
+
+    def _resolve(self, reading: _Reading) -> None:
+        reading.resolved = resolve(reading.parts, reading.settled, reading.tokens, self._schema, self._currency)
+        reading.resolved.unread += reading.unread
+
+    def _explain(self, reading: _Reading) -> None:
+        resolved = reading.resolved
+        reading.sentence = sentence_of(
+            resolved.query, self._schema, self._currency, is_safe=self._tagger.values.is_safe
+        )
+        reading.pieces = self._explainer.pieces(
+            reading.text, reading.tokens, reading.settled, resolved, reading.corrected
+        )
+
+    _STEPS: Final[tuple[Callable[[Language, _Reading], None], ...]] = (
+        _normalize,
+        _tag,
+        _correct,
+        _settle,
+        _parse,
+        _resolve,
+        _explain,
+    )
+
+    def _interpretation(self, reading: _Reading) -> Interpretation:
+        resolved = reading.resolved
+        query = resolved.query
+        return Interpretation(
+            query=query,
+            filter=canonical_filter(query.where, self._schema) if query.where is not None else "",
+            sentence=reading.sentence,
+            order_by=canonical_order(query.sort),
+            pieces=reading.pieces,
+            defaults=tuple(assumption(note, reading.tokens) for note in resolved.defaults),
+            ambiguities=tuple(assumption(note, reading.tokens) for note in resolved.ambiguities),
+            complete=all(piece.role is not Role.NOT_UNDERSTOOD for piece in reading.pieces),
+            warnings=tuple(dict.fromkeys(resolved.warnings)),
+        )

@@ -1,0 +1,213 @@
+"""Tag words: tokens become stretches with what they can mean.
+
+Gives `Tagger`. At each token the longest of four readers wins: the fixed words, the vocabulary, numbers, and money;
+stretches of equal length keep all their readings, and the grammar chooses. What no reader knows is UNKNOWN.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from nlq.money import MARKS, read_money
+from nlq.normalize import Kind, Token, stem
+from nlq.numbers import NUMBER_WORDS, read_number
+from nlq.schema import Schema
+from nlq.tags import FILLER, RECORD, UNKNOWN, Amount, Meaning, Reading, Tagged
+from nlq.tries import ValueTrie, fixed_trie
+from nlq.vocabulary import Vocabulary
+
+_BEFORE_AMOUNT: Final = frozenset(("COMPARE", "ABOUT", "BETWEEN", "LIMIT", "RANK", "EXTREME"))
+_JOINS: Final = frozenset(("AND", "OR", "COMMA"))
+_DASH: Final = re.compile(r"\s*[-–—]\s*")
+_UNKNOWN: Final = (Reading(UNKNOWN),)
+_TO: Final = (Reading("TO"),)
+_DATE_SIGNS: Final = frozenset(("-", "/", "."))
+_ARTICLES: Final = frozenset(("a", "i"))
+
+
+class Tagger:
+    """Tags the words of questions for one schema, vocabulary and currency."""
+
+    def __init__(self, schema: Schema, vocabulary: Vocabulary, currency: str) -> None:
+        self.fixed, fixed_words = fixed_trie(schema)
+        self.values = ValueTrie(schema, vocabulary)
+        self.known = fixed_words | self.values.words | NUMBER_WORDS | MARKS.keys()
+        """Every single word that some reader knows."""
+        self._currency = currency
+
+    def tag(self, tokens: list[Token]) -> list[Tagged]:
+        """Return stretches that cover the tokens in order. Linear in their number."""
+        tagged: list[Tagged] = []
+        index = 0
+        while index < len(tokens):
+            stretch = self._next(tokens, index, tagged)
+            if tagged and tagged[-1].is_amount and stretch.is_amount and _DASH.fullmatch(tokens[index].gap):
+                tagged.append(Tagged(index, index, _TO))
+            tagged.append(stretch)
+            index = stretch.end
+        return tagged
+
+    def _next(self, tokens: list[Token], index: int, before: list[Tagged]) -> Tagged:
+        """Return the stretch that starts at a token."""
+        token = tokens[index]
+        if token.kind is Kind.QUOTED:
+            return self._quoted(tokens, index)
+        end, readings = self._longest_word(tokens, index)
+        if token.kind is not Kind.WORD or token.key in NUMBER_WORDS or token.key in MARKS or token.key == "u":
+            end, readings = self._with_amount(tokens, index, before, end, readings)
+        if before and (token.kind is Kind.NUMBER or _is_letter(token)):
+            elided = self._elided(tokens, index, before, Tagged(index, end, readings or _UNKNOWN))
+            if elided is not None:
+                return elided
+        if not readings:
+            joined = self._joined(tokens, index)
+            if joined is not None:
+                return joined
+        return Tagged(index, end, readings or _UNKNOWN)
+
+    def _longest_word(self, tokens: list[Token], index: int) -> tuple[int, tuple[Reading, ...]]:
+        """Return the longest match of the two tries, of both where they are equally long."""
+        fixed = self.fixed.longest(tokens, index)
+        value = self.values.longest(tokens, index)
+        if fixed is None and value is None:
+            return index + 1, ()
+        if fixed is not None and (value is None or fixed[0] > value[0]):
+            return self._cut(tokens, index, fixed)
+        assert value is not None  # noqa: S101 - one of the two is there
+        if fixed is None or value[0] > fixed[0]:
+            return value
+        # A value is likelier meant than a word without meaning, and less likely than one of the grammar.
+        meaningful = tuple(reading for reading in fixed[1] if reading.tag not in (FILLER, UNKNOWN))
+        return value[0], _merged(meaningful, value[1])
+
+    def _cut(
+        self, tokens: list[Token], index: int, fixed: tuple[int, tuple[Reading, ...]]
+    ) -> tuple[int, tuple[Reading, ...]]:
+        """Leave a value its beginning: "area silo 4" is the field "area" and the value, not the field "area silo"."""
+        for start in range(index + 1, fixed[0]):
+            value = self.values.longest(tokens, start)
+            if value is not None and value[0] > fixed[0]:
+                shorter = self.fixed.exactly(token.key for token in tokens[index:start])
+                return (start, shorter) if shorter else fixed
+        return fixed
+
+    def _with_amount(
+        self, tokens: list[Token], index: int, before: list[Tagged], end: int, readings: tuple[Reading, ...]
+    ) -> tuple[int, tuple[Reading, ...]]:
+        """Add what the token is as a number or as money; where an amount is due, nothing else."""
+        amount_end, amount = self._amount(tokens, index)
+        if amount is None:
+            return end, readings
+        due = _amount_is_due(before)
+        date = _date_end(tokens, index)
+        if date is not None and amount_end < date and (due or end < date):
+            return date, _UNKNOWN
+        if due:
+            return amount_end, (amount,)
+        if readings and (amount_end < end or (amount_end == index + 1 and readings[0].tag == FILLER)):
+            return end, readings
+        return amount_end, ((*readings, amount) if amount_end == end else (amount,))
+
+    def _amount(self, tokens: list[Token], index: int) -> tuple[int, Reading | None]:
+        """Return the index after the amount that starts at a token, and its reading."""
+        money = read_money(tokens, index)
+        if money is not None:
+            foreign = money.foreign(self._currency)
+            return money.end, Reading("MONEY", Amount(money.value, money.scale, marked=True, foreign=foreign))
+        number = read_number(tokens, index)
+        if number is not None:
+            return number.end, Reading("NUMBER", Amount(number.value, number.scale))
+        return index, None
+
+    def _elided(self, tokens: list[Token], index: int, before: list[Tagged], plain: Tagged) -> Tagged | None:
+        """Read "4" of "silos 2, 4 and 7" as Silo 4: what the value before it begins with is not repeated."""
+        previous = _listed_value(before)
+        if previous is None:
+            return None
+        path = previous.path or tuple(token.key for token in tokens[previous.first : previous.end])
+        for end in dict.fromkeys((plain.end, index + 1)):
+            keys = tuple(token.key for token in tokens[index:end])
+            found = self.values.exactly((*path[:-1], *keys)) if len(path) > 1 else ()
+            if found and not _share_field(plain.meanings, found):
+                rest = plain.readings if end == plain.end and plain.tag != UNKNOWN else ()
+                return Tagged(index, end, (*found, *rest), (*path[:-1], *keys))
+        return None
+
+    def _quoted(self, tokens: list[Token], index: int) -> Tagged:
+        """Tag a quoted text: a value exactly so, or nothing."""
+        meanings = self.values.exact(tokens[index].key)
+        return Tagged(index, index + 1, (Reading("VALUE", meanings),) if meanings else _UNKNOWN)
+
+    def _joined(self, tokens: list[Token], index: int) -> Tagged | None:
+        """Read two words as one ("fork lifts")."""
+        if index + 1 == len(tokens) or tokens[index].kind is not Kind.WORD or tokens[index + 1].kind is not Kind.WORD:
+            return None
+        path = (stem(tokens[index].raw + tokens[index + 1].raw),)
+        readings = _merged(self.fixed.exactly(path), self.values.exactly(path))
+        return Tagged(index, index + 2, readings) if readings else None
+
+
+def _merged(fixed: tuple[Reading, ...], values: tuple[Reading, ...]) -> tuple[Reading, ...]:
+    """Return all readings, enum values and values of the vocabulary as one, words of records last."""
+    meanings: tuple[Meaning, ...] = ()
+    for reading in (*fixed, *values):
+        if reading.tag == "VALUE" and isinstance(reading.payload, tuple):
+            meanings += reading.payload
+    rest = tuple(reading for reading in fixed if reading.tag != "VALUE")
+    if not meanings:
+        return rest
+    first = tuple(reading for reading in rest if reading.tag not in (RECORD, FILLER, UNKNOWN, "FIELD", "MEASURE"))
+    last = tuple(reading for reading in rest if reading.tag in ("FIELD", "MEASURE"))
+    return (*first, Reading("VALUE", meanings), *last)
+
+
+def _amount_is_due(before: Sequence[Tagged]) -> bool:
+    """Return whether the words before call for an amount: "over", "between", "between 5 and"."""
+    content = [stretch for stretch in before[-6:] if stretch.tag != FILLER]
+    if not content:
+        return False
+    if content[-1].tag in _BEFORE_AMOUNT:
+        return True
+    if content[-1].tag in ("AND", "TO") and len(content) > 2:
+        return content[-3].tag in ("BETWEEN", "FROM") and content[-2].tag in ("NUMBER", "MONEY")
+    return False
+
+
+def _date_end(tokens: list[Token], index: int) -> int | None:
+    """Return the index after a date in digits ("2026-03-15", "3/15", "2026-04") that starts at a token, if one does."""
+    end = index + 1
+    while end < len(tokens) and end < index + 3 and _touches(tokens[end - 1], tokens[end]):
+        end += 1
+    if end == index + 3:
+        return end
+    if end == index + 2 and len(tokens[index].key) == 4 and len(tokens[index + 1].key) <= 2:
+        return end
+    return None
+
+
+def _touches(left: Token, right: Token) -> bool:
+    """Return whether two numbers are joined as the parts of a date are."""
+    return left.kind is Kind.NUMBER and right.kind is Kind.NUMBER and right.gap in _DATE_SIGNS
+
+
+def _listed_value(before: Sequence[Tagged]) -> Tagged | None:
+    """Return the value that a list goes on from, None where no list does."""
+    position = len(before) - 1
+    while position >= 0 and before[position].tag in _JOINS:
+        position -= 1
+    if position < 0 or position == len(before) - 1 or before[position].tag != "VALUE":
+        return None
+    return before[position]
+
+
+def _is_letter(token: Token) -> bool:
+    """Return whether a token is a letter that can tell values apart ("Yard B"), not an article."""
+    return len(token.raw) == 1 and token.kind is Kind.WORD and (token.raw.isupper() or token.key not in _ARTICLES)
+
+
+def _share_field(meanings: tuple[Meaning, ...], found: tuple[Reading, ...]) -> bool:
+    """Return whether a stretch is, as it stands, a value of a field that the elided one would be of."""
+    fields = {meaning.field.name for reading in found for meaning in Tagged(0, 0, (reading,)).meanings}
+    return any(meaning.field.name in fields for meaning in meanings)

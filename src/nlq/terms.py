@@ -1,0 +1,233 @@
+"""Terms: the conditions that a question states, each with the words that it came from.
+
+Gives `Term`, its kinds, and `TermList`, which joins lists ("cranes, forklifts or pumps") and finds what each negation
+negates. Two values of one field joined by "and", "or" or a comma are a list: either may hold. "or" between two fields
+joins the two terms beside it; everything else holds together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from nlq.context import Settled
+from nlq.parse import BoundPart, FlagPart, Mark, Part, PresencePart, ValuePart
+from nlq.query import And, Comparison, Condition, Not, Operator, Or, Present
+from nlq.schema import FieldSpec
+from nlq.tags import Amount, Meaning
+
+JOINS: Final = frozenset(("AND", "OR", "COMMA", "BUT"))
+NEGATIONS: Final = frozenset(("NOT", "WITHOUT", "NEITHER", "NOR"))
+
+
+@dataclass(slots=True)
+class Term:
+    """A condition that was stated."""
+
+    first: int
+    end: int
+    negative: bool
+    alternative: bool
+    """Whether "or" joins it to the term before."""
+    linked: bool
+    """Whether nothing but joining words stands between it and the term before."""
+
+    def condition(self) -> Condition | None:
+        """Return the condition, None where it leaves everything open."""
+        raise NotImplementedError
+
+
+@dataclass(slots=True)
+class ValueTerm(Term):
+    """A field has one of some values."""
+
+    field: FieldSpec
+    values: list[str]
+    others: tuple[Meaning, ...] = ()
+    """What the first value could be as well, where no label says which field is meant."""
+
+    def condition(self) -> Condition:
+        """Return the comparison with each value, joined by Or."""
+        each = tuple(Comparison(self.field.name, Operator.EQ, value) for value in self.values)
+        condition = Or(each) if len(each) > 1 else each[0]
+        return Not(condition) if self.negative else condition
+
+
+@dataclass(slots=True)
+class FlagTerm(Term):
+    """A flag is set or not; state None: either."""
+
+    field: FieldSpec
+    state: bool | None
+
+    def condition(self) -> Condition | None:
+        """Return the comparison with the state."""
+        if self.state is None:
+            return None
+        return Comparison(self.field.name, Operator.EQ, self.state is not self.negative)
+
+
+@dataclass(slots=True)
+class PresenceTerm(Term):
+    """A field has a value, or none."""
+
+    field: FieldSpec
+    present: bool
+
+    def condition(self) -> Condition:
+        """Return whether it is present."""
+        present = Present(self.field.name)
+        return present if self.present is not self.negative else Not(present)
+
+
+@dataclass(slots=True)
+class BoundTerm(Term):
+    """A figure lies within limits."""
+
+    field: FieldSpec | None
+    limits: tuple[tuple[Operator, Amount], ...]
+    exact: bool
+    about: bool = False
+    resolved: Condition | None = None
+    """The condition, once it is known which field is meant."""
+
+    def condition(self) -> Condition | None:
+        """Return the condition on the field that is meant."""
+        if self.resolved is None:
+            return None
+        return Not(self.resolved) if self.negative else self.resolved
+
+
+class TermList:
+    """Takes the parts of a question in their order, and gives its terms."""
+
+    def __init__(self, settled: Settled) -> None:
+        self._labels = settled.labels
+        self.terms: list[Term] = []
+        self.dangling: list[tuple[int, int]] = []
+        """Negations (first, end) that found nothing to negate."""
+        self._open: Term | None = None  # the term that a list may go on from
+        self._join: str | None = None
+        self._negation: Mark | None = None
+
+    def close(self) -> None:
+        """End the list that is open: something else stands between it and what follows."""
+        self._drop_negation()
+        self._open = None
+        self._join = None
+
+    def _drop_negation(self) -> None:
+        if self._negation is not None:
+            self.dangling.append((self._negation.first, self._negation.end))
+            self._negation = None
+
+    def take_mark(self, mark: Mark) -> None:
+        """Take a word that joins or negates."""
+        if mark.tag in JOINS:
+            # ", or" is an or, ", and" is an and.
+            self._join = mark.tag if self._join in (None, "COMMA") else self._join
+        elif mark.tag in NEGATIONS:
+            self._drop_negation()
+            self._negation = mark
+        elif mark.tag == "LEFT_OUT":
+            self._leave_out(mark)
+
+    def _leave_out(self, mark: Mark) -> None:
+        """Negate the term before, and those that "or" joins to it: "discontinued left out"."""
+        if self._open is None:
+            self.dangling.append((mark.first, mark.end))
+            return
+        self._open.end = mark.end
+        for term in reversed(self.terms):
+            term.negative = not term.negative
+            alternative, term.alternative = term.alternative, False
+            if not alternative:
+                break
+
+    def take_value(self, part: ValuePart) -> None:
+        """Take a value: it goes on with the list of its field, or begins a term."""
+        first, end = self._span(part)
+        term = self._open
+        if isinstance(term, ValueTerm) and self._continues(term.field, part.meanings):
+            for meaning in part.meanings:
+                if meaning.field is term.field and meaning.value not in term.values:
+                    term.values.append(meaning.value)
+            term.end = max(end, term.end)
+            self._join = None
+            return
+        meaning = part.meanings[0]
+        others = tuple(other for other in part.meanings[1:] if not _is_variant(other.field, meaning.field))
+        self._add(ValueTerm(first, end, False, False, False, meaning.field, [meaning.value], others))
+
+    def _continues(self, field: FieldSpec, meanings: tuple[Meaning, ...]) -> bool:
+        """Return whether a value belongs to the open list of a field."""
+        return self._negation is None and self._join != "BUT" and any(meaning.field is field for meaning in meanings)
+
+    def take_flag(self, part: FlagPart) -> None:
+        """Take a flag; its two states in one list leave it open."""
+        term = self._open
+        if isinstance(term, FlagTerm) and term.field is part.field and self._negation is None and self._join != "BUT":
+            if part.state is None or part.state is not term.state:
+                term.state = None
+            term.end = part.end
+            self._join = None
+            return
+        self._add(FlagTerm(part.first, part.end, False, False, False, part.field, part.state))
+
+    def take_presence(self, part: PresencePart) -> None:
+        """Take a field that has a value, or none."""
+        self._add(PresenceTerm(part.first, part.end, False, False, False, part.field, part.present))
+
+    def take_bound(self, part: BoundPart) -> None:
+        """Take limits of a figure."""
+        self._add(BoundTerm(part.first, part.end, False, False, False, part.field, part.limits, part.exact, part.about))
+
+    def _add(self, term: Term) -> None:
+        """Add a term, negated and joined as the words before it say."""
+        before = self._open
+        term.linked = before is not None
+        term.alternative = before is not None and self._join == "OR"
+        if self._negation is not None:
+            term.negative = True
+            term.first = min(term.first, self._negation.first)
+        elif term.alternative and before is not None and before.negative and not isinstance(term, BoundTerm):
+            # "not rented or discontinued" is neither: each is negated, and both hold.
+            term.negative = True
+            term.alternative = False
+        self.terms.append(term)
+        self._open = term
+        self._join = None
+        self._negation = None
+
+    def _span(self, part: Part) -> tuple[int, int]:
+        """Return the tokens of a value, its label included."""
+        label = self._labels.get(part.first)
+        return (part.first, part.end) if label is None else (min(part.first, label[0]), max(part.end, label[1]))
+
+
+def _is_variant(field: FieldSpec, of: FieldSpec) -> bool:
+    """Return whether a field is a kind of another by its name, as "forecast category" is of "category"."""
+    return field.label.endswith(f" {of.label}")
+
+
+def joined(terms: list[Term]) -> list[Condition]:
+    """Return the conditions that must all hold: one for each run of terms that "or" joins."""
+    runs: list[list[Condition | None]] = []
+    for term in terms:
+        if not (term.alternative and runs):
+            runs.append([])
+        runs[-1].append(term.condition())
+    return [condition for run in runs if (condition := _either(run)) is not None]
+
+
+def _either(run: list[Condition | None]) -> Condition | None:
+    """Return the alternatives as one condition, None where one of them leaves everything open."""
+    conditions = [condition for condition in run if condition is not None]
+    if len(conditions) < len(run):
+        return None
+    return Or(tuple(conditions)) if len(conditions) > 1 else conditions[0]
+
+
+def holds_together(conditions: tuple[Condition, ...]) -> Condition:
+    """Return the conjunction of one condition or more."""
+    return And(conditions) if len(conditions) > 1 else conditions[0]
