@@ -106,7 +106,7 @@ def _zone(name: str) -> tzinfo:
         return UTC
     try:
         return ZoneInfo(name)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, KeyError) as error:
         raise CommandError(
             f"--time-zone takes an IANA name such as America/Denver, not {name!r}", status=USAGE
         ) from error
@@ -147,7 +147,7 @@ def _run(file: Path, codes: list[str], rejected: Path | None, zone: tzinfo, url:
             asyncio.run(run(export))
     except KeyboardInterrupt:
         raise CommandError(
-            f"stopped; {summary.changed:,} rows were written and stay. Run the same command again for the others",
+            f"stopped; {summary.changed:,} records were written and stay. Run the same command again for the others",
             status=INTERRUPTED,
         ) from None
     return summary
@@ -193,17 +193,13 @@ def _show(output: Output, summary: ImportSummary) -> None:
     _show_organizations(output, summary)
     _show_rejected(output, summary)
     _show_left_out(output, summary)
-    if summary.conflict_rows:
-        output.line(f"{summary.total('conflicts'):,} rows change what was changed here too; the local values stay:")
-        for conflict in summary.conflict_rows[:_LISTED]:
-            names = ", ".join(conflict.fields)
-            output.line(f"  row {conflict.row:,}: {conflict.organization_id} {plain(conflict.pfa_id)}: {names}")
+    _show_conflicts(output, summary)
     if summary.unknown_columns:
         output.line(f"Columns that were passed over: {plain(', '.join(summary.unknown_columns))}")
     if summary.absent_columns:
         output.line(f"Columns that the file lacks, their fields stay as they are: {', '.join(summary.absent_columns)}")
     if not summary.changed:
-        output.line("Nothing has changed.")
+        output.line("Nothing was changed.")
 
 
 def _show_organizations(output: Output, summary: ImportSummary) -> None:
@@ -236,11 +232,12 @@ def _show_rejected(output: Output, summary: ImportSummary) -> None:
     from rich.text import Text
 
     from pfa_rpc.cli.render import new_table
-    from pfa_rpc.cli.text import plain
+    from pfa_rpc.cli.text import count, plain
 
     if not summary.rejected:
         return
-    output.line(f"{summary.rejected_rows:,} rows were rejected; they are in {plain(summary.rejected_file or '')}:")
+    place = plain(summary.rejected_file or "")
+    output.line(f"{count(summary.rejected_rows, 'row was', 'rows were')} rejected, see {place}:")
     table = new_table(heading=False)
     table.add_column(justify="right")
     table.add_column()
@@ -257,12 +254,10 @@ def _show_rejected(output: Output, summary: ImportSummary) -> None:
 
 
 def _show_left_out(output: Output, summary: ImportSummary) -> None:
-    from pfa_rpc.cli.text import plain
+    from pfa_rpc.cli.text import count, plain
 
     if summary.duplicates:
-        output.line(
-            f"{summary.duplicates:,} rows have an id that a newer row of the file has too; the newer was taken:"
-        )
+        output.line(f"{count(summary.duplicates, 'row has', 'rows have')} an id that a newer row of the file has too:")
         for duplicate in summary.duplicate_rows[:_LISTED]:
             output.line(
                 f"  row {duplicate.row:,}: {duplicate.organization_id} {plain(duplicate.pfa_id)}, "
@@ -273,3 +268,17 @@ def _show_left_out(output: Output, summary: ImportSummary) -> None:
     if summary.skipped:
         codes = ", ".join(f"{code} ({number:,})" for code, number in sorted(summary.skipped.items()))
         output.line(f"Rows of organizations that were not named, and passed over: {codes}")
+
+
+def _show_conflicts(output: Output, summary: ImportSummary) -> None:
+    from pfa_rpc.cli.text import count, plain
+
+    if not summary.conflict_rows:
+        return
+    rows = count(summary.total("conflicts"), "row changes", "rows change")
+    output.line(f"{rows} what was changed here too; the values of here stay:")
+    for conflict in summary.conflict_rows[:_LISTED]:
+        names = ", ".join(conflict.fields)
+        output.line(f"  row {conflict.row:,}: {conflict.organization_id} {plain(conflict.pfa_id)}: {names}")
+    if summary.total("conflicts") > _LISTED:
+        output.line("  …")

@@ -11,7 +11,7 @@ import asyncio
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import Any, Final
 from pfa_rpc.errors import InvalidRequest, OrganizationExists
 from pfa_rpc.store.database import Database, NothingChanged
 from pfa_rpc.store.organizations import create_organization, get_organization, is_code, list_organizations
-from pfa_rpc.store.records import Change, read_for_write, save_records, seen_rows
+from pfa_rpc.store.records import Change, StoredRecord, read_for_write, save_records, seen_rows
 from pfa_rpc.store.tables import CODE_LENGTH
 from pfa_rpc.sync.export_file import ExportFile
 from pfa_rpc.sync.mapping import UNKNOWN_ORGANIZATION, Rejection, RowMapper
@@ -81,6 +81,8 @@ class ImportSummary:
     """Rows of the file without its header."""
     organizations: dict[str, OrganizationCounts] = field(default_factory=dict)
     """By code, the organizations that rows were taken in for."""
+    changed: int = 0
+    """Records that were written; an open conflict that brings nothing new writes none."""
     created: list[str] = field(default_factory=list)
     """Codes of the organizations that the import created."""
     rejected: dict[str, int] = field(default_factory=dict)
@@ -111,11 +113,6 @@ class ImportSummary:
     def rejected_rows(self) -> int:
         """How many rows were rejected."""
         return sum(self.rejected.values())
-
-    @property
-    def changed(self) -> int:
-        """How many rows changed a record."""
-        return sum(map(self.total, ("inserted", "updated", "restamped", "conflicts")))
 
     @property
     def rows_per_second(self) -> float:
@@ -291,38 +288,52 @@ async def _write(database: Database, staging: Staging, summary: ImportSummary, p
     for organization_id in sizes:
         counts = summary.organizations.setdefault(organization_id, OrganizationCounts())
         for batch in staging.batches(organization_id, BATCH_ROWS):
-            outcomes, conflicts = await _take_batch(database, organization_id, batch)
-            counts.add(outcomes)
-            summary.conflict_rows += conflicts[: LISTED - len(summary.conflict_rows)]
+            result = await _take_batch(database, organization_id, batch)
+            counts.add(result.outcomes)
+            summary.changed += result.changed
+            summary.conflict_rows += result.conflicts[: LISTED - len(summary.conflict_rows)]
             done += len(batch)
             progress("writing", done, total)
 
 
-async def _take_batch(
-    database: Database, organization_id: str, batch: Sequence[StagedRow]
-) -> tuple[Counter[Outcome], list[Conflict]]:
+@dataclass(slots=True)
+class _Batch:
+    """What became of the rows of a batch."""
+
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    conflicts: list[Conflict] = field(default_factory=list)
+    changed: int = 0
+
+
+async def _take_batch(database: Database, organization_id: str, batch: Sequence[StagedRow]) -> _Batch:
     """Take rows of one organization in; return what became of them, once that is committed."""
     async with database.reading() as connection:
         seen = await seen_rows(connection, organization_id, [staged.pfa_id for staged in batch])
     fresh = [staged for staged in batch if staged.pfa_id not in seen or not is_seen(staged, *seen[staged.pfa_id])]
-    outcomes = Counter({Outcome.UNCHANGED: len(batch) - len(fresh)})
-    conflicts: list[Conflict] = []
+    result = _Batch(Counter({Outcome.UNCHANGED: len(batch) - len(fresh)}))
     if not fresh:
-        return outcomes, conflicts
+        return result
     async with database.write(organization_id) as write:
         organization = await get_organization(write.connection, organization_id)
         stored = await read_for_write(write, [staged.pfa_id for staged in fresh])
-        now = datetime.now(UTC)
-        changes: list[Change] = []
-        for staged in fresh:
-            before = stored.get(staged.pfa_id)
-            taken = take_in(before, staged.row(), now)
-            outcomes[taken.outcome] += 1
-            if taken.outcome is Outcome.CONFLICT:
-                conflicts.append(Conflict(staged.number, organization_id, staged.pfa_id, taken.conflicts))
-            if taken.record is not None:
-                changes.append((before, taken.record))
+        changes = _take_rows(fresh, stored, result)
         if not changes:
             raise NothingChanged
         await save_records(write, organization, changes)
-    return outcomes, conflicts
+    return result
+
+
+def _take_rows(rows: Sequence[StagedRow], stored: Mapping[str, StoredRecord], result: _Batch) -> list[Change]:
+    """Return what rows change in the records as they are stored, and add it to the result."""
+    now = datetime.now(UTC)
+    changes: list[Change] = []
+    for staged in rows:
+        before = stored.get(staged.pfa_id)
+        taken = take_in(before, staged.row(), now)
+        result.outcomes[taken.outcome] += 1
+        if taken.outcome is Outcome.CONFLICT:
+            result.conflicts.append(Conflict(staged.number, staged.organization_id, staged.pfa_id, taken.conflicts))
+        if taken.record is not None:
+            changes.append((before, taken.record))
+    result.changed = len(changes)
+    return changes
