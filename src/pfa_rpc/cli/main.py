@@ -6,6 +6,7 @@ Nothing heavy is imported here or by the modules of the commands: they import wh
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -71,6 +72,10 @@ def run() -> NoReturn:
     """Run the command line of this process and end with its status."""
     # The C core of gRPC writes to stderr what the sentence of an error says better.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    for file in (sys.stdout, sys.stderr):
+        if isinstance(file, io.TextIOWrapper):
+            # Where the locale lacks a character, a question mark serves people better than no answer.
+            file.reconfigure(errors="replace")
     status = main(sys.argv[1:])
     _close_output()
     sys.exit(status)
@@ -105,8 +110,8 @@ def _fail(message: str, status: exits.ExitStatus, notes: Sequence[str] = ()) -> 
 
 
 def _close_output() -> None:
-    """Write out what is left; where nobody reads any more, keep the interpreter from complaining at its end."""
+    """Write out what is left; where it has nowhere to go, keep the interpreter from complaining at its end."""
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

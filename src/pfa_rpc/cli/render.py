@@ -33,7 +33,7 @@ from pfa.v1.record_service_pb2 import (
     Aggregation,
     GroupKey,
 )
-from pfa_rpc.cli.errors import ReaderGone
+from pfa_rpc.cli.errors import CommandError, ReaderGone
 from pfa_rpc.cli.text import cell, count, moment, money, plain
 from pfa_rpc.records.encode import from_message, money_amount
 from pfa_rpc.schema import BY_NAME, FIELDS, RATE_DECIMALS, Field, Origin
@@ -105,11 +105,18 @@ class Output:
         self._write(text)
 
     def _write(self, text: str) -> None:
-        try:
-            self._file.write(text)
-            self._file.flush()
-        except BrokenPipeError as error:
-            raise ReaderGone from error
+        write_out(self._file, text)
+
+
+def write_out(file: IO[str], text: str) -> None:
+    """Write text at once. Raises ReaderGone where nobody reads any more, CommandError where there is no room."""
+    try:
+        file.write(text)
+        file.flush()
+    except BrokenPipeError as error:
+        raise ReaderGone from error
+    except OSError as error:
+        raise CommandError(f"the output cannot be written: {error.strerror}") from error
 
 
 def make_console(file: IO[str]) -> Console:

@@ -12,8 +12,8 @@ from typing import IO, Final
 
 from pfa.v1.record_service_pb2 import StreamRecordsRequest, StreamRecordsResponse
 from pfa_rpc.cli.connection import Connection, ServerError
-from pfa_rpc.cli.errors import CommandError, ReaderGone
-from pfa_rpc.cli.render import json_line
+from pfa_rpc.cli.errors import CommandError
+from pfa_rpc.cli.render import json_line, write_out
 from pfa_rpc.cli.text import count
 
 ATTEMPTS: Final = 5
@@ -32,10 +32,11 @@ def stream_records(connection: Connection, request: StreamRecordsRequest, path: 
         with _opened(path) as file:
             for batch in resumed(connection, request, progress):
                 # One write for a batch: a line at a time costs more than the stream itself.
-                _write(file, "".join(map(json_line, batch.records)))
+                write_out(file, "".join(map(json_line, batch.records)))
                 progress.add(len(batch.records))
     except (ServerError, KeyboardInterrupt):
-        progress.end(f"stopped after {count(progress.received, 'record')}")
+        if progress.received:
+            progress.end(f"stopped after {count(progress.received, 'record')}")
         raise
     progress.end(count(progress.received, "record") + ("" if path == "-" else f" written to {path}"))
 
@@ -95,16 +96,6 @@ class Progress:
     def end(self, text: str) -> None:
         """Write the last line, with the time it took."""
         self.note(f"{text} in {time.monotonic() - self._started:.1f} s")
-
-
-def _write(file: IO[str], text: str) -> None:
-    try:
-        file.write(text)
-        file.flush()
-    except BrokenPipeError as error:
-        raise ReaderGone from error
-    except OSError as error:
-        raise CommandError(f"writing failed: {error.strerror}") from error
 
 
 @contextmanager
