@@ -109,6 +109,7 @@ def _share_fields(terms: Sequence[Term]) -> None:
                 and joint.linked
                 and term.field is None
                 and term.exact == before.exact
+                and not term.unnamed
             ):
                 term.field = before.field
             before = term

@@ -19,6 +19,7 @@ _UNKNOWN: Final = (Reading(UNKNOWN),)
 _LABEL: Final = (Reading(LABEL),)
 _NOT: Final = (Reading("NOT"),)
 _JOINS: Final = frozenset(("AND", "OR", "COMMA"))
+_LISTED: Final = frozenset(("VALUE", "NUMBER", "MONEY"))
 _BEFORE_FIELD: Final = frozenset(
     ("BY", "SORT", "THEN", "COUNT", "DIFFERENT", "WITHOUT", "ABSENT", "FUNCTION", "EXTREME", "JOIN_FIELD")
 )
@@ -190,11 +191,14 @@ def _narrow(stretch: Tagged, named: FieldSpec) -> bool:
 
 def _narrow_list(tagged: list[Tagged], position: int, named: FieldSpec) -> None:
     """Narrow a value and the list that goes on from it: "forecast category cranes, forklifts or pumps"."""
-    while position >= 0 and _narrow(tagged[position], named):
-        join = _skip_filler(tagged, position, 1)
-        while join >= 0 and tagged[join].tag in _JOINS:
-            position, join = join, _skip_filler(tagged, join, 1)
-        position = join if tagged[position].tag in _JOINS else -1
+    while _narrow(tagged[position], named):
+        after = _skip_filler(tagged, position, 1)
+        join = after
+        while after >= 0 and tagged[after].tag in _JOINS:
+            after = _skip_filler(tagged, after, 1)
+        if after < 0 or after == join or tagged[after].tag not in _LISTED:
+            break
+        position = after
 
 
 def _settle_field(settled: Settled, position: int, tokens: list[Token]) -> None:

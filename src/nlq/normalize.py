@@ -107,6 +107,7 @@ def tokenize(text: str) -> list[Token]:
     return tokens
 
 
+@lru_cache(maxsize=32768)
 def keys(text: str) -> tuple[str, ...]:
     """Return the keys of a text of the vocabulary or of the fixed words."""
     return tuple(token.key for token in tokenize(text))

@@ -76,6 +76,8 @@ class BoundPart(Part):
     """Whether no word of comparison was said."""
     about: bool = False
     """Whether the limits stand for one amount, said to be meant roughly."""
+    unnamed: bool = False
+    """Whether the word "amount" stands in place of a field."""
 
 
 @dataclass(slots=True)
@@ -197,15 +199,18 @@ class _Builder(lark.Transformer[Any, Any]):
         first, end = children[0].first, children[-1].end
         field: FieldSpec | None = None
         bound: BoundPart | None = None
+        unnamed = False
         for child in children:
             if isinstance(child, BoundPart):
                 bound = child
             elif child.type == "MEASURE":
                 field = child.payload
+            elif child.type == "AMOUNT":
+                unnamed = True
             else:
                 bound = BoundPart(first, end, ((Operator.EQ, child.payload),), None, exact=True)
         assert bound is not None  # noqa: S101 - every alternative of the rule has an amount
-        return BoundPart(first, end, bound.limits, field, bound.exact, bound.about)
+        return BoundPart(first, end, bound.limits, field, bound.exact, bound.about, unnamed)
 
     def count(self, children: list[Leaf]) -> FigurePart:
         return FigurePart(children[0].first, children[0].end, (Function.COUNT,), None)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Final
 
-from nlq.canonical import canonical_filter
+from nlq.canon import Canon
 from nlq.context import Settled, settle
 from nlq.explain import Explainer, assumption
 from nlq.fuzzy import Speller
@@ -23,7 +23,7 @@ from nlq.schema import Schema
 from nlq.sentence import sentence_of
 from nlq.tagging import Tagger
 from nlq.tags import UNKNOWN, Tagged
-from nlq.tries import spelling_targets
+from nlq.tries import said_names, spelling_targets
 from nlq.vocabulary import Vocabulary
 
 
@@ -56,6 +56,8 @@ class Language:
         self._currency = currency
         self._tagger = Tagger(schema, vocabulary, currency)
         self._speller = Speller(spelling_targets(schema) | self._tagger.values.words)
+        self._names = said_names(schema, self._tagger.fixed)
+        self._canon = Canon(schema)
         self._explainer = Explainer(schema, self._tagger)
 
     def interpret(self, question: str, today: date) -> Interpretation:
@@ -110,13 +112,15 @@ class Language:
         reading.parts, reading.unread = parse(reading.settled.tagged, len(reading.tokens))
 
     def _resolve(self, reading: _Reading) -> None:
-        reading.resolved = resolve(reading.parts, reading.settled, reading.tokens, self._schema, self._currency)
+        reading.resolved = resolve(
+            reading.parts, reading.settled, reading.tokens, canon=self._canon, currency=self._currency
+        )
         reading.resolved.unread += reading.unread
 
     def _explain(self, reading: _Reading) -> None:
         resolved = reading.resolved
         reading.sentence = sentence_of(
-            resolved.query, self._schema, self._currency, is_safe=self._tagger.values.is_safe
+            resolved.query, self._schema, self._currency, names=self._names, is_safe=self._tagger.is_safe
         )
         reading.pieces = self._explainer.pieces(
             reading.text, reading.tokens, reading.settled, resolved, reading.corrected
@@ -137,7 +141,7 @@ class Language:
         query = resolved.query
         return Interpretation(
             query=query,
-            filter=canonical_filter(query.where, self._schema) if query.where is not None else "",
+            filter=self._canon.text(query.where),
             sentence=reading.sentence,
             order_by=canonical_order(query.sort),
             pieces=reading.pieces,

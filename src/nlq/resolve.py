@@ -6,14 +6,14 @@ the figures, groups, orders and rankings, the conventions are applied, and every
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from nlq.amounts import Choice, settle_amounts
-from nlq.canonical import canonical_filter, normalize
+from nlq.canon import Canon
 from nlq.context import Settled
-from nlq.normalize import Token
+from nlq.normalize import Token, keys
 from nlq.parse import (
     BoundPart,
     FieldPart,
@@ -27,7 +27,7 @@ from nlq.parse import (
     SortPart,
     ValuePart,
 )
-from nlq.query import Aggregate, Aggregation, Comparison, Condition, Function, Operator, Query, Sort, conjunction
+from nlq.query import Aggregate, Aggregation, Comparison, Condition, Function, Not, Operator, Query, Sort, conjunction
 from nlq.schema import FieldSpec, FieldType, Schema
 from nlq.tags import RECORD, UNKNOWN, Amount, Tagged
 from nlq.terms import BoundTerm, FlagTerm, Term, TermList, ValueTerm, joined
@@ -84,17 +84,18 @@ class Resolved:
     warnings: list[str] = field(default_factory=list)
 
 
-def resolve(parts: Sequence[Part], settled: Settled, tokens: list[Token], schema: Schema, currency: str) -> Resolved:
+def resolve(parts: Sequence[Part], settled: Settled, tokens: list[Token], *, canon: Canon, currency: str) -> Resolved:
     """Return the query that the parts make up, with every token that they hold accounted for."""
-    return _Resolver(settled, tokens, schema, currency).run(parts)
+    return _Resolver(settled, tokens, canon, currency).run(parts)
 
 
 class _Resolver:
     """Gathers what the parts of one question say, and brings it together."""
 
-    def __init__(self, settled: Settled, tokens: list[Token], schema: Schema, currency: str) -> None:
+    def __init__(self, settled: Settled, tokens: list[Token], canon: Canon, currency: str) -> None:
         self._tokens = tokens
-        self._schema = schema
+        self._schema = canon.schema
+        self._canon = canon
         self._currency = currency
         self._result = Resolved()
         self._stretches: dict[int, Tagged] = {stretch.first: stretch for stretch in settled.tagged}
@@ -110,7 +111,7 @@ class _Resolver:
             ValuePart: self._list.take_value,
             FlagPart: self._list.take_flag,
             BoundPart: self._list.take_bound,
-            PresencePart: self._list.take_presence,
+            PresencePart: self._take_presence,
             FigurePart: lambda part: self._gather(self._figures, part),
             GroupPart: lambda part: self._gather(self._groups, part),
             SortPart: lambda part: self._gather(self._sorts, part),
@@ -138,10 +139,21 @@ class _Resolver:
         """Hand on a word that joins or negates; whatever else stands between two terms parts them."""
         if mark.tag == UNKNOWN:
             self._list.close()
+        elif mark.tag == "AMOUNT":
+            self._list.close()
+            self._refuse(mark)
         elif mark.tag == "DIRECTION":
             self._gather(self._directions, mark)
         else:
             self._list.take_mark(mark)
+
+    def _take_presence(self, part: PresencePart) -> None:
+        """Hand on whether a field has a value; a flag always has one."""
+        if part.field.type is FieldType.BOOL:
+            self._list.close()
+            self._refuse(part)
+        else:
+            self._list.take_presence(part)
 
     def _gather(self, into: list[Any], part: Part) -> None:
         self._list.close()
@@ -346,10 +358,10 @@ class _Resolver:
             if condition is None and isinstance(term, FlagTerm):
                 self._use(term, f"{term.field.label} or not")
             elif condition is not None:
-                self._use(term, canonical_filter(condition, self._schema))
+                self._use(term, self._canon.text(condition))
+            self._report_reach(term)
         conditions = [*joined(terms), *self._left_out(terms, aggregate)]
-        where = conjunction(*conditions)
-        return normalize(where, self._schema) if where is not None else None
+        return self._canon.form(conjunction(*conditions))
 
     def _settle_amounts(self) -> None:
         """Give amounts their fields, and write down what was chosen and what was refused."""
@@ -366,7 +378,7 @@ class _Resolver:
         for term in self._list.terms:
             if isinstance(term, BoundTerm) and term.about and term.resolved is not None:
                 text = "the amount is meant within 10 %, because the question says roughly"
-                chosen = canonical_filter(term.resolved, self._schema)
+                chosen = self._canon.text(term.resolved)
                 self._result.ambiguities.append(Note(text, term.first, term.end, chosen, ()))
 
     def _counts(self, term: BoundTerm) -> bool:
@@ -405,9 +417,9 @@ class _Resolver:
                 for enum, value, name in choice.options
             )
             text = f"the amount is the {' and the '.join(each)}, because the question does not say which is meant"
-            chosen = canonical_filter(term.resolved, self._schema)
+            chosen = self._canon.text(term.resolved)
             unsaid = [_on_field(name, term.limits) for name in money]
-            others = tuple(canonical_filter(condition, self._schema) for condition in unsaid)
+            others = tuple(self._canon.text(condition) for condition in unsaid)
         self._result.ambiguities.append(Note(text, term.first, term.end, chosen, others))
 
     def _report_values(self, term: Term) -> None:
@@ -417,9 +429,21 @@ class _Resolver:
         chosen = Comparison(term.field.name, Operator.EQ, term.values[0])
         others = (Comparison(other.field.name, Operator.EQ, other.value) for other in term.others)
         text = f"{term.values[0]} is read as a {term.field.label}; name the field to mean another"
-        alternatives = tuple(canonical_filter(other, self._schema) for other in others)
-        note = Note(text, term.first, term.end, canonical_filter(chosen, self._schema), alternatives)
+        alternatives = tuple(self._canon.text(other) for other in others)
+        note = Note(text, term.first, term.end, self._canon.text(chosen), alternatives)
         self._result.ambiguities.append(note)
+
+    def _report_reach(self, term: Term) -> None:
+        """Write down that a negation could reach over the next term: "except cranes in Silo 4"."""
+        before = term.beside
+        if not isinstance(before, ValueTerm) or not isinstance(term, ValueTerm) or term.negative:
+            return
+        stated = conjunction(before.condition(), term.condition())
+        both = conjunction(replace(before, negative=False).condition(), term.condition())
+        if stated is not None and both is not None:
+            text = f"the negation is of {' and '.join(before.values)} only, not of what stands beside it"
+            note = Note(text, before.first, term.end, self._canon.text(stated), (self._canon.text(Not(both)),))
+            self._result.ambiguities.append(note)
 
     def _compatible(self, terms: list[Term]) -> list[Term]:
         """Return the terms without those that ask one field for something else again: they need a question each."""
@@ -453,9 +477,9 @@ class _Resolver:
                 word = self._schema.by_name[name].true_words[0]
                 condition = Comparison(name, Operator.EQ, value=False)
                 conditions.append(condition)
-                chosen = canonical_filter(condition, self._schema)
+                chosen = self._canon.text(condition)
                 text = f'{word} records are left out; say "including {word}" to have them'
-                other = canonical_filter(Comparison(name, Operator.EQ, value=True), self._schema)
+                other = self._canon.text(Comparison(name, Operator.EQ, value=True))
                 self._result.defaults.append(Note(text, 0, 0, chosen, (other,)))
         return conditions
 
@@ -467,13 +491,15 @@ def _on_field(name: str, limits: Sequence[tuple[Operator, Amount]]) -> Condition
     return condition
 
 
-def figure_words(figure: Aggregation, schema: Schema) -> str:
-    """Return a figure in words: "total monthly rate"."""
+def figure_words(figure: Aggregation, schema: Schema, labels: Mapping[str, str] | None = None) -> str:
+    """Return a figure in words: "total monthly rate"; `labels` calls fields by other names than their labels."""
     words = FUNCTION_WORDS[figure.function]
     if figure.field is None:
         return words
-    label = schema.by_name[figure.field].label
-    return f"{words} {plural(label) if figure.function is Function.COUNT_DISTINCT else label}"
+    label = labels[figure.field] if labels is not None else schema.by_name[figure.field].label
+    many = plural(label)
+    # "modified by" has no plural that reads back.
+    return f"{words} {many if figure.function is Function.COUNT_DISTINCT and keys(many) == keys(label) else label}"
 
 
 def plural(noun: str) -> str:

@@ -7,7 +7,7 @@ where bare words could be read otherwise), and one way of saying for each condit
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Final
 
@@ -31,17 +31,23 @@ _PLAIN: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9]|[ .\-/](?=[A-Za-z0-9]))*"
 _SPACED: Final = ("in ", "of ", "with ", "without ", "under ", "on ", "at ")
 
 
-def sentence_of(query: Query, schema: Schema, currency: str, *, is_safe: Callable[[str], bool]) -> str:
-    """Return the sentence. `is_safe` tells whether a value's bare words can be read in one way only."""
-    return _Writer(schema, currency, is_safe).write(query)
+def sentence_of(
+    query: Query, schema: Schema, currency: str, *, names: Mapping[str, str], is_safe: Callable[[str], bool]
+) -> str:
+    """Return the sentence.
+
+    `names` says what fields are called, `is_safe` whether a value's bare words can be read in one way only.
+    """
+    return _Writer(schema, currency, names, is_safe).write(query)
 
 
 class _Writer:
     """Writes the sentence of one query."""
 
-    def __init__(self, schema: Schema, currency: str, is_safe: Callable[[str], bool]) -> None:
+    def __init__(self, schema: Schema, currency: str, names: Mapping[str, str], is_safe: Callable[[str], bool]) -> None:
         self._schema = schema
         self._currency = currency
+        self._names = names
         self._is_safe = is_safe
         keys = iter(schema.conventions.amount_fields)
         self._noun_field = next(keys, ("", ""))[0]
@@ -52,7 +58,9 @@ class _Writer:
         noun, rest = self._noun([condition for condition in conditions if condition is not None])
         text = noun
         if query.aggregate is not None:
-            figures = ", ".join(figure_words(figure, self._schema) for figure in query.aggregate.aggregations)
+            figures = ", ".join(
+                figure_words(figure, self._schema, self._names) for figure in query.aggregate.aggregations
+            )
             text = f"{figures} of {noun}"
         apart = False
         phrases, last = self._phrases(rest)
@@ -67,7 +75,7 @@ class _Writer:
         return f"{text[0].upper()}{text[1:]}."
 
     def _label(self, name: str) -> str:
-        return self._schema.by_name[name].label
+        return self._names[name]
 
     def _noun(self, conditions: list[Condition]) -> tuple[str, list[Condition]]:
         """Return what the records are called, and the conditions that this does not say."""
@@ -129,7 +137,11 @@ class _Writer:
         """Return alternatives in words: lists of one field together, negations last so that they reach no further."""
         lists: dict[str, list[str]] = {}
         phrases: list[str] = []
+        limits = dict.fromkeys(limit for limit in map(self._option_limit, operands) if limit is not None)
+        phrases += [f"with an amount {_OPERATORS[operator]} {self._money(value)}" for operator, value in limits]
         for operand in operands:
+            if self._option_limit(operand) is not None:
+                continue
             match operand:
                 case Comparison(name, Operator.EQ, str(value)):
                     lists.setdefault(name, []).append(self._value(self._schema.by_name[name], value))
@@ -144,8 +156,8 @@ class _Writer:
         if field.type in (FieldType.MONEY, FieldType.INTEGER):
             limit = f"{_OPERATORS[operator]} {self._amount(field, value)}"
             if operator is Operator.NE:
-                return f"not with {_with_article(field.label)} of exactly {self._amount(field, value)}"
-            return f"with {_with_article(field.label)} {'of ' if operator is Operator.EQ else ''}{limit}"
+                return f"not with {_with_article(self._label(field.name))} of exactly {self._amount(field, value)}"
+            return f"with {_with_article(self._label(field.name))} {'of ' if operator is Operator.EQ else ''}{limit}"
         negation = "not " if operator is Operator.NE else ""
         return f"{negation}{self._named(field)} {self._value(field, value)}"
 
@@ -153,14 +165,14 @@ class _Writer:
         field = self._schema.by_name[low.field]
         if field.type is not FieldType.MONEY or (low.operator, high.operator) != (Operator.GE, Operator.LE):
             return f"{self._phrase(low)} and {self._phrase(high)}"
-        return f"with {_with_article(field.label)} {self._between(low.value, high.value)}"
+        return f"with {_with_article(self._label(field.name))} {self._between(low.value, high.value)}"
 
     def _between(self, low: Value, high: Value) -> str:
         return f"between {self._money(low)} and {self._money(high)}"
 
     def _named(self, field: FieldSpec) -> str:
         preposition = self._schema.conventions.prepositions.get(field.name, "with")
-        return f"{preposition} {field.label}".strip()
+        return f"{preposition} {self._label(field.name)}".strip()
 
     def _value(self, field: FieldSpec, value: Value) -> str:
         """Return a value as a question can say it."""
@@ -203,16 +215,16 @@ class _Writer:
         """Return the limit that a condition sets to another field for each kind of record, None where it sets none."""
         if not isinstance(condition, Or):
             return None
-        found: set[tuple[Operator, Value]] = set()
-        for operand in condition.operands:
-            match operand:
-                case And((Comparison(enum, Operator.EQ, str(name)), Comparison(money, operator, value))):
-                    if self._schema.conventions.amount_fields.get((enum, name)) != money:
-                        return None
-                    found.add((operator, value))
-                case _:
-                    return None
+        found = {self._option_limit(operand) for operand in condition.operands}
         return found.pop() if len(found) == 1 else None
+
+    def _option_limit(self, condition: Condition) -> tuple[Operator, Value] | None:
+        """Return the limit that is set for one kind of record on the field that the conventions give it."""
+        match condition:
+            case And((Comparison(enum, Operator.EQ, str(name)), Comparison(money, operator, value))):
+                if self._schema.conventions.amount_fields.get((enum, name)) == money:
+                    return operator, value
+        return None
 
 
 def _ranges(conditions: list[Condition]) -> tuple[list[tuple[Comparison, Comparison]], list[Condition]]:

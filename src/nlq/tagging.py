@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from nlq.money import MARKS, read_money
-from nlq.normalize import Kind, Token, stem
+from nlq.normalize import Kind, Token, keys, stem
 from nlq.numbers import NUMBER_WORDS, read_number
 from nlq.schema import Schema
 from nlq.tags import FILLER, RECORD, UNKNOWN, Amount, Meaning, Reading, Tagged
@@ -36,6 +36,10 @@ class Tagger:
         self.known = fixed_words | self.values.words | NUMBER_WORDS | MARKS.keys()
         """Every single word that some reader knows."""
         self._currency = currency
+
+    def is_safe(self, value: str) -> bool:
+        """Return whether the bare words of a value, behind its label, are read as that value alone."""
+        return not self.fixed.exactly(keys(value)) and self.values.ends_clearly(value)
 
     def tag(self, tokens: list[Token]) -> list[Tagged]:
         """Return stretches that cover the tokens in order. Linear in their number."""
@@ -78,9 +82,8 @@ class Tagger:
         assert value is not None  # noqa: S101 - one of the two is there
         if fixed is None or value[0] > fixed[0]:
             return value
-        # A value is likelier meant than a word without meaning, and less likely than one of the grammar.
-        meaningful = tuple(reading for reading in fixed[1] if reading.tag not in (FILLER, UNKNOWN))
-        return value[0], _merged(meaningful, value[1])
+        # A value that is called like a word of the grammar, or a filler, needs quotes.
+        return (value[0], _merged(fixed[1], value[1])) if fixed[1][0].tag != FILLER else fixed
 
     def _cut(
         self, tokens: list[Token], index: int, fixed: tuple[int, tuple[Reading, ...]]
@@ -128,11 +131,11 @@ class Tagger:
             return None
         path = previous.path or tuple(token.key for token in tokens[previous.first : previous.end])
         for end in dict.fromkeys((plain.end, index + 1)):
-            keys = tuple(token.key for token in tokens[index:end])
-            found = self.values.exactly((*path[:-1], *keys)) if len(path) > 1 else ()
+            said = tuple(token.key for token in tokens[index:end])
+            found = self.values.exactly((*path[:-1], *said)) if len(path) > 1 else ()
             if found and not _share_field(plain.meanings, found):
                 rest = plain.readings if end == plain.end and plain.tag != UNKNOWN else ()
-                return Tagged(index, end, (*found, *rest), (*path[:-1], *keys))
+                return Tagged(index, end, (*found, *rest), (*path[:-1], *said))
         return None
 
     def _quoted(self, tokens: list[Token], index: int) -> Tagged:
@@ -159,8 +162,10 @@ def _merged(fixed: tuple[Reading, ...], values: tuple[Reading, ...]) -> tuple[Re
     if not meanings:
         return rest
     first = tuple(reading for reading in rest if reading.tag not in (RECORD, FILLER, UNKNOWN, "FIELD", "MEASURE"))
-    last = tuple(reading for reading in rest if reading.tag in ("FIELD", "MEASURE"))
-    return (*first, Reading("VALUE", meanings), *last)
+    fields = tuple(reading for reading in rest if reading.tag in ("FIELD", "MEASURE"))
+    value = Reading("VALUE", meanings)
+    # A value that is called like a field needs its label ("manufacturer Price"), or "price over 500" would be lost.
+    return (*first, value, *fields) if any(r.tag == "VALUE" for r in fixed) else (*first, *fields, value)
 
 
 def _amount_is_due(before: Sequence[Tagged]) -> bool:

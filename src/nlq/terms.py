@@ -7,7 +7,7 @@ joins the two terms beside it; everything else holds together.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from nlq.context import Settled
@@ -31,6 +31,8 @@ class Term:
     """Whether "or" joins it to the term before."""
     linked: bool
     """Whether nothing but joining words stands between it and the term before."""
+    beside: Term | None = field(default=None, init=False)
+    """The negated term that it stands beside without a joining word, which could be meant to negate both."""
 
     def condition(self) -> Condition | None:
         """Return the condition, None where it leaves everything open."""
@@ -88,6 +90,7 @@ class BoundTerm(Term):
     limits: tuple[tuple[Operator, Amount], ...]
     exact: bool
     about: bool = False
+    unnamed: bool = False
     resolved: Condition | None = None
     """The condition, once it is known which field is meant."""
 
@@ -180,13 +183,19 @@ class TermList:
 
     def take_bound(self, part: BoundPart) -> None:
         """Take limits of a figure."""
-        self._add(BoundTerm(part.first, part.end, False, False, False, part.field, part.limits, part.exact, part.about))
+        self._add(
+            BoundTerm(
+                part.first, part.end, False, False, False, part.field, part.limits, part.exact, part.about, part.unnamed
+            )
+        )
 
     def _add(self, term: Term) -> None:
         """Add a term, negated and joined as the words before it say."""
         before = self._open
         term.linked = before is not None
         term.alternative = before is not None and self._join == "OR"
+        if before is not None and before.negative and self._join is None and before.end < term.first:
+            term.beside = before
         if self._negation is not None:
             term.negative = True
             term.first = min(term.first, self._negation.first)

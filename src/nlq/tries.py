@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from nlq import words
-from nlq.normalize import Kind, Token, keys, tokenize
+from nlq.normalize import Token, keys
 from nlq.schema import FieldSpec, FieldType, Schema
 from nlq.tags import FILLER, RECORD, UNKNOWN, Flagged, Meaning, Payload, Rank, Reading
 from nlq.vocabulary import Vocabulary
@@ -125,6 +125,17 @@ def _field_phrases(field: FieldSpec) -> Iterator[tuple[str, Reading]]:
         yield word, Reading(tag, field)
 
 
+def said_names(schema: Schema, fixed: Trie) -> dict[str, str]:
+    """Return for each field the first of its names that is read as the field before anything else."""
+    names = {}
+    for each in schema.fields:
+        words_of = (*each.words, each.name.replace("_", " "))
+        sure = (word for word in words_of if (found := fixed.exactly(keys(word))) and found[0].payload is each)
+        # Flags are called by their label: they are named to sort and group by, where only a field fits.
+        names[each.name] = each.label if each.type is FieldType.BOOL else next(sure, each.label)
+    return names
+
+
 def spelling_targets(schema: Schema) -> set[str]:
     """Return the words that a misspelt one may stand for: those with a meaning.
 
@@ -156,11 +167,10 @@ class ValueTrie(Trie):
 
     def _add_value(self, meaning: Meaning, key: str) -> None:
         """Add a value under its tokens; a name of two words also as one ("lighttowers")."""
-        tokens = tokenize(meaning.value)
-        path = [token.key for token in tokens]
+        path = keys(meaning.value)
         self._add_meaning(path, meaning)
-        if len(tokens) == 2 and tokens[0].kind is Kind.WORD and tokens[1].kind is Kind.WORD:
-            self._add_meaning(keys(tokens[0].raw + tokens[1].raw), meaning)
+        if len(path) == 2 and path[0].isalpha() and path[1].isalpha():
+            self._add_meaning(keys("".join(filter(str.isalpha, meaning.value))), meaning)
         self.words.update(path)
         self.values.setdefault(meaning.field.name, []).append(meaning.value)
         self._exact.setdefault(key, []).append(meaning)
@@ -178,7 +188,7 @@ class ValueTrie(Trie):
         if not any(other.field is meaning.field for other in meanings):
             node[_END] = (Reading("VALUE", (*meanings, meaning)),)
 
-    def is_safe(self, value: str) -> bool:
+    def ends_clearly(self, value: str) -> bool:
         """Return whether the bare words of a value end where it ends, whatever a sentence says after it."""
         node: dict[str, Any] = self._root
         for key in keys(value):

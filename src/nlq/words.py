@@ -222,10 +222,10 @@ PHRASES: Final[dict[str, tuple[str, ...]]] = {
         "total number of",
         "total count of",
         "the count of",
-        "amount of",
         "quantity of",
         "how many of",
     ),
+    "AMOUNT": ("amount",),
     "DIFFERENT": ("different", "distinct", "unique", "various"),
     "BY": (
         "by",
@@ -378,7 +378,7 @@ FILLERS: Final = (
     *("located", "placed in", "belonging to", "assigned to", "made by", "manufactured by", "built by", "supplied by"),
     *("called", "named", "labelled", "labeled", "under contract", "where", "whose", "when", "if", "about the"),
     # words beside an amount or a value that add nothing to it
-    *("amount", "an amount", "amounts", "value", "costing", "costs", "priced", "priced at", "worth", "valued at"),
+    *("value", "costing", "costs", "priced", "priced at", "worth", "valued at"),
     *("order", "result", "results", "row", "rows", "entry", "entries", "thing", "things", "stuff", "data", "info"),
     *("type", "types", "question mark", "here", "today's list", "go", "charged", "running", "being charged"),
 )
