@@ -40,9 +40,10 @@ SPARE_CALLS: Final = 100
 """How many calls the core lets in beyond the limit: health checks, and those that are told of the limit."""
 RECEIVE_FACTOR: Final = 2
 """The core takes requests up to this many times the limit, so that a somewhat larger one is refused with a reason."""
-LAST_SECONDS: Final = 1.0
+LAST_SECONDS: Final = 5.0
 """How long the last statuses may take to reach their clients after all calls were ended."""
 
+_STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 _log: Final = structlog.stdlib.get_logger("pfa")
 
 
@@ -82,14 +83,18 @@ def run(settings: Settings) -> None:
 
 
 async def serve(settings: Settings, *, ready: Callable[[int], None] | None = None) -> None:
-    """Serve until SIGTERM or SIGINT; a second one ends it at once. `ready` is told the port once calls are answered."""
+    """Serve until SIGTERM or SIGINT; a second one ends it at once.
+
+    For a process that does nothing else: it takes these signals, and leaves them ignored. `ready` is told the port once
+    calls are answered. Raises what `running` does.
+    """
     for name, nearest in unknown_variables(os.environ):
         hint = f"; did you mean {nearest}?" if nearest else ""
         _log.warning(f"{name} is not a setting of this service{hint}")
     stop = asyncio.Queue[None]()
-    with_signals = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        with_signals.add_signal_handler(number, stop.put_nowait, None)
+    loop = asyncio.get_running_loop()
+    for number in _STOP_SIGNALS:
+        loop.add_signal_handler(number, stop.put_nowait, None)
     try:
         async with running(settings, stop_seconds=None) as server:
             if ready is not None:
@@ -97,8 +102,10 @@ async def serve(settings: Settings, *, ready: Callable[[int], None] | None = Non
             await stop.get()
             await _stop_gracefully(server, settings.stop_seconds, stop)
     finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            with_signals.remove_signal_handler(number)
+        for number in _STOP_SIGNALS:
+            loop.remove_signal_handler(number)
+            # The process is about to end by itself; one more signal must not turn that into a death by signal.
+            signal.signal(number, signal.SIG_IGN)
 
 
 async def _stop_gracefully(server: Running, seconds: float, again: asyncio.Queue[None]) -> None:
@@ -122,6 +129,7 @@ async def running(
     Raises SetupError where the address cannot be had or the database is not of this version, DatabaseUnavailable where
     the database cannot be used.
     """
+    _probe(settings.address)  # before anything is touched
     database = Database(settings.database_url, pool_size=settings.database_pool_size)
     try:
         await _prepare(database)
@@ -188,8 +196,7 @@ def _make_server(settings: Settings, gate: Gate) -> grpc.aio.Server:
 
 
 def _bind(server: grpc.aio.Server, address: Address) -> Address:
-    """Take the address. SetupError where it cannot be had."""
-    _probe(address)
+    """Take the address. SetupError where another process was quicker than our probe."""
     try:
         return address.with_port(server.add_insecure_port(str(address)))
     except RuntimeError as error:
