@@ -297,7 +297,7 @@ def test_a_server_with_tokens_wants_one(site: Site) -> None:
 
 def test_a_reader_that_has_seen_enough_is_no_failure(site: Site) -> None:
     command = " ".join(map(shlex.quote, PFA))
-    for line in (f"{command} stream | head -n 1", f"{command} list --page-size 1000 --json | head -n 1"):
+    for line in (f"{command} stream | head -n 1", f"{command} list --page-size 1000 | head -n 1"):
         done = subprocess.run(
             ["bash", "-o", "pipefail", "-c", line],
             env=environment(PFA_SERVER=site.address, PFA_ORGANIZATION="RIO"),
@@ -398,6 +398,17 @@ def test_a_database_that_cannot_be_used_stops_the_start_with_a_sentence(
 def test_a_full_disk_is_told(site: Site) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("this system has no /dev/full")
+    told = "pfa: the output cannot be written: No space left on device"
     done = site.ask("stream", "--output", "/dev/full")
-    assert done.returncode == exits.FAILURE
-    assert done.stderr.splitlines()[-1] == "pfa: the output cannot be written: No space left on device"
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (exits.FAILURE, told)
+    with Path("/dev/full").open("w") as full:
+        process = subprocess.run(
+            [*PFA, "list"],
+            env=environment(PFA_SERVER=site.address, PFA_ORGANIZATION="RIO"),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert (process.returncode, process.stderr) == (exits.FAILURE, told + "\n")

@@ -6,6 +6,7 @@ width; elsewhere they are plain and whole. Nothing that came from a server is re
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -72,7 +73,9 @@ class Output:
         self.as_json = as_json
         """Whether machines read it: then only `document` and `json_line` are used."""
         self._file = file or sys.stdout
-        self._console = make_console(self._file)
+        # Rich writes into memory, and only `write_out` to the file: rich has its own mind about broken pipes.
+        self._buffer = io.StringIO()
+        self._console = make_console(self._file, into=self._buffer)
 
     @property
     def width(self) -> int:
@@ -96,9 +99,10 @@ class Output:
         self._print(renderable)
 
     def _print(self, renderable: Table | Text) -> None:
-        with self._console.capture() as captured:
-            self._console.print(renderable, soft_wrap=isinstance(renderable, Text))
-        text = captured.get()
+        self._console.print(renderable, soft_wrap=isinstance(renderable, Text))
+        text = self._buffer.getvalue()
+        self._buffer.seek(0)
+        self._buffer.truncate()
         if not self._console.is_terminal:
             # Columns are padded to their width; at the end of a line of plain text that is only noise.
             text = re.sub(r" +$", "", text, flags=re.MULTILINE)
@@ -119,14 +123,14 @@ def write_out(file: IO[str], text: str) -> None:
         raise CommandError(f"the output cannot be written: {error.strerror}") from error
 
 
-def make_console(file: IO[str]) -> Console:
+def make_console(file: IO[str], *, into: IO[str] | None = None) -> Console:
     """Return a console that takes text as it is: no markup, no emoji codes, no colouring of what looks like numbers.
 
-    NO_COLOR, and output that is no terminal, switch off every control code.
+    NO_COLOR, and a file that is no terminal, switch off every control code. `into` takes the output instead.
     """
     is_terminal = file.isatty()
     return Console(
-        file=file,
+        file=into or file,
         width=None if is_terminal else _WHOLE,
         color_system="auto" if is_terminal and not os.environ.get("NO_COLOR") else None,
         force_terminal=is_terminal,
