@@ -32,6 +32,7 @@ from pfa_rpc.store.records import read_for_write, save_records
 from pfa_rpc.store.tables import organization_revisions, records
 from pfa_rpc.sync.export_file import ExportFile, UnreadableExport
 from pfa_rpc.sync.importing import ImportSummary, import_file
+from pfa_rpc.sync.staging import Staging
 
 ROOT = Path(__file__).resolve().parents[2]
 EXPORT = ROOT / "examples" / "pems_export.csv.gz"
@@ -350,6 +351,34 @@ async def test_a_file_that_is_no_export_imports_nothing(importing: Importer, con
 async def test_gzip_is_told_by_its_first_bytes(importing: Importer) -> None:
     """The name of the file does not matter."""
     assert (await importing(gzip.compress(b"\xef\xbb\xbf" + table({}).encode()))).total("inserted") == 1
+
+
+async def test_an_export_can_come_through_a_pipe(importing: Importer, tmp_path: Path) -> None:
+    """It is read once, from front to back."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    content = table(*[{"pfs_id": str(number)} for number in range(1_000)]).encode()
+    writing = asyncio.create_task(asyncio.to_thread(pipe.write_bytes, content))
+    with await asyncio.to_thread(ExportFile.open, pipe) as export:
+        summary = await import_file(importing.database, export, organizations=["RIO"])
+    await writing
+    assert summary.total("inserted") == 1_000
+
+
+async def test_a_full_disk_under_the_staged_rows_imports_nothing(
+    importing: Importer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error says where the rows are kept, and how to have them elsewhere."""
+
+    def small(self: Staging) -> None:
+        begin(self)
+        self._database.execute("PRAGMA max_page_count = 20")
+
+    begin = Staging.__init__
+    monkeypatch.setattr(Staging, "__init__", small)
+    with pytest.raises(SetupError, match="TMPDIR"):
+        await importing(table(*[{"pfs_id": str(number)} for number in range(1_000)]))
+    assert await counts(importing.database) == {}
 
 
 async def test_money_dates_and_costs_arrive_in_the_record(importing: Importer) -> None:

@@ -178,7 +178,7 @@ def _progress() -> Iterator[Progress | None]:
 
 def _done(phase: str, done: int, total: int, speed: float | None) -> str:
     if phase == "reading":
-        return f"{done / 1e6:,.1f} of {total / 1e6:,.1f} MB"
+        return f"{done / 1e6:,.1f} of {total / 1e6:,.1f} MB" if total else ""
     return f"{done:,} of {total:,} rows" + (f", {speed:,.0f} rows/s" if speed else "")
 
 
@@ -249,7 +249,7 @@ def _show_rejected(output: Output, summary: ImportSummary) -> None:
         more = ", …" if len(codes) > _LISTED else ""
         output.line(
             f"Unknown organizations, to be created by naming them with --organizations: "
-            f"{plain(', '.join(codes[:_LISTED]))}{more}"
+            f"{plain(', '.join(code or '(none)' for code in codes[:_LISTED]))}{more}"
         )
 
 

@@ -105,8 +105,8 @@ class ExportFile:
 
     @property
     def bytes_read(self) -> int:
-        """How much of `size` has been read."""
-        return self._file.tell()
+        """How much of `size` has been read; 0 where the size is not known."""
+        return self._file.tell() if self.size else 0
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
         """Yield (number, cells) of each row; rows count from 1 after the header, empty lines do not. Once only.
