@@ -345,17 +345,19 @@ def one_sentence(done: subprocess.CompletedProcess[str]) -> str:
 # Stopping
 
 
-def stream_request(resume_token: str = "") -> bytes:
+def stream_request(batch_size: int, resume_token: str) -> bytes:
     return record_service_pb2.StreamRecordsRequest(
-        organization_id="RIO", batch_size=1, resume_token=resume_token
+        organization_id="RIO", batch_size=batch_size, resume_token=resume_token
     ).SerializeToString()
 
 
-async def read_batches(address: str, resume_token: str = "", on_batch: Any = None) -> tuple[list[str], str, Any]:
+async def read_batches(
+    address: str, *, batch_size: int, resume_token: str = "", on_batch: Any = None
+) -> tuple[list[str], str, Any]:
     """Return the ids that a stream gave, its last resume token, and how it failed (None: it ended)."""
     ids: list[str] = []
     async with grpc.aio.insecure_channel(address) as channel:
-        stream = open_stream(channel, STREAM, stream_request(resume_token))
+        stream = open_stream(channel, STREAM, stream_request(batch_size, resume_token))
         try:
             while isinstance(raw := await stream.read(), bytes):
                 batch = record_service_pb2.StreamRecordsResponse.FromString(raw)
@@ -371,7 +373,7 @@ async def read_batches(address: str, resume_token: str = "", on_batch: Any = Non
 async def test_a_stop_during_a_stream_loses_and_repeats_nothing(imported: Path) -> None:
     with serving(imported, stop_seconds="0") as up:
         stop = functools.cache(lambda: up.process.send_signal(signal.SIGTERM))
-        before, resume_token, failed = await read_batches(up.address, on_batch=stop)
+        before, resume_token, failed = await read_batches(up.address, batch_size=1, on_batch=stop)
         assert up.process.wait(30) == 0
         assert "Traceback" not in up.log_text()
         assert up.log_lines()[-1]["event"] == "stopped"
@@ -379,7 +381,7 @@ async def test_a_stop_during_a_stream_loses_and_repeats_nothing(imported: Path) 
     assert (failed.code, failed.info.reason) == (grpc.StatusCode.UNAVAILABLE, "SHUTTING_DOWN")
     assert 0 < len(before) < RIO_RECORDS
     with serving(imported) as up:
-        after, _, failed = await read_batches(up.address, resume_token)
+        after, _, failed = await read_batches(up.address, batch_size=500, resume_token=resume_token)
     assert failed is None
     assert len(before) + len(after) == len({*before, *after}) == RIO_RECORDS
 
