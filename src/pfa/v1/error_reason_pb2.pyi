@@ -39,7 +39,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_ORGANIZATION_NOT_FOUND: _ErrorReason.ValueType  # 7
     """NOT_FOUND: the organization does not exist. Metadata: organization_id."""
     ERROR_REASON_RECORD_NOT_FOUND: _ErrorReason.ValueType  # 8
-    """NOT_FOUND: the organization has no such record. Metadata: organization_id."""
+    """NOT_FOUND: the organization has no such record. Metadata: organization_id, and id or pfa_id."""
     ERROR_REASON_ORGANIZATION_EXISTS: _ErrorReason.ValueType  # 9
     """ALREADY_EXISTS: the organization's code is taken. Metadata: organization_id."""
     ERROR_REASON_UNAUTHENTICATED: _ErrorReason.ValueType  # 10
@@ -55,7 +55,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_SHUTTING_DOWN: _ErrorReason.ValueType  # 15
     """UNAVAILABLE: the server is stopping; RetryInfo says when to try again."""
     ERROR_REASON_LIMIT_EXCEEDED: _ErrorReason.ValueType  # 16
-    """RESOURCE_EXHAUSTED: the request or its answer is larger than a limit. Metadata: limit."""
+    """RESOURCE_EXHAUSTED: the request or its answer is larger than a limit, or too many calls run at once. Metadata: limit."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed: the `reason` of the google.rpc.ErrorInfo (domain "pfa") that every error of this service carries,
@@ -79,7 +79,7 @@ ERROR_REASON_INVALID_QUESTION: ErrorReason.ValueType  # 6
 ERROR_REASON_ORGANIZATION_NOT_FOUND: ErrorReason.ValueType  # 7
 """NOT_FOUND: the organization does not exist. Metadata: organization_id."""
 ERROR_REASON_RECORD_NOT_FOUND: ErrorReason.ValueType  # 8
-"""NOT_FOUND: the organization has no such record. Metadata: organization_id."""
+"""NOT_FOUND: the organization has no such record. Metadata: organization_id, and id or pfa_id."""
 ERROR_REASON_ORGANIZATION_EXISTS: ErrorReason.ValueType  # 9
 """ALREADY_EXISTS: the organization's code is taken. Metadata: organization_id."""
 ERROR_REASON_UNAUTHENTICATED: ErrorReason.ValueType  # 10
@@ -95,5 +95,5 @@ ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 14
 ERROR_REASON_SHUTTING_DOWN: ErrorReason.ValueType  # 15
 """UNAVAILABLE: the server is stopping; RetryInfo says when to try again."""
 ERROR_REASON_LIMIT_EXCEEDED: ErrorReason.ValueType  # 16
-"""RESOURCE_EXHAUSTED: the request or its answer is larger than a limit. Metadata: limit."""
+"""RESOURCE_EXHAUSTED: the request or its answer is larger than a limit, or too many calls run at once. Metadata: limit."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 
+from nlq.errors import LanguageError
 from nlq.interpretation import Assumption, Interpretation, Piece
 from nlq.pipeline import Language
-
-from nlq.errors import LanguageError
 from nlq.query import Aggregate, fields_of
 from nlq.vocabulary import Vocabulary
 from pfa.v1.query_service_pb2 import (

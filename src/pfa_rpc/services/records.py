@@ -74,7 +74,7 @@ class RecordService:
         if payload is None:
             raise RecordNotFound(
                 f"organization {organization_id!r} has no record whose {field} is {value[:100]!r}",
-                metadata={"organization_id": organization_id},
+                metadata={"organization_id": organization_id, field: value},
             )
         token = revision_token(self._tokens, organization_id, organization.revision)
         record = embed(1, mask.apply(payload) if mask else payload)
