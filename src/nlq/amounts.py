@@ -51,19 +51,24 @@ def settle_amounts(
     choices: list[Choice] = []
     refusals: list[Refusal] = []
     remarks: list[str] = []
-    options = _options(terms, schema)
     for term in bounds:
         term.limits, remark = _ordered(_scaled(term.limits))
-        reason = _refused(term, currency, options, counted=counted(term))
+        reason = _refused(term, currency, counted=counted(term))
         if reason is not None:
             refusals.append(Refusal(term, reason))
-            continue
-        remarks += remark
+        else:
+            remarks += remark
+    refused = [refusal.term for refusal in refusals]
+    kept = [term for term in terms if not any(term is other for other in refused)]
+    options = _options(kept, schema)
+    for term in (term for term in kept if isinstance(term, BoundTerm)):
         if term.field is not None:
             term.resolved = _within(term.field, term.limits)
-        else:
+        elif options:
             choices.append(Choice(term, options))
             term.resolved = spread(options, term.limits, schema)
+        else:
+            refusals.append(Refusal(term, "No field of money was named, and none fits what is asked for."))
     return choices, refusals, remarks
 
 
@@ -135,7 +140,7 @@ def _ordered(limits: tuple[tuple[Operator, Amount], ...]) -> tuple[tuple[tuple[O
     return ((limits[0][0], low), (limits[1][0], high)), [text]
 
 
-def _refused(term: BoundTerm, currency: str, options: tuple[tuple[str, str, str], ...], *, counted: bool) -> str | None:
+def _refused(term: BoundTerm, currency: str, *, counted: bool) -> str | None:
     """Return why a bound gives no condition, None where it does."""
     amounts = [amount for _, amount in term.limits]
     if any(amount.foreign for amount in amounts):
@@ -146,9 +151,7 @@ def _refused(term: BoundTerm, currency: str, options: tuple[tuple[str, str, str]
     if counted and unmarked:
         return "A number of things is no amount of money."
     if term.field is None:
-        if term.exact and unmarked:
-            return "A number alone says nothing about a record."
-        return None if options else "No field of money was named."
+        return "A number alone says nothing about a record." if term.exact and unmarked else None
     return _unfit(term.field, amounts)
 
 

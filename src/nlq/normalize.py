@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Final
 
 from nlq.errors import QuestionError
+from nlq.query import fold
 
 MAX_LENGTH: Final = 2000
 """Most characters of a question."""
@@ -34,7 +35,8 @@ class Token:
     """A stretch of the question."""
 
     key: str
-    """What the tries are indexed by: the stem of a word, the digits of a number, the symbol itself."""
+    """What the tries are indexed by: the stem of a word, the digits of a number, the symbol itself; of a quoted text
+    its folded content behind a quote, which no trie holds."""
     kind: Kind
     start: int
     """First character, in code points of the original text."""
@@ -101,7 +103,7 @@ def tokenize(text: str) -> list[Token]:
             tokens.append(Token(stem(raw), Kind.WORD, start, end, raw, gap))
         elif group == "quoted":
             content = _ESCAPE.sub(r"\1", raw)
-            tokens.append(Token(" ".join(content.split()).casefold(), Kind.QUOTED, start, end, content, gap))
+            tokens.append(Token(f'"{fold(content)}', Kind.QUOTED, start, end, content, gap))
         else:
             tokens.append(Token(_SYMBOLS.get(raw, raw), _KINDS[group], start, end, raw, gap))
     return tokens

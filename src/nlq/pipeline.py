@@ -12,6 +12,7 @@ from typing import Final
 
 from nlq.canon import Canon
 from nlq.context import Settled, settle
+from nlq.errors import QuestionError
 from nlq.explain import Explainer, assumption
 from nlq.fuzzy import Speller
 from nlq.interpretation import Interpretation, Piece, Role
@@ -75,6 +76,8 @@ class Language:
 
     def _normalize(self, reading: _Reading) -> None:
         reading.tokens = tokenize(reading.text)
+        if not reading.tokens:
+            raise QuestionError("The question holds no words.")
 
     def _tag(self, reading: _Reading) -> None:
         reading.tagged = self._tagger.tag(reading.tokens)

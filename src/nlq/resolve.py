@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any, Final
 
 from nlq.amounts import Choice, settle_amounts
@@ -100,6 +101,7 @@ class _Resolver:
         self._result = Resolved()
         self._stretches: dict[int, Tagged] = {stretch.first: stretch for stretch in settled.tagged}
         self._list = TermList(settled)
+        self._unread_ends: set[int] = set()
         self._figures: list[FigurePart] = []
         self._groups: list[GroupPart] = []
         self._sorts: list[SortPart] = []
@@ -139,6 +141,7 @@ class _Resolver:
         """Hand on a word that joins or negates; whatever else stands between two terms parts them."""
         if mark.tag == UNKNOWN:
             self._list.close()
+            self._unread_ends.add(mark.end)
         elif mark.tag == "AMOUNT":
             self._list.close()
             self._refuse(mark)
@@ -386,8 +389,7 @@ class _Resolver:
 
         It counts ("over 30 days", "more than 10 rentals"), or stands after a word not understood.
         """
-        before = self._stretches.get(term.first - 1)
-        if term.exact and term.field is None and before is not None and before.tag == UNKNOWN:
+        if term.exact and term.field is None and term.first in self._unread_ends:
             return True
         if term.end >= len(self._tokens):
             return False
@@ -449,6 +451,7 @@ class _Resolver:
         """Return the terms without those that ask one field for something else again: they need a question each."""
         kept: list[Term] = []
         asked: dict[str, Term] = {}
+        optional = {term.first for pair in pairwise(terms) if pair[1].alternative for term in pair}
         for number, term in enumerate(terms):
             if isinstance(term, BoundTerm) and term.field is None and len(kept) < number:
                 # "rentals over $5k and purchases over $100k": what is not asked has no amount either.
@@ -458,7 +461,8 @@ class _Resolver:
                 kept.append(term)
                 continue
             before = asked.setdefault(term.field.name, term)
-            if before is term or before.condition() == term.condition():
+            again = before.condition() == term.condition() and not {before.first, term.first} & optional
+            if before is term or again:
                 kept.append(term)
                 continue
             self._refuse(term)

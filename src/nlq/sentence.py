@@ -103,7 +103,8 @@ class _Writer:
         said = [self._phrase(condition) for condition in rest if not self._is_left_out(condition)]
         said += [self._range(low, high) for low, high in paired]
         last = [f"{self._flag_word(condition)} left out" for condition in rest if self._is_left_out(condition)]
-        return sorted(said, key=lambda phrase: not phrase.startswith(_SPACED)), last
+        # Negations last: a positive value of the same field would be taken into the negated list before it.
+        return sorted(said, key=lambda phrase: (phrase.startswith("not "), not phrase.startswith(_SPACED))), last
 
     def _is_left_out(self, condition: Condition) -> bool:
         if not isinstance(condition, Comparison) or condition.value is not False:

@@ -59,6 +59,9 @@ class Tagger:
         if token.kind is Kind.QUOTED:
             return self._quoted(tokens, index)
         end, readings = self._longest_word(tokens, index)
+        if readings and readings[0].tag == "SUFFIX" and end > index + 1 and _begins_amount(tokens, end):
+            # "or over 9k" is not the "or over" of "$9,000 or over".
+            end, readings = index + 1, self.fixed.exactly((token.key,))
         if token.kind is not Kind.WORD or token.key in NUMBER_WORDS or token.key in MARKS or token.key == "u":
             end, readings = self._with_amount(tokens, index, before, end, readings)
         if before and (token.kind is Kind.NUMBER or _is_letter(token)):
@@ -140,7 +143,7 @@ class Tagger:
 
     def _quoted(self, tokens: list[Token], index: int) -> Tagged:
         """Tag a quoted text: a value exactly so, or nothing."""
-        meanings = self.values.exact(tokens[index].key)
+        meanings = self.values.exact(tokens[index].key[1:])
         return Tagged(index, index + 1, (Reading("VALUE", meanings),) if meanings else _UNKNOWN)
 
     def _joined(self, tokens: list[Token], index: int) -> Tagged | None:
@@ -166,6 +169,13 @@ def _merged(fixed: tuple[Reading, ...], values: tuple[Reading, ...]) -> tuple[Re
     value = Reading("VALUE", meanings)
     # A value that is called like a field needs its label ("manufacturer Price"), or "price over 500" would be lost.
     return (*first, value, *fields) if any(r.tag == "VALUE" for r in fixed) else (*first, *fields, value)
+
+
+def _begins_amount(tokens: list[Token], index: int) -> bool:
+    """Return whether an amount, or the rest of a comparison with one, begins at a token."""
+    if index == len(tokens):
+        return False
+    return tokens[index].key == "than" or (read_money(tokens, index) or read_number(tokens, index)) is not None
 
 
 def _amount_is_due(before: Sequence[Tagged]) -> bool:

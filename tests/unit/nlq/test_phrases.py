@@ -1,0 +1,257 @@
+"""Questions are read into queries, every word accounted for, and every choice reported."""
+
+from __future__ import annotations
+
+import re
+import statistics
+import subprocess
+import sys
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nlq import words
+from nlq.errors import QuestionError
+from nlq.interpretation import Interpretation, Role
+from nlq.normalize import MAX_LENGTH
+from nlq.pipeline import Language
+from nlq.query import Query
+from nlq.schema import Conventions, Schema
+from nlq.vocabulary import Vocabulary
+from pfa_rpc.schema import FIELDS, SCHEMA
+from tests.unit.nlq.cases import ROOT, TODAY, asked, cases, check_laws, language, not_understood, vocabulary
+
+NASTY = (
+    *(
+        ("area_silo", value)
+        for value in ("Silo 4 and 5", '"Q" yard', "Area", "in", "Silo", "Silo 4 of category Cranes")
+    ),
+    *(("category", value) for value in ("Cranes or Pumps", "Rental", "O'Brien", "Цемент", "café", "2026-03-15")),
+    *(("manufacturer", value) for value in ("Ram, Inc", "Not", "Price", "Smith & Sons", "Left Out")),
+    *(("model", value) for value in ("Total", "a\\b", "???", "LTM*", "x" * 300, "5", "the", "Silo 4", "5000", "$500")),
+    *(("class", value) for value in ("Over", "Discontinued", "monthly rate", "-5")),
+)
+PHRASES = (
+    *(phrase for phrases in words.PHRASES.values() for phrase in phrases),
+    *(phrase for phrases in (*words.COMPARISONS.values(), *words.SUFFIXES.values()) for phrase in phrases),
+    *(phrase for phrases in words.FUNCTIONS.values() for phrase in phrases),
+    *words.FILLERS,
+    *(word for field in FIELDS for word in (*field.words, *field.true_words, *field.false_words)),
+    *(word for field in FIELDS for value in field.values for word in (value.label, *value.words)),
+    *(term.spelling for term in vocabulary()),
+    *("5", "$5k", "5,000.50", "half a million", "€7", "10 grand", "0", ",", ",", "purple", "next month", "EQ-9"),
+)
+QUESTIONS = st.lists(st.sampled_from(PHRASES), min_size=1, max_size=9).map(" ".join)
+
+
+def read(question: str) -> Interpretation:
+    """The reading of a question."""
+    return language().interpret(question, TODAY)
+
+
+@pytest.mark.parametrize(("question", "condition", "extras", "unread"), cases("questions.txt", 4))
+def test_a_question_is_read_as_its_query(question: str, condition: str, extras: str, unread: str) -> None:
+    reading = read(question)
+    assert (reading.filter, asked(reading), "; ".join(not_understood(reading))) == (condition, extras, unread)
+    check_laws(question, reading, language())
+
+
+def test_the_sentence_says_the_reading_in_plain_words() -> None:
+    sentence = read("rentals in Silo 4 over $5000").sentence
+    assert sentence == "Rentals in area Silo 4 with a monthly rate over $5,000, discontinued left out."
+
+
+@pytest.mark.parametrize(
+    "example", re.findall(r"^\* `(.+?)`", (ROOT / "docs/questions.md").read_text("utf-8"), re.MULTILINE)
+)
+def test_examples_of_the_documentation_are_understood(example: str) -> None:
+    reading = read(example)
+    assert reading.complete, not_understood(reading)
+    check_laws(example, reading, language())
+
+
+# What was chosen is said
+
+
+def test_a_default_is_reported_and_written_into_the_filter() -> None:
+    (default,) = read("pumps").defaults
+    assert (default.chosen, default.alternatives) == ("is_discontinued = false", ("is_discontinued = true",))
+    assert default.start == default.end
+
+
+@pytest.mark.parametrize("question", ["discontinued pumps", "pumps including discontinued", "pumps by discontinued"])
+def test_a_flag_that_is_mentioned_has_no_default(question: str) -> None:
+    assert not read(question).defaults
+
+
+def test_a_bare_amount_of_rentals_is_the_monthly_rate_and_says_so() -> None:
+    question = "rentals in Silo 4 over $5000"
+    (choice,) = read(question).ambiguities
+    assert question[choice.start : choice.end] == "over $5000"
+    assert choice.chosen == "monthly_rate"
+    assert choice.alternatives == ("plan_cost", "forecast_cost", "actual_cost")
+
+
+def test_a_bare_amount_of_either_source_is_each_ones_own() -> None:
+    (choice,) = read("pumps over $5000").ambiguities
+    assert choice.chosen in read("pumps over $5000").filter
+    assert "forecast_cost > 5000" in choice.alternatives
+
+
+def test_a_ranking_without_a_figure_says_what_it_ranks_by() -> None:
+    (choice,) = read("the most expensive pumps").ambiguities
+    assert (choice.chosen, "monthly_rate" in choice.alternatives) == ("forecast_cost", True)
+
+
+def test_a_value_of_two_fields_is_of_the_first_and_says_so() -> None:
+    (choice,) = read("Unknown").ambiguities
+    assert (choice.chosen, choice.alternatives) == ('manufacturer = "Unknown"', ('model = "Unknown"',))
+
+
+def test_a_value_of_a_field_and_its_variant_makes_no_noise() -> None:
+    assert not read("pumps").ambiguities
+
+
+def test_a_negation_beside_another_condition_says_how_far_it_reaches() -> None:
+    (choice,) = read("rentals excluding cranes in Silo 4").ambiguities
+    assert choice.alternatives == ('NOT (area_silo = "Silo 4" AND category = "Cranes")',)
+
+
+def test_a_range_in_reverse_is_turned_around_and_says_so() -> None:
+    reading = read("monthly rate between $9k and $2k")
+    assert reading.filter.endswith("monthly_rate >= 2000 AND monthly_rate <= 9000")
+    assert reading.warnings
+
+
+# What is not understood is said
+
+
+def test_another_currency_is_refused_not_converted() -> None:
+    reading = read("rentals over €5000")
+    assert not_understood(reading) == ["over €5000"]
+    assert reading.warnings == ("Amounts are in USD; another currency is not converted.",)
+    euros = Language(SCHEMA, vocabulary(), "EUR").interpret("rentals over €5000", TODAY)
+    assert euros.complete
+    assert euros.sentence == "Rentals with a monthly rate over €5,000, discontinued left out."
+
+
+@pytest.mark.parametrize(
+    ("question", "suggestion"),
+    [
+        ("Silo 44", "Silo 4"),
+        ("equipment EQ-2089", "EQ-2087"),
+        ("contract C-1019", "C-1018"),
+        ("aerial", "Aerial Lifts"),
+        ("Cater", "Caterpillar"),
+        ("monthly rate of rentals", "total monthly rate"),
+    ],
+)
+def test_what_is_not_understood_comes_with_suggestions(question: str, suggestion: str) -> None:
+    (piece,) = (piece for piece in read(question).pieces if piece.role is Role.NOT_UNDERSTOOD)
+    assert suggestion in piece.suggestions
+
+
+def test_a_corrected_word_says_what_it_was_read_as() -> None:
+    pieces = [piece for piece in read("show catterpillar pumps").pieces if piece.role is Role.CORRECTED]
+    assert [(piece.text, piece.suggestions) for piece in pieces] == [("catterpillar", ("caterpillar",))]
+
+
+def test_a_code_is_never_corrected() -> None:
+    assert not_understood(read("model 600AK")) == ["model 600AK"]
+
+
+def test_pieces_count_code_points_of_the_original_text() -> None:
+    question = "🏗 Pumps,\tplease — in “Silo 4”"
+    assert [(piece.text, piece.role) for piece in read(question).pieces] == [
+        ("🏗", Role.NOT_UNDERSTOOD),
+        ("Pumps", Role.USED),
+        ("please — in", Role.FILLER),
+        ("Silo 4", Role.USED),
+    ]
+
+
+@pytest.mark.parametrize(
+    "question", ["", " \n\t ", "x" * (MAX_LENGTH + 1), "cranes\0", "cr\x1banes", "\ud800 cranes", "?!"]
+)
+def test_what_is_no_question_is_refused(question: str) -> None:
+    with pytest.raises(QuestionError):
+        read(question)
+
+
+# Laws, on questions that nobody would ask
+
+
+@given(QUESTIONS)
+@settings(max_examples=300, deadline=None)
+def test_every_question_obeys_the_laws(question: str) -> None:
+    check_laws(question, read(question), language())
+
+
+@given(question=QUESTIONS, values=st.lists(st.sampled_from(NASTY), max_size=4))
+@settings(max_examples=300, deadline=None)
+def test_the_laws_hold_whatever_values_are_called(question: str, values: list[tuple[str, str]]) -> None:
+    terms = [(term.field, term.spelling, 1) for term in vocabulary()]
+    spoken = Language(SCHEMA, Vocabulary([*terms, *((field, value, 1) for field, value in NASTY)]))
+    asked_for = " ".join((question, *(value for _, value in values)))
+    check_laws(asked_for, spoken.interpret(asked_for, TODAY), spoken)
+
+
+@given(st.text(max_size=200))
+@settings(max_examples=300, deadline=None)
+def test_any_text_is_read_or_refused(question: str) -> None:
+    try:
+        reading = read(question)
+    except QuestionError:
+        return
+    check_laws(question, reading, language())
+
+
+@pytest.mark.parametrize(
+    "unit", ["not ", "over ", "Silo 4 or ", "five hundred and ", ", ", "1-", '"', "$", "by ", "q "]
+)
+def test_a_long_question_takes_no_long_time(unit: str) -> None:
+    question = (unit * MAX_LENGTH)[:MAX_LENGTH]
+    begin = time.perf_counter()
+    try:
+        read(question)
+    except QuestionError:
+        pass
+    assert time.perf_counter() - begin < 1
+
+
+def test_a_language_without_conventions_adds_nothing() -> None:
+    bare = Language(Schema(FIELDS, Conventions()), vocabulary())
+    reading = bare.interpret("pumps over $5000", TODAY)
+    assert reading.filter == 'category = "Pumps"'
+    assert not_understood(reading) == ["over $5000"]
+    assert bare.interpret("everything", TODAY).query == Query()
+
+
+def test_readings_do_not_hang_on_the_hash_seed() -> None:
+    script = (
+        "from tests.unit.nlq.cases import cases, language, TODAY\n"
+        "for row in cases('questions.txt', 4): print(language().interpret(row[0], TODAY))"
+    )
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-c", script], cwd=ROOT, env={"PYTHONHASHSEED": seed}, capture_output=True, check=True
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(outputs) == 1
+
+
+def test_a_question_is_read_in_well_under_a_millisecond() -> None:
+    values = [
+        *((term.field, term.spelling, 1) for term in vocabulary()),
+        *(("equipment", f"EQ-{n}", 1) for n in range(4000)),
+    ]
+    spoken = Language(SCHEMA, Vocabulary(values))
+    spent = []
+    for _ in range(200):
+        begin = time.perf_counter()
+        spoken.interpret("rentals in Silo 4 over $5000", TODAY)
+        spent.append(time.perf_counter() - begin)
+    assert statistics.median(spent) < 0.001  # the aim is half of it; a busy machine may double it
