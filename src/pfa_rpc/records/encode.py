@@ -19,6 +19,7 @@ from google.type.money_pb2 import Money
 
 from nlq.schema import FieldType
 from pfa.v1.record_pb2 import Record
+from pfa_rpc.records.wire import prefix
 from pfa_rpc.schema import FIELDS, Field
 
 PAYLOAD_VERSION: Final = 1
@@ -42,8 +43,9 @@ def money_message(amount: int, decimals: int, currency: str) -> Money:
 def money_amount(message: Money, decimals: int) -> int:
     """Return the scaled integer of a google.type.Money; what is finer than `decimals` is cut off."""
     scale = 10**decimals
-    fraction = abs(message.nanos) * scale // _NANOS
-    return message.units * scale + (fraction if message.nanos >= 0 else -fraction)
+    fraction: int = abs(message.nanos) * scale // _NANOS
+    whole: int = message.units * scale
+    return whole + fraction if message.nanos >= 0 else whole - fraction
 
 
 @lru_cache(maxsize=16_384)
@@ -95,37 +97,46 @@ def _from_wire(field: Field) -> Callable[[Any], Any]:
 _Writer = tuple[str, str, Callable[[Any, str], Any]]
 
 
-def _writers() -> tuple[tuple[_Writer, ...], dict[str, tuple[type[Message], tuple[_Writer, ...]]]]:
-    """Return the fields of Record itself, and those of each message inside it with its class."""
-    top: list[_Writer] = []
-    nested: dict[str, list[_Writer]] = {}
+def _writers() -> dict[str, tuple[type[Message], tuple[_Writer, ...]]]:
+    """Return class and fields of each message inside Record by its path, and under "" those of Record itself."""
+    prototype = Record()
+    grouped: dict[str, list[_Writer]] = {}
     for field in FIELDS:
         parent, _, leaf = field.proto.rpartition(".")
-        (nested.setdefault(parent, []) if parent else top).append((field.name, leaf, _to_wire(field)))
-    prototype = Record()
-    return tuple(top), {name: (type(getattr(prototype, name)), tuple(inner)) for name, inner in nested.items()}
+        grouped.setdefault(parent, []).append((field.name, leaf, _to_wire(field)))
+    return {
+        parent: (type(getattr(prototype, parent)) if parent else Record, tuple(fields))
+        for parent, fields in grouped.items()
+    }
 
 
-_TOP, _NESTED = _writers()
+_NESTED: Final = _writers()
+_TOP: Final = _NESTED.pop("")[1]
+_ETAG_BYTES: Final = 8
+_ETAG_PREFIX: Final = prefix(Record.ETAG_FIELD_NUMBER, 2 * _ETAG_BYTES)
 
 
-def to_message(values: Mapping[str, Any], currency: str) -> Record:
-    """Return the pfa.v1.Record of some values, without etag and revision."""
-    arguments = {leaf: wire(values[name], currency) for name, leaf, wire in _TOP if values.get(name) is not None}
+def _arguments(values: Mapping[str, Any], fields: tuple[_Writer, ...], currency: str) -> dict[str, Any]:
+    get = values.get
+    return {leaf: wire(value, currency) for name, leaf, wire in fields if (value := get(name)) is not None}
+
+
+def to_message(values: Mapping[str, Any], currency: str, **more: Any) -> Record:
+    """Return the pfa.v1.Record of some values; more fields, such as the revision, can be given by name."""
+    arguments = _arguments(values, _TOP, currency)
     for parent, (message_class, fields) in _NESTED.items():
-        inner = {leaf: wire(values[name], currency) for name, leaf, wire in fields if values.get(name) is not None}
+        inner = _arguments(values, fields, currency)
         if inner:
             arguments[parent] = message_class(**inner)
-    return Record(**arguments)
+    return Record(**arguments, **more)
 
 
 def encode(values: Mapping[str, Any], *, organization_id: str, currency: str, revision: int) -> bytes:
     """Return the payload of a record: a serialized pfa.v1.Record with its revision and etag."""
-    record = to_message(values, currency)
-    record.organization_id = organization_id
-    record.revision = revision
-    record.etag = hashlib.blake2b(record.SerializeToString(), digest_size=8).hexdigest()
-    return record.SerializeToString()
+    content = to_message(values, currency, organization_id=organization_id, revision=revision).SerializeToString()
+    etag = hashlib.blake2b(content, digest_size=_ETAG_BYTES).hexdigest().encode("ascii")
+    # The etag names the content, so it comes after it; a serialized message is its fields in any order.
+    return content + _ETAG_PREFIX + etag
 
 
 def decode(payload: bytes) -> Values:

@@ -6,32 +6,17 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Final
 
-_LENGTH_DELIMITED: Final = 2
-
-
-def varint(number: int) -> bytes:
-    """Return a non-negative integer in the wire format's variable-length form."""
-    parts = bytearray()
-    while number > 0x7F:
-        parts.append(number & 0x7F | 0x80)
-        number >>= 7
-    parts.append(number)
-    return bytes(parts)
-
-
-def _prefix(field_number: int, length: int) -> bytes:
-    return varint(field_number << 3 | _LENGTH_DELIMITED) + varint(length)
-
+from pfa_rpc.records.wire import prefix
 
 # Records are a few hundred bytes long: nearly every prefix is one of these.
-_RECORD_PREFIXES: Final = tuple(_prefix(1, length) for length in range(2_048))
+_RECORD_PREFIXES: Final = tuple(prefix(1, length) for length in range(2_048))
 
 
 def frame_records(payloads: Iterable[bytes]) -> bytes:
     """Return the payloads as the repeated field 1, `records`, which every response with many records has."""
     known = len(_RECORD_PREFIXES)
     pairs = (
-        (_RECORD_PREFIXES[length] if (length := len(payload)) < known else _prefix(1, length), payload)
+        (_RECORD_PREFIXES[length] if (length := len(payload)) < known else prefix(1, length), payload)
         for payload in payloads
     )
     return b"".join(chain.from_iterable(pairs))
@@ -39,7 +24,7 @@ def frame_records(payloads: Iterable[bytes]) -> bytes:
 
 def embed(field_number: int, message: bytes) -> bytes:
     """Return a serialized message as a field of another."""
-    return _prefix(field_number, len(message)) + message
+    return prefix(field_number, len(message)) + message
 
 
 def split_by_bytes(payloads: Sequence[bytes], limit: int) -> int:

@@ -30,6 +30,7 @@ _NAMESPACE: Final = uuid.UUID("4e5f1f0a-6d0b-4b39-9a0e-2c8b2f1a7c55")
 _IDS_A_QUERY: Final = 500
 _TEXT_COLUMNS: Final = tuple((f.name, f.column) for f in FIELDS if f.type is FieldType.TEXT)
 _OTHER_COLUMNS: Final = tuple((f.name, f.column) for f in FIELDS if f.type is not FieldType.TEXT)
+_NO_VALUES: Final[Values] = dict.fromkeys(field.name for field in FIELDS)
 _SYNC_DEFAULTS: Final[Values] = {
     "sync_state": "pristine",
     "local_version": 1,
@@ -69,8 +70,7 @@ def record_id(organization_id: str, pfa_id: str) -> str:
 
 def new_record(organization_id: str, pfa_id: str, values: Values) -> StoredRecord:
     """Return a record that PEMS has and this database does not: pristine, at its first version."""
-    complete: Values = {field.name: None for field in FIELDS} | values
-    complete |= {"id": record_id(organization_id, pfa_id), "pfa_id": pfa_id}
+    complete = _NO_VALUES | values | {"id": record_id(organization_id, pfa_id), "pfa_id": pfa_id}
     for name, default in _SYNC_DEFAULTS.items():
         if complete[name] is None:
             complete[name] = default
