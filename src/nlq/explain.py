@@ -13,7 +13,8 @@ from nlq.context import Settled
 from nlq.fuzzy import SUGGESTIONS, nearest
 from nlq.interpretation import Assumption, Piece, Role
 from nlq.normalize import Token, keys
-from nlq.resolve import Note, Resolved
+from nlq.notes import Note
+from nlq.resolve import Resolved
 from nlq.schema import Schema
 from nlq.tagging import Tagger
 

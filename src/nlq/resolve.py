@@ -6,15 +6,17 @@ the figures, groups, orders and rankings, the conventions are applied, and every
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Final
 
-from nlq.amounts import Choice, settle_amounts
+from nlq.amounts import settle_amounts
 from nlq.canon import Canon
 from nlq.context import Settled
-from nlq.normalize import Token, keys
+from nlq.figures import figure_words
+from nlq.normalize import Token
+from nlq.notes import Note, choice_note, left_out_note, money_fields, reach_note, roughly_note, value_note
 from nlq.parse import (
     BoundPart,
     FieldPart,
@@ -28,9 +30,9 @@ from nlq.parse import (
     SortPart,
     ValuePart,
 )
-from nlq.query import Aggregate, Aggregation, Comparison, Condition, Function, Not, Operator, Query, Sort, conjunction
-from nlq.schema import FieldSpec, FieldType, Schema
-from nlq.tags import RECORD, UNKNOWN, Amount, Tagged
+from nlq.query import Aggregate, Aggregation, Comparison, Condition, Function, Operator, Query, Sort, conjunction
+from nlq.schema import FieldSpec, FieldType
+from nlq.tags import RECORD, UNKNOWN, Tagged
 from nlq.terms import BoundTerm, FlagTerm, Term, TermList, ValueTerm, joined
 from nlq.words import UNITS
 
@@ -39,15 +41,6 @@ MAX_GROUPS: Final = 2
 MAX_SORTS: Final = 5
 MAX_FIGURES: Final = 10
 _SMALL_COUNT: Final = 1000
-FUNCTION_WORDS: Final = {
-    Function.COUNT: "count",
-    Function.COUNT_DISTINCT: "number of different",
-    Function.SUM: "total",
-    Function.AVG: "average",
-    Function.MIN: "minimum",
-    Function.MAX: "maximum",
-    Function.MEDIAN: "median",
-}
 
 
 @dataclass(slots=True)
@@ -57,17 +50,6 @@ class Use:
     first: int
     end: int
     meaning: str
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """An assumption, over tokens yet; empty where it concerns the whole question."""
-
-    text: str
-    first: int
-    end: int
-    chosen: str
-    alternatives: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -254,7 +236,7 @@ class _Resolver:
         if ranking is None:
             self._refuse(part)
             return []
-        others = tuple(f.name for f in self._schema.fields if f.type is FieldType.MONEY and f is not ranking)
+        others = tuple(name for name in money_fields(self._schema) if name != ranking.name)
         text = f"records are ranked by {ranking.label}, because the question names no figure"
         self._result.ambiguities.append(Note(text, part.first, part.end, ranking.name, others))
         return [(ranking, None, part)]
@@ -356,13 +338,15 @@ class _Resolver:
         self._settle_amounts()
         terms = self._list.terms
         for term in terms:
-            self._report_values(term)
+            if isinstance(term, ValueTerm) and term.others:
+                self._result.ambiguities.append(value_note(term, self._canon))
             condition = term.condition()
             if condition is None and isinstance(term, FlagTerm):
                 self._use(term, f"{term.field.label} or not")
             elif condition is not None:
                 self._use(term, self._canon.text(condition))
-            self._report_reach(term)
+            reach = reach_note(term, self._canon)
+            self._result.ambiguities += [reach] if reach is not None else []
         conditions = [*joined(terms), *self._left_out(terms, aggregate)]
         return self._canon.form(conjunction(*conditions))
 
@@ -376,13 +360,10 @@ class _Resolver:
             self._refuse(refusal.term)
             self._result.warnings.append(refusal.reason)
         self._result.warnings += remarks
-        for choice in choices:
-            self._report_choice(choice)
+        self._result.ambiguities += [choice_note(choice, self._canon) for choice in choices]
         for term in self._list.terms:
             if isinstance(term, BoundTerm) and term.about and term.resolved is not None:
-                text = "the amount is meant within 10 %, because the question says roughly"
-                chosen = self._canon.text(term.resolved)
-                self._result.ambiguities.append(Note(text, term.first, term.end, chosen, ()))
+                self._result.ambiguities.append(roughly_note(term, self._canon))
 
     def _counts(self, term: BoundTerm) -> bool:
         """Return whether a bound's number is no amount.
@@ -398,54 +379,6 @@ class _Resolver:
         after = self._stretches.get(term.end)
         small = max(amount.value for _, amount in term.limits) < _SMALL_COUNT
         return small and term.field is None and after is not None and after.tag in (RECORD, "VALUE", "FLAG")
-
-    def _report_choice(self, choice: Choice) -> None:
-        """Write down which field an amount was taken to be of."""
-        term = choice.term
-        by_name = self._schema.by_name
-        money = [field.name for field in self._schema.fields if field.type is FieldType.MONEY]
-        if len(choice.options) == 1:
-            enum, value, name = choice.options[0]
-            unfit = {other for other in self._schema.conventions.amount_fields.values() if other != name}
-            label = next(each.label for each in by_name[enum].values if each.name == value)
-            text = (
-                f"the amount is the {by_name[name].label}, because the question asks for {by_name[enum].label} {label}"
-            )
-            chosen = name
-            others = tuple(other for other in money if other != name and other not in unfit)
-        else:
-            each = (
-                f"{by_name[name].label} where the {by_name[enum].label} is {value}"
-                for enum, value, name in choice.options
-            )
-            text = f"the amount is the {' and the '.join(each)}, because the question does not say which is meant"
-            chosen = self._canon.text(term.resolved)
-            unsaid = [_on_field(name, term.limits) for name in money]
-            others = tuple(self._canon.text(condition) for condition in unsaid)
-        self._result.ambiguities.append(Note(text, term.first, term.end, chosen, others))
-
-    def _report_values(self, term: Term) -> None:
-        """Write down where a value is one of another field, too."""
-        if not isinstance(term, ValueTerm) or not term.others:
-            return
-        chosen = Comparison(term.field.name, Operator.EQ, term.values[0])
-        others = (Comparison(other.field.name, Operator.EQ, other.value) for other in term.others)
-        text = f"{term.values[0]} is read as a {term.field.label}; name the field to mean another"
-        alternatives = tuple(self._canon.text(other) for other in others)
-        note = Note(text, term.first, term.end, self._canon.text(chosen), alternatives)
-        self._result.ambiguities.append(note)
-
-    def _report_reach(self, term: Term) -> None:
-        """Write down that a negation could reach over the next term: "except cranes in Silo 4"."""
-        before = term.beside
-        if not isinstance(before, ValueTerm) or not isinstance(term, ValueTerm) or term.negative:
-            return
-        stated = conjunction(before.condition(), term.condition())
-        both = conjunction(replace(before, negative=False).condition(), term.condition())
-        if stated is not None and both is not None:
-            text = f"the negation is of {' and '.join(before.values)} only, not of what stands beside it"
-            note = Note(text, before.first, term.end, self._canon.text(stated), (self._canon.text(Not(both)),))
-            self._result.ambiguities.append(note)
 
     def _compatible(self, terms: list[Term]) -> list[Term]:
         """Return the terms without those that ask one field for something else again: they need a question each."""
@@ -475,39 +408,6 @@ class _Resolver:
         """Return the conditions that questions have unless they mention the flag."""
         mentioned = {term.field.name for term in terms if isinstance(term, FlagTerm)}
         mentioned.update(aggregate.group_by if aggregate is not None else ())
-        conditions: list[Condition] = []
-        for name in self._schema.conventions.left_out:
-            if name not in mentioned:
-                word = self._schema.by_name[name].true_words[0]
-                condition = Comparison(name, Operator.EQ, value=False)
-                conditions.append(condition)
-                chosen = self._canon.text(condition)
-                text = f'{word} records are left out; say "including {word}" to have them'
-                other = self._canon.text(Comparison(name, Operator.EQ, value=True))
-                self._result.defaults.append(Note(text, 0, 0, chosen, (other,)))
-        return conditions
-
-
-def _on_field(name: str, limits: Sequence[tuple[Operator, Amount]]) -> Condition:
-    """Return limits on one field."""
-    condition = conjunction(*(Comparison(name, operator, amount.value) for operator, amount in limits))
-    assert condition is not None  # noqa: S101 - a bound has one limit at least
-    return condition
-
-
-def figure_words(figure: Aggregation, schema: Schema, labels: Mapping[str, str] | None = None) -> str:
-    """Return a figure in words: "total monthly rate"; `labels` calls fields by other names than their labels."""
-    words = FUNCTION_WORDS[figure.function]
-    if figure.field is None:
-        return words
-    label = labels[figure.field] if labels is not None else schema.by_name[figure.field].label
-    many = plural(label)
-    # "modified by" has no plural that reads back.
-    return f"{words} {many if figure.function is Function.COUNT_DISTINCT and keys(many) == keys(label) else label}"
-
-
-def plural(noun: str) -> str:
-    """Return a noun's plural."""
-    if noun.endswith("y") and noun[-2:-1] not in ("a", "e", "o", "u"):
-        return f"{noun[:-1]}ies"
-    return f"{noun}es" if noun.endswith(("s", "x", "ch", "sh")) else f"{noun}s"
+        names = [name for name in self._schema.conventions.left_out if name not in mentioned]
+        self._result.defaults += [left_out_note(name, self._canon) for name in names]
+        return [Comparison(name, Operator.EQ, value=False) for name in names]

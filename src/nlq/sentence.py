@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Final
 
+from nlq.figures import figure_words, plural
 from nlq.query import And, Comparison, Condition, Not, Operator, Or, Present, Query, Sort, Value, fields_of
-from nlq.resolve import figure_words, plural
 from nlq.schema import FieldSpec, FieldType, Schema
 
 _SIGNS: Final = {"EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹"} | dict.fromkeys(

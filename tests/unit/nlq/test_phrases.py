@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import statistics
 import subprocess
@@ -24,10 +25,7 @@ from pfa_rpc.schema import FIELDS, SCHEMA
 from tests.unit.nlq.cases import ROOT, TODAY, asked, cases, check_laws, language, not_understood, vocabulary
 
 NASTY = (
-    *(
-        ("area_silo", value)
-        for value in ("Silo 4 and 5", '"Q" yard', "Area", "in", "Silo", "Silo 4 of category Cranes")
-    ),
+    *(("area_silo", value) for value in ("Silo 4 and 5", '"Q" yard', "Area", "in", "Silo", "Silo 4 of class 8K")),
     *(("category", value) for value in ("Cranes or Pumps", "Rental", "O'Brien", "Цемент", "café", "2026-03-15")),
     *(("manufacturer", value) for value in ("Ram, Inc", "Not", "Price", "Smith & Sons", "Left Out")),
     *(("model", value) for value in ("Total", "a\\b", "???", "LTM*", "x" * 300, "5", "the", "Silo 4", "5000", "$500")),
@@ -43,6 +41,7 @@ PHRASES = (
     *(term.spelling for term in vocabulary()),
     *("5", "$5k", "5,000.50", "half a million", "€7", "10 grand", "0", ",", ",", "purple", "next month", "EQ-9"),
 )
+EXAMPLES = re.findall(r"^\* `(.+?)`", (ROOT / "docs" / "questions.md").read_text(encoding="utf-8"), re.MULTILINE)
 QUESTIONS = st.lists(st.sampled_from(PHRASES), min_size=1, max_size=9).map(" ".join)
 
 
@@ -63,9 +62,7 @@ def test_the_sentence_says_the_reading_in_plain_words() -> None:
     assert sentence == "Rentals in area Silo 4 with a monthly rate over $5,000, discontinued left out."
 
 
-@pytest.mark.parametrize(
-    "example", re.findall(r"^\* `(.+?)`", (ROOT / "docs/questions.md").read_text("utf-8"), re.MULTILINE)
-)
+@pytest.mark.parametrize("example", EXAMPLES)
 def test_examples_of_the_documentation_are_understood(example: str) -> None:
     reading = read(example)
     assert reading.complete, not_understood(reading)
@@ -214,10 +211,8 @@ def test_any_text_is_read_or_refused(question: str) -> None:
 def test_a_long_question_takes_no_long_time(unit: str) -> None:
     question = (unit * MAX_LENGTH)[:MAX_LENGTH]
     begin = time.perf_counter()
-    try:
+    with contextlib.suppress(QuestionError):
         read(question)
-    except QuestionError:
-        pass
     assert time.perf_counter() - begin < 1
 
 
