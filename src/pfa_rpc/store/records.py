@@ -22,6 +22,7 @@ from nlq.schema import FieldType
 from pfa_rpc.records.cost import costs_of
 from pfa_rpc.records.encode import PAYLOAD_VERSION, Values, decode, encode, to_message
 from pfa_rpc.schema import FIELDS, MERGED_FIELDS, Origin
+from pfa_rpc.store.bulk import insert_rows
 from pfa_rpc.store.database import Write
 from pfa_rpc.store.organizations import Organization
 from pfa_rpc.store.tables import field_values, records
@@ -170,7 +171,7 @@ async def save_records(write: Write, organization: Organization, changes: Sequen
         else:
             updates.append({**row, "organization_id_": row["organization_id"], "id_": row["id"]})
     if inserts:
-        await write.connection.execute(sa.insert(records), inserts)
+        await insert_rows(write.connection, records, inserts)
     if updates:
         await write.connection.execute(
             _UPDATE, [{key: value for key, value in row.items() if key not in _FIXED} for row in updates]
