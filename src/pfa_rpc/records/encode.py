@@ -54,8 +54,9 @@ def date_message(day: date) -> Date:
     return Date(year=day.year, month=day.month, day=day.day)
 
 
+@lru_cache(maxsize=4_096)
 def timestamp_message(moment: datetime) -> Timestamp:
-    """Return a google.protobuf.Timestamp for an aware time."""
+    """Return a google.protobuf.Timestamp for an aware time. Shared: not to be changed."""
     delta = moment - _EPOCH
     return Timestamp(seconds=delta.days * 86_400 + delta.seconds, nanos=delta.microseconds * 1000)
 

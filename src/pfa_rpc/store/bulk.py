@@ -25,8 +25,9 @@ def _plan(table: sa.Table, dialect: sa.Dialect) -> tuple[str, Callable[[dict[str
     """Return the statement, and what makes a row into its parameters."""
     compiled = sa.insert(table).compile(dialect=dialect)
     names = tuple(compiled.positiontup or ())
-    processors = [(name, table.c[name].type.dialect_impl(dialect).bind_processor(dialect)) for name in names]
-    converted = [(place, process) for place, (_, process) in enumerate(processors) if process is not None]
+    processors = [table.c[name].type.dialect_impl(dialect).bind_processor(dialect) for name in names]
+    # Days and times come again and again: most conversions are remembered.
+    converted = [(place, lru_cache(4_096)(process)) for place, process in enumerate(processors) if process is not None]
 
     def convert(row: dict[str, Any]) -> tuple[Any, ...]:
         values = [row[name] for name in names]
