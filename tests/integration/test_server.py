@@ -13,6 +13,7 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf import descriptor_pb2
 from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
@@ -180,6 +181,29 @@ async def test_the_server_describes_itself(channel: grpc.aio.Channel) -> None:
         "grpc.health.v1.Health",
         "grpc.reflection.v1alpha.ServerReflection",
     }
+
+
+@pytest.mark.parametrize(
+    ("symbol", "file"),
+    [
+        ("pfa.v1.QueryService", "pfa/v1/query_service.proto"),
+        ("pfa.v1.QueryService.Ask", "pfa/v1/query_service.proto"),
+        ("pfa.v1.Record", "pfa/v1/record.proto"),
+        ("pfa.v1.QueryService.Nope", None),
+        ("nope", None),
+    ],
+)
+async def test_services_methods_and_messages_can_be_described(
+    channel: grpc.aio.Channel, symbol: str, file: str | None
+) -> None:
+    request = reflection_pb2.ServerReflectionRequest(file_containing_symbol=symbol).SerializeToString()
+    (raw,) = await both_ways(channel, REFLECTION, request)
+    response = reflection_pb2.ServerReflectionResponse.FromString(raw)
+    protos = [
+        descriptor_pb2.FileDescriptorProto.FromString(proto).name
+        for proto in response.file_descriptor_response.file_descriptor_proto
+    ]
+    assert (file in protos) if file else (response.error_response.error_code == grpc.StatusCode.NOT_FOUND.value[0])
 
 
 # Names of calls

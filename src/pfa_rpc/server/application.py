@@ -17,7 +17,6 @@ import sqlalchemy as sa
 import structlog
 import uvloop
 from grpc_health.v1 import health, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 
 from pfa_rpc.errors import SetupError
 from pfa_rpc.server import log
@@ -25,6 +24,7 @@ from pfa_rpc.server.authentication import Authenticator
 from pfa_rpc.server.gate import Gate
 from pfa_rpc.server.health import HealthService
 from pfa_rpc.server.interceptor import CallInterceptor
+from pfa_rpc.server.reflection import add_reflection
 from pfa_rpc.server.registration import add_services
 from pfa_rpc.server.settings import Address, Settings, unknown_variables, variable
 from pfa_rpc.services.registry import build_services
@@ -163,8 +163,7 @@ async def _start(settings: Settings, services: Mapping[str, object]) -> Running:
     add_services(server, services)
     servicer = HealthService(services)
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
-    names = [*services, health.SERVICE_NAME, reflection.SERVICE_NAME]
-    reflection.enable_server_reflection(names, server)
+    add_reflection(server, [*services, health.SERVICE_NAME])
     address = _bind(server, settings.address)
     await server.start()
     await servicer.start()

@@ -22,11 +22,17 @@ from pfa.v1.record_service_pb2 import (
     StreamRecordsRequest,
     StreamRecordsResponse,
 )
+from pfa.v1.record_service_pb2_grpc import RecordServiceStub
 from pfa_rpc.records.encode import Values, from_message
 from pfa_rpc.schema import SCHEMA
+from pfa_rpc.server.application import running
+from pfa_rpc.server.settings import Settings
 from pfa_rpc.services import records as service
 from pfa_rpc.store import reads
+from pfa_rpc.store.database import Database
+from pfa_rpc.store.migrate import migrate
 from tests.integration.services.conftest import Client, failure, without_tokens
+from tests.integration.store.conftest import fill
 from tests.integration.store.oracle import holds
 
 FILTER = 'source = RENTAL AND area_silo = "silo 4"'
@@ -339,3 +345,22 @@ async def test_the_same_call_has_the_same_answer(client: Client) -> None:
     request = ListRecordsRequest(organization_id="RIO", filter=FILTER, order_by="forecast_end")
     answers = [without_tokens(await client.records.ListRecords(request)) for _ in range(3)]
     assert answers[0] == answers[1] == answers[2]
+
+
+async def test_a_client_that_does_not_read_holds_no_connection(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "STRETCH", 50)
+    database = Database(settings.database_url)
+    await migrate(database)
+    await fill(database, "RIO", 300, seed=1)
+    await database.close()
+    single = settings.model_copy(update={"database_pool_size": 1})
+    async with running(single) as up, grpc.aio.insecure_channel(up.target) as channel:
+        stub = RecordServiceStub(channel)
+        slow = stub.StreamRecords(StreamRecordsRequest(organization_id="RIO", batch_size=1))
+        await slow.read()
+        for _ in range(3):
+            found = await stub.GetRecord(GetRecordRequest(organization_id="RIO", pfa_id="7"), timeout=5)
+            assert found.record.pfa_id == "7"
+        slow.cancel()
