@@ -130,7 +130,7 @@ async def running(
     the database cannot be used.
     """
     _probe(settings.address)  # before anything is touched
-    database = Database(settings.database_url, pool_size=settings.database_pool_size)
+    database = Database(settings.database_url, settings.database_limits)
     try:
         await _prepare(database)
         key = settings.token_key

@@ -9,7 +9,6 @@ import difflib
 import enum
 import ipaddress
 import os
-import re
 import sys
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -27,6 +26,7 @@ from pydantic_settings import (
 )
 
 from pfa_rpc.errors import SetupError
+from pfa_rpc.store.limits import Limits, without_password
 
 PREFIX: Final = "PFA_"
 CONFIG_FILE: Final = "PFA_CONFIG_FILE"
@@ -35,8 +35,6 @@ OTHER_VARIABLES: Final = (CONFIG_FILE, "PFA_SERVER", "PFA_TOKEN", "PFA_ORGANIZAT
 """Variables of ours that are no settings of the server: the file, and what the client commands read."""
 SECRET_LENGTH: Final = 16
 """Shortest secret, in characters."""
-
-_URL_PASSWORD: Final = re.compile(r"(://[^:/@]*):[^@]*@")
 
 
 class LogLevel(enum.StrEnum):
@@ -148,7 +146,7 @@ class Settings(BaseSettings):
 
     database_url: str = Field(
         "sqlite:///pfa.sqlite3",
-        description="The database: sqlite:///RELATIVE/PATH or sqlite:////ABSOLUTE/PATH.",
+        description="The database: sqlite:///RELATIVE/PATH, sqlite:////ABSOLUTE/PATH or postgresql://USER:PASSWORD@HOST/NAME.",
     )
     listen: Annotated[str, AfterValidator(_check_address)] = Field(
         "127.0.0.1:50051",
@@ -201,7 +199,19 @@ class Settings(BaseSettings):
         5,
         ge=1,
         le=1_000,
-        description="Most connections to the database.",
+        description="Most connections to the database that one process takes.",
+    )
+    database_statement_seconds: float = Field(
+        30.0,
+        gt=0,
+        le=86_400,
+        description="How long a statement may run, in seconds (PostgreSQL).",
+    )
+    database_lock_seconds: float = Field(
+        10.0,
+        gt=0,
+        le=86_400,
+        description="How long a statement may wait for another writer, in seconds (PostgreSQL).",
     )
 
     _sources: dict[str, str] = PrivateAttr(default_factory=dict)
@@ -243,6 +253,15 @@ class Settings(BaseSettings):
     def bearer_tokens(self) -> tuple[str, ...]:
         """The tokens in the clear."""
         return tuple(token.get_secret_value() for token in self.api_tokens)
+
+    @property
+    def database_limits(self) -> Limits:
+        """How much of the database this process may take."""
+        return Limits(
+            pool_size=self.database_pool_size,
+            statement_seconds=self.database_statement_seconds,
+            lock_seconds=self.database_lock_seconds,
+        )
 
     def shown(self) -> list[ShownSetting]:
         """Return a line for every setting, secrets hidden."""
@@ -335,4 +354,4 @@ def _shown_value(value: object) -> str:
         case enum.Enum():
             return str(value.value)
         case _:
-            return _URL_PASSWORD.sub(r"\1:********@", str(value))
+            return without_password(str(value))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -34,7 +34,9 @@ GROUP_LIMIT: Final = 10_000
 """Most groups in one answer."""
 
 _TOTALS: Final = (Function.SUM, Function.AVG)
-_ROWS_A_STEP: Final = 250
+_STEP: Final = 250
+"""Rows, or months of rows, that are worked on before other calls get their turn."""
+_HALF: Final = 2**31
 
 GroupKey = str | bool | date | None
 """Text in its most used spelling, the stored form of an enum value, a flag, a date or the first day of a month."""
@@ -85,15 +87,26 @@ async def aggregate(
         groups = await _by_month(connection, matching, spec, include_transferable=include_transferable)
     else:
         groups = await _in_sql(connection, matching, spec, include_transferable=include_transferable)
-    if len(groups) > GROUP_LIMIT:
-        raise LimitExceeded(
-            f"the answer has {len(groups):,} groups, the most is {GROUP_LIMIT:,}; narrow the filter, or group by less",
-            metadata={"limit": str(GROUP_LIMIT)},
-        )
     groups.sort(key=lambda group: [(key is None, 0 if key is None else key) for key in group.keys])
     for group in groups:
         group.keys = tuple(_label(name, key, vocabulary) for name, key in zip(spec.group_by, group.keys, strict=True))
     return groups
+
+
+def _check_size(groups: int) -> None:
+    if groups > GROUP_LIMIT:
+        raise LimitExceeded(
+            f"the answer has more than {GROUP_LIMIT:,} groups; narrow the filter, or group by less",
+            metadata={"limit": "groups"},
+        )
+
+
+async def _in_turns(result: sa.CursorResult[Any]) -> AsyncIterator[sa.Row[Any]]:
+    """Yield the rows of a result, letting other calls go on in between."""
+    for part in result.partitions(_STEP):
+        for row in part:
+            yield row
+        await asyncio.sleep(0)
 
 
 def _label(name: str, key: Any, vocabulary: Vocabulary) -> GroupKey:
@@ -142,17 +155,17 @@ def _number(condition: Expression) -> sa.ColumnElement[int]:
 
 
 def _measures(item: Aggregation, *, include_transferable: bool) -> list[sa.ColumnElement[Any]]:
-    """Return the columns of one figure: raw value, covered, missing, discontinued, transferable, projected."""
+    """Return the columns of one figure: raw value (of a sum the halves), covered, missing, what was left out, …."""
     zero: sa.ColumnElement[int] = sa.literal(0)
     if item.field is None:
-        return [sa.func.count(), sa.func.count(), zero, zero, zero, zero]
+        return [sa.func.count(), zero, sa.func.count(), zero, zero, zero, zero]
     measured = BY_NAME[item.field]
     value = column(measured)
     kept = _kept(item.function, measured, include_transferable=include_transferable)
     is_total = item.function in _TOTALS
     transferable = sa.and_(records.c.is_funds_transferable, sa.not_(records.c.is_discontinued))
     return [
-        _raw_value(item.function, value, kept),
+        *_raw_value(item.function, value, kept),
         _number(sa.and_(kept, value.is_not(None))),
         _number(sa.and_(kept, value.is_(None))),
         _number(records.c.is_discontinued) if is_total else zero,
@@ -161,23 +174,34 @@ def _measures(item: Aggregation, *, include_transferable: bool) -> list[sa.Colum
     ]
 
 
-def _raw_value(function: Function, value: sa.Column[Any], kept: Expression) -> sa.ColumnElement[Any]:
+def _raw_value(function: Function, value: sa.Column[Any], kept: Expression) -> list[sa.ColumnElement[Any]]:
+    nothing = sa.null()
     match function:
         case Function.COUNT:
-            return sa.func.count(value)
+            return [sa.func.count(value), nothing]
         case Function.COUNT_DISTINCT:
-            return sa.func.count(sa.distinct(value))
+            return [sa.func.count(sa.distinct(value)), nothing]
         case Function.SUM | Function.AVG:
-            return sa.func.sum(sa.case((kept, value)))
+            return _sum_in_halves(sa.case((kept, value)))
         case Function.MIN:
-            return sa.func.min(value)
+            return [sa.func.min(value), nothing]
         case Function.MAX:
-            return sa.func.max(value)
+            return [sa.func.max(value), nothing]
         case Function.MEDIAN:
-            return sa.null()  # its own query: it needs the values in order
+            return [nothing, nothing]  # its own query: it needs the values in order
 
 
-_MEASURES: Final = 6
+def _sum_in_halves(value: sa.ColumnElement[Any]) -> list[sa.ColumnElement[Any]]:
+    """Return the sums of the multiples of _HALF and of what is left: SQLite refuses a sum beyond 64 bits."""
+    half = sa.literal(_HALF, sa.BigInteger())
+    return [sa.func.sum(value // half), sa.func.sum(value % half)]
+
+
+def _whole(high: Any, low: Any) -> int | None:
+    return None if low is None else int(high) * _HALF + int(low)
+
+
+_MEASURES: Final = 7
 
 
 async def _in_sql(
@@ -188,15 +212,22 @@ async def _in_sql(
         measure for item in spec.aggregations for measure in _measures(item, include_transferable=include_transferable)
     ]
     labelled = [expression.label(f"c{number}") for number, expression in enumerate([*groups, *measures])]
-    query = sa.select(*labelled).where(matching).group_by(*groups)
-    rows = (await connection.execute(query)).all()
+    # One more than fits tells that there are too many, however many there are.
+    query = sa.select(*labelled).where(matching).group_by(*groups).limit(GROUP_LIMIT + 1)
+    rows = [row async for row in _in_turns(await connection.execute(query))]
+    _check_size(len(rows))
     medians = [
         await _medians(connection, matching, groups, BY_NAME[item.field])
         if item.function is Function.MEDIAN and item.field is not None
         else {}
         for item in spec.aggregations
     ]
-    return [_group(spec, tuple(row[: len(groups)]), row[len(groups) :], medians) for row in rows]
+    found = []
+    for number, row in enumerate(rows):
+        if number % _STEP == _STEP - 1:
+            await asyncio.sleep(0)
+        found.append(_group(spec, tuple(row[: len(groups)]), row[len(groups) :], medians))
+    return found
 
 
 def _group(
@@ -205,12 +236,13 @@ def _group(
     keys = tuple(_group_key(name, key) for name, key in zip(spec.group_by, stored, strict=True))
     group = Group(keys)
     for number, item in enumerate(spec.aggregations):
-        raw, *coverage = measures[number * _MEASURES : (number + 1) * _MEASURES]
+        raw, low, *coverage = measures[number * _MEASURES : (number + 1) * _MEASURES]
         figure = Figure(None, *(int(part or 0) for part in coverage))
         if item.function is Function.MEDIAN:
             figure.value = medians[number].get(stored)
         else:
-            figure.value = _finished(item, raw, figure.covered)
+            total = _whole(raw, low) if item.function in _TOTALS else raw
+            figure.value = _finished(item, total, figure.covered)
         group.figures.append(figure)
     return group
 
@@ -247,14 +279,16 @@ async def _medians(
     names = [ranked.c[label.name] for label in labelled]
     place, size = ranked.c.place, ranked.c.size
     query = (
-        sa.select(*names, sa.func.sum(ranked.c.value), sa.func.count())
+        sa.select(*names, *_sum_in_halves(ranked.c.value), sa.func.count())
         .where(sa.or_(place * 2 == size, place * 2 == size + 1, place * 2 == size + 2))
         .group_by(*names)
     )
     medians = {}
-    for *keys, total, middles in await connection.execute(query):
-        if middles:
-            medians[tuple(keys)] = Decimal(int(total)).scaleb(-measured.decimals) / middles
+    async for row in _in_turns(await connection.execute(query)):
+        high, low, middles = row[len(names) :]
+        total = _whole(high, low)
+        if total is not None:
+            medians[tuple(row[: len(names)])] = Decimal(total).scaleb(-measured.decimals) / middles
     return medians
 
 
@@ -277,12 +311,10 @@ async def _by_month(
     """Spread sums of costs over months. A record counts as covered in each month that its cost falls in."""
     groups = _group_columns(name for name in spec.group_by if name != MONTH)
     columns = [*(records.c[name] for name in _LAYER_FIELDS), *groups]
-    rows = (await connection.execute(sa.select(*columns).where(matching))).all()
     spreader = _Spreader(spec, include_transferable=include_transferable)
-    for number, row in enumerate(rows):
-        if number % _ROWS_A_STEP == _ROWS_A_STEP - 1:
-            await asyncio.sleep(0)  # lets other calls go on
-        spreader.add(dict(zip(_LAYER_FIELDS, row, strict=False)), tuple(row[len(_LAYER_FIELDS) :]))
+    rows = _in_turns(await connection.execute(sa.select(*columns).where(matching)))
+    async for row in rows:
+        await spreader.add(dict(zip(_LAYER_FIELDS, row, strict=False)), tuple(row[len(_LAYER_FIELDS) :]))
     return spreader.groups()
 
 
@@ -296,18 +328,19 @@ class _Spreader:
         self._place = spec.group_by.index(MONTH)
         self._others = [name for name in spec.group_by if name != MONTH]
         self._figures: dict[tuple[Any, ...], list[Figure]] = defaultdict(lambda: [Figure() for _ in spec.aggregations])
+        self._worked = 0
 
-    def add(self, values: dict[str, Any], stored: tuple[Any, ...]) -> None:
-        """Add one record, given the values of its other groups as they are stored."""
+    async def add(self, values: dict[str, Any], stored: tuple[Any, ...]) -> None:
+        """Add one record, given the values of its other groups as they are stored. Raises LimitExceeded."""
         for number, layer in enumerate(self._layers):
             if values["is_discontinued"]:
                 self._figure(None, stored, number).discontinued += 1
             elif values["is_funds_transferable"] and not self._include_transferable:
                 self._figure(None, stored, number).transferable += 1
             else:
-                self._add_cost(values, stored, number, layer)
+                await self._add_cost(values, stored, number, layer)
 
-    def _add_cost(self, values: dict[str, Any], stored: tuple[Any, ...], number: int, layer: str) -> None:
+    async def _add_cost(self, values: dict[str, Any], stored: tuple[Any, ...], number: int, layer: str) -> None:
         cost = layer_cost(values, layer)
         if cost.cents is None:
             self._figure(None, stored, number).missing += 1
@@ -316,6 +349,10 @@ class _Spreader:
             figure.value = Decimal(cents).scaleb(-2) + (figure.value or 0)  # type: ignore[operator] # always Decimal
             figure.covered += 1
             figure.projected += cost.projected
+            self._worked += 1
+            if self._worked % _STEP == 0:  # counted in months: a record can fall in thousands of them
+                _check_size(len(self._figures))
+                await asyncio.sleep(0)
 
     def _figure(self, month: date | None, stored: tuple[Any, ...], number: int) -> Figure:
         keys = [_group_key(name, key) for name, key in zip(self._others, stored, strict=True)]
@@ -323,7 +360,8 @@ class _Spreader:
         return self._figures[tuple(keys)][number]
 
     def groups(self) -> list[Group]:
-        """Return what was gathered."""
+        """Return what was gathered. Raises LimitExceeded."""
+        _check_size(len(self._figures))
         return [Group(keys, figures) for keys, figures in self._figures.items()]
 
 

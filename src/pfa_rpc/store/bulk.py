@@ -1,4 +1,4 @@
-"""Many rows at once, by the shortest way that the driver has: `insert_rows`."""
+"""Many rows at once, by the shortest way that the driver has: `insert_rows`; and upserts: `insert_for`."""
 
 from __future__ import annotations
 
@@ -7,17 +7,36 @@ from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 
 async def insert_rows(connection: AsyncConnection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
     """Insert rows that have a value for every column of a table, in the order of its columns.
 
-    The statement is text, and values are handed to the driver as it takes them: SQLAlchemy's own handling of parameters
-    would take as long as the database.
+    By COPY on PostgreSQL. Elsewhere the statement is text, and values are handed to the driver as it takes them:
+    SQLAlchemy's own handling of parameters would take as long as the database.
     """
+    if connection.dialect.name == "postgresql":
+        await _copy(connection, table, rows)
+        return
     statement, convert = _plan(table, connection.dialect)
     await connection.exec_driver_sql(statement, [convert(row) for row in rows])
+
+
+async def _copy(connection: AsyncConnection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
+    names = [column.name for column in table.columns]
+    driver = (await connection.get_raw_connection()).driver_connection
+    if driver is None:
+        raise TypeError("a connection in use has a driver connection")
+    await driver.copy_records_to_table(
+        table.name, columns=names, records=[tuple(row[name] for name in names) for row in rows]
+    )
+
+
+def insert_for(dialect: str, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
+    """Return an INSERT that takes ON CONFLICT, for a kind of database."""
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
 
 
 @lru_cache(maxsize=16)

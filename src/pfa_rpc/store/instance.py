@@ -12,7 +12,8 @@ from pfa_rpc.store.tables import instance_keys
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-    from pfa_rpc.store.database import Database
+    from pfa_rpc.store.bulk import insert_for
+from pfa_rpc.store.database import Database
 
 _TOKENS: Final = "tokens"
 _KEY_BYTES: Final = 32
@@ -26,7 +27,8 @@ async def shared_key(database: Database) -> bytes:
         return key
     async with database.writing() as connection:
         # Two processes may start at once: the first to insert wins, and both read what is there.
-        await connection.execute(_insert(database.dialect), {"name": _TOKENS, "value": secrets.token_bytes(_KEY_BYTES)})
+        insert = insert_for(database.dialect, instance_keys).on_conflict_do_nothing()
+        await connection.execute(insert, {"name": _TOKENS, "value": secrets.token_bytes(_KEY_BYTES)})
         key = await _read(connection)
     assert key is not None, "the key was inserted in this transaction"  # noqa: S101 (for the type)
     return key
@@ -37,13 +39,3 @@ async def _read(connection: AsyncConnection) -> bytes | None:
         sa.select(instance_keys.c.value).where(instance_keys.c.name == _TOKENS)
     )
     return value
-
-
-def _insert(dialect: str) -> sa.Insert:
-    if dialect == "postgresql":
-        from sqlalchemy.dialects.postgresql import insert as insert_postgresql  # noqa: PLC0415
-
-        return insert_postgresql(instance_keys).on_conflict_do_nothing()
-    from sqlalchemy.dialects.sqlite import insert as insert_sqlite  # noqa: PLC0415
-
-    return insert_sqlite(instance_keys).on_conflict_do_nothing()

@@ -68,7 +68,7 @@ async def migrate(database: Database) -> tuple[str | None, str]:
 
     Raises SchemaTooNew where a newer version of the service made it, DatabaseUnavailable where it cannot be written.
     """
-    async with database.migration_connection() as connection:
+    async with database.migrating() as connection:
         return await connection.run_sync(_upgrade)
 
 

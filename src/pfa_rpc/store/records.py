@@ -14,7 +14,6 @@ from datetime import datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from nlq.query import fold
@@ -22,7 +21,7 @@ from nlq.schema import FieldType
 from pfa_rpc.records.cost import costs_of
 from pfa_rpc.records.encode import PAYLOAD_VERSION, Values, decode, encode, to_message
 from pfa_rpc.schema import FIELDS, MERGED_FIELDS, Origin
-from pfa_rpc.store.bulk import insert_rows
+from pfa_rpc.store.bulk import insert_for, insert_rows
 from pfa_rpc.store.database import Write
 from pfa_rpc.store.organizations import Organization
 from pfa_rpc.store.tables import field_values, records
@@ -197,7 +196,7 @@ async def _count_uses(write: Write, changes: Iterable[Change]) -> None:
         if change
     ]
     if rows:
-        insert = (postgresql.insert if write.connection.dialect.name == "postgresql" else sqlite.insert)(field_values)
+        insert = insert_for(write.connection.dialect.name, field_values)
         upsert = insert.on_conflict_do_update(
             index_elements=["organization_id", "field", "spelling"],
             set_={"uses": field_values.c.uses + insert.excluded.uses},

@@ -1,0 +1,68 @@
+"""What drivers raise → DatabaseUnavailable, with a sentence that says what to do: `translated`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+
+from pfa_rpc.errors import DatabaseUnavailable
+
+_ADVICE: Final = {
+    # SQLite
+    "database is locked": "another process is writing to it; try again",
+    "readonly": "it can only be read; check the permissions of the file and its folder",
+    "is full": "the disk is full; free some space",
+    "unable to open": "it cannot be opened; check that the folder exists and may be written to",
+    "not a database": "the file is not an SQLite database; name another file",
+    "malformed": "the file is damaged; restore it from a backup",
+    "disk I/O": "the disk fails to read or write, or is full",
+    # PostgreSQL
+    "statement timeout": "the statement took too long; narrow the filter, or raise PFA_DATABASE_STATEMENT_SECONDS",
+    "lock timeout": "another writer holds the organization for too long; try again",
+    "starting up": "it is starting; try again",
+    "shutting down": "it is shutting down; try again when it is up",
+    "terminating connection": "it ended the connection; try again",
+    "too many": "it has no connection left; lower PFA_DATABASE_POOL_SIZE, or raise its max_connections",
+    "read-only transaction": "it can only be read; name the primary, not a replica",
+    "No space left": "its disk is full; free some space",
+    "password authentication": "it does not accept the user or password of PFA_DATABASE_URL",
+    "does not exist": "the database or user of PFA_DATABASE_URL does not exist; create it",
+    "connection": "the connection to it was lost; try again",
+}
+_DEFECTS: Final = (sa.exc.IntegrityError, sa.exc.ProgrammingError, sa.exc.DataError)
+"""What speaks of our statements, not of the state that the database is in."""
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn what a driver raises in the body into DatabaseUnavailable."""
+    try:
+        yield
+    except DBAPIError as error:
+        if isinstance(error, _DEFECTS) and not error.connection_invalidated:
+            raise
+        raise _unavailable(str(error.orig)) from error
+
+
+@contextmanager
+def connecting(seconds: float) -> Iterator[None]:
+    """Turn what goes wrong while a connection is taken or made into DatabaseUnavailable."""
+    try:
+        yield
+    except sa.exc.TimeoutError as error:
+        raise DatabaseUnavailable(f"no database connection came free within {seconds:.0f} s; try again") from error
+    except TimeoutError as error:
+        raise DatabaseUnavailable(f"the database does not answer within {seconds:.0f} s; check that it runs") from error
+    except DBAPIError as error:
+        raise _unavailable(str(error.orig)) from error
+    except OSError as error:
+        raise DatabaseUnavailable(f"the database cannot be reached: {error.strerror or error}") from error
+
+
+def _unavailable(text: str) -> DatabaseUnavailable:
+    advice = next((advice for words, advice in _ADVICE.items() if words in text), "see the server's log")
+    return DatabaseUnavailable(f"the database cannot be used: {advice}")
