@@ -107,5 +107,11 @@ def test_a_purchase_falls_in_the_month_of_its_start() -> None:
 
 def test_the_calendar_ends() -> None:
     assert next_month(date(2026, 12, 1)) == date(2027, 1, 1)
-    with pytest.raises(OverflowError, match="9999"):
-        next_month(date(9999, 12, 1))
+    assert next_month(date(9999, 12, 1)) is None
+
+
+def test_a_rental_to_the_end_of_the_calendar_spreads_to_its_last_month() -> None:
+    cost = layer_cost(make_values(forecast_start=date(9999, 11, 30), forecast_end=date.max), "forecast")
+    months = list(spread(cost))
+    assert [month for month, _ in months] == [date(9999, 11, 1), date(9999, 12, 1)]
+    assert sum(cents for _, cents in months) == cost.cents

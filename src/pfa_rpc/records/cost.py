@@ -82,17 +82,17 @@ def spread(cost: LayerCost) -> Iterator[tuple[date | None, int]]:
         yield (cost.start.replace(day=1) if cost.start else None), cost.cents
         return
     month, charged = cost.start.replace(day=1), 0
-    while month < cost.end:
+    while True:
         following = next_month(month)
-        until = rent_cents((min(following, cost.end) - cost.start).days, cost.rate)
+        until = rent_cents((min(following or cost.end, cost.end) - cost.start).days, cost.rate)
         yield month, until - charged
+        if following is None or following >= cost.end:
+            return
         month, charged = following, until
 
 
-def next_month(month: date) -> date:
-    """Return the first day of the month after the one that begins on `month`. OverflowError past the year 9999."""
-    if month.month == 12:
-        if month.year == date.max.year:
-            raise OverflowError("there is no month after December 9999")
-        return date(month.year + 1, 1, 1)
-    return date(month.year, month.month + 1, 1)
+def next_month(month: date) -> date | None:
+    """Return the first day of the month after the one that begins on `month`; None after December 9999."""
+    if month.month < 12:
+        return date(month.year, month.month + 1, 1)
+    return date(month.year + 1, 1, 1) if month.year < date.max.year else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
@@ -13,11 +13,16 @@ import pytest
 
 from nlq.query import Aggregate, Aggregation, Comparison, Condition, Function, Operator, fold
 from pfa_rpc.errors import LimitExceeded
-from pfa_rpc.records.cost import layer_cost
+from pfa_rpc.records.cost import LayerCost, layer_cost, spread
 from pfa_rpc.records.encode import Values
+from pfa_rpc.records.rules import MAX_MONEY
 from pfa_rpc.schema import BY_NAME
 from pfa_rpc.store import aggregates, reads
 from pfa_rpc.store.aggregates import Figure, Group, aggregate
+from pfa_rpc.store.database import Database
+from pfa_rpc.store.organizations import create_organization
+from pfa_rpc.store.records import new_record, save_records
+from tests.fixtures.records import make_values
 from tests.integration.store.conftest import Filled
 from tests.integration.store.oracle import holds
 
@@ -157,3 +162,52 @@ async def test_too_many_groups_are_refused(filled: Filled, monkeypatch: pytest.M
     monkeypatch.setattr(aggregates, "GROUP_LIMIT", 3)
     with pytest.raises(LimitExceeded, match="narrow the filter"):
         await figures(filled, (Function.COUNT, None), by=("category",))
+
+
+async def store(database: Database, records: list[Values]) -> None:
+    organization = await create_organization(database, "RIO")
+    async with database.write("RIO") as write:
+        await save_records(write, organization, [(None, new_record("RIO", str(v["pfa_id"]), v)) for v in records])
+
+
+async def test_a_total_may_go_beyond_64_bits(database: Database) -> None:
+    prices = [MAX_MONEY] * 9_300 + [MAX_MONEY - 1, 1]
+    records = [
+        make_values(str(number), source="purchase", monthly_rate=None, purchase_price=price)
+        for number, price in enumerate(prices)
+    ]
+    await store(database, records)
+    items = [(function, "purchase_price") for function in (Function.SUM, Function.AVG, Function.MEDIAN)]
+    [group] = await figures(Filled(database, records), *items)
+    exact = Decimal(sum(prices)).scaleb(-4)
+    assert exact > 2**63 / 10_000
+    total, mean, median = (figure.value for figure in group.figures)
+    assert total == exact
+    assert mean == (exact / len(prices)).quantize(FINEST, ROUND_HALF_EVEN)
+    assert median == Decimal(MAX_MONEY).scaleb(-4)
+
+
+async def test_the_last_day_of_the_calendar_is_a_day_like_others(database: Database) -> None:
+    records = [make_values(str(number), forecast_start=date(9999, 11, 30), forecast_end=date.max) for number in "12"]
+    await store(database, records)
+    groups = await figures(Filled(database, records), (Function.SUM, "forecast_cost"), by=("month",))
+    assert [group.keys[0] for group in groups] == [date(9999, 11, 1), date(9999, 12, 1)]
+
+
+async def test_more_months_than_fit_are_refused_before_they_are_all_made(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = 0
+
+    def counted(cost: LayerCost) -> Iterator[tuple[date | None, int]]:
+        nonlocal made
+        for month in spread(cost):
+            made += 1
+            yield month
+
+    monkeypatch.setattr(aggregates, "spread", counted)
+    records = [make_values(str(number), forecast_start=date.min, forecast_end=date.max) for number in "12"]
+    await store(database, records)
+    with pytest.raises(LimitExceeded, match="10,000 groups"):
+        await figures(Filled(database, records), (Function.SUM, "forecast_cost"), by=("month",))
+    assert made < 11_000
