@@ -27,6 +27,7 @@ from pfa.v1.query_service_pb2 import Assumption as AssumptionMessage
 from pfa.v1.query_service_pb2 import Interpretation as InterpretationMessage
 from pfa.v1.query_service_pb2 import Piece as PieceMessage
 from pfa.v1.record_service_pb2 import AggregateFunction, Aggregation
+from pfa_rpc.records.revision import Revision
 from pfa_rpc.schema import SCHEMA
 from pfa_rpc.services.call import Call
 from pfa_rpc.services.figures import figures_message
@@ -44,7 +45,7 @@ from pfa_rpc.services.requests import (
 )
 from pfa_rpc.services.tokens import Tokens
 from pfa_rpc.store import aggregates, reads
-from pfa_rpc.store.database import Database, Revision
+from pfa_rpc.store.database import Database
 from pfa_rpc.store.organizations import Organization, get_organization
 
 DEFAULT_RECORDS: Final = 1_000

@@ -20,6 +20,7 @@ from pfa.v1.record_service_pb2 import (
     StreamRecordsResponse,
 )
 from pfa_rpc.errors import InvalidRequest, RecordNotFound
+from pfa_rpc.records.revision import Revision
 from pfa_rpc.services.call import Call
 from pfa_rpc.services.figures import figures_message, read_aggregate
 from pfa_rpc.services.framing import embed, frame_records, split_by_bytes
@@ -39,7 +40,7 @@ from pfa_rpc.services.requests import (
 )
 from pfa_rpc.services.tokens import Tokens, digest
 from pfa_rpc.store import aggregates, reads
-from pfa_rpc.store.database import Database, Revision
+from pfa_rpc.store.database import Database
 from pfa_rpc.store.organizations import get_organization
 
 BATCH_BYTES: Final = 1 << 20

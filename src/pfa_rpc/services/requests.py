@@ -27,11 +27,11 @@ from pfa_rpc.errors import (
     PfaError,
     Violation,
 )
+from pfa_rpc.records.revision import Revision
 from pfa_rpc.schema import BY_NAME, FIELDS, SCHEMA
 from pfa_rpc.services.call import Call
 from pfa_rpc.services.principal import Permission, Principal
 from pfa_rpc.services.tokens import Tokens
-from pfa_rpc.store.database import Revision
 from pfa_rpc.store.organizations import is_code
 
 MAX_PAGE: Final = 1_000

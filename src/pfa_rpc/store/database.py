@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pfa_rpc.errors import OrganizationNotFound
+from pfa_rpc.records.revision import Revision
 from pfa_rpc.store.driver_errors import connecting, translated
 from pfa_rpc.store.engines import BEGIN_READ, BEGIN_WRITE, create_engine
 from pfa_rpc.store.limits import DEFAULT_LIMITS, Limits
@@ -23,14 +24,6 @@ from pfa_rpc.store.tables import organization_revisions
 MIGRATION_SECONDS: Final = 3_600
 """How long one statement of a migration may run (PostgreSQL)."""
 _MIGRATION_LOCK: Final = 0x7066615F6D696772  # names our migrations among the advisory locks of the database
-
-
-@dataclass(frozen=True, slots=True)
-class Revision:
-    """What an organization's data is at: equal pairs mean equal data."""
-
-    number: int
-    nonce: int
 
 
 @dataclass(slots=True)

@@ -14,7 +14,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pfa_rpc.errors import InvalidRequest, OrganizationExists, OrganizationNotFound, Violation
-from pfa_rpc.store.database import Database, Revision
+from pfa_rpc.records.revision import Revision
+from pfa_rpc.store.database import Database
 from pfa_rpc.store.tables import CODE_LENGTH, organization_revisions, organizations
 
 _CODE: Final = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_-]{{0,{CODE_LENGTH - 1}}}")

@@ -15,8 +15,9 @@ from nlq.schema import FieldType
 from pfa.v1.record_pb2 import Record
 from pfa_rpc.errors import InvalidRequest, OrganizationExists, OrganizationNotFound
 from pfa_rpc.records.encode import decode
+from pfa_rpc.records.revision import Revision
 from pfa_rpc.schema import FIELDS, MERGED_FIELDS
-from pfa_rpc.store.database import Database, NothingChanged, Revision
+from pfa_rpc.store.database import Database, NothingChanged
 from pfa_rpc.store.organizations import create_organization, get_organization, list_organizations
 from pfa_rpc.store.records import new_record, read_for_write, record_id, save_records, seen_rows
 from pfa_rpc.store.tables import field_values, records
