@@ -88,7 +88,9 @@ async def aggregate(
     else:
         groups = await _in_sql(connection, matching, spec, include_transferable=include_transferable)
     groups.sort(key=lambda group: [(key is None, 0 if key is None else key) for key in group.keys])
-    for group in groups:
+    for number, group in enumerate(groups):
+        if number % _STEP == _STEP - 1:
+            await asyncio.sleep(0)
         group.keys = tuple(_label(name, key, vocabulary) for name, key in zip(spec.group_by, group.keys, strict=True))
     return groups
 

@@ -20,8 +20,10 @@ from nlq.query import fold
 from nlq.schema import FieldType
 from pfa_rpc.records.cost import costs_of
 from pfa_rpc.records.encode import PAYLOAD_VERSION, Values, decode, encode, to_message
+from pfa_rpc.records.revision import chunk_of
 from pfa_rpc.schema import FIELDS, MERGED_FIELDS, Origin
 from pfa_rpc.store.bulk import insert_for, insert_rows
+from pfa_rpc.store.chunks import mark_chunks
 from pfa_rpc.store.database import Write
 from pfa_rpc.store.organizations import Organization
 from pfa_rpc.store.tables import field_values, records
@@ -175,6 +177,7 @@ async def save_records(write: Write, organization: Organization, changes: Sequen
         await write.connection.execute(
             _UPDATE, [{key: value for key, value in row.items() if key not in _FIXED} for row in updates]
         )
+    await mark_chunks(write, {chunk_of(after.position) for _, after in changes if after.position is not None})
     await _count_uses(write, changes)
 
 

@@ -95,6 +95,18 @@ records = sa.Table(
     sa.Column("seen_digest", sa.LargeBinary()),
 )
 
+record_chunks = sa.Table(
+    "record_chunks",
+    metadata,
+    _organization_id(primary_key=True),
+    # Number of the chunk: positions of its records divided by CHUNK_RECORDS.
+    sa.Column("chunk", sa.BigInteger(), primary_key=True, autoincrement=False),
+    # The write that last changed a record of it.
+    sa.Column("revision", sa.BigInteger(), nullable=False),
+    sa.Column("nonce", sa.BigInteger(), nullable=False),
+)
+"""What each chunk of records is at: a cached chunk with this pair is as good as the records."""
+
 field_values = sa.Table(
     "field_values",
     metadata,

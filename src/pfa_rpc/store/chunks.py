@@ -1,0 +1,76 @@
+"""Chunks of records: `mark_chunks` at every write, `chunk_revisions` and `read_chunks` for readers and their caches."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from pfa_rpc.records.revision import CHUNK_RECORDS, Revision
+from pfa_rpc.store.bulk import insert_for
+from pfa_rpc.store.database import Write
+from pfa_rpc.store.tables import record_chunks, records
+
+
+@dataclass(slots=True)
+class Chunk:
+    """The records of a chunk, in order of insertion, and what they are at."""
+
+    revision: Revision
+    payloads: list[bytes] = field(default_factory=list)
+
+
+async def mark_chunks(write: Write, chunks: Collection[int]) -> None:
+    """Put chunks at the revision of a write, which changed records of theirs."""
+    if not chunks:
+        return
+    insert = insert_for(write.connection.dialect.name, record_chunks)
+    upsert = insert.on_conflict_do_update(
+        index_elements=["organization_id", "chunk"],
+        set_={"revision": insert.excluded.revision, "nonce": insert.excluded.nonce},
+    )
+    pair = {"revision": write.revision.number, "nonce": write.revision.nonce}
+    rows = [{"organization_id": write.organization_id, "chunk": chunk, **pair} for chunk in sorted(chunks)]
+    await write.connection.execute(upsert, rows)
+
+
+async def chunk_revisions(connection: AsyncConnection, organization_id: str) -> Mapping[int, Revision]:
+    """Return chunk → what it is at, for every chunk of an organization, in order."""
+    table = record_chunks.c
+    query = (
+        sa.select(table.chunk, table.revision, table.nonce)
+        .where(table.organization_id == organization_id)
+        .order_by(table.chunk)
+    )
+    return {row.chunk: Revision(row.revision, row.nonce) for row in await connection.execute(query)}
+
+
+async def read_chunks(connection: AsyncConnection, organization_id: str, chunks: Collection[int]) -> dict[int, Chunk]:
+    """Return some chunks with what they are at.
+
+    One statement reads both: with two, records could be filed under a revision that is not theirs.
+    """
+    first = record_chunks.c.chunk * CHUNK_RECORDS
+    query = (
+        sa.select(record_chunks.c.chunk, record_chunks.c.revision, record_chunks.c.nonce, records.c.payload)
+        .join_from(
+            record_chunks,
+            records,
+            sa.and_(
+                records.c.organization_id == record_chunks.c.organization_id,
+                records.c.position >= first,
+                records.c.position < first + CHUNK_RECORDS,
+            ),
+        )
+        .where(record_chunks.c.organization_id == organization_id, record_chunks.c.chunk.in_(sorted(chunks)))
+        .order_by(records.c.position)
+    )
+    found: dict[int, Chunk] = {}
+    for number, revision, nonce, payload in await connection.execute(query):
+        chunk = found.get(number)
+        if chunk is None:
+            chunk = found[number] = Chunk(Revision(revision, nonce))
+        chunk.payloads.append(payload)
+    return found
