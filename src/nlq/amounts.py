@@ -53,7 +53,7 @@ def settle_amounts(
     remarks: list[str] = []
     for term in bounds:
         term.limits, remark = _ordered(_scaled(term.limits))
-        reason = _refused(term, currency, counted=counted(term))
+        reason = _refused(term, currency, counted=counted(term)) or _of_left_out(term, schema)
         if reason is not None:
             refusals.append(Refusal(term, reason))
         else:
@@ -145,6 +145,8 @@ def _refused(term: BoundTerm, currency: str, *, counted: bool) -> str | None:
     amounts = [amount for _, amount in term.limits]
     if any(amount.foreign for amount in amounts):
         return f"Amounts are in {currency}; another currency is not converted."
+    if any(_could_be_thousands(amount) for amount in amounts):
+        return "A point before three digits could stand for thousands; write 5,000 or 5.00."
     if any(amount.value >= Decimal(10) ** MAX_DIGITS for amount in amounts):
         return f"An amount has more than {MAX_DIGITS} digits."
     unmarked = not any(amount.marked for amount in amounts)
@@ -153,6 +155,25 @@ def _refused(term: BoundTerm, currency: str, *, counted: bool) -> str | None:
     if term.field is None:
         return "A number alone says nothing about a record." if term.exact and unmarked else None
     return _unfit(term.field, amounts)
+
+
+def _could_be_thousands(amount: Amount) -> bool:
+    """Return whether an amount is written like "5.000", which is five or five thousand."""
+    return amount.scale == 1 and amount.value.as_tuple().exponent == -3 and 1 <= abs(amount.value) < 1000
+
+
+def _of_left_out(term: BoundTerm, schema: Schema) -> str | None:
+    """Return why an amount beside what is left out ("no rentals over $5,000") says nothing of the rest, if it does."""
+    before = term.beside
+    if not isinstance(before, ValueTerm):
+        return None
+    fields = schema.conventions.amount_fields
+    left_out = {
+        money for (enum, value), money in fields.items() if enum == before.field.name and value in before.values
+    }
+    if not left_out or (term.field is not None and term.field.name not in left_out):
+        return None
+    return f"The amount stands beside {' and '.join(before.values)}, which is left out; ask for the records to keep."
 
 
 def _unfit(field: FieldSpec, amounts: Sequence[Amount]) -> str | None:

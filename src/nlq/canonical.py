@@ -48,7 +48,7 @@ def canonical_filter(condition: Condition | None, schema: Schema) -> str:
     """
     if condition is None:
         return ""
-    written = _write(condition, _fields(schema))
+    written = _write(condition, schema.places)
     return _enclosed(written) if isinstance(written.condition, Or) else written.text
 
 
@@ -58,7 +58,7 @@ def normalize(condition: Condition, schema: Schema) -> Condition:
     Groups are flat, ordered by field as in the schema and hold nothing twice (spellings of one text count as one); no
     negation is doubled, and one of `=` or `!=` is the other. KeyError where it names a field that the schema lacks.
     """
-    return _write(condition, _fields(schema)).condition
+    return _write(condition, schema.places).condition
 
 
 def like(field: str, pieces: Sequence[str]) -> Condition:
@@ -89,10 +89,6 @@ class _Written:
 
 _Fields = Mapping[str, tuple[int, FieldType]]
 """Place and type of each field."""
-
-
-def _fields(schema: Schema) -> _Fields:
-    return {name: (place, field.type) for place, (name, field) in enumerate(schema.by_name.items())}
 
 
 def _write(condition: Condition, fields: _Fields) -> _Written:

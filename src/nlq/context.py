@@ -12,7 +12,8 @@ from typing import Final
 from nlq.normalize import Kind, Token
 from nlq.query import Operator
 from nlq.schema import FieldSpec, FieldType
-from nlq.tags import FILLER, LABEL, RECORD, SILENT, UNKNOWN, Flagged, Reading, Tagged
+from nlq.tags import FILLER, LABEL, PRONOUN, RECORD, SILENT, UNKNOWN, Flagged, Reading, Tagged
+from nlq.words import EVERYTHING, PRONOUNS
 
 _FILLER: Final = (Reading(FILLER),)
 _UNKNOWN: Final = (Reading(UNKNOWN),)
@@ -23,6 +24,9 @@ _LISTED: Final = frozenset(("VALUE", "NUMBER", "MONEY"))
 _BEFORE_FIELD: Final = frozenset(
     ("BY", "SORT", "THEN", "COUNT", "DIFFERENT", "WITHOUT", "ABSENT", "FUNCTION", "EXTREME", "JOIN_FIELD")
 )
+_CONNECTING: Final = frozenset(("AND", "OR", "BUT"))
+_DETERMINERS: Final = frozenset(("these", "those"))
+_NOUNS: Final = frozenset(("VALUE", "FLAG", "FIELD", "MEASURE", RECORD))
 _STATES: Final = {"yes": True, "true": True, "y": True, "no": False, "false": False, "n": False}
 _AMOUNT_STARTS: Final = frozenset(("COMPARE", "ABOUT", "BETWEEN", "NUMBER", "MONEY", "FROM"))
 _LABELLED: Final = frozenset((FieldType.TEXT, FieldType.ID, FieldType.ENUM))
@@ -43,6 +47,8 @@ class Settled:
 def settle(tagged: list[Tagged], tokens: list[Token]) -> Settled:
     """Settle in place what neighbours decide. Linear in the number of tags."""
     settled = Settled(tagged)
+    _settle_references(tagged, tokens)
+    _settle_sorts(tagged)
     after = _next_content(tagged)
     for position, stretch in enumerate(tagged):
         tag = stretch.tag
@@ -50,6 +56,8 @@ def settle(tagged: list[Tagged], tokens: list[Token]) -> Settled:
             _settle_frame(tagged, position, after[position], tokens)
         elif tag == "BY":
             _settle_by(stretch, after[position], tokens)
+        elif tag == "AMOUNT_OF":
+            _settle_amount_of(tagged, position)
         elif tag == "COUNT" and stretch.reading("FUNCTION") is not None:
             _settle_total(tagged, position)
         elif tag == "FLAG" and _settle_flag(tagged, position, tokens):
@@ -83,6 +91,45 @@ def _skip_filler(tagged: list[Tagged], position: int, step: int) -> int:
     return -1
 
 
+def _settle_references(tagged: list[Tagged], tokens: list[Token]) -> None:
+    """Report what goes on from another question: "and Silo 5?", "those over 5k", "sort them by rate"."""
+    content = [stretch for stretch in tagged if stretch.tag not in SILENT]
+    if all(stretch.tag == FILLER for stretch in tagged) and not any(token.key in EVERYTHING for token in tokens):
+        for stretch in tagged:
+            stretch.readings = _UNKNOWN
+    for stretch in content[:1] + content[-1:]:
+        if stretch.tag in _CONNECTING:
+            stretch.readings = _UNKNOWN
+    said = False
+    for position, stretch in enumerate(tagged):
+        if stretch.tag == PRONOUN:
+            determines = tokens[stretch.first].key in _DETERMINERS and position + 1 < len(tagged)
+            stretch.readings = _FILLER if said or (determines and tagged[position + 1].tag in _NOUNS) else _UNKNOWN
+        elif stretch.tag == "SORT" and not said and tokens[stretch.end - 2].key in PRONOUNS:
+            stretch.readings = _UNKNOWN
+        said = said or stretch.tag in _NOUNS
+
+
+def _settle_sorts(tagged: list[Tagged]) -> None:
+    """Read "sort rentals by rate" as "rentals sorted by rate"."""
+    apart: Tagged | None = None
+    for position, stretch in enumerate(tagged):
+        if stretch.tag not in ("SORT", "BY") or (after := _skip_filler(tagged, position, 1)) < 0:
+            continue
+        if stretch.tag == "SORT":
+            apart = stretch if tagged[after].tag in _NOUNS and tagged[after].field is None else None
+        elif apart is not None and tagged[after].field is not None:
+            stretch.readings, apart.readings, apart = apart.readings, _FILLER, None
+
+
+def _settle_amount_of(tagged: list[Tagged], position: int) -> None:
+    """Read "per month" behind an amount as the field that it says the amount is of."""
+    stretch = tagged[position]
+    before = _skip_filler(tagged, position, -1)
+    behind = before >= 0 and (tagged[before].is_amount or tagged[before].tag == "SUFFIX")
+    stretch.readings = (Reading("MEASURE", stretch.readings[0].payload),) if behind else _UNKNOWN
+
+
 def _settle_frame(tagged: list[Tagged], position: int, after: Tagged | None, tokens: list[Token]) -> None:
     """Keep "from" before an amount and "to" between two; elsewhere they join nothing."""
     stretch = tagged[position]
@@ -91,8 +138,14 @@ def _settle_frame(tagged: list[Tagged], position: int, after: Tagged | None, tok
     if stretch.tag == "TO":
         framed = framed and before >= 0 and tagged[before].is_amount
     if not framed:
-        plain = stretch.end == stretch.first or tokens[stretch.first].key in ("from", "to")
+        listed = stretch.tag == "TO" and before >= 0 and after is not None and _share_field(tagged[before], after)
+        plain = not listed and (stretch.end == stretch.first or tokens[stretch.first].key in ("from", "to"))
         stretch.readings = _FILLER if plain else _UNKNOWN
+
+
+def _share_field(before: Tagged, after: Tagged) -> bool:
+    """Return whether two stretches can be values of one field: "Silo 1 to Silo 4" is no list of the two."""
+    return any(meaning.field is other.field for meaning in before.meanings for other in after.meanings)
 
 
 def _settle_by(stretch: Tagged, after: Tagged | None, tokens: list[Token]) -> None:
@@ -246,6 +299,9 @@ def _settle_join(tagged: list[Tagged], position: int) -> None:
         return
     after = _skip_filler(tagged, field_at, 1)
     follows = tagged[after].tag if after >= 0 else ""
+    if tagged[field_at].tag == "THEN":  # "by area, then by rate"
+        tagged[position].readings = _FILLER
+        return
     if tagged[field_at].tag == "FUNCTION":
         tagged[position].readings = (Reading("JOIN_FUNCTION", tagged[position].tag), *tagged[position].readings)
     elif (tagged[field_at].tag in ("FIELD", "MEASURE") and follows not in _AMOUNT_STARTS) or (

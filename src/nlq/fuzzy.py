@@ -22,17 +22,33 @@ class Speller:
 
     def __init__(self, words: Iterable[str]) -> None:
         """Take the known words; those with digits or of fewer than 4 letters are never a correction."""
-        self._words = sorted({word for word in words if len(word) >= _SHORTEST and word.isalpha()})
+        self._by_initial: dict[str, list[str]] = {}
+        for word in sorted({word for word in words if len(word) >= _SHORTEST and word.isalpha()}):
+            self._by_initial.setdefault(word[0], []).append(word)
 
     def correct(self, word: str) -> str | None:
-        """Return the one known word within 1 edit (4 to 7 letters) or 2 (from 8), None where none or several are."""
+        """Return the one known word within 1 edit (4 to 7 letters) or 2 (from 8), None where none or several are.
+
+        A slip leaves the first letter, or swaps it with the second: "inactive" is no misspelt "active".
+        """
         if len(word) < _SHORTEST or not word.isalpha():
             return None
         allowed = 2 if len(word) >= _LONG else 1
-        near = process.extract(word, self._words, scorer=OSA.distance, score_cutoff=allowed, limit=2)
-        if not near or (len(near) > 1 and near[0][1] == near[1][1]):
-            return None
-        return str(near[0][0])
+        known = [*self._by_initial.get(word[0], ()), *self._by_initial.get(word[1], ())]
+        found = process.extract(word, known, scorer=OSA.distance, score_cutoff=allowed, limit=None)
+        near = {target: distance for target, distance, _ in found if _is_slip(word, target)}
+        best = [target for target, distance in near.items() if distance == min(near.values())]
+        return best[0] if len(best) == 1 else None
+
+
+def _is_slip(word: str, target: str) -> bool:
+    """Return whether a word can be a misspelt other one, and is no word of its own."""
+    if word[0] != target[0] and word[:2] != target[1::-1]:
+        return False
+    if target == f"{word}ed" or (target.endswith("ed") and word.endswith("e")):
+        return False  # "discontinue" is a command, not a misspelt "discontinued"
+    # One letter of four changed makes another word too often: "stop" is no misspelt "shop".
+    return len(word) > _SHORTEST or len(target) != len(word) or sorted(word) == sorted(target)
 
 
 def nearest(text: str, choices: Sequence[str], *, least: float = 0.8) -> tuple[str, ...]:

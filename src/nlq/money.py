@@ -70,11 +70,12 @@ def read_money(tokens: list[Token], index: int) -> Money | None:
         return None
     if mark is None:
         return _marked_after(tokens, number)
+    value = -number.value if tokens[start].gap.endswith("-") else number.value  # "$-5"
     # "USD 5 dollars", "$5 USD": the mark may be said twice.
     again, end = _read_mark(tokens, number.end)
     if again is None or not tokens[end - 1].key.isalpha():
-        return Money(number.value, number.end, number.scale, mark)
-    return Money(number.value, end, number.scale, mark & again or mark)
+        return Money(value, number.end, number.scale, mark)
+    return Money(value, end, number.scale, mark & again or mark)
 
 
 def _read_mark(tokens: list[Token], index: int) -> tuple[frozenset[str] | None, int]:

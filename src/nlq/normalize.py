@@ -52,12 +52,12 @@ class Token:
 # that join or frame words ("-", "/", ".", "(") match no group and become no token.
 _TOKEN: Final = re.compile(
     r"""
-      (?P<number>(?:(?<=\s)-(?=\d)|^-(?=\d))?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?)
+      (?P<number>(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?)
     | (?P<word>[^\W\d_]+(?:['’][^\W\d_]+)*)
     | "(?P<quoted>(?:[^"\\]|\\.){1,200})"
-    | (?P<symbol>>=|<=|!=|<>|==|[<>=≥≤≠$€£¥₹,;&+@%|])
+    | (?P<symbol>>=|<=|!=|<>|==|[<>=≥≤≠$€£¥₹,;&+@%|~])
     | "
-    | [\s\-–—−/\\.:!?()\[\]{}“”'‘’`´_\#*~\u200b-\u200d\ufe0f]+
+    | (?:[\s\-–—−/\\.:!?()\[\]{}“”'‘’`´_\#*\u200b-\u200d\ufe0f]|~(?!\s?[$€£¥₹]?\d))+
     | (?P<other>.)
     """,
     re.VERBOSE | re.DOTALL,
@@ -65,7 +65,6 @@ _TOKEN: Final = re.compile(
 _KINDS: Final = {"number": Kind.NUMBER, "word": Kind.WORD, "symbol": Kind.SYMBOL, "other": Kind.OTHER}
 _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
 _SYMBOLS: Final = {"<>": "!=", "≠": "!=", "==": "=", "≥": ">=", "≤": "<=", ";": ",", "@": "at", "&": "and"}
-_CONTRACTIONS: Final = ("n't", "n’t")
 
 
 @lru_cache(maxsize=16384)

@@ -14,7 +14,7 @@ from nlq.figures import plural
 from nlq.query import Comparison, Condition, Not, Operator, conjunction
 from nlq.schema import FieldType, Schema
 from nlq.tags import Amount
-from nlq.terms import BoundTerm, Term, ValueTerm
+from nlq.terms import BoundTerm, Term, ValueTerm, holds_together
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +74,11 @@ def value_note(term: ValueTerm, canon: Canon) -> Note:
 def reach_note(term: Term, canon: Canon) -> Note | None:
     """Say that a negation could reach over the next term ("except cranes in Silo 4"), None where it could not."""
     before = term.beside
-    if not isinstance(before, ValueTerm) or not isinstance(term, ValueTerm) or term.negative:
+    condition = term.condition()
+    if not isinstance(before, ValueTerm) or condition is None or term.negative:
         return None
-    stated = conjunction(before.condition(), term.condition())
-    both = conjunction(replace(before, negative=False).condition(), term.condition())
-    if both is None:
-        return None
+    stated = conjunction(before.condition(), condition)
+    both = holds_together((replace(before, negative=False).condition(), condition))
     text = f"the negation is of {' and '.join(before.values)} only, not of what stands beside it"
     return Note(text, before.first, term.end, canon.text(stated), (canon.text(Not(both)),))
 

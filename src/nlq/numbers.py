@@ -69,6 +69,8 @@ def _key(tokens: list[Token], index: int) -> str:
 def _read_digits(tokens: list[Token], index: int) -> Number:
     """Read digits and the multipliers after them: "5", "5k", "1.2 million", "3 hundred thousand"."""
     value = Decimal(tokens[index].key.replace(",", ""))
+    if index == 0 and tokens[index].gap.endswith("-"):
+        value = -value  # elsewhere a dash before a number joins more often than it negates
     scale = Decimal(1)
     shorthand = False
     end = index + 1

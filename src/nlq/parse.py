@@ -64,6 +64,8 @@ class FlagPart(Part):
 
     field: FieldSpec
     state: bool | None
+    included: bool = False
+    """Whether it was said that those with the flag are wanted as well ("including discontinued")."""
 
 
 @dataclass(slots=True)
@@ -86,6 +88,8 @@ class PresencePart(Part):
 
     field: FieldSpec
     present: bool
+    missing: bool = False
+    """Whether "missing" says that it has none; "or" behind it is an or, behind "without" it goes on negating."""
 
 
 @dataclass(slots=True)
@@ -161,7 +165,8 @@ class _Builder(lark.Transformer[Any, Any]):
 
     def flag_either(self, children: list[Leaf]) -> FlagPart:
         flagged: Flagged = next(leaf.payload for leaf in children if leaf.type == "FLAG")
-        return FlagPart(children[0].first, children[-1].end, flagged.field, None)
+        included = children[0].type == "INCLUDING"
+        return FlagPart(children[0].first, children[-1].end, flagged.field, None, included)
 
     def bare(self, children: list[Leaf]) -> FieldPart:
         (leaf,) = children
@@ -172,7 +177,8 @@ class _Builder(lark.Transformer[Any, Any]):
 
     def absent(self, children: list[Leaf]) -> PresencePart:
         field = next(leaf.payload for leaf in children if leaf.type in ("FIELD", "MEASURE"))
-        return PresencePart(children[0].first, children[-1].end, field, present=False)
+        missing = any(leaf.type == "ABSENT" for leaf in children)
+        return PresencePart(children[0].first, children[-1].end, field, present=False, missing=missing)
 
     def with_comparison(self, children: list[Any]) -> BoundPart:
         leaf, bound = children

@@ -100,7 +100,7 @@ class _Resolver:
             GroupPart: lambda part: self._gather(self._groups, part),
             SortPart: lambda part: self._gather(self._sorts, part),
             RankPart: lambda part: self._gather(self._ranks, part),
-            FieldPart: lambda part: self._gather(self._bare, part),
+            FieldPart: self._take_field,
         }
 
     def run(self, parts: Sequence[Part]) -> Resolved:
@@ -139,6 +139,11 @@ class _Resolver:
             self._refuse(part)
         else:
             self._list.take_presence(part)
+
+    def _take_field(self, part: FieldPart) -> None:
+        """Hand on a field that a list goes on to; keep one about which nothing is said yet."""
+        if not self._list.take_field(part):
+            self._gather(self._bare, part)
 
     def _gather(self, into: list[Any], part: Part) -> None:
         self._list.close()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol
 
 
@@ -105,6 +106,8 @@ class Conventions:
     """Flags whose set records questions leave out unless the question mentions the flag."""
     amount_fields: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """(enum field, value name) → the money field that a bare amount means where the question asks for that value."""
+    amount_words: Mapping[str, str] = field(default_factory=dict)
+    """Words after an amount → the money field that they say it is of: "$5,000 per month"."""
     ranking_field: str = ""
     """The money field that "most expensive" and "cheapest" rank by."""
     prepositions: Mapping[str, str] = field(default_factory=dict)
@@ -121,11 +124,12 @@ class Schema:
     fields: Sequence[FieldSpec]
     conventions: Conventions = Conventions()
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_by_name", {f.name: f for f in self.fields})
-
-    @property
+    @cached_property
     def by_name(self) -> Mapping[str, FieldSpec]:
         """The fields by name."""
-        mapping: Mapping[str, FieldSpec] = self.__dict__["_by_name"]
-        return mapping
+        return {field.name: field for field in self.fields}
+
+    @cached_property
+    def places(self) -> Mapping[str, tuple[int, FieldType]]:
+        """Place and type of each field, by name."""
+        return {field.name: (place, field.type) for place, field in enumerate(self.fields)}

@@ -18,7 +18,7 @@ from nlq.schema import FieldSpec, FieldType, Schema
 _SIGNS: Final = {"EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹"} | dict.fromkeys(
     ("USD", "CAD", "AUD", "NZD", "SGD", "HKD", "MXN"), "$"
 )
-_CENTS: Final = Decimal("0.01")
+_DECIMALS: Final[dict[object, Decimal]] = {-1: Decimal("0.01"), -3: Decimal("0.0001")}
 _OPERATORS: Final = {
     Operator.GT: "over",
     Operator.GE: "at least",
@@ -191,13 +191,12 @@ class _Writer:
     def _money(self, value: Value) -> str:
         """Return an amount of money with the mark of the currency."""
         amount = Decimal(str(value))
-        exponent = amount.as_tuple().exponent
-        if isinstance(exponent, int) and exponent == -1:
-            amount = amount.quantize(_CENTS)
+        # Three decimals would read as thousands.
+        amount = amount.quantize(_DECIMALS.get(amount.as_tuple().exponent, amount))
         sign = _SIGNS.get(self._currency)
         if sign is None:
             return f"{amount:,f} {self._currency}"
-        return f"{sign}{amount:,f}" if amount >= 0 else f"{sign} {amount:,f}"
+        return f"{'-' if amount < 0 else ''}{sign}{abs(amount):,f}"
 
     def _spread(self, condition: Condition) -> str | None:
         """Return the limits of an amount that is a different field for each kind of record, None where it is none."""

@@ -58,6 +58,8 @@ class Tagger:
         token = tokens[index]
         if token.kind is Kind.QUOTED:
             return self._quoted(tokens, index)
+        if token.gap == "/" and before and before[-1].is_amount and (rate := self.fixed.exactly(("per", token.key))):
+            return Tagged(index, index + 1, rate)
         end, readings = self._longest_word(tokens, index)
         if readings and readings[0].tag == "SUFFIX" and end > index + 1 and _begins_amount(tokens, end):
             # "or over 9k" is not the "or over" of "$9,000 or over".
@@ -103,10 +105,10 @@ class Tagger:
         self, tokens: list[Token], index: int, before: list[Tagged], end: int, readings: tuple[Reading, ...]
     ) -> tuple[int, tuple[Reading, ...]]:
         """Add what the token is as a number or as money; where an amount is due, nothing else."""
-        amount_end, amount = self._amount(tokens, index)
+        due = _amount_is_due(before)
+        amount_end, amount = self._amount(tokens, index, negative=due and tokens[index].gap.endswith("-"))
         if amount is None:
             return end, readings
-        due = _amount_is_due(before)
         date = _date_end(tokens, index)
         if date is not None and amount_end < date and (due or end < date):
             return date, _UNKNOWN
@@ -116,15 +118,16 @@ class Tagger:
             return end, readings
         return amount_end, ((*readings, amount) if amount_end == end else (amount,))
 
-    def _amount(self, tokens: list[Token], index: int) -> tuple[int, Reading | None]:
+    def _amount(self, tokens: list[Token], index: int, *, negative: bool) -> tuple[int, Reading | None]:
         """Return the index after the amount that starts at a token, and its reading."""
+        sign = -1 if negative else 1
         money = read_money(tokens, index)
         if money is not None:
             foreign = money.foreign(self._currency)
-            return money.end, Reading("MONEY", Amount(money.value, money.scale, marked=True, foreign=foreign))
+            return money.end, Reading("MONEY", Amount(sign * money.value, money.scale, marked=True, foreign=foreign))
         number = read_number(tokens, index)
         if number is not None:
-            return number.end, Reading("NUMBER", Amount(number.value, number.scale))
+            return number.end, Reading("NUMBER", Amount(sign * number.value, number.scale))
         return index, None
 
     def _elided(self, tokens: list[Token], index: int, before: list[Tagged], plain: Tagged) -> Tagged | None:

@@ -14,6 +14,8 @@ from nlq.schema import FieldSpec
 
 FILLER: Final = "FILLER"
 RECORD: Final = "RECORD"
+PRONOUN: Final = "PRONOUN"
+"""Stands for something said before; settled before the grammar sees it."""
 UNKNOWN: Final = "UNKNOWN"
 LABEL: Final = "LABEL"
 SILENT: Final = frozenset((FILLER, RECORD, LABEL))

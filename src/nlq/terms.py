@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from nlq.context import Settled
-from nlq.parse import BoundPart, FlagPart, Mark, Part, PresencePart, ValuePart
+from nlq.parse import BoundPart, FieldPart, FlagPart, Mark, Part, PresencePart, ValuePart
 from nlq.query import And, Comparison, Condition, Not, Operator, Or, Present
-from nlq.schema import FieldSpec
+from nlq.schema import FieldSpec, FieldType
 from nlq.tags import Amount, Meaning
 
 JOINS: Final = frozenset(("AND", "OR", "COMMA", "BUT"))
@@ -61,6 +61,7 @@ class FlagTerm(Term):
 
     field: FieldSpec
     state: bool | None
+    included: bool = False
 
     def condition(self) -> Condition | None:
         """Return the comparison with the state."""
@@ -75,6 +76,7 @@ class PresenceTerm(Term):
 
     field: FieldSpec
     present: bool
+    missing: bool = False
 
     def condition(self) -> Condition:
         """Return whether it is present."""
@@ -175,11 +177,31 @@ class TermList:
             term.end = part.end
             self._join = None
             return
-        self._add(FlagTerm(part.first, part.end, False, False, False, part.field, part.state))
+        # "including discontinued and transferable" includes both.
+        included = part.included or (isinstance(term, FlagTerm) and term.included and self._join in ("AND", "OR"))
+        state = None if included else part.state
+        self._add(FlagTerm(part.first, part.end, False, False, False, part.field, state, included))
 
     def take_presence(self, part: PresencePart) -> None:
         """Take a field that has a value, or none."""
-        self._add(PresenceTerm(part.first, part.end, False, False, False, part.field, part.present))
+        self._add(PresenceTerm(part.first, part.end, False, False, False, part.field, part.present, part.missing))
+
+    def take_field(self, part: FieldPart) -> bool:
+        """Take a field that a list of fields with or without a value goes on to; return whether one does."""
+        before = self._open
+        if part.field.type is FieldType.BOOL:
+            return False
+        if self._negation is not None and self._negation.tag in ("NEITHER", "NOR"):
+            self._add(PresenceTerm(part.first, part.end, False, False, False, part.field, present=True))
+            return True
+        # A figure behind a comma is asked for on its own: "without a contract, forecast cost by area".
+        joins = ("AND", "OR") if part.field.type in (FieldType.MONEY, FieldType.INTEGER) else ("AND", "OR", "COMMA")
+        if not isinstance(before, PresenceTerm) or self._negation is not None or self._join not in joins:
+            return False
+        term = PresenceTerm(part.first, part.end, False, False, False, part.field, before.present, before.missing)
+        self._add(term)
+        term.alternative = term.alternative and (term.present or term.missing)
+        return True
 
     def take_bound(self, part: BoundPart) -> None:
         """Take limits of a figure."""
@@ -194,8 +216,9 @@ class TermList:
         before = self._open
         term.linked = before is not None
         term.alternative = before is not None and self._join == "OR"
-        if before is not None and before.negative and self._join is None and before.end < term.first:
-            term.beside = before
+        if before is not None and before.negative and self._join is None:
+            apart = before.end < term.first or isinstance(term, BoundTerm)
+            term.beside = before if apart else None
         if self._negation is not None:
             term.negative = True
             term.first = min(term.first, self._negation.first)

@@ -11,7 +11,7 @@ from typing import Any, Final
 from nlq import words
 from nlq.normalize import Token, keys
 from nlq.schema import FieldSpec, FieldType, Schema
-from nlq.tags import FILLER, RECORD, UNKNOWN, Flagged, Meaning, Payload, Rank, Reading
+from nlq.tags import FILLER, PRONOUN, RECORD, UNKNOWN, Flagged, Meaning, Payload, Rank, Reading
 from nlq.vocabulary import Vocabulary
 
 _END: Final = ""
@@ -109,6 +109,9 @@ def _fixed_phrases(schema: Schema) -> Iterator[tuple[str, Reading]]:
         yield from _field_phrases(field)
     for word in schema.conventions.equipment_words:
         yield word, Reading(RECORD)
+    for phrase, name in schema.conventions.amount_words.items():
+        yield phrase, Reading("AMOUNT_OF", schema.by_name[name])
+    yield from ((phrase, Reading(PRONOUN)) for phrase in words.PRONOUNS)
     yield from ((phrase, Reading(FILLER)) for phrase in words.FILLERS)
     yield from ((phrase, Reading(UNKNOWN)) for phrase in words.UNREAD)
 
@@ -121,6 +124,8 @@ def _field_phrases(field: FieldSpec) -> Iterator[tuple[str, Reading]]:
         for word in dict.fromkeys((value.label, value.name, *value.words)):
             yield word, Reading("VALUE", (Meaning(field, value.name),))
     tag = "MEASURE" if field.type in (FieldType.MONEY, FieldType.INTEGER) else "FIELD"
+    if field.type is FieldType.BOOL:
+        yield field.name, Reading("FLAG", Flagged(field, state=True))
     for word in dict.fromkeys((*field.words, field.name)):
         yield word, Reading(tag, field)
 
@@ -144,7 +149,7 @@ def spelling_targets(schema: Schema) -> set[str]:
     targets: set[str] = set()
     for phrase, reading in _fixed_phrases(schema):
         meaningful = reading.tag in ("FLAG", "VALUE", "FIELD", "MEASURE")
-        if reading.tag not in (FILLER, UNKNOWN):
+        if reading.tag not in (FILLER, PRONOUN, UNKNOWN):
             targets.update(key for key in keys(phrase) if meaningful or len(key) >= _SHORTEST_STRUCTURE)
     return targets
 

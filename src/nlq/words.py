@@ -1,8 +1,8 @@
 """The fixed words of questions, as data: which phrases carry which tag of the grammar.
 
-Gives `PHRASES`, `COMPARISONS`, `FILLERS`, `UNREAD` and `UNITS`. Adding a way to say something is adding a phrase here;
-the grammar (`phrase.lark`) knows the tags only. Phrases are read through the same stemming as questions, so singular
-stands for plural, and hyphens and apostrophes do not count.
+Gives `PHRASES`, `COMPARISONS`, `FILLERS`, `PRONOUNS`, `UNREAD` and `UNITS`. Adding a way to say something is adding a
+phrase here; the grammar (`phrase.lark`) knows the tags only. Phrases are read through the same stemming as questions,
+so singular stands for plural, and hyphens and apostrophes do not count.
 """
 
 from __future__ import annotations
@@ -117,6 +117,7 @@ ABOUT: Final = (
     "circa",
     "close to",
     "near",
+    "~",
 )
 """Phrases before an amount that is meant within a tenth."""
 
@@ -137,6 +138,7 @@ PHRASES: Final[dict[str, tuple[str, ...]]] = {
         "exclude",
         "excludes",
         "other than",
+        *("all but", "everything but", "anything but"),
         "apart from",
         "aside from",
         "but not",
@@ -174,6 +176,7 @@ PHRASES: Final[dict[str, tuple[str, ...]]] = {
         "has no",
         "having no",
         "without any",
+        "w/o",
         "don't have",
         "doesn't have",
         "do not have",
@@ -212,7 +215,7 @@ PHRASES: Final[dict[str, tuple[str, ...]]] = {
         "incl",
         "whether or not",
     ),
-    "WITH": ("with", "having", "has", "have", "that have", "which have", "that has"),
+    "WITH": ("with", "w/", "having", "has", "have", "that have", "which have", "that has"),
     "COUNT": (
         "how many",
         "number of",
@@ -249,7 +252,7 @@ PHRASES: Final[dict[str, tuple[str, ...]]] = {
         "sorted by",
         "sort by",
         "sort them by",
-        "sort",
+        *("sort", "order", "arrange", "rank"),
         "sorted",
         "sorting by",
         "ordered by",
@@ -317,7 +320,20 @@ FILLERS: Final = (
         "pull up",
         "bring up",
     ),
-    *("need", "want", "would like", "like", "i'd", "i'm", "looking for", "interested in", "looking", "can", "could"),
+    *(
+        "need",
+        "want",
+        "would like",
+        "like",
+        "gimme",
+        "i'd",
+        "i'm",
+        "looking for",
+        "interested in",
+        "looking",
+        "can",
+        "could",
+    ),
     *("would", "will", "please", "pls", "kindly", "thanks", "thank you", "thx", "hi", "hello", "hey", "ok", "okay"),
     *(
         "let",
@@ -331,14 +347,25 @@ FILLERS: Final = (
         "our",
         "my",
         "your",
-        "they",
-        "them",
         "their",
         "its",
-        "it",
     ),
-    *("what", "what's", "which", "who", "whose", "where", "where's", "that's", "there", "there's", "these", "those"),
-    *("that", "this one", "such", "so", "now", "just", "only", "simply", "currently", "right now", "at the moment"),
+    *("what", "what's", "which", "who has", "whose", "where", "where's", "that's", "there", "there's"),
+    *(
+        "that",
+        "this one",
+        "such",
+        "so",
+        "now",
+        "just",
+        "only",
+        "simply",
+        "currently",
+        "still",
+        "yet",
+        "right now",
+        "at the moment",
+    ),
     # articles, quantifiers, forms of to be
     *(
         "the",
@@ -376,13 +403,20 @@ FILLERS: Final = (
     # prepositions; the ones with a meaning of their own in some places carry that tag too
     *("in", "on", "at", "of", "for", "as", "from", "to", "into", "within", "inside", "located in", "located at"),
     *("located", "placed in", "belonging to", "assigned to", "made by", "manufactured by", "built by", "supplied by"),
-    *("called", "named", "labelled", "labeled", "under contract", "where", "whose", "when", "if", "about the"),
+    *("called", "named", "labelled", "labeled", "under contract", "if", "about the"),
     # words beside an amount or a value that add nothing to it
     *("value", "costing", "costs", "priced", "priced at", "worth", "valued at"),
-    *("order", "result", "results", "row", "rows", "entry", "entries", "thing", "things", "stuff", "data", "info"),
+    *("result", "results", "row", "rows", "entry", "entries", "thing", "things", "stuff", "data", "info"),
     *("type", "types", "question mark", "here", "today's list", "go", "charged", "running", "being charged"),
+    "s",  # of "Silo 4's" and "F-150s"
 )
 """Phrases that carry no condition."""
+
+PRONOUNS: Final = ("it", "them", "these", "they", "those")
+"""Words for what was said before: filler where this question said it, not understood where another did."""
+
+EVERYTHING: Final = frozenset(("all", "everything", "anything", "any", "every", "whatever"))
+"""Fillers, as keys, that are a question on their own; a greeting is none."""
 
 UNREAD: Final = (
     *("today", "tomorrow", "yesterday", "tonight", "day", "week", "weekend", "month", "quarter", "year", "fortnight"),
@@ -393,7 +427,7 @@ UNREAD: Final = (
     *("december", "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec"),
     *("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"),
     *("start", "starting", "starts", "ending", "ends", "arrive", "arriving", "arrives", "leaving", "due"),
-    *("idle", "percent", "share", "versus"),
+    *("idle", "percent", "share", "versus", "place", "who", "when"),
     *("delete", "remove", "move", "push", "pull", "extend", "shift", "delay", "increase", "reduce", "change", "set"),
     *("mark", "make", "reassign", "assign", "update", "drop", "how much", "why", "how long", "compare"),
 )

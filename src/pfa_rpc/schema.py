@@ -84,7 +84,7 @@ class Field:
 
 SOURCES: Final = (
     EnumValue("RENTAL", 1, "Rental", ("rental", "rented", "rent", "renting", "hired", "hire")),
-    EnumValue("PURCHASE", 2, "Purchase", ("purchase", "purchased", "bought", "buy", "owned")),
+    EnumValue("PURCHASE", 2, "Purchase", ("purchase", "purchased", "bought", "buy", "owned", "own")),
 )
 DORS: Final = (
     EnumValue("BEO", 1, "BEO", ("beo", "overhead")),
@@ -240,7 +240,7 @@ FIELDS: Final[tuple[Field, ...]] = (
     _date("actual", "end", "pfs_a_enddate", editable=True),
     _cost("plan", "planned cost", "budget"),
     _cost("forecast", "forecasted cost", "cost", "expected cost"),
-    _cost("actual", "spend"),
+    _cost("actual", "spend", "spending"),
     _text("contract", "contract", "contract", "pfs_p_projcode", "contract number", "project code"),
     _text("equipment", "equipment tag", "equipment", "pfs_equipment_tag", "equipment", "tag", "equipment number"),
     _text("description", "description", "description", "description", named=False),
@@ -316,6 +316,9 @@ ORGANIZATION_ALIAS: Final = "pfs_a_org"
 CONVENTIONS: Final = Conventions(
     left_out=("is_discontinued",),
     amount_fields={("source", "RENTAL"): "monthly_rate", ("source", "PURCHASE"): "purchase_price"},
+    amount_words=dict.fromkeys(
+        ("per month", "a month", "each month", "every month", "monthly", "per mo"), "monthly_rate"
+    ),
     ranking_field="forecast_cost",
     prepositions={
         "area_silo": "in",
