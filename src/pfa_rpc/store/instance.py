@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
 
+from pfa_rpc.store.bulk import insert_for
 from pfa_rpc.store.tables import instance_keys
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-    from pfa_rpc.store.bulk import insert_for
-from pfa_rpc.store.database import Database
+    from pfa_rpc.store.database import Database
 
 _TOKENS: Final = "tokens"
 _KEY_BYTES: Final = 32
