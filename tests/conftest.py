@@ -1,0 +1,120 @@
+"""Real PostgreSQL and Redis, started when the first test asks for them and gone when the tests end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Final
+
+import pytest
+import redis
+
+from tests.servers.finding import (
+    Binaries,
+    Running,
+    ServerNotFoundError,
+    find_postgresql,
+    find_redis,
+    postgresql_binaries,
+    redis_binaries,
+)
+from tests.servers.postgresql import Administrator, PostgreSQL, running_postgresql
+from tests.servers.processes import ServerFailedError, Workplace
+from tests.servers.redis import Redis, running_cluster, running_redis
+
+ANSWER_SECONDS: Final = 10
+
+
+def pytest_report_header() -> list[str]:
+    """Say which servers tests run against; none is started for it."""
+    return [_found(find_postgresql), _found(find_redis)]
+
+
+def _found(find: Callable[[], Running | Binaries]) -> str:
+    try:
+        return f"server: {find()}"
+    except ServerNotFoundError as error:
+        return f"server: {error}"
+
+
+@contextmanager
+def _sentences() -> Iterator[None]:
+    """Fail with what can be done about it, instead of with a trace."""
+    try:
+        yield
+    except (ServerNotFoundError, ServerFailedError) as error:
+        pytest.fail(str(error), pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def workplace() -> Iterator[Workplace]:
+    """Where servers of tests live."""
+    with Workplace() as place:
+        yield place
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(request: pytest.FixtureRequest) -> Iterator[Administrator]:
+    """The PostgreSQL of all tests, by a superuser; its `url_of` gives URLs, `new_database` databases."""
+    with _sentences(), ExitStack() as stack:
+        found = find_postgresql()
+        if isinstance(found, Binaries):
+            url = stack.enter_context(running_postgresql(request.getfixturevalue("workplace"), found)).url()
+        else:
+            url = found.url
+        yield Administrator(url)
+
+
+@pytest.fixture
+def postgresql_url(postgresql_server: Administrator) -> Iterator[str]:
+    """The URL of an empty database of this test."""
+    with postgresql_server.new_database() as url:
+        yield url
+
+
+@pytest.fixture
+def own_postgresql(workplace: Workplace) -> Iterator[PostgreSQL]:
+    """A PostgreSQL of this test, which may stop, crash and restart it."""
+    with _sentences(), running_postgresql(workplace, postgresql_binaries()) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_server(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of the Redis of all tests."""
+    with _sentences(), ExitStack() as stack:
+        found = find_redis()
+        if isinstance(found, Binaries):
+            yield stack.enter_context(running_redis(request.getfixturevalue("workplace"), found)).url
+        else:
+            yield found.url
+
+
+@pytest.fixture
+def redis_url(redis_server: str) -> str:
+    """The URL of an empty database of Redis."""
+    with redis.Redis.from_url(redis_server, socket_timeout=ANSWER_SECONDS) as client:
+        client.flushdb()
+    return redis_server
+
+
+@pytest.fixture
+def own_redis(workplace: Workplace) -> Iterator[Redis]:
+    """A Redis of this test, which may stop, crash, hang and restart it, and change its configuration."""
+    with _sentences(), running_redis(workplace, redis_binaries()) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def _redis_nodes(workplace: Workplace) -> Iterator[list[Redis]]:
+    with _sentences(), running_cluster(workplace, redis_binaries()) as nodes:
+        yield nodes
+
+
+@pytest.fixture
+def redis_cluster(_redis_nodes: list[Redis]) -> list[Redis]:
+    """Three empty nodes of a Redis Cluster."""
+    for node in _redis_nodes:
+        with node.client() as client:
+            client.flushall()
+    return _redis_nodes

@@ -1,0 +1,126 @@
+"""PostgreSQL for tests: `PostgreSQL`, a server of our own, and `Administrator`, who makes and drops databases."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import asyncpg
+
+from tests.servers.finding import Binaries
+from tests.servers.processes import Server, Workplace
+
+SUPERUSER: Final = "postgres"
+STATEMENT_SECONDS: Final = 30
+
+
+class PostgreSQL(Server):
+    """A server without durability: what it was told is lost with the machine, but with no process."""
+
+    name = "postgresql"
+    # Immediate: no checkpoint is awaited. Processes and shared memory go all the same, as they would not by SIGKILL.
+    end_by = signal.SIGQUIT
+
+    @property
+    def data(self) -> Path:
+        """Its data folder."""
+        return self.folder / "data"
+
+    def url(self, database: str = "postgres") -> str:
+        """Return the URL of a database of it, for its superuser."""
+        return f"postgresql://{SUPERUSER}@{self.host}:{self.port}/{database}"
+
+    def start(self) -> None:
+        """Start it, with an empty cluster the first time."""
+        if not self.data.exists():
+            # UTF-8 without a language's order: what sorts by the database's collation sorts by code point.
+            options = ("-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
+            self.workplace.run(self.programs / "initdb", "-D", self.data, "-U", SUPERUSER, *options)
+        super().start()
+
+    def crash(self) -> None:
+        """End it without a checkpoint: its next start recovers."""
+        self.stop(signal.SIGQUIT)
+
+    def shut_down(self) -> None:
+        """End it as an operator would: transactions are rolled back, connections closed."""
+        self.stop(signal.SIGINT)
+
+    def command(self) -> list[str | Path]:
+        """Return what starts it."""
+        settings = {
+            "listen_addresses": self.host,
+            "port": self.port,
+            "unix_socket_directories": "",
+            "fsync": "off",
+            "full_page_writes": "off",
+            "max_connections": 200,
+        }
+        options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        return [self.programs / "postgres", "-D", self.data, *options]
+
+    def is_ready(self) -> bool:
+        """Tell whether it takes connections: the eighth line of its pid file says so."""
+        try:
+            lines = (self.data / "postmaster.pid").read_text().splitlines()
+        except FileNotFoundError:
+            return False
+        # The file may be the one of a crash.
+        return len(lines) > 7 and lines[0] == str(self.pid) and lines[7].strip() == "ready"
+
+
+@contextmanager
+def running_postgresql(workplace: Workplace, binaries: Binaries) -> Iterator[PostgreSQL]:
+    """Give a server of one's own. Raises ServerFailedError."""
+    server = PostgreSQL(workplace, binaries)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@dataclass(frozen=True, slots=True)
+class Administrator:
+    """A superuser of a server, ours or not, for tests that are no coroutines."""
+
+    url: str
+    """With a database, which may be any."""
+
+    def fetch(self, statement: str) -> object:
+        """Run a statement outside of any transaction; return the first value of its first row, or None."""
+        with ThreadPoolExecutor(1) as thread:  # the test's own thread may be running a loop already
+            return thread.submit(asyncio.run, self._fetch(statement)).result()
+
+    def version(self) -> str:
+        """Return the server's version, such as 17.2."""
+        return str(self.fetch("SHOW server_version")).split()[0]
+
+    def url_of(self, database: str) -> str:
+        """Return the URL of another database of the server."""
+        return urlsplit(self.url)._replace(path=f"/{database}").geturl()
+
+    @contextmanager
+    def new_database(self, template: str = "template0") -> Iterator[str]:
+        """Give the URL of a database that nothing else uses. It is dropped at the end, with whoever is still in it."""
+        name = f"pfa_test_{secrets.token_hex(6)}"
+        self.fetch(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        try:
+            yield self.url_of(name)
+        finally:
+            self.fetch(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+    async def _fetch(self, statement: str) -> object:
+        connection = await asyncpg.connect(self.url, timeout=STATEMENT_SECONDS)
+        try:
+            return await connection.fetchval(statement, timeout=STATEMENT_SECONDS)
+        finally:
+            await connection.close(timeout=STATEMENT_SECONDS)
