@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import asyncio
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Final
@@ -28,6 +29,8 @@ from pfa_rpc.store.aggregates import GroupKey as StoredKey
 MAX_AGGREGATIONS: Final = 10
 MAX_GROUPS: Final = 2
 _NANO_DECIMALS: Final = 9
+_GROUPS_AT_ONCE: Final = 100
+"""Groups that are put into words before other calls get their turn: about 4 ms where each has ten figures."""
 
 _FUNCTIONS: Final[dict[int, Function]] = {
     AggregateFunction.Value(f"AGGREGATE_FUNCTION_{function.name}"): function for function in Function
@@ -96,15 +99,19 @@ def _read_aggregation(path: str, number: int, name: str) -> Aggregation:
     return Aggregation(function, name)
 
 
-def figures_message(
-    groups: Iterable[Group], spec: Aggregate, currency: str, matched: int, revision_token: str
-) -> AggregateRecordsResponse:
-    """Return the message of an aggregate's groups."""
-    return AggregateRecordsResponse(
-        groups=[_group_message(group, spec, currency) for group in groups],
-        matched=matched,
-        revision_token=revision_token,
-    )
+async def figures_message(
+    groups: Sequence[Group], spec: Aggregate, currency: str, matched: int, revision_token: str
+) -> bytes:
+    """Return the serialized AggregateRecordsResponse of an aggregate's groups, letting other calls go on meanwhile."""
+    parts: list[bytes] = []
+    for start in range(0, len(groups), _GROUPS_AT_ONCE):
+        part = groups[start : start + _GROUPS_AT_ONCE]
+        message = AggregateRecordsResponse(groups=[_group_message(group, spec, currency) for group in part])
+        parts.append(message.SerializeToString())
+        await asyncio.sleep(0)
+    whole = AggregateRecordsResponse(matched=matched, revision_token=revision_token)
+    # A serialized message is its fields one after another.
+    return b"".join(parts) + whole.SerializeToString()
 
 
 def _group_message(group: Group, spec: Aggregate, currency: str) -> AggregateGroup:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
@@ -115,7 +115,8 @@ class QueryService:
         if reading.query.limit is not None:
             groups = groups[: reading.query.limit]
         token = revision_token(self._tokens, organization_id, organization.revision)
-        await call.write(AskResponse(figures=figures_message(groups, spec, organization.currency_code, matched, token)))
+        figures = await figures_message(groups, spec, organization.currency_code, matched, token)
+        await call.write(embed(AskResponse.FIGURES_FIELD_NUMBER, figures))
 
     async def _write_records(self, organization_id: str, reading: Interpretation, most: int, call: Call) -> None:
         """Write at most `most` records in pages; no connection is held while the client reads."""
@@ -131,12 +132,13 @@ class QueryService:
                     connection, organization_id, query.where, sort=query.sort, limit=min(left, MAX_PAGE), after=after
                 )
                 total = await reads.count(connection, organization_id, query.where) if is_first else None
-            await self._write_page(mask.apply_all(page.payloads), organization_id, organization.revision, total, call)
+            payloads = await mask.apply_all(page.payloads)
+            await self._write_page(payloads, organization_id, organization.revision, total, call)
             left -= len(page.payloads)
             after, is_first = page.next_key, False
 
     async def _write_page(
-        self, payloads: list[bytes], organization_id: str, revision: Revision, total: int | None, call: Call
+        self, payloads: Sequence[bytes], organization_id: str, revision: Revision, total: int | None, call: Call
     ) -> None:
         token = revision_token(self._tokens, organization_id, revision)
         start = 0
@@ -160,13 +162,28 @@ class _Languages:
         """Return the language of an organization, at least as new as this call."""
         async with self._database.reading() as connection:
             organization = await get_organization(connection, organization_id)
-            known = self._prepared.get(organization_id)
-            if known is not None and known.organization == organization:
-                self._prepared.move_to_end(organization_id)
+        known = self._known(organization)
+        if known is not None:
+            return known
+        async with self._lock:  # one at a time: preparing takes the processor, and others may wait for the same
+            return await self._prepare(organization_id)
+
+    def _known(self, organization: Organization) -> _Prepared | None:
+        """Return the language of an organization as it is; None where it has changed since, or was never prepared."""
+        known = self._prepared.get(organization.organization_id)
+        if known is None or known.organization != organization:
+            return None
+        self._prepared.move_to_end(organization.organization_id)
+        return known
+
+    async def _prepare(self, organization_id: str) -> _Prepared:
+        async with self._database.reading() as connection:
+            organization = await get_organization(connection, organization_id)
+            known = self._known(organization)  # by another call, while this one waited for its turn
+            if known is not None:
                 return known
             vocabulary = await reads.read_vocabulary(connection, organization_id)
-        async with self._lock:  # one at a time: preparing takes the processor, not the disk
-            language = await asyncio.to_thread(Language, SCHEMA, vocabulary, organization.currency_code)
+        language = await asyncio.to_thread(Language, SCHEMA, vocabulary, organization.currency_code)
         prepared = _Prepared(organization, vocabulary, language)
         self._prepared[organization_id] = prepared
         self._prepared.move_to_end(organization_id)

@@ -11,7 +11,6 @@ from typing import Final, TypeVar
 from nlq.query import Condition
 from pfa.v1.record_service_pb2 import (
     AggregateRecordsRequest,
-    AggregateRecordsResponse,
     GetRecordRequest,
     GetRecordResponse,
     ListRecordsRequest,
@@ -106,7 +105,7 @@ class RecordService:
         )
         if page.next_key is not None:
             response.next_page_token = self._tokens.seal("page", organization_id, request_digest, page.next_key)
-        return frame_records(mask.apply_all(page.payloads)) + response.SerializeToString()
+        return frame_records(await mask.apply_all(page.payloads)) + response.SerializeToString()
 
     async def stream_records(self, request: StreamRecordsRequest, call: Call) -> None:
         """Write every record that matches, in batches."""
@@ -129,7 +128,7 @@ class RecordService:
             if len(stretch) < STRETCH:
                 return
 
-    async def aggregate_records(self, request: AggregateRecordsRequest, call: Call) -> AggregateRecordsResponse:
+    async def aggregate_records(self, request: AggregateRecordsRequest, call: Call) -> bytes:
         """Return figures over the records that match."""
         organization_id = authorize(call, Permission.READ, request.organization_id)
         condition = await read_filter(request.filter, call.principal)
@@ -143,11 +142,11 @@ class RecordService:
                 organization_id,
                 condition,
                 spec,
-                await reads.read_vocabulary(connection, organization_id),
+                await reads.read_vocabulary(connection, organization_id, fields=spec.group_by),
                 include_transferable=request.include_transferable,
             )
         token = revision_token(self._tokens, organization_id, organization.revision)
-        return figures_message(groups, spec, organization.currency_code, matched, token)
+        return await figures_message(groups, spec, organization.currency_code, matched, token)
 
     # --- streams -----------------------------------------------------------------------------------------------------
 
@@ -166,7 +165,7 @@ class RecordService:
         start = 0
         while start < len(stretch) or (even_if_empty and start == 0):
             part = stretch[start : start + stream.batch_size]
-            payloads = stream.mask.apply_all([payload for _, payload in part])
+            payloads = await stream.mask.apply_all([payload for _, payload in part])
             fitting = split_by_bytes(payloads, BATCH_BYTES)
             if part:
                 stream.position = part[fitting - 1][0]
