@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from nlq.normalize import Kind, Token
-from nlq.query import Operator
+from nlq.query import Function, Operator
 from nlq.schema import FieldSpec, FieldType
 from nlq.tags import FILLER, LABEL, PRONOUN, RECORD, SILENT, UNKNOWN, Flagged, Reading, Tagged
 from nlq.words import EVERYTHING, PRONOUNS
@@ -25,6 +25,7 @@ _BEFORE_FIELD: Final = frozenset(
     ("BY", "SORT", "THEN", "COUNT", "DIFFERENT", "WITHOUT", "ABSENT", "FUNCTION", "EXTREME", "JOIN_FIELD")
 )
 _CONNECTING: Final = frozenset(("AND", "OR", "BUT"))
+_LIMITING: Final[dict[object, Operator]] = {Function.MIN: Operator.GE, Function.MAX: Operator.LE}
 _DETERMINERS: Final = frozenset(("these", "those"))
 _NOUNS: Final = frozenset(("VALUE", "FLAG", "FIELD", "MEASURE", RECORD))
 _STATES: Final = {"yes": True, "true": True, "y": True, "no": False, "false": False, "n": False}
@@ -56,6 +57,8 @@ def settle(tagged: list[Tagged], tokens: list[Token]) -> Settled:
             _settle_frame(tagged, position, after[position], tokens)
         elif tag == "BY":
             _settle_by(stretch, after[position], tokens)
+        elif tag == "FUNCTION":
+            _settle_function(tagged, position)
         elif tag == "AMOUNT_OF":
             _settle_amount_of(tagged, position)
         elif tag == "COUNT" and stretch.reading("FUNCTION") is not None:
@@ -120,6 +123,17 @@ def _settle_sorts(tagged: list[Tagged]) -> None:
             apart = stretch if tagged[after].tag in _NOUNS and tagged[after].field is None else None
         elif apart is not None and tagged[after].field is not None:
             stretch.readings, apart.readings, apart = apart.readings, _FILLER, None
+
+
+def _settle_function(tagged: list[Tagged], position: int) -> None:
+    """Read "max 5k" and "max rate 5k" as a limit."""
+    operator = _LIMITING.get(tagged[position].readings[0].payload)
+    after = _skip_filler(tagged, position, 1)
+    if operator is None or after < 0:
+        return
+    amount = _skip_filler(tagged, after, 1) if tagged[after].tag == "MEASURE" else after
+    if amount >= 0 and tagged[amount].is_amount:
+        tagged[position].readings = (Reading("COMPARE" if amount == after else "LIMITING", operator),)
 
 
 def _settle_amount_of(tagged: list[Tagged], position: int) -> None:

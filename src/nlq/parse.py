@@ -206,15 +206,19 @@ class _Builder(lark.Transformer[Any, Any]):
         field: FieldSpec | None = None
         bound: BoundPart | None = None
         unnamed = False
+        operator: Operator | None = None
         for child in children:
             if isinstance(child, BoundPart):
                 bound = child
+            elif child.type == "LIMITING":
+                operator = child.payload
             elif child.type == "MEASURE":
                 field = child.payload
             elif child.type == "AMOUNT":
                 unnamed = True
             else:
-                bound = BoundPart(first, end, ((Operator.EQ, child.payload),), None, exact=True)
+                limit = (operator or Operator.EQ, child.payload)
+                bound = BoundPart(first, end, (limit,), None, exact=operator is None)
         assert bound is not None  # noqa: S101 - every alternative of the rule has an amount
         return BoundPart(first, end, bound.limits, field, bound.exact, bound.about, unnamed)
 

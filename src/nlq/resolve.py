@@ -32,7 +32,7 @@ from nlq.parse import (
 )
 from nlq.query import Aggregate, Aggregation, Comparison, Condition, Function, Operator, Query, Sort, conjunction
 from nlq.schema import FieldSpec, FieldType
-from nlq.tags import RECORD, UNKNOWN, Tagged
+from nlq.tags import RECORD, UNKNOWN, Rank, Tagged
 from nlq.terms import BoundTerm, FlagTerm, Term, TermList, ValueTerm, joined
 from nlq.words import UNITS
 
@@ -83,6 +83,7 @@ class _Resolver:
         self._result = Resolved()
         self._stretches: dict[int, Tagged] = {stretch.first: stretch for stretch in settled.tagged}
         self._list = TermList(settled)
+        self._before: Part | None = None
         self._unread_ends: set[int] = set()
         self._figures: list[FigurePart] = []
         self._groups: list[GroupPart] = []
@@ -94,7 +95,7 @@ class _Resolver:
             Mark: self._take_mark,
             ValuePart: self._list.take_value,
             FlagPart: self._list.take_flag,
-            BoundPart: self._list.take_bound,
+            BoundPart: self._take_bound,
             PresencePart: self._take_presence,
             FigurePart: lambda part: self._gather(self._figures, part),
             GroupPart: lambda part: self._gather(self._groups, part),
@@ -107,6 +108,7 @@ class _Resolver:
         """Take the parts in their order, then bring together what they said."""
         for part in parts:
             self._handlers[type(part)](part)
+            self._before = part
         self._list.close()
         self._result.unread += self._list.dangling
         sort, limit = self._order()
@@ -140,6 +142,18 @@ class _Resolver:
         else:
             self._list.take_presence(part)
 
+    def _take_bound(self, part: BoundPart) -> None:
+        """Hand on limits; right behind a figure they are of the figure ("total cost over $1M"), and not understood."""
+        before = self._before
+        if part.field is None and isinstance(before, FigurePart) and before.field is not None:
+            self._list.close()
+            self._refuse(part)
+            self._result.warnings.append("A limit of a figure is not understood; limits are of single records.")
+            return
+        if part.field is None and isinstance(before, RankPart):
+            part.field = before.field
+        self._list.take_bound(part)
+
     def _take_field(self, part: FieldPart) -> None:
         """Hand on a field that a list goes on to; keep one about which nothing is said yet."""
         if not self._list.take_field(part):
@@ -164,7 +178,7 @@ class _Resolver:
         keys: list[tuple[FieldSpec, bool | None, Part]] = []
         ranks = [rank for rank in self._ranks if not self._is_extreme(rank)]
         limit = self._limit(ranks)
-        ends = [rank for rank in ranks if rank.rank is not None]
+        ends = self._ends(ranks)
         direction = ends[-1].rank if ends else None
         default = direction.descending if direction is not None else None
         keys += [(rank.field, default, rank) for rank in ranks if rank.field is not None]
@@ -172,6 +186,9 @@ class _Resolver:
         keys += self._grouped_measures(default)
         if ends and not keys:
             keys += self._ranked_by(ends[-1])
+        by_money = [mark for mark in self._directions if isinstance(mark.payload, Rank) and mark.payload.money]
+        if by_money and not keys:
+            keys += self._ranked_by(by_money[-1])
         keys = self._directed(keys)
         sort: dict[str, Sort] = {}
         for key, said, part in keys:
@@ -200,12 +217,13 @@ class _Resolver:
         return not any(other.count is not None and other.field is None for other in self._ranks)
 
     def _limit(self, ranks: list[RankPart]) -> int | None:
-        """Return how many records are asked for, the last that was said; None where nothing was."""
+        """Return how many records are asked for, the first that was said; None where nothing was."""
         limit: int | None = None
         for rank in list(ranks):
             if rank.count is not None:
                 value = rank.count.value
-                if value != int(value) or not 1 <= value <= MAX_LIMIT or rank.count.marked:
+                again = limit is not None and value != limit
+                if again or value != int(value) or not 1 <= value <= MAX_LIMIT or rank.count.marked:
                     self._refuse(rank)
                     ranks.remove(rank)
                 else:
@@ -230,7 +248,16 @@ class _Resolver:
                     self._use(group, f"by {group.fields[0].label}")
         return keys
 
-    def _ranked_by(self, part: RankPart) -> list[tuple[FieldSpec, bool | None, Part]]:
+    def _ends(self, ranks: list[RankPart]) -> list[RankPart]:
+        """Return the rankings that say from which end; those of the other end than the last are refused."""
+        ends = [rank for rank in ranks if rank.rank is not None]
+        for rank in ends[:-1]:
+            if rank.rank is not None and ends[-1].rank is not None and rank.rank.descending != ends[-1].rank.descending:
+                ranks.remove(rank)
+                self._refuse(rank)
+        return [rank for rank in ends if rank in ranks]
+
+    def _ranked_by(self, part: Part) -> list[tuple[FieldSpec, bool | None, Part]]:
         """Return what records are ranked by where only "top" or "most expensive" was said."""
         for bare in self._bare:
             if bare.field.type in (FieldType.MONEY, FieldType.INTEGER):

@@ -215,7 +215,7 @@ class TermList:
         """Add a term, negated and joined as the words before it say."""
         before = self._open
         term.linked = before is not None
-        term.alternative = before is not None and self._join == "OR"
+        term.alternative = before is not None and (self._join == "OR" or self._goes_on(before, term))
         if before is not None and before.negative and self._join is None:
             apart = before.end < term.first or isinstance(term, BoundTerm)
             term.beside = before if apart else None
@@ -230,6 +230,13 @@ class TermList:
         self._open = term
         self._join = None
         self._negation = None
+
+    def _goes_on(self, before: Term, term: Term) -> bool:
+        """Return whether an amount goes on with a list of amounts: "a monthly rate of 5,000, 6,000 or 7,000"."""
+        if not isinstance(before, BoundTerm) or not isinstance(term, BoundTerm) or self._negation is not None:
+            return False
+        same = term.field in (None, before.field) and before.exact and term.exact
+        return same and self._join in ("AND", "COMMA")
 
     def _span(self, part: Part) -> tuple[int, int]:
         """Return the tokens of a value, its label included."""

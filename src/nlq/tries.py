@@ -24,6 +24,8 @@ _RANKS: Final = {
     "CHEAPEST": ("RANK", Rank(descending=False, money=True)),
     "HIGHEST": ("EXTREME", Rank(descending=True)),
     "LOWEST": ("EXTREME", Rank(descending=False)),
+    "DEAREST_FIRST": ("DIRECTION", Rank(descending=True, money=True)),
+    "CHEAPEST_FIRST": ("DIRECTION", Rank(descending=False, money=True)),
     "DOWN": ("DIRECTION", Rank(descending=True)),
     "UP": ("DIRECTION", Rank(descending=False)),
 }
