@@ -10,6 +10,7 @@ import operator
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from functools import reduce
+from string import ascii_lowercase, ascii_uppercase
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -32,6 +33,7 @@ from nlq.query import (
     fold,
 )
 from nlq.schema import FieldType
+from pfa_rpc.errors import LimitExceeded
 from pfa_rpc.schema import BY_NAME, Field
 from pfa_rpc.store.tables import UNSYNCED_STATES, records, unsynced
 
@@ -45,6 +47,11 @@ _COMPARE: Final[dict[Operator, Callable[[Any, Any], Any]]] = {
     Operator.GT: operator.gt,
     Operator.GE: operator.ge,
 }
+
+
+_PATTERN_BYTES: Final = 50_000
+"""Longest pattern that SQLite takes."""
+_ASCII_LOWER: Final = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 
 class ListHolds(FunctionElement[bool]):
@@ -189,9 +196,15 @@ def _contains(field: Field, text: str) -> Expression:
 
 
 def _like(field: Field, pattern: str) -> Expression:
-    if field.type is FieldType.TEXT:
-        return column(field).like(pattern.casefold(), escape="\\")
-    return sa.func.lower(column(field)).like(pattern.lower(), escape="\\")
+    # The databases' lower() knows ASCII letters only: others of an id are left as they are on both sides.
+    pattern = pattern.casefold() if field.type is FieldType.TEXT else pattern.translate(_ASCII_LOWER)
+    if len(pattern.encode()) > _PATTERN_BYTES:
+        raise LimitExceeded(
+            f"the text that {field.name} is searched for is too long; at most {_PATTERN_BYTES:,} bytes can be",
+            metadata={"limit": "pattern"},
+        )
+    searched = column(field) if field.type is FieldType.TEXT else sa.func.lower(column(field))
+    return searched.like(pattern, escape="\\")
 
 
 def escape_like(text: str) -> str:
