@@ -21,6 +21,7 @@ from grpc_reflection.v1alpha import reflection_pb2
 from nlq.errors import FilterError
 from pfa.v1 import error_reason_pb2, query_service_pb2, record_service_pb2
 from pfa_rpc import errors
+from pfa_rpc.cache.nothing import NoCache
 from pfa_rpc.errors import (
     DatabaseUnavailable,
     InvalidRequest,
@@ -70,7 +71,7 @@ async def serving(settings: Settings, behavior: Behavior) -> AsyncIterator[tuple
     """Give a server whose query service does what the test says."""
     services = {"pfa.v1.QueryService": Scripted(behavior)}
     async with (
-        running(settings, build=lambda _database, _tokens: services) as up,
+        running(settings, build=lambda _database, _tokens, _cache: services) as up,
         grpc.aio.insecure_channel(up.target) as channel,
     ):
         yield up, channel
@@ -90,7 +91,7 @@ async def fail_with(error: Exception, settings: Settings) -> Failure:
 
 
 def test_every_service_of_the_api_is_built_with_every_method(settings: Settings) -> None:
-    services = build_services(Database(settings.database_url), Tokens(b"k" * 32))
+    services = build_services(Database(settings.database_url), Tokens(b"k" * 32), NoCache())
     descriptors = service_descriptors()
     assert descriptors.keys() == services.keys()
     assert {name: missing_methods(descriptors[name], service) for name, service in services.items()} == {

@@ -9,7 +9,7 @@ from pfa.v1.query_service_pb2 import AskResponse
 from pfa.v1.record_pb2 import Record
 from pfa.v1.record_service_pb2 import ListRecordsResponse
 from pfa_rpc.records.wire import varint
-from pfa_rpc.services.framing import embed, frame_records, split_by_bytes
+from pfa_rpc.services.framing import embed, frame_records, split_by_bytes, split_frames
 
 sizes = st.lists(st.integers(0, 5_000), max_size=8)
 
@@ -24,6 +24,11 @@ def test_framed_payloads_and_a_trailer_parse_as_one_response(lengths: list[int])
     response = ListRecordsResponse.FromString(frame_records(payloads_of(lengths)) + trailer)
     assert [len(record.description) for record in response.records] == lengths
     assert (response.next_page_token, response.total_size) == ("more", 7)
+
+
+@given(sizes)
+def test_framed_payloads_can_be_taken_apart(lengths: list[int]) -> None:
+    assert split_frames(frame_records(payloads_of(lengths))) == payloads_of(lengths)
 
 
 @given(sizes)

@@ -18,6 +18,8 @@ import structlog
 import uvloop
 from grpc_health.v1 import health, health_pb2_grpc
 
+from pfa_rpc.cache.interface import Cache
+from pfa_rpc.cache.nothing import NoCache
 from pfa_rpc.errors import SetupError
 from pfa_rpc.server import log
 from pfa_rpc.server.authentication import Authenticator
@@ -33,7 +35,7 @@ from pfa_rpc.store.database import Database
 from pfa_rpc.store.instance import shared_key
 from pfa_rpc.store.migrate import migrate, require_current
 
-Build = Callable[[Database, Tokens], Mapping[str, object]]
+Build = Callable[[Database, Tokens, Cache], Mapping[str, object]]
 """Makes the services, by their full names."""
 
 SPARE_CALLS: Final = 100
@@ -135,7 +137,7 @@ async def running(
         await _prepare(database)
         key = settings.token_key
         tokens = Tokens(key.get_secret_value().encode() if key else await shared_key(database))
-        server = await _start(settings, build(database, tokens))
+        server = await _start(settings, build(database, tokens, NoCache()))
         try:
             yield server
         finally:

@@ -22,6 +22,25 @@ def frame_records(payloads: Iterable[bytes]) -> bytes:
     return b"".join(chain.from_iterable(pairs))
 
 
+def split_frames(framed: bytes) -> list[bytes]:
+    """Return the payloads that `frame_records` joined."""
+    payloads = []
+    place, end = 0, len(framed)
+    while place < end:
+        length, shift = 0, 0
+        place += 1  # the tag of field 1 is one byte
+        while True:
+            byte = framed[place]
+            place += 1
+            length |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                break
+            shift += 7
+        payloads.append(framed[place : place + length])
+        place += length
+    return payloads
+
+
 def embed(field_number: int, message: bytes) -> bytes:
     """Return a serialized message as a field of another."""
     return prefix(field_number, len(message)) + message

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final
 
-from nlq.query import Condition
 from pfa.v1.record_service_pb2 import (
     AggregateRecordsRequest,
     GetRecordRequest,
@@ -16,18 +12,17 @@ from pfa.v1.record_service_pb2 import (
     ListRecordsRequest,
     ListRecordsResponse,
     StreamRecordsRequest,
-    StreamRecordsResponse,
 )
+from pfa_rpc.cache.interface import Cache
 from pfa_rpc.errors import InvalidRequest, RecordNotFound
-from pfa_rpc.records.revision import Revision
+from pfa_rpc.records.revision import CHUNK_RECORDS
 from pfa_rpc.services.call import Call
 from pfa_rpc.services.figures import figures_message, read_aggregate
-from pfa_rpc.services.framing import embed, frame_records, split_by_bytes
+from pfa_rpc.services.framing import embed, frame_records
 from pfa_rpc.services.principal import Permission
 from pfa_rpc.services.requests import (
     DEFAULT_PAGE,
     MAX_PAGE,
-    Mask,
     authorize,
     bounded,
     canonical,
@@ -37,31 +32,24 @@ from pfa_rpc.services.requests import (
     require_visible,
     revision_token,
 )
+from pfa_rpc.services.streams import RecordStreams, Stream
 from pfa_rpc.services.tokens import Tokens, digest
 from pfa_rpc.store import aggregates, reads
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.organizations import get_organization
 
-BATCH_BYTES: Final = 1 << 20
-"""Most bytes of records in one message."""
-DEFAULT_BATCH: Final = 500
 MAX_BATCH: Final = 5_000
-STRETCH: Final = 2_000
-"""Records that a stream reads from the database at once; it holds no connection between."""
-HEARTBEAT_SECONDS: Final = 10.0
-"""How long a stream may be silent."""
 MAX_SKIP: Final = 10_000_000
 _ID_LENGTH: Final = 200
-
-_T = TypeVar("_T")
 
 
 class RecordService:
     """Reads records as payloads: bytes from the database to the client."""
 
-    def __init__(self, database: Database, tokens: Tokens) -> None:
+    def __init__(self, database: Database, tokens: Tokens, cache: Cache) -> None:
         self._database = database
         self._tokens = tokens
+        self._streams = RecordStreams(database, cache, tokens)
 
     async def get_record(self, request: GetRecordRequest, call: Call) -> bytes:
         """Return the record that the request names by id or pfa_id."""
@@ -111,22 +99,16 @@ class RecordService:
         """Write every record that matches, in batches."""
         organization_id = authorize(call, Permission.READ, request.organization_id)
         condition = await read_filter(request.filter, call.principal)
-        stream = _Stream(
+        stream = Stream(
             organization_id,
             condition,
             read_mask(request.read_mask, call.principal),
-            bounded("batch_size", request.batch_size, default=DEFAULT_BATCH, most=MAX_BATCH),
+            bounded("batch_size", request.batch_size, default=CHUNK_RECORDS, most=MAX_BATCH),
             digest("StreamRecords", canonical(condition)[0]),
         )
         if request.resume_token:
             stream.resume(self._tokens.open("resume", request.resume_token, organization_id, stream.request_digest))
-        is_first = True
-        while True:
-            stretch = await self._while_alive(self._read_stretch(stream), lambda: self._heartbeat(stream, call))
-            await self._write_stretch(stream, stretch, call, even_if_empty=is_first)
-            is_first = False
-            if len(stretch) < STRETCH:
-                return
+        await self._streams.write(stream, call)
 
     async def aggregate_records(self, request: AggregateRecordsRequest, call: Call) -> bytes:
         """Return figures over the records that match."""
@@ -147,82 +129,6 @@ class RecordService:
             )
         token = revision_token(self._tokens, organization_id, organization.revision)
         return await figures_message(groups, spec, organization.currency_code, matched, token)
-
-    # --- streams -----------------------------------------------------------------------------------------------------
-
-    async def _read_stretch(self, stream: _Stream) -> Sequence[tuple[int, bytes]]:
-        async with self._database.reading() as connection:
-            if stream.revision is None:
-                stream.revision = (await get_organization(connection, stream.organization_id)).revision
-            return await reads.read_stretch(
-                connection, stream.organization_id, stream.condition, after=stream.position, limit=STRETCH
-            )
-
-    async def _write_stretch(
-        self, stream: _Stream, stretch: Sequence[tuple[int, bytes]], call: Call, *, even_if_empty: bool
-    ) -> None:
-        """Write a stretch as messages of at most a batch and BATCH_BYTES each."""
-        start = 0
-        while start < len(stretch) or (even_if_empty and start == 0):
-            part = stretch[start : start + stream.batch_size]
-            payloads = await stream.mask.apply_all([payload for _, payload in part])
-            fitting = split_by_bytes(payloads, BATCH_BYTES)
-            if part:
-                stream.position = part[fitting - 1][0]
-            await call.write(frame_records(payloads[:fitting]) + self._stream_trailer(stream))
-            start += max(fitting, 1)
-
-    async def _heartbeat(self, stream: _Stream, call: Call) -> None:
-        if stream.revision is not None:
-            await call.write(self._stream_trailer(stream))
-
-    def _stream_trailer(self, stream: _Stream) -> bytes:
-        revision = stream.revision
-        if revision is None:
-            raise AssertionError("a stream writes after its first read only")
-        resume_token = self._tokens.seal(
-            "resume",
-            stream.organization_id,
-            stream.request_digest,
-            [stream.position, revision.number, revision.nonce],
-        )
-        trailer = StreamRecordsResponse(
-            resume_token=resume_token,
-            revision_token=revision_token(self._tokens, stream.organization_id, revision),
-        )
-        return trailer.SerializeToString()
-
-    async def _while_alive(self, work: Awaitable[_T], beat: Callable[[], Awaitable[None]]) -> _T:
-        """Await work, and beat whenever HEARTBEAT_SECONDS pass meanwhile."""
-        task = asyncio.ensure_future(work)
-        try:
-            while not (await asyncio.wait([task], timeout=HEARTBEAT_SECONDS))[0]:
-                await beat()
-            return task.result()
-        finally:
-            if not task.done():
-                task.cancel()
-                await asyncio.wait([task])
-
-
-@dataclass(slots=True)
-class _Stream:
-    """Where a stream stands."""
-
-    organization_id: str
-    condition: Condition | None
-    mask: Mask
-    batch_size: int
-    request_digest: bytes
-    position: int = -1
-    """Position of the last record sent."""
-    revision: Revision | None = None
-    """Revision of the first batch."""
-
-    def resume(self, content: list[int]) -> None:
-        """Go on where a resume token says."""
-        self.position, number, nonce = content
-        self.revision = Revision(number, nonce)
 
 
 def _record_name(request: GetRecordRequest) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pfa_rpc.cache.interface import Cache
 from pfa_rpc.services.organizations import OrganizationService
 from pfa_rpc.services.query import QueryService
 from pfa_rpc.services.records import RecordService
@@ -9,10 +10,10 @@ from pfa_rpc.services.tokens import Tokens
 from pfa_rpc.store.database import Database
 
 
-def build_services(database: Database, tokens: Tokens) -> dict[str, object]:
+def build_services(database: Database, tokens: Tokens, cache: Cache) -> dict[str, object]:
     """Return full service name → the object that serves it."""
     return {
-        "pfa.v1.RecordService": RecordService(database, tokens),
+        "pfa.v1.RecordService": RecordService(database, tokens, cache),
         "pfa.v1.QueryService": QueryService(database, tokens),
         "pfa.v1.OrganizationService": OrganizationService(database, tokens),
     }

@@ -23,6 +23,7 @@ from pfa.v1.record_service_pb2 import (
     StreamRecordsRequest,
     StreamRecordsResponse,
 )
+from pfa_rpc.cache.nothing import NoCache
 from pfa_rpc.errors import PermissionDenied
 from pfa_rpc.schema import FIELDS
 from pfa_rpc.services.organizations import OrganizationService
@@ -53,7 +54,7 @@ class RecordedCall:
 
 @pytest.fixture
 def records(filled: Filled) -> RecordService:
-    return RecordService(filled.database, Tokens(b"k" * 16))
+    return RecordService(filled.database, Tokens(b"k" * 16), NoCache())
 
 
 def shows_money(record: Record) -> bool:

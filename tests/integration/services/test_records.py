@@ -27,7 +27,7 @@ from pfa_rpc.records.encode import Values, from_message
 from pfa_rpc.schema import SCHEMA
 from pfa_rpc.server.application import running
 from pfa_rpc.server.settings import Settings
-from pfa_rpc.services import records as service
+from pfa_rpc.services import streams
 from pfa_rpc.store import reads
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.migrate import migrate
@@ -35,6 +35,7 @@ from tests.integration.services.conftest import Client, failure, without_tokens
 from tests.integration.store.conftest import fill
 from tests.integration.store.oracle import holds
 
+EVERY = "pfa_id:*"
 FILTER = 'source = RENTAL AND area_silo = "silo 4"'
 
 
@@ -223,7 +224,7 @@ async def test_a_page_token_resumes_no_stream(client: Client) -> None:
 
 
 async def test_a_large_batch_is_cut_at_its_bytes(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "BATCH_BYTES", 2_000)
+    monkeypatch.setattr(streams, "BATCH_BYTES", 2_000)
     batches = await drain(client.records.StreamRecords(StreamRecordsRequest(organization_id="RIO", batch_size=5_000)))
     assert all(sum(record.ByteSize() for record in batch.records) <= 2_000 for batch in batches)
     assert ids([record for batch in batches for record in batch.records]) == ids_of(client.rio)
@@ -239,14 +240,16 @@ async def test_a_silent_stream_gives_signs_of_life(client: Client, monkeypatch: 
             await asyncio.sleep(0.5)
         return await read_stretch(*arguments, **options)
 
-    monkeypatch.setattr(service, "STRETCH", 100)
-    monkeypatch.setattr(service, "HEARTBEAT_SECONDS", 0.1)
+    monkeypatch.setattr(streams, "STRETCH", 100)
+    monkeypatch.setattr(streams, "HEARTBEAT_SECONDS", 0.1)
     monkeypatch.setattr(reads, "read_stretch", slow)
-    batches = await drain(client.records.StreamRecords(StreamRecordsRequest(organization_id="RIO", batch_size=100)))
+    batches = await drain(
+        client.records.StreamRecords(StreamRecordsRequest(organization_id="RIO", filter=EVERY, batch_size=100))
+    )
     beats = [batch for batch in batches if not batch.records]
     assert len(beats) >= 2
     assert ids([record for batch in batches for record in batch.records]) == ids_of(client.rio)
-    request = StreamRecordsRequest(organization_id="RIO", resume_token=beats[0].resume_token)
+    request = StreamRecordsRequest(organization_id="RIO", filter=EVERY, resume_token=beats[0].resume_token)
     rest = await drain(client.records.StreamRecords(request))
     assert ids([record for batch in rest for record in batch.records]) == ids_of(client.rio)[100:]
 
@@ -347,10 +350,11 @@ async def test_the_same_call_has_the_same_answer(client: Client) -> None:
     assert answers[0] == answers[1] == answers[2]
 
 
+@pytest.mark.parametrize("text", ["", EVERY], ids=["whole", "filtered"])
 async def test_a_client_that_does_not_read_holds_no_connection(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
-    monkeypatch.setattr(service, "STRETCH", 50)
+    monkeypatch.setattr(streams, "STRETCH", 50)
     database = Database(settings.database_url)
     await migrate(database)
     await fill(database, "RIO", 300, seed=1)
@@ -358,9 +362,26 @@ async def test_a_client_that_does_not_read_holds_no_connection(
     single = settings.model_copy(update={"database_pool_size": 1})
     async with running(single) as up, grpc.aio.insecure_channel(up.target) as channel:
         stub = RecordServiceStub(channel)
-        slow = stub.StreamRecords(StreamRecordsRequest(organization_id="RIO", batch_size=1))
+        slow = stub.StreamRecords(StreamRecordsRequest(organization_id="RIO", filter=text, batch_size=1))
         await slow.read()
         for _ in range(3):
             found = await stub.GetRecord(GetRecordRequest(organization_id="RIO", pfa_id="7"), timeout=5)
             assert found.record.pfa_id == "7"
         slow.cancel()
+
+
+async def test_a_stream_of_many_chunks_goes_on_after_any_record(settings: Settings) -> None:
+    database = Database(settings.database_url)
+    await migrate(database)
+    values = await fill(database, "RIO", 1_200, seed=1)
+    await database.close()
+    async with running(settings) as up, grpc.aio.insecure_channel(up.target) as channel:
+        stub = RecordServiceStub(channel)
+        for size, expected in ((0, [512, 512, 176]), (700, [512, 512, 176]), (300, [300, 212, 300, 212, 176])):
+            batches = await drain(stub.StreamRecords(StreamRecordsRequest(organization_id="RIO", batch_size=size)))
+            assert [len(batch.records) for batch in batches] == expected
+            assert ids([record for batch in batches for record in batch.records]) == ids_of(values)
+        for batch, done in zip(batches, (300, 512, 812, 1_024, 1_200), strict=True):
+            request = StreamRecordsRequest(organization_id="RIO", resume_token=batch.resume_token)
+            rest = await drain(stub.StreamRecords(request))
+            assert ids([record for later in rest for record in later.records]) == ids_of(values)[done:]

@@ -1,0 +1,175 @@
+"""Streams of records: `RecordStreams` writes one, whole organizations from cached chunks, filtered ones by SQL.
+
+A stream runs in order of insertion, which never changes. It holds no database connection while its client reads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from nlq.query import Condition
+from pfa.v1.record_service_pb2 import StreamRecordsResponse
+from pfa_rpc.cache.interface import Cache
+from pfa_rpc.records.revision import CHUNK_RECORDS, Revision, chunk_of
+from pfa_rpc.services.call import Call
+from pfa_rpc.services.framing import frame_records, split_by_bytes, split_frames
+from pfa_rpc.services.requests import Mask, revision_token
+from pfa_rpc.services.tokens import Tokens
+from pfa_rpc.store import reads
+from pfa_rpc.store.chunks import chunk_revisions, read_chunks
+from pfa_rpc.store.database import Database
+from pfa_rpc.store.organizations import get_organization
+
+BATCH_BYTES: Final = 1 << 20
+"""Most bytes of records in one message."""
+STRETCH: Final = 2_000
+"""Records that a filtered stream reads from the database at once."""
+WINDOW: Final = 8
+"""Chunks that a whole stream fetches at once."""
+HEARTBEAT_SECONDS: Final = 10.0
+"""How long a stream may be silent."""
+
+_T = TypeVar("_T")
+
+
+@dataclass(slots=True)
+class Stream:
+    """What a stream was asked for, and where it stands."""
+
+    organization_id: str
+    condition: Condition | None
+    mask: Mask
+    batch_size: int
+    request_digest: bytes
+    position: int = -1
+    """Position of the last record sent."""
+    revision: Revision | None = None
+    """Revision of the first batch."""
+
+    def resume(self, content: list[int]) -> None:
+        """Go on where a resume token says."""
+        self.position, number, nonce = content
+        self.revision = Revision(number, nonce)
+
+
+class RecordStreams:
+    """Writes streams."""
+
+    def __init__(self, database: Database, cache: Cache, tokens: Tokens) -> None:
+        self._database = database
+        self._cache = cache
+        self._tokens = tokens
+
+    async def write(self, stream: Stream, call: Call) -> None:
+        """Write a stream to its end. One that matches nothing is one message without records."""
+        began_at = stream.position
+        if stream.condition is None:
+            await self._write_whole(stream, call)
+        else:
+            await self._write_filtered(stream, call)
+        if stream.position == began_at:
+            await call.write(self._trailer(stream))
+
+    # --- by SQL ------------------------------------------------------------------------------------------------------
+
+    async def _write_filtered(self, stream: Stream, call: Call) -> None:
+        while True:
+            stretch = await self._while_alive(self._read_stretch(stream), stream, call)
+            await self._write_records(stream, stretch, call)
+            if len(stretch) < STRETCH:
+                return
+
+    async def _read_stretch(self, stream: Stream) -> Sequence[tuple[int, bytes]]:
+        async with self._database.reading() as connection:
+            if stream.revision is None:
+                stream.revision = (await get_organization(connection, stream.organization_id)).revision
+            return await reads.read_stretch(
+                connection, stream.organization_id, stream.condition, after=stream.position, limit=STRETCH
+            )
+
+    # --- from chunks -------------------------------------------------------------------------------------------------
+
+    async def _write_whole(self, stream: Stream, call: Call) -> None:
+        pairs = await self._while_alive(self._read_pairs(stream), stream, call)
+        wanted = [number for number in pairs if number >= chunk_of(stream.position + 1)]
+        last = max(pairs, default=0)
+        for start in range(0, len(wanted), WINDOW):
+            window = {number: pairs[number] for number in wanted[start : start + WINDOW]}
+            for number, framed in (await self._while_alive(self._fetch(stream, window), stream, call)).items():
+                await self._write_chunk(stream, number, framed, call, is_last=number == last)
+
+    async def _read_pairs(self, stream: Stream) -> Mapping[int, Revision]:
+        async with self._database.reading() as connection:
+            organization = await get_organization(connection, stream.organization_id)
+            stream.revision = stream.revision or organization.revision
+            return await chunk_revisions(connection, stream.organization_id)
+
+    async def _fetch(self, stream: Stream, pairs: Mapping[int, Revision]) -> dict[int, bytes]:
+        """Return chunk → its framed records, in order: cached where the pair is equal, else from the database."""
+        organization_id = stream.organization_id
+        framed = await self._cache.get_chunks(organization_id, pairs)
+        missing = [number for number in pairs if number not in framed]
+        if missing:
+            async with self._database.reading() as connection:
+                found = await read_chunks(connection, organization_id, missing)
+            fresh = {number: (chunk.revision, frame_records(chunk.payloads)) for number, chunk in found.items()}
+            await self._cache.put_chunks(organization_id, fresh)
+            framed |= {number: chunk for number, (_, chunk) in fresh.items()}
+        return {number: framed[number] for number in pairs if number in framed}
+
+    async def _write_chunk(self, stream: Stream, number: int, framed: bytes, call: Call, *, is_last: bool) -> None:
+        first = number * CHUNK_RECORDS
+        is_cut = stream.position >= first or stream.batch_size < CHUNK_RECORDS or len(framed) > BATCH_BYTES
+        if is_cut or stream.mask:
+            positioned = list(enumerate(split_frames(framed), start=first))
+            await self._write_records(stream, [pair for pair in positioned if pair[0] > stream.position], call)
+            return
+        # Positions have no gaps: no chunk but the last can be other than full.
+        stream.position = first + (len(split_frames(framed)) if is_last else CHUNK_RECORDS) - 1
+        await call.write(framed + self._trailer(stream))
+
+    # --- both --------------------------------------------------------------------------------------------------------
+
+    async def _write_records(self, stream: Stream, stretch: Sequence[tuple[int, bytes]], call: Call) -> None:
+        """Write records as messages of at most a batch and BATCH_BYTES each."""
+        start = 0
+        while start < len(stretch):
+            part = stretch[start : start + stream.batch_size]
+            payloads = await stream.mask.apply_all([payload for _, payload in part])
+            fitting = split_by_bytes(payloads, BATCH_BYTES)
+            stream.position = part[fitting - 1][0]
+            await call.write(frame_records(payloads[:fitting]) + self._trailer(stream))
+            start += fitting
+
+    def _trailer(self, stream: Stream) -> bytes:
+        """Return the fields of a message besides its records."""
+        revision = stream.revision
+        if revision is None:
+            raise AssertionError("a stream writes after its first read only")
+        resume_token = self._tokens.seal(
+            "resume",
+            stream.organization_id,
+            stream.request_digest,
+            [stream.position, revision.number, revision.nonce],
+        )
+        trailer = StreamRecordsResponse(
+            resume_token=resume_token,
+            revision_token=revision_token(self._tokens, stream.organization_id, revision),
+        )
+        return trailer.SerializeToString()
+
+    async def _while_alive(self, work: Awaitable[_T], stream: Stream, call: Call) -> _T:
+        """Await work, and give a sign of life whenever HEARTBEAT_SECONDS pass meanwhile."""
+        task = asyncio.ensure_future(work)
+        try:
+            while not (await asyncio.wait([task], timeout=HEARTBEAT_SECONDS))[0]:
+                if stream.revision is not None:
+                    await call.write(self._trailer(stream))
+            return task.result()
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.wait([task])
