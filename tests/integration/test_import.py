@@ -322,6 +322,7 @@ async def test_a_malformed_code_is_refused(importing: Importer) -> None:
         (",".join([*HEADER[:-2], "pfs_lastmodified"]).encode(), "it lacks the column pfs_f_enddate"),
         (",".join([*HEADER, "PFS_ID"]).encode(), "names more than once: pfs_id"),
         (b"PK\x03\x04rest", "an Excel workbook"),
+        (b"PK,pfs_id,pfs_a_org\n7,1,RIO\n", "it lacks the columns pfs_f_source"),  # a header, not the start of a ZIP
         ("pfs_id,x".encode("utf-16"), "UTF-16"),
         (b"\x7fELF\0\0", "zero byte, at byte 4"),
         (b"pfs_id," + b"x" * (2 << 20), "longer than"),

@@ -1,4 +1,4 @@
-"""Organizations: `create_organization`, `get_organization`, `list_organizations`, `current_revision`."""
+"""Organizations: `create_organization`, `get_organization`, `list_organizations`, `is_code`."""
 
 from __future__ import annotations
 

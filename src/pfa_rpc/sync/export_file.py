@@ -29,7 +29,7 @@ LINE_LIMIT: Final = 1 << 20
 _BOM: Final = b"\xef\xbb\xbf"
 _GZIP: Final = b"\x1f\x8b"
 _OTHER_FORMATS: Final = {
-    b"PK": "a ZIP archive or an Excel workbook; unpack it, or save the sheet as CSV (UTF-8)",
+    b"PK\x03\x04": "a ZIP archive or an Excel workbook; unpack it, or save the sheet as CSV (UTF-8)",
     b"\xff\xfe": "UTF-16 text; save it as CSV in UTF-8",
     b"\xfe\xff": "UTF-16 text; save it as CSV in UTF-8",
     b"\xd0\xcf\x11\xe0": "an old Excel workbook; save the sheet as CSV (UTF-8)",
