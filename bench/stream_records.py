@@ -1,8 +1,8 @@
 """StreamRecords of one organization, beside a naive server over the same database.
 
 The naive server reads the columns of each record and builds its message from them; ours joins the payloads that were
-encoded when the records were written. Both stream the 8,778 records of RIO from the example in batches of 500 to one
-client, which counts bytes (and, in a second pair of columns, decodes them). Each server is a process of its own; runs
+encoded when the records were written. Both stream the 8,778 records of RIO from the example in batches of about 500 to
+one client, which counts bytes (and, in a second pair of columns, decodes them). Each server is a process of its own; runs
 alternate.
 
     python -m bench.stream_records [--runs 15]
@@ -118,7 +118,7 @@ async def prepare(url: str, folder: Path) -> None:
 def stream(channel: grpc.Channel, decode: Callable[[bytes], Any] | None) -> tuple[float, int, int]:
     """Return the seconds, bytes and messages of one stream."""
     call = channel.unary_stream(METHOD, StreamRecordsRequest.SerializeToString, decode or (lambda raw: raw))
-    request = StreamRecordsRequest(organization_id="RIO", batch_size=BATCH)
+    request = StreamRecordsRequest(organization_id="RIO")
     began, size, count = time.perf_counter(), 0, 0
     for message in call(request, timeout=60):
         count += 1
@@ -129,7 +129,7 @@ def stream(channel: grpc.Channel, decode: Callable[[bytes], Any] | None) -> tupl
 def count_records(channel: grpc.Channel) -> int:
     """Return how many records a server streams."""
     call = channel.unary_stream(METHOD, StreamRecordsRequest.SerializeToString, StreamRecordsResponse.FromString)
-    return sum(len(batch.records) for batch in call(StreamRecordsRequest(organization_id="RIO", batch_size=BATCH)))
+    return sum(len(batch.records) for batch in call(StreamRecordsRequest(organization_id="RIO")))
 
 
 def main() -> None:
@@ -162,7 +162,7 @@ def report(channels: dict[str, grpc.Channel], runs: int) -> None:
     total = {side: count_records(channel) for side, channel in channels.items()}
     assert len(set(total.values())) == 1, total
     print(
-        f"StreamRecords of {total['ours']:,} records in batches of {BATCH}, SQLite, median of {runs} alternating runs"
+        f"StreamRecords of {total['ours']:,} records in batches of about {BATCH}, SQLite, median of {runs} alternating runs"
     )
     print(f"{'client':<10}{'side':<8}{'ms':>9}{'records/s':>13}{'MB':>7}{'naive / ours':>16}")
     decoders: list[tuple[str, Callable[[bytes], Message] | None]] = [

@@ -85,7 +85,7 @@ class _SyncStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SyncState.V
     SYNC_STATE_PENDING_SYNC: _SyncState.ValueType  # 3
     """A write to PEMS is under way."""
     SYNC_STATE_SYNC_ERROR: _SyncState.ValueType  # 4
-    """The write to PEMS failed; sync.error says why."""
+    """The write to PEMS failed; sync.error_message says why."""
 
 class SyncState(_SyncState, metaclass=_SyncStateEnumTypeWrapper):
     """Where a record stands between this service and PEMS, the ERP that owns it."""
@@ -99,7 +99,7 @@ SYNC_STATE_MODIFIED: SyncState.ValueType  # 2
 SYNC_STATE_PENDING_SYNC: SyncState.ValueType  # 3
 """A write to PEMS is under way."""
 SYNC_STATE_SYNC_ERROR: SyncState.ValueType  # 4
-"""The write to PEMS failed; sync.error says why."""
+"""The write to PEMS failed; sync.error_message says why."""
 Global___SyncState: _TypeAlias = SyncState  # noqa: Y015
 
 @_typing.final
@@ -333,7 +333,9 @@ class Record(_message.Message):
 
     @_builtins.property
     def actual_cost(self) -> _money_pb2.Money:
-        """Actual cost, in the organization's currency, rounded to cents. Equipment still on site is costed to its forecast end."""
+        """Actual cost, in the organization's currency, rounded to cents. A rental still on site is costed to its forecast
+        end, or to its actual start where that is later.
+        """
 
     @_builtins.property
     def sync(self) -> Global___SyncStatus:

@@ -243,7 +243,7 @@ class StreamRecordsRequest(_message.Message):
     filter: _builtins.str
     """AIP-160 filter, at most 16 KiB and 50 levels deep. Empty: every record, discontinued ones included."""
     batch_size: _builtins.int
-    """Most records in one batch: 1 to 5,000. 0: 500. A batch also ends at 1 MiB."""
+    """Most records in one batch: 1 to 5,000. 0: 512. A batch also ends at 1 MiB, and without a filter after 512 records."""
     resume_token: _builtins.str
     """resume_token of the last batch received, to go on after it. organization_id and filter must be those of the
     request that began the stream.
