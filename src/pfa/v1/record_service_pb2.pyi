@@ -85,7 +85,7 @@ class GetRecordRequest(_message.Message):
     """Id of the record in PEMS."""
     @_builtins.property
     def read_mask(self) -> _field_mask_pb2.FieldMask:
-        """Paths of Record to return, such as "forecast.start_date". Empty: all."""
+        """Paths of Record to return, such as "forecast.start_date"; at most 100. Empty: all."""
 
     def __init__(
         self,
@@ -158,8 +158,8 @@ class ListRecordsRequest(_message.Message):
     page_size: _builtins.int
     """Most records to return: 1 to 1,000. 0: 100."""
     page_token: _builtins.str
-    """next_page_token of the page before. The other fields of the request must be those of that page's request;
-    page_size and skip may differ.
+    """next_page_token of the page before. organization_id, filter and order_by must be those of that page's request;
+    the other fields may differ.
     """
     skip: _builtins.int
     """How many records to pass over from where the page would start, for a view that jumps."""
@@ -167,7 +167,7 @@ class ListRecordsRequest(_message.Message):
     """Whether to count all records that match."""
     @_builtins.property
     def read_mask(self) -> _field_mask_pb2.FieldMask:
-        """Paths of Record to return, such as "forecast.start_date". Empty: all."""
+        """Paths of Record to return, such as "forecast.start_date"; at most 100. Empty: all."""
 
     def __init__(
         self,
@@ -250,7 +250,7 @@ class StreamRecordsRequest(_message.Message):
     """
     @_builtins.property
     def read_mask(self) -> _field_mask_pb2.FieldMask:
-        """Paths of Record to return, such as "forecast.start_date". Empty: all."""
+        """Paths of Record to return, such as "forecast.start_date"; at most 100. Empty: all."""
 
     def __init__(
         self,
@@ -353,7 +353,8 @@ class AggregateRecordsRequest(_message.Message):
     @_builtins.property
     def group_by(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """At most two of: a groupable field, such as "category"; the month of a date field, such as "forecast_start.month";
-        or "month", which spreads sums of costs over the months by day and fits nothing else.
+        or "month", which spreads sums of costs over the months by day and fits nothing else. An answer has at most 10,000
+        groups.
         """
 
     def __init__(
