@@ -160,7 +160,16 @@ def test_a_conflict_is_seen_again_with_the_next_change() -> None:
     taken = take_in(first, again, PULLED_AGAIN)
     assert taken.conflicts == ("category",)
     assert written(taken).values["category"] == "Pumps"
-    assert take_in(first, pems(LATER, category="Dozers"), PULLED_AGAIN).outcome is Outcome.UNCHANGED
+    same = take_in(first, pems(LATER, category="Dozers"), PULLED_AGAIN)
+    assert (same.outcome, same.record) == (Outcome.CONFLICT, None)
+
+
+def test_a_local_edit_that_is_taken_back_lets_the_value_of_pems_in() -> None:
+    """Although its row is the one that was in conflict, and has not changed since."""
+    record = written(take_in(edited(category="Pumps"), pems(LATER, category="Dozers"), PULLED_AGAIN))
+    assert record.base is not None
+    record.values["category"] = record.base["category"]
+    assert written(take_in(record, pems(LATER, category="Dozers"), PULLED_AGAIN)).values["category"] == "Dozers"
 
 
 @pytest.mark.parametrize(

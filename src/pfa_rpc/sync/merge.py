@@ -155,4 +155,6 @@ def _after(record: StoredRecord, row: PemsRow, merged: Merged, synced_at: dateti
         values |= {"sync_state": "pristine", "sync_error_message": None, "sync_retry_count": 0}
     elif values["sync_state"] == "pristine":
         values["sync_state"] = "modified"
-    return StoredRecord(values, merged.base if differing else None, row.digest, record.position)
+    # A row in conflict was not taken in as a whole: it must be looked at again when it comes again.
+    seen = None if merged.conflicts else row.digest
+    return StoredRecord(values, merged.base if differing else None, seen, record.position)
