@@ -1,4 +1,4 @@
-"""Many rows at once, by the shortest way that the driver has: `insert_rows`; and upserts: `insert_for`."""
+"""Many rows at once, by the shortest way that the driver has: `insert_rows`, `update_rows`; upserts: `insert_for`."""
 
 from __future__ import annotations
 
@@ -24,14 +24,67 @@ async def insert_rows(connection: AsyncConnection, table: sa.Table, rows: Sequen
     await connection.exec_driver_sql(statement, [convert(row) for row in rows])
 
 
+async def update_rows(
+    connection: AsyncConnection, table: sa.Table, rows: Sequence[dict[str, Any]], *, organization_id: str
+) -> None:
+    """Write rows of one organization, found by `id`, over those that are there: every column but the keys.
+
+    On PostgreSQL in one statement, which takes a column as an array; elsewhere a statement a row.
+    """
+    keys = {column.name for column in table.primary_key}
+    names = [column.name for column in table.columns if column.name not in keys]
+    if connection.dialect.name == "postgresql":
+        statement = _update_from_arrays(table, tuple(names), connection.dialect)
+        arrays = [[_element(row[name]) for row in rows] for name in ("id", *names)]
+        await connection.exec_driver_sql(statement, (organization_id, *arrays))
+        return
+    changes = ", ".join(f"{name} = ?" for name in names)
+    statement = f"UPDATE {table.name} SET {changes} WHERE organization_id = ? AND id = ?"  # noqa: S608 (our own names)
+    _, convert = _plan(table, connection.dialect)
+    places = {column.name: place for place, column in enumerate(table.columns)}
+    order = [places[name] for name in (*names, "organization_id", "id")]
+    converted = map(convert, rows)
+    await connection.exec_driver_sql(statement, [tuple(row[place] for place in order) for row in converted])
+
+
+def _element(value: Any) -> Any:
+    """Return a value as an element of an array parameter; an array in an array goes as text."""
+    return None if value == () else "{" + ",".join(value) + "}" if isinstance(value, tuple) else value
+
+
+@lru_cache(maxsize=16)
+def _update_from_arrays(table: sa.Table, names: tuple[str, ...], dialect: sa.Dialect) -> str:
+    def sql_type(name: str) -> str:
+        implementation = table.c[name].type.dialect_impl(dialect)
+        return dialect.type_compiler_instance.process(implementation).removesuffix(' COLLATE "C"')
+
+    types = {name: sql_type(name) for name in ("id", *names)}
+    arrays = ", ".join(
+        f"${place}::{'TEXT' if kind.endswith('[]') else kind}[]" for place, kind in enumerate(types.values(), start=2)
+    )
+    casts = {name: f"::{kind}" if kind.endswith("[]") else "" for name, kind in types.items()}
+    changes = ", ".join(f"{name} = new.{name}{casts[name]}" for name in names)
+    return (
+        f"UPDATE {table.name} SET {changes} FROM unnest({arrays}) AS new({', '.join(types)}) "  # noqa: S608
+        f"WHERE {table.name}.organization_id = $1 AND {table.name}.id = new.id"
+    )
+
+
 async def _copy(connection: AsyncConnection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
+    import asyncpg  # noqa: PLC0415 (only where PostgreSQL is used)
+
     names = [column.name for column in table.columns]
     driver = (await connection.get_raw_connection()).driver_connection
     if driver is None:
         raise TypeError("a connection in use has a driver connection")
-    await driver.copy_records_to_table(
-        table.name, columns=names, records=[tuple(row[name] for name in names) for row in rows]
-    )
+    try:
+        await driver.copy_records_to_table(
+            table.name, columns=names, records=[tuple(row[name] for name in names) for row in rows]
+        )
+    except asyncpg.IntegrityConstraintViolationError as error:
+        raise sa.exc.IntegrityError(f"COPY {table.name}", None, error) from error
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        raise sa.exc.OperationalError(f"COPY {table.name}", None, error) from error
 
 
 def insert_for(dialect: str, table: sa.Table) -> postgresql.Insert | sqlite.Insert:

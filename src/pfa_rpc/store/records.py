@@ -21,8 +21,8 @@ from nlq.schema import FieldType
 from pfa_rpc.records.cost import costs_of
 from pfa_rpc.records.encode import PAYLOAD_VERSION, Values, decode, encode, to_message
 from pfa_rpc.records.revision import chunk_of
-from pfa_rpc.schema import FIELDS, MERGED_FIELDS, Origin
-from pfa_rpc.store.bulk import insert_for, insert_rows
+from pfa_rpc.schema import FIELDS, MERGED_FIELDS
+from pfa_rpc.store.bulk import insert_for, insert_rows, update_rows
 from pfa_rpc.store.chunks import mark_chunks
 from pfa_rpc.store.database import Write
 from pfa_rpc.store.organizations import Organization
@@ -147,14 +147,6 @@ def to_row(record: StoredRecord, organization: Organization, revision: int) -> d
     return row
 
 
-_FIXED: Final = {"organization_id", "position", *(f.column for f in FIELDS if f.origin is Origin.KEY)}
-_UPDATE: Final = (
-    sa.update(records)
-    .where(records.c.organization_id == sa.bindparam("organization_id_"), records.c.id == sa.bindparam("id_"))
-    .values({c.name: sa.bindparam(c.name) for c in records.c if c.name not in _FIXED})
-)
-
-
 async def save_records(write: Write, organization: Organization, changes: Sequence[Change]) -> None:
     """Write records within a transaction: those without a before are inserted, the others updated.
 
@@ -164,19 +156,15 @@ async def save_records(write: Write, organization: Organization, changes: Sequen
     first = write.reserve_positions(len(new))
     for offset, record in enumerate(new):
         record.position = first + offset
-    inserts, updates = [], []
+    inserts: list[dict[str, Any]] = []
+    updates: list[dict[str, Any]] = []
     for before, after in changes:
         row = to_row(after, organization, write.revision.number)
-        if before is None:
-            inserts.append(row)
-        else:
-            updates.append({**row, "organization_id_": row["organization_id"], "id_": row["id"]})
+        (inserts if before is None else updates).append(row)
     if inserts:
         await insert_rows(write.connection, records, inserts)
     if updates:
-        await write.connection.execute(
-            _UPDATE, [{key: value for key, value in row.items() if key not in _FIXED} for row in updates]
-        )
+        await update_rows(write.connection, records, updates, organization_id=write.organization_id)
     await mark_chunks(write, {chunk_of(after.position) for _, after in changes if after.position is not None})
     await _count_uses(write, changes)
 
