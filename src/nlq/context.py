@@ -238,6 +238,8 @@ def _labelled_after(tagged: list[Tagged], position: int, named: FieldSpec) -> in
         following = _skip_filler(tagged, following, 1)
     if following < 0 or not any(meaning.field is named for meaning in tagged[following].meanings):
         return -1
+    if tagged[following].tag == "FIELD" and tagged[following].field is named:
+        return -1  # the field again, though a value is called like it
     operators = [tagged[index].readings[0].payload for index in between if tagged[index].tag == "COMPARE"]
     if any(operator not in (Operator.EQ, Operator.NE) for operator in operators):
         return -1

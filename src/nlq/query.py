@@ -140,6 +140,8 @@ class Aggregate:
 
     aggregations: tuple[Aggregation, ...]
     group_by: tuple[str, ...] = ()
+    including: tuple[str, ...] = ()
+    """Flags whose records totals take in, which they leave out unasked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ the figures, groups, orders and rankings, the conventions are applied, and every
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, Final
 
@@ -118,6 +118,8 @@ class _Resolver:
             sort, limit = (), None
         self._refuse_rest()
         where = self._where(aggregate)
+        if aggregate is not None:
+            aggregate = replace(aggregate, including=self._included(aggregate))
         self._result.query = Query(where, sort, limit, aggregate)
         return self._result
 
@@ -145,12 +147,15 @@ class _Resolver:
     def _take_bound(self, part: BoundPart) -> None:
         """Hand on limits; right behind a figure they are of the figure ("total cost over $1M"), and not understood."""
         before = self._before
-        if part.field is None and isinstance(before, FigurePart) and before.field is not None:
+        follows = before is not None and not any(
+            self._stretches[index].tag == RECORD for index in range(before.end, part.first) if index in self._stretches
+        )
+        if part.field is None and follows and isinstance(before, FigurePart) and before.field is not None:
             self._list.close()
             self._refuse(part)
             self._result.warnings.append("A limit of a figure is not understood; limits are of single records.")
             return
-        if part.field is None and isinstance(before, RankPart):
+        if part.field is None and follows and isinstance(before, RankPart):
             part.field = before.field
         self._list.take_bound(part)
 
@@ -361,6 +366,18 @@ class _Resolver:
                 self._refuse(bare, f"by {label}", f"with a {label}")
             else:
                 self._refuse(bare, f"sorted by {label}", f"without {label}")
+
+    def _included(self, aggregate: Aggregate) -> tuple[str, ...]:
+        """Return the flags whose records totals take in because the question wants them."""
+        if not any(item.function in (Function.SUM, Function.AVG) for item in aggregate.aggregations):
+            return ()
+        flags = [term for term in self._list.terms if isinstance(term, FlagTerm)]
+        wanted = {term.field.name for term in flags if term.state is None or term.state is not term.negative}
+        wanted.update(aggregate.group_by)
+        for name in (name for name in self._schema.conventions.left_out if name in wanted):
+            flag = self._schema.by_name[name].true_words[0]
+            self._result.warnings.append(f"Totals and averages leave out {flag} records, whatever is asked for.")
+        return tuple(name for name in self._schema.conventions.left_out_of_totals if name in wanted)
 
     # Conditions
 

@@ -103,7 +103,9 @@ class Conventions:
     """How questions are read where they leave something open. Every use is reported with its alternatives."""
 
     left_out: tuple[str, ...] = ()
-    """Flags whose set records questions leave out unless the question mentions the flag."""
+    """Flags whose set records questions leave out unless the question mentions the flag, and totals always."""
+    left_out_of_totals: tuple[str, ...] = ()
+    """Flags whose set records totals leave out unless the question mentions the flag as wanted."""
     amount_fields: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """(enum field, value name) → the money field that a bare amount means where the question asks for that value."""
     amount_words: Mapping[str, str] = field(default_factory=dict)

@@ -94,7 +94,8 @@ class _Writer:
     def _included(self, query: Query) -> list[str]:
         """Return the words that keep a convention from adding a condition that the query lacks."""
         said = fields_of(query.where) | set(query.aggregate.group_by if query.aggregate is not None else ())
-        names = (name for name in self._schema.conventions.left_out if name not in said)
+        wanted = query.aggregate.including if query.aggregate is not None else ()
+        names = (name for name in (*self._schema.conventions.left_out, *wanted) if name not in said)
         return [f"including {self._schema.by_name[name].true_words[0]}" for name in names]
 
     def _phrases(self, conditions: list[Condition]) -> tuple[list[str], list[str]]:

@@ -315,6 +315,7 @@ ORGANIZATION_ALIAS: Final = "pfs_a_org"
 
 CONVENTIONS: Final = Conventions(
     left_out=("is_discontinued",),
+    left_out_of_totals=("is_funds_transferable",),
     amount_fields={("source", "RENTAL"): "monthly_rate", ("source", "PURCHASE"): "purchase_price"},
     amount_words=dict.fromkeys(
         ("per month", "a month", "each month", "every month", "monthly", "per mo"), "monthly_rate"

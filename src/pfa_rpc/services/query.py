@@ -110,7 +110,12 @@ class QueryService:
             organization = await get_organization(connection, organization_id)
             matched = await reads.count(connection, organization_id, reading.query.where)
             groups = await aggregates.aggregate(
-                connection, organization_id, reading.query.where, spec, prepared.vocabulary
+                connection,
+                organization_id,
+                reading.query.where,
+                spec,
+                prepared.vocabulary,
+                include_transferable="is_funds_transferable" in spec.including,
             )
         if reading.query.limit is not None:
             groups = groups[: reading.query.limit]

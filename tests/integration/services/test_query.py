@@ -90,6 +90,14 @@ async def test_a_count_is_answered_with_a_figure(client: Client) -> None:
     assert item.function == AggregateFunction.AGGREGATE_FUNCTION_COUNT
 
 
+async def test_a_total_takes_in_transferable_records_only_where_they_are_asked_for(client: Client) -> None:
+    _, without = await ask(client, "total monthly rate")
+    _, including = await ask(client, "total monthly rate including transferable")
+    assert without.figures.groups[0].values[0].transferable > 0
+    assert including.figures.groups[0].values[0].transferable == 0
+    assert including.figures.groups[0].values[0].covered > without.figures.groups[0].values[0].covered
+
+
 async def test_the_top_few_come_in_order(client: Client) -> None:
     reading, *batches = await ask(client, "top 5 rentals by monthly rate")
     assert (reading.interpretation.limit, reading.interpretation.order_by) == (5, "monthly_rate desc")

@@ -116,6 +116,35 @@ def test_a_negation_beside_another_condition_says_how_far_it_reaches() -> None:
     assert choice.alternatives == ('NOT (area_silo = "Silo 4" AND category = "Cranes")',)
 
 
+@pytest.mark.parametrize(
+    ("question", "including"),
+    [
+        ("total cost including transferable", ("is_funds_transferable",)),
+        ("total cost of transferable pumps", ("is_funds_transferable",)),
+        ("total cost of pumps that are not transferable", ()),
+        ("total cost of pumps", ()),
+        ("how many pumps including transferable", ()),
+    ],
+)
+def test_totals_take_in_what_the_question_wants_in_them(question: str, including: tuple[str, ...]) -> None:
+    reading = read(question)
+    assert reading.query.aggregate is not None
+    assert reading.query.aggregate.including == including
+    check_laws(question, reading, language())
+
+
+def test_a_total_of_discontinued_records_warns_that_totals_leave_them_out() -> None:
+    (warning,) = read("total cost of discontinued pumps").warnings
+    assert "discontinued" in warning
+    assert not read("count of discontinued pumps").warnings
+
+
+def test_an_amount_beside_a_negation_says_how_far_it_reaches() -> None:
+    reading = read("cranes not from Grove over 5k")
+    reach = next(each for each in reading.ambiguities if "negation" in each.text)
+    assert "manufacturer" in reach.alternatives[0]
+
+
 def test_a_range_in_reverse_is_turned_around_and_says_so() -> None:
     reading = read("monthly rate between $9k and $2k")
     assert reading.filter.endswith("monthly_rate >= 2000 AND monthly_rate <= 9000")
