@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -21,6 +22,7 @@ from tests.servers.finding import (
 from tests.servers.postgresql import Administrator, PostgreSQL, running_postgresql
 from tests.servers.processes import ServerFailedError, Workplace
 from tests.servers.redis import Redis, running_cluster, running_redis
+from tests.servers.stock import Stock
 
 ANSWER_SECONDS: Final = 10
 
@@ -69,6 +71,31 @@ def postgresql_server(request: pytest.FixtureRequest) -> Iterator[Administrator]
 def postgresql_url(postgresql_server: Administrator) -> Iterator[str]:
     """The URL of an empty database of this test."""
     with postgresql_server.new_database() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def stock(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stock]:
+    """Databases that are copied for tests."""
+
+    def administrator() -> Administrator:
+        found: Administrator = request.getfixturevalue("postgresql_server")
+        return found
+
+    with ExitStack() as stack:
+        yield Stock(tmp_path_factory.mktemp("stock"), administrator, stack)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_kind(request: pytest.FixtureRequest) -> str:
+    """Each kind of database; a test that asks for it, or for anything that does, runs once on each."""
+    return str(request.param)
+
+
+@pytest.fixture
+def database_url(database_kind: str, stock: Stock, tmp_path: Path) -> Iterator[str]:
+    """The URL of an empty database of this test, of each kind."""
+    with stock.copy(database_kind, tmp_path) as (url, _):
         yield url
 
 

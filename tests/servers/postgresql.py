@@ -62,6 +62,7 @@ class PostgreSQL(Server):
             "unix_socket_directories": "",
             "fsync": "off",
             "full_page_writes": "off",
+            "max_wal_size": "256MB",
             "max_connections": 200,
         }
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
@@ -110,9 +111,9 @@ class Administrator:
 
     @contextmanager
     def new_database(self, template: str = "template0") -> Iterator[str]:
-        """Give the URL of a database that nothing else uses. It is dropped at the end, with whoever is still in it."""
+        """Give the URL of a copy of a database that nobody is connected to. It is dropped, with whoever is in it."""
         name = f"pfa_test_{secrets.token_hex(6)}"
-        self.fetch(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        self.fetch(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy')
         try:
             yield self.url_of(name)
         finally:

@@ -1,6 +1,6 @@
-"""Ends what tests started, and removes its folder, when the tests end: however they do, even by SIGKILL.
+"""Ends what tests started, and removes its folders, when the tests end: however they do, even by SIGKILL.
 
-A process of its own: `reaper.py FOLDER` reads "PID SIGNAL" a line for each server, to the end of its input, which is
+A process of its own: `reaper.py FOLDER…` reads "PID SIGNAL" a line for each server, to the end of its input, which is
 when the tests closed it or are no more.
 """
 
@@ -50,13 +50,14 @@ def send(server: int, number: signal.Signals) -> None:
         signal.pidfd_send_signal(server, number)
 
 
-def main(folder: str) -> None:
+def main(folders: list[str]) -> None:
     """Do it."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     end(read_servers(sys.stdin))
-    shutil.rmtree(folder, ignore_errors=True)
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1:])

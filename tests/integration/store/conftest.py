@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -15,14 +16,22 @@ from pfa_rpc.store.migrate import migrate
 from pfa_rpc.store.organizations import create_organization
 from pfa_rpc.store.records import new_record, save_records
 from tests.fixtures.records import random_values
+from tests.servers.stock import Stock
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    """An empty database at the newest schema."""
-    database = Database(f"sqlite:///{tmp_path}/pfa.sqlite3")
+async def database(database_kind: str, stock: Stock, tmp_path: Path) -> AsyncIterator[Database]:
+    """An empty database at the newest schema, of each kind."""
+    with stock.copy(database_kind, tmp_path, make_migrated) as (url, _):
+        database = Database(url)
+        yield database
+        await database.close()
+
+
+async def make_migrated(url: str) -> None:
+    """Bring an empty database to the newest schema."""
+    database = Database(url)
     await migrate(database)
-    yield database
     await database.close()
 
 
@@ -48,8 +57,19 @@ async def fill(database: Database, organization_id: str, count: int, seed: int) 
 
 
 @pytest.fixture
-async def filled(database: Database) -> Filled:
-    """RIO with 300 records, and RIO2, whose code begins with RIO's, with others."""
+async def filled(database_kind: str, stock: Stock, tmp_path: Path) -> AsyncIterator[Filled]:
+    """RIO with 300 records, and RIO2, whose code begins with RIO's, with others; on each kind of database."""
+    with stock.copy(database_kind, tmp_path, make_filled) as (url, values):
+        database = Database(url)
+        yield Filled(database, copy.deepcopy(values))
+        await database.close()
+
+
+async def make_filled(url: str) -> list[Values]:
+    """Fill an empty database with two organizations; return the values of RIO."""
+    database = Database(url)
+    await migrate(database)
     values = await fill(database, "RIO", 300, seed=1)
     await fill(database, "RIO2", 50, seed=2)
-    return Filled(database, values)
+    await database.close()
+    return values

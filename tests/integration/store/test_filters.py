@@ -15,11 +15,11 @@ from nlq.query import And, Comparison, Condition, Operator
 from pfa_rpc.schema import SCHEMA
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.filters import where
-from pfa_rpc.store.migrate import migrate
 from pfa_rpc.store.tables import records
-from tests.integration.store.conftest import Filled, fill
+from tests.integration.store.conftest import Filled, make_filled
 from tests.integration.store.oracle import holds
 from tests.integration.store.strategies import conditions
+from tests.servers.stock import Stock
 
 
 async def picked(database: Database, condition: Condition | None) -> set[str]:
@@ -28,18 +28,8 @@ async def picked(database: Database, condition: Condition | None) -> set[str]:
         return set((await connection.execute(query)).scalars())
 
 
-def test_sql_and_plain_python_agree(tmp_path: Path) -> None:
-    async def prepare() -> list[dict[str, Any]]:
-        database = Database(url)
-        await migrate(database)
-        values = await fill(database, "RIO", 300, seed=1)
-        await fill(database, "RIO2", 50, seed=2)
-        await database.close()
-        return values
-
-    url = f"sqlite:///{tmp_path}/pfa.sqlite3"
-    with asyncio.Runner() as runner:
-        values = runner.run(prepare())
+def test_sql_and_plain_python_agree(database_kind: str, stock: Stock, tmp_path: Path) -> None:
+    with stock.copy(database_kind, tmp_path, make_filled) as (url, values), asyncio.Runner() as runner:
         database = Database(url)
 
         @settings(max_examples=400, deadline=None)
@@ -48,10 +38,17 @@ def test_sql_and_plain_python_agree(tmp_path: Path) -> None:
             expected = {record["pfa_id"] for record in values if holds(condition, record)}
             assert runner.run(picked(database, condition)) == expected
 
-        check()
-        runner.run(database.close())
+        try:
+            check()
+        finally:
+            runner.run(database.close())
 
 
+on_sqlite = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+"""These read SQLite's plans; those of PostgreSQL need many more records to be telling."""
+
+
+@on_sqlite
 @pytest.mark.parametrize(
     ("text", "index"),
     [
@@ -75,6 +72,7 @@ async def test_an_index_serves_each_kind_of_filter(filled: Filled, text: str, in
     assert index in await plan(filled.database, query)
 
 
+@on_sqlite
 @pytest.mark.parametrize(("name", "index"), [("position", "ux_records_position"), ("revision", "ix_records_revision")])
 async def test_an_index_serves_streams_and_change_feeds(filled: Filled, name: str, index: str) -> None:
     column = records.c[name]
