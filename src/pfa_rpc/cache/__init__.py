@@ -1,1 +1,1 @@
-"""Caches of records and answers, behind one small interface: in the process, and in Redis."""
+"""Answers kept near: in the process and in Redis, behind one interface, each valid by the pair it was made from."""
