@@ -64,7 +64,7 @@ def postgresql_server(request: pytest.FixtureRequest) -> Iterator[Administrator]
             url = stack.enter_context(running_postgresql(request.getfixturevalue("workplace"), found)).url()
         else:
             url = found.url
-        yield Administrator(url)
+        yield Administrator(url, stack)
 
 
 @pytest.fixture
@@ -75,15 +75,14 @@ def postgresql_url(postgresql_server: Administrator) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def stock(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stock]:
+def stock(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Stock:
     """Databases that are copied for tests."""
 
     def administrator() -> Administrator:
         found: Administrator = request.getfixturevalue("postgresql_server")
         return found
 
-    with ExitStack() as stack:
-        yield Stock(tmp_path_factory.mktemp("stock"), administrator, stack)
+    return Stock(tmp_path_factory.mktemp("stock"), administrator)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

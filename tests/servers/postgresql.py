@@ -7,8 +7,8 @@ import secrets
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -95,6 +95,8 @@ class Administrator:
 
     url: str
     """With a database, which may be any."""
+    end: ExitStack = field(default_factory=ExitStack)
+    """Closed by who made this, before the server goes."""
 
     def fetch(self, statement: str) -> object:
         """Run a statement outside of any transaction; return the first value of its first row, or None."""
@@ -118,6 +120,10 @@ class Administrator:
             yield self.url_of(name)
         finally:
             self.fetch(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+    def keep_database(self) -> str:
+        """Return the URL of an empty database that is dropped at the end."""
+        return self.end.enter_context(self.new_database())
 
     async def _fetch(self, statement: str) -> object:
         connection = await asyncpg.connect(self.url, timeout=STATEMENT_SECONDS)

@@ -6,7 +6,7 @@ import asyncio
 import shutil
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,6 @@ class Stock:
     """For those of SQLite."""
     administrator: Callable[[], Administrator]
     """Gives PostgreSQL, which is not started before it is called."""
-    stack: ExitStack
-    """Drops them at its end."""
     made: dict[tuple[Callable[[str], Awaitable[Any]], str], tuple[str, Any]] = field(default_factory=dict)
 
     @contextmanager
@@ -49,7 +47,7 @@ class Stock:
     def _template(self, kind: str, make: Callable[[str], Awaitable[Any]]) -> tuple[str, Any]:
         if (make, kind) not in self.made:
             if kind == "postgresql":
-                url = self.stack.enter_context(self.administrator().new_database())
+                url = self.administrator().keep_database()
             else:
                 url = f"sqlite:///{self.folder}/{len(self.made)}.sqlite3"
             self.made[make, kind] = (url, run_apart(make, url))
