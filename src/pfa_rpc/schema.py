@@ -12,6 +12,8 @@ from typing import Final
 
 from nlq.schema import Conventions, EnumValue, FieldType, Schema
 
+ID_LENGTH: Final = 200
+"""Longest pfa_id, in characters."""
 RATE_DECIMALS: Final = 4
 COST_DECIMALS: Final = 2
 
@@ -108,6 +110,7 @@ def _text(name: str, label: str, proto: str, pems: str | None, *words: str, name
         pems=pems,
         other_words=words,
         groupable=named,
+        sortable=named,
         editable=named,
         named=named,
     )

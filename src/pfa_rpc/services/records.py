@@ -16,6 +16,7 @@ from pfa.v1.record_service_pb2 import (
 from pfa_rpc.cache.interface import Cache
 from pfa_rpc.errors import InvalidRequest, RecordNotFound
 from pfa_rpc.records.revision import CHUNK_RECORDS
+from pfa_rpc.schema import ID_LENGTH
 from pfa_rpc.services.call import Call
 from pfa_rpc.services.figures import figures_message, read_aggregate
 from pfa_rpc.services.framing import embed, frame_records
@@ -40,7 +41,6 @@ from pfa_rpc.store.organizations import get_organization
 
 MAX_BATCH: Final = 5_000
 MAX_SKIP: Final = 10_000_000
-_ID_LENGTH: Final = 200
 
 
 class RecordService:
@@ -140,8 +140,8 @@ def _record_name(request: GetRecordRequest) -> tuple[str, str]:
         except ValueError as error:
             shown = request.id[:100]
             raise InvalidRequest.of("id", f"{shown!r} is not a UUID; PEMS' own ids go into pfa_id") from error
-    if field == "pfa_id" and 0 < len(request.pfa_id) <= _ID_LENGTH:
+    if field == "pfa_id" and 0 < len(request.pfa_id) <= ID_LENGTH:
         return "pfa_id", request.pfa_id
     if field == "pfa_id":
-        raise InvalidRequest.of("pfa_id", f"has {len(request.pfa_id)} characters; ids have 1 to {_ID_LENGTH}")
+        raise InvalidRequest.of("pfa_id", f"has {len(request.pfa_id)} characters; ids have 1 to {ID_LENGTH}")
     raise InvalidRequest.of("name", "is missing; give id or pfa_id")

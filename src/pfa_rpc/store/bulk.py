@@ -20,8 +20,9 @@ async def insert_rows(connection: AsyncConnection, table: sa.Table, rows: Sequen
     if connection.dialect.name == "postgresql":
         await _copy(connection, table, rows)
         return
-    statement, convert = _plan(table, connection.dialect)
-    await connection.exec_driver_sql(statement, [convert(row) for row in rows])
+    names = [column.name for column in table.columns]
+    statement = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"  # noqa: S608
+    await connection.exec_driver_sql(statement, list(map(_converter(table, connection.dialect), rows)))
 
 
 async def update_rows(
@@ -40,10 +41,9 @@ async def update_rows(
         return
     changes = ", ".join(f"{name} = ?" for name in names)
     statement = f"UPDATE {table.name} SET {changes} WHERE organization_id = ? AND id = ?"  # noqa: S608 (our own names)
-    _, convert = _plan(table, connection.dialect)
     places = {column.name: place for place, column in enumerate(table.columns)}
     order = [places[name] for name in (*names, "organization_id", "id")]
-    converted = map(convert, rows)
+    converted = map(_converter(table, connection.dialect), rows)
     await connection.exec_driver_sql(statement, [tuple(row[place] for place in order) for row in converted])
 
 
@@ -78,9 +78,8 @@ async def _copy(connection: AsyncConnection, table: sa.Table, rows: Sequence[dic
     if driver is None:
         raise TypeError("a connection in use has a driver connection")
     try:
-        await driver.copy_records_to_table(
-            table.name, columns=names, records=[tuple(row[name] for name in names) for row in rows]
-        )
+        records = map(_converter(table, connection.dialect), rows)
+        await driver.copy_records_to_table(table.name, columns=names, records=list(records))
     except asyncpg.IntegrityConstraintViolationError as error:
         raise sa.exc.IntegrityError(f"COPY {table.name}", None, error) from error
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
@@ -93,11 +92,10 @@ def insert_for(dialect: str, table: sa.Table) -> postgresql.Insert | sqlite.Inse
 
 
 @lru_cache(maxsize=16)
-def _plan(table: sa.Table, dialect: sa.Dialect) -> tuple[str, Callable[[dict[str, Any]], tuple[Any, ...]]]:
-    """Return the statement, and what makes a row into its parameters."""
-    compiled = sa.insert(table).compile(dialect=dialect)
-    names = tuple(compiled.positiontup or ())
-    processors = [table.c[name].type.dialect_impl(dialect).bind_processor(dialect) for name in names]
+def _converter(table: sa.Table, dialect: sa.Dialect) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
+    """Return what makes a row into the values of a table's columns, in their order, as the driver takes them."""
+    names = tuple(column.name for column in table.columns)
+    processors = [column.type.dialect_impl(dialect).bind_processor(dialect) for column in table.columns]
     # Days and times come again and again: most conversions are remembered.
     converted = [(place, lru_cache(4_096)(process)) for place, process in enumerate(processors) if process is not None]
 
@@ -108,4 +106,4 @@ def _plan(table: sa.Table, dialect: sa.Dialect) -> tuple[str, Callable[[dict[str
                 values[place] = process(values[place])
         return tuple(values)
 
-    return str(compiled), convert
+    return convert

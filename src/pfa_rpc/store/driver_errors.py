@@ -26,12 +26,14 @@ _ADVICE: Final = {
     "starting up": "it is starting; try again",
     "shutting down": "it is shutting down; try again when it is up",
     "terminating connection": "it ended the connection; try again",
-    "too many": "it has no connection left; lower PFA_DATABASE_POOL_SIZE, or raise its max_connections",
+    "too many clients": "it has no connection left; lower PFA_DATABASE_POOL_SIZE, or raise its max_connections",
     "read-only transaction": "it can only be read; name the primary, not a replica",
     "No space left": "its disk is full; free some space",
     "password authentication": "it does not accept the user or password of PFA_DATABASE_URL",
+    "connection slots": "it has no connection left; lower PFA_DATABASE_POOL_SIZE, or raise its max_connections",
     "does not exist": "the database or user of PFA_DATABASE_URL does not exist; create it",
-    "connection": "the connection to it was lost; try again",
+    "connection was closed": "the connection to it was lost; try again",
+    "connection is closed": "the connection to it was lost; try again",
 }
 _DEFECTS: Final = (sa.exc.IntegrityError, sa.exc.ProgrammingError, sa.exc.DataError)
 """What speaks of our statements, not of the state that the database is in."""
@@ -43,9 +45,10 @@ def translated() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        if isinstance(error, _DEFECTS) and not error.connection_invalidated:
-            raise
-        raise _unavailable(str(error.orig)) from error
+        advice = _advice(error)
+        if advice is None or (isinstance(error, _DEFECTS) and not error.connection_invalidated):
+            raise  # a defect: it belongs into the log with its trace
+        raise DatabaseUnavailable(f"the database cannot be used: {advice}") from error
 
 
 @contextmanager
@@ -58,11 +61,16 @@ def connecting(seconds: float) -> Iterator[None]:
     except TimeoutError as error:
         raise DatabaseUnavailable(f"the database does not answer within {seconds:.0f} s; check that it runs") from error
     except DBAPIError as error:
-        raise _unavailable(str(error.orig)) from error
+        advice = _advice(error)
+        if advice is None:
+            raise
+        raise DatabaseUnavailable(f"the database cannot be used: {advice}") from error
     except OSError as error:
         raise DatabaseUnavailable(f"the database cannot be reached: {error.strerror or error}") from error
 
 
-def _unavailable(text: str) -> DatabaseUnavailable:
-    advice = next((advice for words, advice in _ADVICE.items() if words in text), "see the server's log")
-    return DatabaseUnavailable(f"the database cannot be used: {advice}")
+def _advice(error: DBAPIError) -> str | None:
+    """Return what can be done about an error; None for one that is not known."""
+    text = str(error.orig)
+    known = next((advice for words, advice in _ADVICE.items() if words in text), None)
+    return known or ("the connection to it was lost; try again" if error.connection_invalidated else None)

@@ -70,7 +70,7 @@ def _holds_in_json(element: ListHolds, compiler: SQLCompiler, **options: Any) ->
 @compiles(ListHolds, "postgresql")
 def _holds_in_array(element: ListHolds, compiler: SQLCompiler, **options: Any) -> str:
     held, name = (compiler.process(clause, **options) for clause in element.clauses)
-    return f"({held} @> ARRAY[{name}])"
+    return f"({held} @> CAST(ARRAY[{name}] AS TEXT[]))"
 
 
 def where(organization_id: str, condition: Condition | None) -> Expression:

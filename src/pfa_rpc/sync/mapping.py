@@ -18,7 +18,7 @@ from typing import Any, Final
 from nlq.schema import FieldType
 from pfa_rpc.records.encode import Values
 from pfa_rpc.records.rules import TIED_FIELDS, BrokenRule, broken_rules, money_word
-from pfa_rpc.schema import BY_NAME, MERGED_FIELDS, ORGANIZATION_ALIAS, PEMS_FIELDS, Field
+from pfa_rpc.schema import BY_NAME, ID_LENGTH, MERGED_FIELDS, ORGANIZATION_ALIAS, PEMS_FIELDS, Field
 
 CELL_LIMIT: Final = 10_000
 """Longest text of a cell, in characters."""
@@ -153,6 +153,8 @@ class RowMapper:
             faults.append(Fault(ORGANIZATION_ALIAS, organization_id, UNKNOWN_ORGANIZATION))
         if not pfa_id:
             faults.append(Fault(ID_ALIAS, "", "missing pfs_id"))
+        elif len(pfa_id) > ID_LENGTH:
+            faults.append(Fault(ID_ALIAS, pfa_id, f"pfs_id is longer than {ID_LENGTH} characters"))
         if max(map(len, cells)) > CELL_LIMIT:
             faults += self._too_long(cells)
         values = self._read(cells, faults)

@@ -171,6 +171,7 @@ async def test_a_code_is_taken_once(database: Database) -> None:
         ("RIO", {"currency_code": "usd"}, ["organization.currency_code"]),
         ("", {"time_zone": "Nowhere"}, ["organization_id", "organization.time_zone"]),
         ("RIO", {"time_zone": "../etc/passwd"}, ["organization.time_zone"]),
+        ("RIO", {"time_zone": "localtime"}, ["organization.time_zone"]),
         ("RIO", {"display_name": "a\x1b[31m"}, ["organization.display_name"]),
     ],
 )
