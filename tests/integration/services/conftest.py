@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,9 +19,8 @@ from pfa.v1.record_service_pb2_grpc import RecordServiceStub
 from pfa_rpc.records.encode import Values
 from pfa_rpc.server.application import running
 from pfa_rpc.server.settings import Settings
-from pfa_rpc.store.database import Database
-from pfa_rpc.store.migrate import migrate
-from tests.integration.store.conftest import fill
+from tests.integration.store.conftest import make_filled
+from tests.servers.stock import Stock
 
 if TYPE_CHECKING:  # the stubs' types of asynchronous calls exist for the type checker alone
     from pfa.v1.organization_service_pb2_grpc import OrganizationServiceAsyncStub
@@ -40,14 +40,21 @@ class Client:
 
 
 @pytest.fixture
-async def client(settings: Settings) -> AsyncIterator[Client]:
-    """A client of a server with both organizations."""
-    database = Database(settings.database_url)
-    await migrate(database)
-    rio, rio2 = await fill(database, "RIO", 300, seed=1), await fill(database, "RIO2", 50, seed=2)
-    await database.close()
-    async with running(settings) as up, grpc.aio.insecure_channel(up.target) as channel:
-        yield Client(RecordServiceStub(channel), QueryServiceStub(channel), OrganizationServiceStub(channel), rio, rio2)
+def settings(database_url: str) -> Settings:
+    """Settings for a server of a test, with an empty database of each kind."""
+    return Settings.load(database_url=database_url, listen="127.0.0.1:0", stop_seconds=1)
+
+
+@pytest.fixture
+async def client(
+    settings: Settings, database_kind: str, stock: Stock, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Client]:
+    """A client of a server with both organizations, on each kind of database."""
+    with stock.copy(database_kind, tmp_path_factory.mktemp("client"), make_filled) as (url, values):
+        served = settings.model_copy(update={"database_url": url})
+        async with running(served) as up, grpc.aio.insecure_channel(up.target) as channel:
+            stubs = RecordServiceStub(channel), QueryServiceStub(channel), OrganizationServiceStub(channel)
+            yield Client(*stubs, *copy.deepcopy(values))
 
 
 @dataclass

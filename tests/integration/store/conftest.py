@@ -61,15 +61,14 @@ async def filled(database_kind: str, stock: Stock, tmp_path: Path) -> AsyncItera
     """RIO with 300 records, and RIO2, whose code begins with RIO's, with others; on each kind of database."""
     with stock.copy(database_kind, tmp_path, make_filled) as (url, values):
         database = Database(url)
-        yield Filled(database, copy.deepcopy(values))
+        yield Filled(database, copy.deepcopy(values[0]))
         await database.close()
 
 
-async def make_filled(url: str) -> list[Values]:
-    """Fill an empty database with two organizations; return the values of RIO."""
+async def make_filled(url: str) -> tuple[list[Values], list[Values]]:
+    """Fill an empty database with two organizations; return the values of RIO and of RIO2."""
     database = Database(url)
     await migrate(database)
-    values = await fill(database, "RIO", 300, seed=1)
-    await fill(database, "RIO2", 50, seed=2)
+    values = await fill(database, "RIO", 300, seed=1), await fill(database, "RIO2", 50, seed=2)
     await database.close()
     return values

@@ -29,7 +29,7 @@ async def picked(database: Database, condition: Condition | None) -> set[str]:
 
 
 def test_sql_and_plain_python_agree(database_kind: str, stock: Stock, tmp_path: Path) -> None:
-    with stock.copy(database_kind, tmp_path, make_filled) as (url, values), asyncio.Runner() as runner:
+    with stock.copy(database_kind, tmp_path, make_filled) as (url, (values, _)), asyncio.Runner() as runner:
         database = Database(url)
 
         @settings(max_examples=400, deadline=None)
