@@ -38,10 +38,12 @@ DENIED: Final = ExitStatus(6, "a token is missing, wrong, or may not do this")
 """The server knows not who calls, or will not do this for them."""
 CONFLICT: Final = ExitStatus(7, "it exists already, or was changed by someone else meanwhile")
 """What the command wants to make or change is not as it expects."""
+DAMAGED: Final = ExitStatus(8, "data are damaged, or a copy is not equal to its source")
+"""What is in a database is not what it should be."""
 INTERRUPTED: Final = ExitStatus(130, "stopped by Ctrl-C")
 """The person at the keyboard ended the command."""
 
-ALL: Final = (OK, FAILURE, USAGE, INVALID_INPUT, NOT_FOUND, UNAVAILABLE, DENIED, CONFLICT, INTERRUPTED)
+ALL: Final = (OK, FAILURE, USAGE, INVALID_INPUT, NOT_FOUND, UNAVAILABLE, DENIED, CONFLICT, DAMAGED, INTERRUPTED)
 """Every status that `pfa` ends with."""
 
 _BY_CODE: Final[Mapping[str, ExitStatus]] = {
@@ -55,6 +57,7 @@ _BY_CODE: Final[Mapping[str, ExitStatus]] = {
     "PERMISSION_DENIED": DENIED,
     "ABORTED": CONFLICT,
     "ALREADY_EXISTS": CONFLICT,
+    "DATA_LOSS": DAMAGED,
 }
 
 

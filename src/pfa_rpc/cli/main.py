@@ -14,7 +14,7 @@ from typing import Annotated, Final, NoReturn
 
 import typer
 
-from pfa_rpc.cli import exits, figures, generating, importing, organizations, questions, records, service
+from pfa_rpc.cli import copying, exits, figures, generating, importing, organizations, questions, records, service
 from pfa_rpc.cli.errors import CommandError, ReaderGone
 from pfa_rpc.cli.options import example
 from pfa_rpc.errors import PfaError
@@ -59,6 +59,7 @@ app.command("serve", epilog=service.SERVE_EXAMPLE)(service.serve_command)
 app.command("migrate", epilog=service.MIGRATE_EXAMPLE)(service.migrate_command)
 app.command("import", epilog=importing.IMPORT_EXAMPLE)(importing.import_command)
 app.command("generate", epilog=generating.GENERATE_EXAMPLE)(generating.generate_command)
+app.command("copy", epilog=copying.COPY_EXAMPLE)(copying.copy_command)
 app.command("ask", epilog=questions.ASK_EXAMPLE)(questions.ask_command)
 app.command("interpret", epilog=questions.INTERPRET_EXAMPLE)(questions.interpret_command)
 app.command("list", epilog=records.LIST_EXAMPLE)(records.list_command)
