@@ -110,7 +110,7 @@ install_uv() {
 }
 
 install_packages() {
-    say "waiting for $(grep -c == requirements/dev.txt) packages (about 120 MB the first time)"
+    say "waiting for $(grep -c == requirements/dev.txt) packages (about 150 MB the first time)"
     quietly .venv/bin/uv pip sync --quiet --python .venv/bin/python --require-hashes --compile-bytecode \
         requirements/dev.txt || die "the packages $NO_PACKAGES"
     quietly .venv/bin/uv pip install --quiet --python .venv/bin/python --offline --no-deps --no-build-isolation \

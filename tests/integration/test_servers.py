@@ -8,7 +8,8 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import asyncpg
@@ -16,8 +17,9 @@ import pytest
 import redis
 from redis.cluster import RedisCluster
 
+from tests.servers.finding import Binaries, ServerNotFoundError, postgresql_binaries, redis_binaries
 from tests.servers.postgresql import Administrator, PostgreSQL
-from tests.servers.processes import START_SECONDS, ServerFailedError
+from tests.servers.processes import START_SECONDS, ServerFailedError, Workplace
 from tests.servers.redis import Redis
 
 REPOSITORY = Path(__file__).parents[2]
@@ -107,10 +109,35 @@ def test_a_server_that_cannot_start_says_why(own_redis: Redis) -> None:
         other.start()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="servers run as the tests' own user, who is not root")
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="servers run as the tests' own user, who is not root")
+
+
+@as_root
 def test_servers_of_root_are_nobodys(own_postgresql: PostgreSQL, own_redis: Redis) -> None:
     for pid in (own_postgresql.pid, own_redis.pid):
         assert Path(f"/proc/{pid}").stat().st_uid != 0
+
+
+@as_root
+@pytest.mark.parametrize("find", [postgresql_binaries, redis_binaries])
+def test_a_wheel_that_only_root_can_reach_is_copied(
+    workplace: Workplace, tmp_path: Path, find: Callable[[Mapping[str, str]], Binaries]
+) -> None:
+    try:
+        wheel = find({"PATH": ""})
+    except ServerNotFoundError as error:
+        pytest.skip(f"there is no wheel to try it with: {error}")
+    if wheel.packed_in is None:
+        pytest.skip(f"there is no wheel to try it with, but {wheel}")
+    for part in wheel.packed:
+        (tmp_path / part).parent.mkdir(exist_ok=True)
+        (tmp_path / part).symlink_to(wheel.packed_in / part)
+    tmp_path.chmod(0o700)
+    hidden = replace(wheel, folder=tmp_path / wheel.folder.relative_to(wheel.packed_in), packed_in=tmp_path)
+    server = (PostgreSQL if find is postgresql_binaries else Redis)(workplace, hidden)
+    assert tmp_path not in server.programs.parents
+    server.start()
+    server.stop()
 
 
 INNER = """

@@ -160,7 +160,7 @@ def _programs(workplace: Workplace, binaries: Binaries) -> Path:
     # A wheel's programs find their libraries by the way from one to the other.
     target = workplace._disk / "programs"
     for part in binaries.packed:
-        shutil.copytree(binaries.packed_in / part, target / part, symlinks=True)
+        shutil.copytree(binaries.packed_in / part, target / part, symlinks=True, dirs_exist_ok=True)
     target.chmod(0o755)
     return target / binaries.folder.relative_to(binaries.packed_in)
 
