@@ -211,7 +211,7 @@ def _take_label(settled: Settled, position: int) -> bool:
     if named is None or named.type not in _LABELLED or stretch.tag in ("VALUE", "FLAG"):
         return False
     before = _skip_filler(tagged, position, -1)
-    if before >= 0 and tagged[before].tag == "BY":
+    if before >= 0 and tagged[before].tag in ("BY", "DIFFERENT"):
         return False
     value = _labelled_after(tagged, position, named)
     if value >= 0:

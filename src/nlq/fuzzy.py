@@ -43,7 +43,7 @@ class Speller:
 
 def _is_slip(word: str, target: str) -> bool:
     """Return whether a word can be a misspelt other one, and is no word of its own."""
-    if word[0] != target[0] and word[:2] != target[1::-1]:
+    if word[0] != target[0] and (word[:2] != target[1::-1] or len(word) != len(target)):
         return False
     if target == f"{word}ed" or (target.endswith("ed") and word.endswith("e")):
         return False  # "discontinue" is a command, not a misspelt "discontinued"

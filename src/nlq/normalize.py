@@ -55,7 +55,7 @@ _TOKEN: Final = re.compile(
       (?P<number>(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?)
     | (?P<word>[^\W\d_]+(?:['’][^\W\d_]+)*)
     | "(?P<quoted>(?:[^"\\]|\\.){1,200})"
-    | (?P<symbol>>=|<=|!=|<>|==|[<>=≥≤≠$€£¥₹,;&+@%|~])
+    | (?P<symbol>>=|<=|=>|=<|!=|<>|==|[<>=≥≤≠$€£¥₹,;&+@%|~])
     | "
     | (?:[\s\-–—−/\\.:?()\[\]{}“”'‘’`´_\#*\u200b-\u200d\ufe0f]|!(?!=)|~(?!\s?[$€£¥₹]?\d))+
     | (?P<other>.)
@@ -64,7 +64,18 @@ _TOKEN: Final = re.compile(
 )
 _KINDS: Final = {"number": Kind.NUMBER, "word": Kind.WORD, "symbol": Kind.SYMBOL, "other": Kind.OTHER}
 _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
-_SYMBOLS: Final = {"<>": "!=", "≠": "!=", "==": "=", "≥": ">=", "≤": "<=", ";": ",", "@": "at", "&": "and"}
+_SYMBOLS: Final = {
+    "=>": ">=",
+    "=<": "<=",
+    "<>": "!=",
+    "≠": "!=",
+    "==": "=",
+    "≥": ">=",
+    "≤": "<=",
+    ";": ",",
+    "@": "at",
+    "&": "and",
+}
 
 
 @lru_cache(maxsize=16384)

@@ -315,7 +315,7 @@ class _Resolver:
             self._use(part, ", ".join(figure_words(figure, self._schema) for figure in asked))
         groups = self._group_fields(ranked=ranked and not figures)
         if groups and not figures:
-            figures.update(dict.fromkeys(self._bare_sums() or [Aggregation(Function.COUNT)]))
+            figures.update(dict.fromkeys(self._bare_sums() or [self._counted()]))
         return Aggregate(tuple(figures), groups) if figures else None
 
     def _asked_figures(self, part: FigurePart | RankPart) -> tuple[Aggregation, ...]:
@@ -342,6 +342,14 @@ class _Resolver:
             fields.update(dict.fromkeys(names))
             self._use(part, f"by {' and '.join(field.label for field in part.fields)}")
         return tuple(fields)
+
+    def _counted(self) -> Aggregation:
+        """Return the count of records that groups have where no figure is named."""
+        first, end = self._groups[0].first, self._groups[-1].end
+        text = "the records of each group are counted, because no figure is named; say sorted by to list them"
+        others = tuple(f"sorted by {name}" for group in self._groups for name in (each.name for each in group.fields))
+        self._result.ambiguities.append(Note(text, first, end, "count()", others))
+        return Aggregation(Function.COUNT)
 
     def _bare_sums(self) -> list[Aggregation]:
         """Take a field of money in front of groups as its total: "actual cost by manufacturer"."""
@@ -439,6 +447,10 @@ class _Resolver:
                 # "rentals over $5k and purchases over $100k": what is not asked has no amount either.
                 self._refuse(term)
                 continue
+            if isinstance(term, BoundTerm) and self._limits_again(term, terms[:number]):
+                self._refuse(term)
+                self._result.warnings.append("Two amounts are limited apart from each other; ask for each on its own.")
+                continue
             if not isinstance(term, (ValueTerm, FlagTerm)) or (isinstance(term, ValueTerm) and term.negative):
                 kept.append(term)
                 continue
@@ -452,6 +464,16 @@ class _Resolver:
                 f"The {term.field.label} is asked for twice, apart from each other; ask for each in its own question."
             )
         return kept
+
+    def _limits_again(self, term: BoundTerm, before: list[Term]) -> bool:
+        """Return whether an amount was limited so before, of others: "over 5k rentals or purchases over 100k"."""
+        if term.field is not None or not before or isinstance(before[-1], BoundTerm):
+            return False
+        bounds = (each for each in before if isinstance(each, BoundTerm))
+        said = (each for each in bounds if each.field is None and each.negative is term.negative)
+        return any(
+            {operator for operator, _ in each.limits} & {operator for operator, _ in term.limits} for each in said
+        )
 
     def _left_out(self, terms: list[Term], aggregate: Aggregate | None) -> list[Condition]:
         """Return the conditions that questions have unless they mention the flag."""

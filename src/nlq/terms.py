@@ -32,7 +32,7 @@ class Term:
     linked: bool
     """Whether nothing but joining words stands between it and the term before."""
     beside: Term | None = field(default=None, init=False)
-    """The negated term that it stands beside without a joining word, which could be meant to negate both."""
+    """The negated term that it stands beside, whose negation could be meant to reach it."""
 
     def condition(self) -> Condition | None:
         """Return the condition, None where it leaves everything open."""
@@ -219,6 +219,8 @@ class TermList:
         if before is not None and before.negative and self._join is None:
             apart = before.end < term.first or isinstance(term, BoundTerm)
             term.beside = before if apart else None
+        elif before is not None and before.negative and self._join == "AND" and isinstance(term, ValueTerm):
+            term.beside = before
         if self._negation is not None:
             term.negative = True
             term.first = min(term.first, self._negation.first)
