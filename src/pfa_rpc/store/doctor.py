@@ -1,0 +1,438 @@
+"""Compares what the database says twice: `examine` an organization, `repair` what can be made right.
+
+What is the truth depends on what differs:
+
+* a column and the payload: the payload, which readers get, and which columns are derived from. Costs are computed anew;
+* the keys (organization_id, id, pfa_id): the columns, by which the record is found;
+* an etag that is not that of the payload's content: the content, if every column agrees with it. If one does not, the
+  payload itself was damaged, and nothing here knows what it held: it is reported, and a backup must be asked;
+* `base` and the list of modified fields: the values of both sides, from which the list is computed. A record with
+  modified fields and no base has lost what PEMS held: it is reported only;
+* vocabulary, positions, the next position and chunks: the records.
+
+Everything is read in batches of one snapshot. A repair writes as any change does: new revision, new nonces.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import sqlalchemy as sa
+from google.protobuf.message import DecodeError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from nlq.query import fold
+from nlq.schema import FieldType
+from pfa.v1.record_pb2 import Record
+from pfa_rpc.records.cost import costs_of
+from pfa_rpc.records.encode import PAYLOAD_VERSION, Values, decode, from_message
+from pfa_rpc.records.revision import CHUNK_RECORDS, chunk_of
+from pfa_rpc.schema import FIELDS, MERGED_FIELDS, Origin
+from pfa_rpc.store.bulk import insert_rows
+from pfa_rpc.store.chunks import mark_chunks
+from pfa_rpc.store.database import Database, NothingChanged, Write
+from pfa_rpc.store.organizations import get_organization
+from pfa_rpc.store.records import StoredRecord, batches, decode_base, save_records
+from pfa_rpc.store.tables import field_values, organization_revisions, record_chunks, records
+
+BATCH_RECORDS: Final = 2_000
+"""Records that are read together."""
+_REPAIRED: Final = 500
+"""Records that one transaction mends."""
+_VALUES: Final = 5_000
+_KEYS: Final = frozenset(field.name for field in FIELDS if field.origin is Origin.KEY)
+_REQUIRED: Final = tuple(field.name for field in FIELDS if field.required)
+_MERGED: Final = tuple(field.name for field in MERGED_FIELDS)
+_NAMED: Final = tuple(field.name for field in FIELDS if field.named)
+_COLUMNS: Final = tuple((field.name, field.column, field.type) for field in FIELDS)
+_NAMES: Final = tuple(column.name for column in records.columns)
+
+Progress = Callable[[int, int], None]
+"""Is told (records examined, records in all)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is not as it should be."""
+
+    organization_id: str
+    kind: str
+    """column, key, etag, payload, version, base, revision, vocabulary, position or chunk."""
+    pfa_id: str | None
+    """The record; None where it is about the organization."""
+    field: str
+    """The field, the spelling or the number of the chunk."""
+    stored: str
+    """What is there."""
+    right: str
+    """What should be."""
+    can_repair: bool = True
+
+
+@dataclass(slots=True)
+class Report:
+    """What was found in an organization."""
+
+    organization_id: str
+    listed: int
+    """Most findings that are kept; all are counted."""
+    records: int = 0
+    findings: list[Finding] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    """Findings by kind."""
+    beyond_repair: int = 0
+    """Findings that a repair leaves as they are."""
+    damaged: list[str] = field(default_factory=list)
+    """Ids of the records that a repair writes anew."""
+
+    def add(self, finding: Finding) -> None:
+        """Count a finding, and keep it if there is room."""
+        self.counts[finding.kind] += 1
+        self.beyond_repair += not finding.can_repair
+        if len(self.findings) < self.listed:
+            self.findings.append(finding)
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether nothing was found."""
+        return not self.counts
+
+
+async def organization_sizes(connection: AsyncConnection) -> dict[str, int]:
+    """Return how many records each organization has, by code, counted by its positions."""
+    table = organization_revisions.c
+    query = sa.select(table.organization_id, table.next_position).order_by(table.organization_id)
+    return {row.organization_id: row.next_position for row in await connection.execute(query)}
+
+
+async def examine(
+    database: Database, organization_id: str, *, listed: int = 20, read: Callable[[int], None] | None = None
+) -> Report:
+    """Compare everything that an organization has, as of one snapshot; `read` is told of each batch of records.
+
+    Raises OrganizationNotFound.
+    """
+    report = Report(organization_id, listed)
+    async with database.reading() as connection:
+        organization = await get_organization(connection, organization_id)
+        uses: Counter[tuple[str, str]] = Counter()
+        chunks: dict[int, int] = {}
+        async for rows in _rows(connection, organization_id):
+            for row in rows:
+                _examine_place(report, row, organization.revision.number)
+                report.records += 1
+                values = _examine_record(report, row)
+                if values is not None:
+                    uses.update((name, values[name]) for name in _NAMED if values[name] is not None)
+                chunk = chunk_of(row["position"])
+                chunks[chunk] = max(chunks.get(chunk, 0), row["revision"])
+            if read is not None:
+                read(len(rows))
+        if organization.record_count != report.records:
+            _note(report, "position", "next_position", organization.record_count, report.records)
+        await _examine_vocabulary(connection, report, uses)
+        await _examine_chunks(connection, report, chunks, organization.revision.number)
+    return report
+
+
+async def _rows(connection: AsyncConnection, organization_id: str) -> AsyncIterator[list[dict[str, Any]]]:
+    """Yield records by column, in order of insertion."""
+    last: int | None = None
+    while True:
+        query = sa.select(records).where(records.c.organization_id == organization_id)
+        if last is not None:
+            query = query.where(records.c.position > last)
+        found = await connection.execute(query.order_by(records.c.position).limit(BATCH_RECORDS))
+        rows = [dict(zip(_NAMES, row, strict=True)) for row in found]
+        if not rows:
+            return
+        last = rows[-1]["position"]
+        yield rows
+
+
+def _note(report: Report, kind: str, name: str, stored: object, right: object) -> None:
+    report.add(Finding(report.organization_id, kind, None, name, _shown(stored), _shown(right)))
+
+
+def _shown(value: object) -> str:
+    return "(missing)" if value is None or value == () else str(value)
+
+
+def _examine_place(report: Report, row: dict[str, Any], revision: int) -> None:
+    """Check that positions have no gaps, and that no record is newer than its organization."""
+    if row["position"] != report.records:
+        report.add(
+            Finding(
+                report.organization_id,
+                "position",
+                row["pfa_id"],
+                "position",
+                _shown(row["position"]),
+                _shown(report.records),
+            )
+        )
+    if row["revision"] > revision:
+        report.add(
+            Finding(
+                report.organization_id,
+                "revision",
+                row["pfa_id"],
+                "revision",
+                _shown(row["revision"]),
+                f"at most {revision}",
+            )
+        )
+
+
+# --- records ---------------------------------------------------------------------------------------------------------
+
+
+def _examine_record(report: Report, row: dict[str, Any]) -> Values | None:
+    """Compare a record with itself; return its values, or None where they cannot be read."""
+    reading = read_row(row)
+    for kind, name, stored, right, can_repair in reading.differences:
+        report.add(
+            Finding(report.organization_id, kind, row["pfa_id"], name, _shown(stored), _shown(right), can_repair)
+        )
+    if reading.differences and reading.can_repair:
+        report.damaged.append(row["id"])
+    return reading.values
+
+
+@dataclass(slots=True)
+class Reading:
+    """A row of records as it should be."""
+
+    values: Values | None = None
+    """What the record's values are; None where they cannot be known."""
+    base: Values | None = None
+    differences: list[tuple[str, str, object, object, bool]] = field(default_factory=list)
+    """(kind, field, stored, right, can be repaired) of everything that is not as it should be."""
+
+    @property
+    def can_repair(self) -> bool:
+        """Whether the row can be written anew without losing anything."""
+        return self.values is not None and all(can_repair for *_, can_repair in self.differences)
+
+
+def read_row(row: dict[str, Any]) -> Reading:
+    """Compare the columns of a row with its payload; return what the row should be, and what differs."""
+    reading = Reading()
+    try:
+        message = Record.FromString(row["payload"])
+        values = from_message(message)
+        missing = [name for name in _REQUIRED if values[name] is None]
+    except (DecodeError, ValueError) as error:
+        reading.differences.append(("payload", "payload", f"cannot be read: {error}", "a record", False))
+        return reading
+    if missing:
+        reading.differences.append(("payload", ", ".join(missing), None, "a value", False))
+        return reading
+    reading.values = values
+    _compare_columns(reading, row, message)
+    _compare_payload(reading, row, message)
+    _compare_base(reading, row)
+    return reading
+
+
+def _compare_columns(reading: Reading, row: dict[str, Any], message: Record) -> None:
+    """Compare each column with the payload, which is the truth for all but keys; compute costs anew."""
+    values, differences = reading.values or {}, reading.differences
+    for name in _KEYS:
+        if values[name] != row[name]:
+            differences.append(("key", name, f"{values[name]} in the payload", row[name], True))
+            values[name] = row[name]
+    if message.organization_id != row["organization_id"]:
+        stored = f"{message.organization_id} in the payload"
+        differences.append(("key", "organization_id", stored, row["organization_id"], True))
+    for name, cost in costs_of(values).items():
+        if values[name] != cost:
+            differences.append(("payload", name, values[name], cost, True))
+            values[name] = cost
+    for name, column, kind in _COLUMNS:
+        value = values[name]
+        right = fold(value) if kind is FieldType.TEXT and value is not None else value
+        if row[column] != right:
+            differences.append(("column", name, row[column], right, True))
+
+
+def _compare_payload(reading: Reading, row: dict[str, Any], message: Record) -> None:
+    """Compare the payload with itself: its etag, its revision, its version."""
+    differences = reading.differences
+    if message.revision != row["revision"]:
+        differences.append(("payload", "revision", message.revision, row["revision"], True))
+    if row["payload_version"] != PAYLOAD_VERSION:
+        differences.append(("version", "payload_version", row["payload_version"], PAYLOAD_VERSION, True))
+    etag = etag_of(row["payload"], message.etag)
+    if message.etag != etag:
+        # With a column against it too, the payload is not to be believed, and a new etag would hide that.
+        is_believed = not any(kind in ("column", "key", "payload") for kind, *_ in differences)
+        differences.append(("etag", "etag", message.etag, etag, is_believed))
+
+
+def etag_of(payload: bytes, stored: str) -> str:
+    """Return the etag that the content of a payload has, which is all of it before the etag."""
+    size = hashlib.blake2b(digest_size=8).digest_size * 2
+    tail = Record(etag=stored).SerializeToString()
+    content = payload.removesuffix(tail) if payload.endswith(tail) else payload[: -size - 3]
+    return hashlib.blake2b(content, digest_size=8).hexdigest()
+
+
+def _compare_base(reading: Reading, row: dict[str, Any]) -> None:
+    """Compare the list of modified fields with the values of both sides."""
+    values, differences = reading.values or {}, reading.differences
+    if row["base"] is None:
+        if values["modified_fields"]:
+            right = f"what PEMS holds of {', '.join(values['modified_fields'])}"
+            differences.append(("base", "base", None, right, False))
+        return
+    try:
+        reading.base = decode_base(row["base"])
+    except (DecodeError, ValueError) as error:
+        differences.append(("base", "base", f"cannot be read: {error}", "a record", not values["modified_fields"]))
+        return
+    differing = tuple(name for name in _MERGED if values[name] != reading.base[name])
+    if set(differing) != set(values["modified_fields"]):
+        differences.append(
+            ("base", "modified_fields", ", ".join(values["modified_fields"]), ", ".join(differing), True)
+        )
+        values["modified_fields"] = differing
+        if values["sync_state"] in ("pristine", "modified"):
+            values["sync_state"] = "modified" if differing else "pristine"
+    if not differing:
+        reading.base = None
+
+
+# --- what is kept of records -----------------------------------------------------------------------------------------
+
+
+async def _examine_vocabulary(connection: AsyncConnection, report: Report, uses: Counter[tuple[str, str]]) -> None:
+    """Compare the kept numbers of uses with the counted ones; empties the count."""
+    table = field_values.c
+    query = sa.select(table.field, table.spelling, table.uses).where(table.organization_id == report.organization_id)
+    result = await connection.execute(query)
+    for part in result.partitions(_VALUES):
+        for name, spelling, kept in part:
+            counted = uses.pop((name, spelling), 0)
+            if kept != counted:
+                _note(report, "vocabulary", f"{name}: {spelling}", kept, counted)
+    for (name, spelling), counted in uses.items():
+        _note(report, "vocabulary", f"{name}: {spelling}", None, counted)
+
+
+async def _examine_chunks(connection: AsyncConnection, report: Report, chunks: dict[int, int], newest: int) -> None:
+    """Check that every chunk is there, at least as new as its records, and no newer than the organization."""
+    table = record_chunks.c
+    query = sa.select(table.chunk, table.revision).where(table.organization_id == report.organization_id)
+    kept = {row.chunk: row.revision for row in await connection.execute(query.order_by(table.chunk))}
+    for chunk, revision in chunks.items():
+        if chunk not in kept:
+            _note(report, "chunk", f"chunk {chunk}", None, f"revision {revision}")
+        elif kept[chunk] < revision:
+            _note(report, "chunk", f"chunk {chunk}", f"revision {kept[chunk]}", f"revision {revision} or later")
+        elif kept[chunk] > newest:
+            _note(report, "chunk", f"chunk {chunk}", f"revision {kept[chunk]}", f"at most revision {newest}")
+    for chunk in sorted(kept.keys() - chunks.keys()):
+        _note(report, "chunk", f"chunk {chunk}", f"revision {kept[chunk]}", None)
+
+
+# --- repair ----------------------------------------------------------------------------------------------------------
+
+
+async def repair(database: Database, report: Report) -> None:
+    """Mend what a report found and what can be mended; `examine` again tells what is left.
+
+    Records are read again within each transaction, so that what was changed since the report stays.
+    """
+    if report.counts["revision"]:
+        await _raise_revision(database, report.organization_id)
+    for ids in batches(report.damaged, _REPAIRED):
+        async with database.write(report.organization_id) as write:
+            await _rewrite(write, ids)
+    if report.counts["position"] or report.counts["chunk"]:
+        async with database.write(report.organization_id) as write:
+            await _renumber(write)
+    if report.counts["vocabulary"]:
+        async with database.write(report.organization_id) as write:
+            await _recount(write)
+
+
+async def _raise_revision(database: Database, organization_id: str) -> None:
+    """Put an organization at the newest revision of its records."""
+    newest = sa.select(sa.func.max(records.c.revision)).where(records.c.organization_id == organization_id)
+    table = organization_revisions
+    async with database.writing() as connection:
+        revision = await connection.scalar(newest)
+        await connection.execute(
+            sa.update(table)
+            .where(table.c.organization_id == organization_id, table.c.revision < revision)
+            .values(revision=revision)
+        )
+
+
+async def _rewrite(write: Write, ids: Sequence[str]) -> None:
+    """Write records anew from what is right of them."""
+    organization = await get_organization(write.connection, write.organization_id)
+    query = sa.select(records).where(records.c.organization_id == write.organization_id, records.c.id.in_(ids))
+    changes = []
+    for found in await write.connection.execute(query):
+        row = dict(zip(_NAMES, found, strict=True))
+        reading = read_row(row)
+        if reading.values is not None and reading.differences and reading.can_repair:
+            record = StoredRecord(reading.values, reading.base, row["seen_digest"], row["position"])
+            # The values stay those of the payload, so the vocabulary does: it is counted by itself.
+            changes.append((record.copy(), record))
+    if not changes:
+        raise NothingChanged
+    await save_records(write, organization, changes)
+
+
+async def _renumber(write: Write) -> None:
+    """Close gaps between positions, keeping the order; put the next position and every chunk right."""
+    mine, code = records.c.organization_id == write.organization_id, write.organization_id
+    positions = list(
+        await write.connection.scalars(sa.select(records.c.position).where(mine).order_by(records.c.position))
+    )
+    move = (
+        sa.update(records).where(mine, records.c.position == sa.bindparam("from_")).values(position=sa.bindparam("to_"))
+    )
+    # Upwards where numbers grow and downwards where they shrink, a record always moves to a place that is free.
+    moves = [(old, new) for new, old in enumerate(positions) if old != new]
+    ordered = [pair for pair in moves if pair[1] < pair[0]] + [pair for pair in reversed(moves) if pair[1] > pair[0]]
+    if ordered:
+        await write.connection.execute(move, [{"from_": old, "to_": new} for old, new in ordered])
+    table = organization_revisions
+    await write.connection.execute(
+        sa.update(table).where(table.c.organization_id == code).values(next_position=len(positions))
+    )
+    last = (len(positions) + CHUNK_RECORDS - 1) // CHUNK_RECORDS
+    await write.connection.execute(
+        sa.delete(record_chunks).where(
+            record_chunks.c.organization_id == code, sa.or_(record_chunks.c.chunk >= last, record_chunks.c.chunk < 0)
+        )
+    )
+    await mark_chunks(write, range(last))
+
+
+async def _recount(write: Write) -> None:
+    """Count the vocabulary anew."""
+    uses: Counter[tuple[str, str]] = Counter()
+    async for rows in _rows(write.connection, write.organization_id):
+        for row in rows:
+            try:
+                values = decode(row["payload"])
+            except (DecodeError, ValueError):
+                continue  # reported, and beyond repair
+            uses.update((name, values[name]) for name in _NAMED if values[name] is not None)
+    mine = field_values.c.organization_id == write.organization_id
+    await write.connection.execute(sa.delete(field_values).where(mine))
+    counted = [
+        {"organization_id": write.organization_id, "field": name, "spelling": spelling, "uses": number}
+        for (name, spelling), number in sorted(uses.items())
+    ]
+    for part in batches(counted, _VALUES):
+        await insert_rows(write.connection, field_values, list(part))
