@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
+import asyncpg
 import pytest
 import redis
 
@@ -28,15 +29,27 @@ ANSWER_SECONDS: Final = 10
 
 
 def pytest_report_header() -> list[str]:
-    """Say which servers tests run against; none is started for it."""
-    return [_found(find_postgresql), _found(find_redis)]
+    """Say which servers tests run against, and their versions; none is started for it."""
+    return [f"server: {_found(find_postgresql, _postgresql_version)}", f"server: {_found(find_redis, _redis_version)}"]
 
 
-def _found(find: Callable[[], Running | Binaries]) -> str:
+def _found(find: Callable[[], Running | Binaries], version: Callable[[str], str]) -> str:
     try:
-        return f"server: {find()}"
+        found = find()
+        return f"{found}, version {version(found.url)}" if isinstance(found, Running) else str(found)
     except ServerNotFoundError as error:
-        return f"server: {error}"
+        return str(error)
+    except (OSError, asyncpg.PostgresError, redis.RedisError) as error:
+        return f"{found}, which does not answer: {error}"
+
+
+def _postgresql_version(url: str) -> str:
+    return Administrator(url).version()
+
+
+def _redis_version(url: str) -> str:
+    with redis.Redis.from_url(url, socket_timeout=ANSWER_SECONDS) as client:
+        return str(client.info("server")["redis_version"])
 
 
 @contextmanager
@@ -44,8 +57,10 @@ def _sentences() -> Iterator[None]:
     """Fail with what can be done about it, instead of with a trace."""
     try:
         yield
+        return
     except (ServerNotFoundError, ServerFailedError) as error:
-        pytest.fail(str(error), pytrace=False)
+        sentence = str(error)
+    pytest.fail(sentence, pytrace=False)
 
 
 @pytest.fixture(scope="session")
