@@ -40,7 +40,7 @@ class _Flight(Generic[T]):
             if not self._readers and not self._task.done():
                 self._task.cancel()
                 await asyncio.wait((self._task,))
-            if not self._task.cancelled():
+            if self._task.done() and not self._task.cancelled():
                 self._task.exception()  # is seen, also where its readers were cancelled
         return None if self._task.cancelled() else self._task.result()
 

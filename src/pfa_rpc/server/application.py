@@ -9,7 +9,7 @@ import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,14 +19,15 @@ import structlog
 import uvloop
 from grpc_health.v1 import health, health_pb2_grpc
 
+from pfa_rpc.cache.factory import make_cache
 from pfa_rpc.cache.interface import Cache
-from pfa_rpc.cache.nothing import NoCache
 from pfa_rpc.errors import SetupError
 from pfa_rpc.server import log
 from pfa_rpc.server.authentication import Authenticator
 from pfa_rpc.server.gate import Gate
 from pfa_rpc.server.health import HealthService
 from pfa_rpc.server.interceptor import CallInterceptor
+from pfa_rpc.server.metrics import serving_metrics
 from pfa_rpc.server.reflection import add_reflection
 from pfa_rpc.server.registration import add_services
 from pfa_rpc.server.settings import Address, Settings, unknown_variables, variable
@@ -136,12 +137,16 @@ async def running(
     the database cannot be used.
     """
     _probe(settings.address)  # before anything is touched
-    database = Database(settings.database_url, settings.database_limits)
-    try:
+    async with AsyncExitStack() as stack:
+        database = Database(settings.database_url, settings.database_limits)
+        stack.push_async_callback(database.close)
         await _prepare(database)
         key = settings.token_key
         tokens = Tokens(key.get_secret_value().encode() if key else await shared_key(database))
-        server = await _start(settings, build(database, tokens, NoCache()))
+        cache = _make_cache(settings)
+        stack.push_async_callback(cache.close)
+        await _serve_metrics(settings, stack)
+        server = await _start(settings, build(database, tokens, cache))
         try:
             yield server
         finally:
@@ -149,8 +154,23 @@ async def running(
                 await server.stop(stop_seconds)
             else:
                 await server.stop_at_once()
-    finally:
-        await database.close()
+
+
+def _make_cache(settings: Settings) -> Cache:
+    url = settings.redis_url.get_secret_value() if settings.redis_url else None
+    return make_cache(url, process_bytes=settings.cache_process_bytes)
+
+
+async def _serve_metrics(settings: Settings, stack: AsyncExitStack) -> None:
+    """Serve metrics until the stack is left. Raises SetupError."""
+    address = settings.metrics_address
+    if address is None:
+        return
+    _probe(address, "metrics_listen")
+    try:
+        await stack.enter_async_context(serving_metrics(address, settings.bearer_tokens))
+    except OSError as error:
+        raise _bind_error(address, error.errno or 0, "metrics_listen") from error
 
 
 async def _prepare(database: Database) -> None:
@@ -208,13 +228,13 @@ def _bind(server: grpc.aio.Server, address: Address) -> Address:
         raise _bind_error(address, errno.EADDRINUSE) from error
 
 
-def _probe(address: Address) -> None:
+def _probe(address: Address, name: str = "listen") -> None:
     """Try the address with a socket of our own, which says why it cannot be had; the core only says that."""
     try:
         found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except socket.gaierror:
         raise SetupError(
-            f"{address.host!r} is no address of this machine; set {variable('listen')} to one, such as 127.0.0.1:50051"
+            f"{address.host!r} is no address of this machine; set {variable(name)} to one, such as 127.0.0.1:50051"
         ) from None
     for family, kind, protocol, _, target in found:
         with socket.socket(family, kind, protocol) as probe:
@@ -222,11 +242,11 @@ def _probe(address: Address) -> None:
             try:
                 probe.bind(target)
             except OSError as error:
-                raise _bind_error(address, error.errno or 0) from None
+                raise _bind_error(address, error.errno or 0, name) from None
 
 
-def _bind_error(address: Address, number: int) -> SetupError:
-    setting = variable("listen")
+def _bind_error(address: Address, number: int, name: str = "listen") -> SetupError:
+    setting = variable(name)
     match number:
         case errno.EADDRINUSE:
             return SetupError(

@@ -25,6 +25,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from pfa_rpc.cache.urls import Target
 from pfa_rpc.errors import SetupError
 from pfa_rpc.store.limits import Limits, without_password
 
@@ -109,6 +110,16 @@ def _split_secrets(value: object) -> object:
 
 def _check_address(text: str) -> str:
     return str(Address.parse(text))
+
+
+def _check_metrics_address(text: str) -> str:
+    return _check_address(text) if text.strip() else ""
+
+
+def _check_redis(url: SecretStr | None) -> SecretStr | None:
+    if url is not None:
+        Target.parse(url.get_secret_value())
+    return url
 
 
 def _lower(value: object) -> object:
@@ -213,6 +224,23 @@ class Settings(BaseSettings):
         le=86_400,
         description="How long a statement may wait for another writer, in seconds (PostgreSQL).",
     )
+    redis_url: Annotated[SecretStr | None, BeforeValidator(_empty_is_none), AfterValidator(_check_redis)] = Field(
+        None,
+        description="Redis that keeps answers for all processes: redis://HOST:PORT/DATABASE, "
+        "redis+sentinel://HOST:PORT,HOST:PORT/SERVICE or redis+cluster://HOST:PORT,HOST:PORT; rediss for TLS. "
+        "Empty: each process keeps its own.",
+    )
+    cache_process_bytes: int = Field(
+        256 * 1024 * 1024,
+        ge=0,
+        le=1 << 40,
+        description="Most that one process keeps of answers in its memory, in bytes; 0 keeps nothing there.",
+    )
+    metrics_listen: Annotated[str, AfterValidator(_check_metrics_address)] = Field(
+        "",
+        description="HOST:PORT or [IPV6]:PORT that serves metrics over HTTP; port 0 takes a free one. "
+        "An address that is not loopback needs api_tokens, and asks for one of them. Empty: none.",
+    )
 
     _sources: dict[str, str] = PrivateAttr(default_factory=dict)
 
@@ -255,6 +283,11 @@ class Settings(BaseSettings):
         return tuple(token.get_secret_value() for token in self.api_tokens)
 
     @property
+    def metrics_address(self) -> Address | None:
+        """Where metrics are served, if they are."""
+        return Address.parse(self.metrics_listen) if self.metrics_listen else None
+
+    @property
     def database_limits(self) -> Limits:
         """How much of the database this process may take."""
         return Limits(
@@ -277,12 +310,13 @@ class Settings(BaseSettings):
         ]
 
     def _check_exposure(self) -> None:
-        if not self.address.is_loopback and not self.api_tokens:
-            raise SetupError(
-                f"{variable('listen')}={self.listen} can be reached from other machines, and {variable('api_tokens')} "
-                "is not set; set it to one or more secrets that callers send as `authorization: Bearer SECRET`, "
-                "or listen on 127.0.0.1"
-            )
+        for name, address in (("listen", self.address), ("metrics_listen", self.metrics_address)):
+            if address is not None and not address.is_loopback and not self.api_tokens:
+                raise SetupError(
+                    f"{variable(name)}={address} can be reached from other machines, and {variable('api_tokens')} "
+                    "is not set; set it to one or more secrets that callers send as `authorization: Bearer SECRET`, "
+                    "or listen on 127.0.0.1"
+                )
 
 
 def variable(name: str) -> str:
@@ -340,7 +374,7 @@ def _sentences(error: ValidationError, sources: Mapping[str, str]) -> Iterable[s
 
 
 def _is_secret(name: str) -> bool:
-    return name in {"api_tokens", "token_key"}
+    return name in {"api_tokens", "token_key", "redis_url"}
 
 
 def _shown_value(value: object) -> str:
