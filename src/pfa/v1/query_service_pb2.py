@@ -23,12 +23,14 @@ _sym_db = _symbol_database.Default()
 
 
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.type import date_pb2 as google_dot_type_dot_date__pb2
 from pfa.v1 import record_pb2 as pfa_dot_v1_dot_record__pb2
 from pfa.v1 import record_service_pb2 as pfa_dot_v1_dot_record__service__pb2
+from pfa.v1 import revision_pb2 as pfa_dot_v1_dot_revision__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1apfa/v1/query_service.proto\x12\x06pfa.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x16google/type/date.proto\x1a\x13pfa/v1/record.proto\x1a\x1bpfa/v1/record_service.proto\"k\n\x10InterpretRequest\x12\x1d\n\x0forganization_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08question\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12 \n\x05today\x18\x03 \x01(\x0b\x32\x11.google.type.Date\"C\n\x11InterpretResponse\x12.\n\x0einterpretation\x18\x01 \x01(\x0b\x32\x16.pfa.v1.Interpretation\"\x91\x01\n\nAskRequest\x12\x1d\n\x0forganization_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08question\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12 \n\x05today\x18\x03 \x01(\x0b\x32\x11.google.type.Date\x12\x15\n\rallow_partial\x18\x04 \x01(\x08\x12\x13\n\x0bmax_records\x18\x05 \x01(\x05\"\xa4\x01\n\x0b\x41skResponse\x12\x30\n\x0einterpretation\x18\x01 \x01(\x0b\x32\x16.pfa.v1.InterpretationH\x00\x12&\n\x07records\x18\x02 \x01(\x0b\x32\x13.pfa.v1.RecordBatchH\x00\x12\x33\n\x07\x66igures\x18\x03 \x01(\x0b\x32 .pfa.v1.AggregateRecordsResponseH\x00\x42\x06\n\x04part\"n\n\x0bRecordBatch\x12\x1f\n\x07records\x18\x01 \x03(\x0b\x32\x0e.pfa.v1.Record\x12\x17\n\ntotal_size\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x16\n\x0erevision_token\x18\x03 \x01(\tB\r\n\x0b_total_size\"x\n\x05Piece\x12\r\n\x05start\x18\x01 \x01(\x05\x12\x0b\n\x03\x65nd\x18\x02 \x01(\x05\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x1f\n\x04role\x18\x04 \x01(\x0e\x32\x11.pfa.v1.PieceRole\x12\x0f\n\x07meaning\x18\x05 \x01(\t\x12\x13\n\x0bsuggestions\x18\x06 \x03(\t\"\\\n\nAssumption\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\r\n\x05start\x18\x02 \x01(\x05\x12\x0b\n\x03\x65nd\x18\x03 \x01(\x05\x12\x0e\n\x06\x63hosen\x18\x04 \x01(\t\x12\x14\n\x0c\x61lternatives\x18\x05 \x03(\t\"L\n\rAggregateSpec\x12)\n\x0c\x61ggregations\x18\x01 \x03(\x0b\x32\x13.pfa.v1.Aggregation\x12\x10\n\x08group_by\x18\x02 \x03(\t\"\x8f\x02\n\x0eInterpretation\x12\x0e\n\x06\x66ilter\x18\x01 \x01(\t\x12\x10\n\x08sentence\x18\x02 \x01(\t\x12\x10\n\x08order_by\x18\x03 \x01(\t\x12\r\n\x05limit\x18\x04 \x01(\x05\x12(\n\taggregate\x18\x05 \x01(\x0b\x32\x15.pfa.v1.AggregateSpec\x12\x1d\n\x06pieces\x18\x06 \x03(\x0b\x32\r.pfa.v1.Piece\x12$\n\x08\x64\x65\x66\x61ults\x18\x07 \x03(\x0b\x32\x12.pfa.v1.Assumption\x12\'\n\x0b\x61mbiguities\x18\x08 \x03(\x0b\x32\x12.pfa.v1.Assumption\x12\x10\n\x08\x63omplete\x18\t \x01(\x08\x12\x10\n\x08warnings\x18\n \x03(\t*\x8c\x01\n\tPieceRole\x12\x1a\n\x16PIECE_ROLE_UNSPECIFIED\x10\x00\x12\x13\n\x0fPIECE_ROLE_USED\x10\x01\x12\x15\n\x11PIECE_ROLE_FILLER\x10\x02\x12\x18\n\x14PIECE_ROLE_CORRECTED\x10\x03\x12\x1d\n\x19PIECE_ROLE_NOT_UNDERSTOOD\x10\x04\x32\x82\x01\n\x0cQueryService\x12@\n\tInterpret\x12\x18.pfa.v1.InterpretRequest\x1a\x19.pfa.v1.InterpretResponse\x12\x30\n\x03\x41sk\x12\x12.pfa.v1.AskRequest\x1a\x13.pfa.v1.AskResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1apfa/v1/query_service.proto\x12\x06pfa.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x16google/type/date.proto\x1a\x13pfa/v1/record.proto\x1a\x1bpfa/v1/record_service.proto\x1a\x15pfa/v1/revision.proto\"k\n\x10InterpretRequest\x12\x1d\n\x0forganization_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08question\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12 \n\x05today\x18\x03 \x01(\x0b\x32\x11.google.type.Date\"C\n\x11InterpretResponse\x12.\n\x0einterpretation\x18\x01 \x01(\x0b\x32\x16.pfa.v1.Interpretation\"\xbb\x01\n\nAskRequest\x12\x1d\n\x0forganization_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08question\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12 \n\x05today\x18\x03 \x01(\x0b\x32\x11.google.type.Date\x12\x15\n\rallow_partial\x18\x04 \x01(\x08\x12\x13\n\x0bmax_records\x18\x05 \x01(\x05\x12(\n\x0b\x63onsistency\x18\x06 \x01(\x0b\x32\x13.pfa.v1.Consistency\"\xa4\x01\n\x0b\x41skResponse\x12\x30\n\x0einterpretation\x18\x01 \x01(\x0b\x32\x16.pfa.v1.InterpretationH\x00\x12&\n\x07records\x18\x02 \x01(\x0b\x32\x13.pfa.v1.RecordBatchH\x00\x12\x33\n\x07\x66igures\x18\x03 \x01(\x0b\x32 .pfa.v1.AggregateRecordsResponseH\x00\x42\x06\n\x04part\"\x96\x01\n\x0bRecordBatch\x12\x1f\n\x07records\x18\x01 \x03(\x0b\x32\x0e.pfa.v1.Record\x12\x17\n\ntotal_size\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x16\n\x0erevision_token\x18\x03 \x01(\t\x12&\n\x03\x61ge\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationB\r\n\x0b_total_size\"x\n\x05Piece\x12\r\n\x05start\x18\x01 \x01(\x05\x12\x0b\n\x03\x65nd\x18\x02 \x01(\x05\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x1f\n\x04role\x18\x04 \x01(\x0e\x32\x11.pfa.v1.PieceRole\x12\x0f\n\x07meaning\x18\x05 \x01(\t\x12\x13\n\x0bsuggestions\x18\x06 \x03(\t\"\\\n\nAssumption\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\r\n\x05start\x18\x02 \x01(\x05\x12\x0b\n\x03\x65nd\x18\x03 \x01(\x05\x12\x0e\n\x06\x63hosen\x18\x04 \x01(\t\x12\x14\n\x0c\x61lternatives\x18\x05 \x03(\t\"L\n\rAggregateSpec\x12)\n\x0c\x61ggregations\x18\x01 \x03(\x0b\x32\x13.pfa.v1.Aggregation\x12\x10\n\x08group_by\x18\x02 \x03(\t\"\x8f\x02\n\x0eInterpretation\x12\x0e\n\x06\x66ilter\x18\x01 \x01(\t\x12\x10\n\x08sentence\x18\x02 \x01(\t\x12\x10\n\x08order_by\x18\x03 \x01(\t\x12\r\n\x05limit\x18\x04 \x01(\x05\x12(\n\taggregate\x18\x05 \x01(\x0b\x32\x15.pfa.v1.AggregateSpec\x12\x1d\n\x06pieces\x18\x06 \x03(\x0b\x32\r.pfa.v1.Piece\x12$\n\x08\x64\x65\x66\x61ults\x18\x07 \x03(\x0b\x32\x12.pfa.v1.Assumption\x12\'\n\x0b\x61mbiguities\x18\x08 \x03(\x0b\x32\x12.pfa.v1.Assumption\x12\x10\n\x08\x63omplete\x18\t \x01(\x08\x12\x10\n\x08warnings\x18\n \x03(\t*\x8c\x01\n\tPieceRole\x12\x1a\n\x16PIECE_ROLE_UNSPECIFIED\x10\x00\x12\x13\n\x0fPIECE_ROLE_USED\x10\x01\x12\x15\n\x11PIECE_ROLE_FILLER\x10\x02\x12\x18\n\x14PIECE_ROLE_CORRECTED\x10\x03\x12\x1d\n\x19PIECE_ROLE_NOT_UNDERSTOOD\x10\x04\x32\x82\x01\n\x0cQueryService\x12@\n\tInterpret\x12\x18.pfa.v1.InterpretRequest\x1a\x19.pfa.v1.InterpretResponse\x12\x30\n\x03\x41sk\x12\x12.pfa.v1.AskRequest\x1a\x13.pfa.v1.AskResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,26 +45,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ASKREQUEST'].fields_by_name['organization_id']._serialized_options = b'\342A\001\002'
   _globals['_ASKREQUEST'].fields_by_name['question']._loaded_options = None
   _globals['_ASKREQUEST'].fields_by_name['question']._serialized_options = b'\342A\001\002'
-  _globals['_PIECEROLE']._serialized_start=1319
-  _globals['_PIECEROLE']._serialized_end=1459
-  _globals['_INTERPRETREQUEST']._serialized_start=145
-  _globals['_INTERPRETREQUEST']._serialized_end=252
-  _globals['_INTERPRETRESPONSE']._serialized_start=254
-  _globals['_INTERPRETRESPONSE']._serialized_end=321
-  _globals['_ASKREQUEST']._serialized_start=324
-  _globals['_ASKREQUEST']._serialized_end=469
-  _globals['_ASKRESPONSE']._serialized_start=472
-  _globals['_ASKRESPONSE']._serialized_end=636
-  _globals['_RECORDBATCH']._serialized_start=638
-  _globals['_RECORDBATCH']._serialized_end=748
-  _globals['_PIECE']._serialized_start=750
-  _globals['_PIECE']._serialized_end=870
-  _globals['_ASSUMPTION']._serialized_start=872
-  _globals['_ASSUMPTION']._serialized_end=964
-  _globals['_AGGREGATESPEC']._serialized_start=966
-  _globals['_AGGREGATESPEC']._serialized_end=1042
-  _globals['_INTERPRETATION']._serialized_start=1045
-  _globals['_INTERPRETATION']._serialized_end=1316
-  _globals['_QUERYSERVICE']._serialized_start=1462
-  _globals['_QUERYSERVICE']._serialized_end=1592
+  _globals['_PIECEROLE']._serialized_start=1457
+  _globals['_PIECEROLE']._serialized_end=1597
+  _globals['_INTERPRETREQUEST']._serialized_start=200
+  _globals['_INTERPRETREQUEST']._serialized_end=307
+  _globals['_INTERPRETRESPONSE']._serialized_start=309
+  _globals['_INTERPRETRESPONSE']._serialized_end=376
+  _globals['_ASKREQUEST']._serialized_start=379
+  _globals['_ASKREQUEST']._serialized_end=566
+  _globals['_ASKRESPONSE']._serialized_start=569
+  _globals['_ASKRESPONSE']._serialized_end=733
+  _globals['_RECORDBATCH']._serialized_start=736
+  _globals['_RECORDBATCH']._serialized_end=886
+  _globals['_PIECE']._serialized_start=888
+  _globals['_PIECE']._serialized_end=1008
+  _globals['_ASSUMPTION']._serialized_start=1010
+  _globals['_ASSUMPTION']._serialized_end=1102
+  _globals['_AGGREGATESPEC']._serialized_start=1104
+  _globals['_AGGREGATESPEC']._serialized_end=1180
+  _globals['_INTERPRETATION']._serialized_start=1183
+  _globals['_INTERPRETATION']._serialized_end=1454
+  _globals['_QUERYSERVICE']._serialized_start=1600
+  _globals['_QUERYSERVICE']._serialized_end=1730
 # @@protoc_insertion_point(module_scope)

@@ -5,12 +5,14 @@ isort:skip_file
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.type import date_pb2 as _date_pb2
 from pfa.v1 import record_pb2 as _record_pb2
 from pfa.v1 import record_service_pb2 as _record_service_pb2
+from pfa.v1 import revision_pb2 as _revision_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -121,6 +123,7 @@ class AskRequest(_message.Message):
     TODAY_FIELD_NUMBER: _builtins.int
     ALLOW_PARTIAL_FIELD_NUMBER: _builtins.int
     MAX_RECORDS_FIELD_NUMBER: _builtins.int
+    CONSISTENCY_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
     """Code of the organization."""
     question: _builtins.str
@@ -133,6 +136,10 @@ class AskRequest(_message.Message):
     def today(self) -> _date_pb2.Date:
         """What "today" means. Absent: today in the organization's time zone."""
 
+    @_builtins.property
+    def consistency(self) -> _revision_pb2.Consistency:
+        """How new the records or figures must be. The words of the question are read with the newest vocabulary either way."""
+
     def __init__(
         self,
         *,
@@ -141,10 +148,11 @@ class AskRequest(_message.Message):
         today: _date_pb2.Date | None = ...,
         allow_partial: _builtins.bool = ...,
         max_records: _builtins.int = ...,
+        consistency: _revision_pb2.Consistency | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["today", b"today"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["consistency", b"consistency", "today", b"today"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_partial", b"allow_partial", "max_records", b"max_records", "organization_id", b"organization_id", "question", b"question", "today", b"today"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_partial", b"allow_partial", "consistency", b"consistency", "max_records", b"max_records", "organization_id", b"organization_id", "question", b"question", "today", b"today"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -197,6 +205,7 @@ class RecordBatch(_message.Message):
     RECORDS_FIELD_NUMBER: _builtins.int
     TOTAL_SIZE_FIELD_NUMBER: _builtins.int
     REVISION_TOKEN_FIELD_NUMBER: _builtins.int
+    AGE_FIELD_NUMBER: _builtins.int
     total_size: _builtins.int
     """How many records match in all; in the first batch only."""
     revision_token: _builtins.str
@@ -205,16 +214,21 @@ class RecordBatch(_message.Message):
     def records(self) -> _containers.RepeatedCompositeFieldContainer[_record_pb2.Record]:
         """The records."""
 
+    @_builtins.property
+    def age(self) -> _duration_pb2.Duration:
+        """How old the records are, where they come from a cache."""
+
     def __init__(
         self,
         *,
         records: _abc.Iterable[_record_pb2.Record] | None = ...,
         total_size: _builtins.int | None = ...,
         revision_token: _builtins.str = ...,
+        age: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "total_size", b"total_size"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "age", b"age", "total_size", b"total_size"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "records", b"records", "revision_token", b"revision_token", "total_size", b"total_size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "age", b"age", "records", b"records", "revision_token", b"revision_token", "total_size", b"total_size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__total_size: _TypeAlias = _typing.Literal["total_size"]  # noqa: Y015
     _WhichOneofArgType__total_size: _TypeAlias = _typing.Literal["_total_size", b"_total_size"]  # noqa: Y015

@@ -5,6 +5,7 @@ isort:skip_file
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
@@ -12,6 +13,7 @@ from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.type import date_pb2 as _date_pb2
 from google.type import money_pb2 as _money_pb2
 from pfa.v1 import record_pb2 as _record_pb2
+from pfa.v1 import revision_pb2 as _revision_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -147,6 +149,7 @@ class ListRecordsRequest(_message.Message):
     SKIP_FIELD_NUMBER: _builtins.int
     READ_MASK_FIELD_NUMBER: _builtins.int
     INCLUDE_TOTAL_SIZE_FIELD_NUMBER: _builtins.int
+    CONSISTENCY_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
     """Code of the organization."""
     filter: _builtins.str
@@ -169,6 +172,10 @@ class ListRecordsRequest(_message.Message):
     def read_mask(self) -> _field_mask_pb2.FieldMask:
         """Paths of Record to return, such as "forecast.start_date"; at most 100. Empty: all."""
 
+    @_builtins.property
+    def consistency(self) -> _revision_pb2.Consistency:
+        """How new the page must be."""
+
     def __init__(
         self,
         *,
@@ -180,10 +187,11 @@ class ListRecordsRequest(_message.Message):
         skip: _builtins.int = ...,
         read_mask: _field_mask_pb2.FieldMask | None = ...,
         include_total_size: _builtins.bool = ...,
+        consistency: _revision_pb2.Consistency | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["read_mask", b"read_mask"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["consistency", b"consistency", "read_mask", b"read_mask"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "include_total_size", b"include_total_size", "order_by", b"order_by", "organization_id", b"organization_id", "page_size", b"page_size", "page_token", b"page_token", "read_mask", b"read_mask", "skip", b"skip"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consistency", b"consistency", "filter", b"filter", "include_total_size", b"include_total_size", "order_by", b"order_by", "organization_id", b"organization_id", "page_size", b"page_size", "page_token", b"page_token", "read_mask", b"read_mask", "skip", b"skip"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -199,6 +207,7 @@ class ListRecordsResponse(_message.Message):
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     TOTAL_SIZE_FIELD_NUMBER: _builtins.int
     REVISION_TOKEN_FIELD_NUMBER: _builtins.int
+    AGE_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """Asks for the next page; empty on the last. Opaque, valid for 24 hours."""
     total_size: _builtins.int
@@ -209,6 +218,10 @@ class ListRecordsResponse(_message.Message):
     def records(self) -> _containers.RepeatedCompositeFieldContainer[_record_pb2.Record]:
         """The records, in the order asked for."""
 
+    @_builtins.property
+    def age(self) -> _duration_pb2.Duration:
+        """How old the page is, where it comes from a cache."""
+
     def __init__(
         self,
         *,
@@ -216,10 +229,11 @@ class ListRecordsResponse(_message.Message):
         next_page_token: _builtins.str = ...,
         total_size: _builtins.int | None = ...,
         revision_token: _builtins.str = ...,
+        age: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "total_size", b"total_size"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "age", b"age", "total_size", b"total_size"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "next_page_token", b"next_page_token", "records", b"records", "revision_token", b"revision_token", "total_size", b"total_size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "age", b"age", "next_page_token", b"next_page_token", "records", b"records", "revision_token", b"revision_token", "total_size", b"total_size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__total_size: _TypeAlias = _typing.Literal["total_size"]  # noqa: Y015
     _WhichOneofArgType__total_size: _TypeAlias = _typing.Literal["_total_size", b"_total_size"]  # noqa: Y015
@@ -340,6 +354,7 @@ class AggregateRecordsRequest(_message.Message):
     AGGREGATIONS_FIELD_NUMBER: _builtins.int
     GROUP_BY_FIELD_NUMBER: _builtins.int
     INCLUDE_TRANSFERABLE_FIELD_NUMBER: _builtins.int
+    CONSISTENCY_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
     """Code of the organization."""
     filter: _builtins.str
@@ -357,6 +372,10 @@ class AggregateRecordsRequest(_message.Message):
         groups.
         """
 
+    @_builtins.property
+    def consistency(self) -> _revision_pb2.Consistency:
+        """How new the figures must be."""
+
     def __init__(
         self,
         *,
@@ -365,10 +384,11 @@ class AggregateRecordsRequest(_message.Message):
         aggregations: _abc.Iterable[Global___Aggregation] | None = ...,
         group_by: _abc.Iterable[_builtins.str] | None = ...,
         include_transferable: _builtins.bool = ...,
+        consistency: _revision_pb2.Consistency | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["consistency", b"consistency"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregations", b"aggregations", "filter", b"filter", "group_by", b"group_by", "include_transferable", b"include_transferable", "organization_id", b"organization_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregations", b"aggregations", "consistency", b"consistency", "filter", b"filter", "group_by", b"group_by", "include_transferable", b"include_transferable", "organization_id", b"organization_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -509,6 +529,7 @@ class AggregateRecordsResponse(_message.Message):
     GROUPS_FIELD_NUMBER: _builtins.int
     MATCHED_FIELD_NUMBER: _builtins.int
     REVISION_TOKEN_FIELD_NUMBER: _builtins.int
+    AGE_FIELD_NUMBER: _builtins.int
     matched: _builtins.int
     """How many records matched the filter."""
     revision_token: _builtins.str
@@ -517,16 +538,21 @@ class AggregateRecordsResponse(_message.Message):
     def groups(self) -> _containers.RepeatedCompositeFieldContainer[Global___AggregateGroup]:
         """The groups, ordered by their keys, the group without a value last. One group, without keys, where none was asked for."""
 
+    @_builtins.property
+    def age(self) -> _duration_pb2.Duration:
+        """How old the figures are, where they come from a cache."""
+
     def __init__(
         self,
         *,
         groups: _abc.Iterable[Global___AggregateGroup] | None = ...,
         matched: _builtins.int = ...,
         revision_token: _builtins.str = ...,
+        age: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["age", b"age"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["groups", b"groups", "matched", b"matched", "revision_token", b"revision_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["age", b"age", "groups", b"groups", "matched", b"matched", "revision_token", b"revision_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

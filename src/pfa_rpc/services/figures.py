@@ -1,16 +1,18 @@
-"""Figures: what a request asks to compute (`read_aggregate`), and the message of the answer (`figures_message`)."""
+"""Figures: what a request asks to compute (`read_aggregate`), and the answer through the cache (`Figures`)."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Final
 
 from google.type.money_pb2 import Money
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from nlq.query import Aggregate, Aggregation, Function
+from nlq.query import Aggregate, Aggregation, Condition, Function
 from nlq.schema import FieldType
 from pfa.v1.record_service_pb2 import (
     AggregateFunction,
@@ -23,8 +25,13 @@ from pfa.v1.record_service_pb2 import (
 from pfa_rpc.errors import InvalidRequest
 from pfa_rpc.records.encode import date_message, money_message
 from pfa_rpc.schema import BY_NAME
-from pfa_rpc.store.aggregates import MONTH, MONTH_SUFFIX, Figure, Group, is_spreadable
+from pfa_rpc.services.answers import Answers, Need
+from pfa_rpc.services.requests import canonical, revision_token
+from pfa_rpc.services.tokens import Tokens, digest
+from pfa_rpc.store import reads
+from pfa_rpc.store.aggregates import MONTH, MONTH_SUFFIX, Figure, Group, aggregate, is_spreadable
 from pfa_rpc.store.aggregates import GroupKey as StoredKey
+from pfa_rpc.store.organizations import Organization
 
 MAX_AGGREGATIONS: Final = 10
 MAX_GROUPS: Final = 2
@@ -99,9 +106,60 @@ def _read_aggregation(path: str, number: int, name: str) -> Aggregation:
     return Aggregation(function, name)
 
 
-async def figures_message(
-    groups: Sequence[Group], spec: Aggregate, currency: str, matched: int, revision_token: str
-) -> bytes:
+@dataclass(frozen=True, slots=True)
+class FiguresRequest:
+    """Which figures of which records."""
+
+    organization_id: str
+    condition: Condition | None
+    spec: Aggregate
+    include_transferable: bool = False
+    limit: int | None = None
+    """Most groups; None: all."""
+
+    @property
+    def key(self) -> str:
+        """Names the figures in the cache."""
+        items = [[item.function.value, item.field] for item in self.spec.aggregations]
+        text, _ = canonical(self.condition)
+        return digest("figures", text, items, list(self.spec.group_by), self.include_transferable, self.limit).hex()
+
+
+class Figures:
+    """Figures through the cache, as they are sent."""
+
+    def __init__(self, answers: Answers, tokens: Tokens) -> None:
+        self._answers = answers
+        self._tokens = tokens
+
+    async def get(self, asked: FiguresRequest, need: Need) -> bytes:
+        """Return a serialized AggregateRecordsResponse, as new as is needed. Raises OrganizationNotFound."""
+
+        async def fill(connection: AsyncConnection, organization: Organization) -> bytes:
+            return await _read(connection, organization, asked)
+
+        answer = await self._answers.get(asked.organization_id, asked.key, need, fill)
+        token = revision_token(self._tokens, asked.organization_id, answer.revision)
+        # A serialized message is its fields one after another.
+        return answer.value + AggregateRecordsResponse(revision_token=token, age=answer.age).SerializeToString()
+
+
+async def _read(connection: AsyncConnection, organization: Organization, asked: FiguresRequest) -> bytes:
+    """Return figures as they are cached: a serialized AggregateRecordsResponse without token and age."""
+    organization_id, spec = organization.organization_id, asked.spec
+    matched = await reads.count(connection, organization_id, asked.condition)
+    groups = await aggregate(
+        connection,
+        organization_id,
+        asked.condition,
+        spec,
+        await reads.read_vocabulary(connection, organization_id, fields=spec.group_by),
+        include_transferable=asked.include_transferable,
+    )
+    return await figures_message(groups[: asked.limit], spec, organization.currency_code, matched)
+
+
+async def figures_message(groups: Sequence[Group], spec: Aggregate, currency: str, matched: int) -> bytes:
     """Return the serialized AggregateRecordsResponse of an aggregate's groups, letting other calls go on meanwhile."""
     parts: list[bytes] = []
     for start in range(0, len(groups), _GROUPS_AT_ONCE):
@@ -109,9 +167,7 @@ async def figures_message(
         message = AggregateRecordsResponse(groups=[_group_message(group, spec, currency) for group in part])
         parts.append(message.SerializeToString())
         await asyncio.sleep(0)
-    whole = AggregateRecordsResponse(matched=matched, revision_token=revision_token)
-    # A serialized message is its fields one after another.
-    return b"".join(parts) + whole.SerializeToString()
+    return b"".join(parts) + AggregateRecordsResponse(matched=matched).SerializeToString()
 
 
 def _group_message(group: Group, spec: Aggregate, currency: str) -> AggregateGroup:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
@@ -27,11 +27,13 @@ from pfa.v1.query_service_pb2 import Assumption as AssumptionMessage
 from pfa.v1.query_service_pb2 import Interpretation as InterpretationMessage
 from pfa.v1.query_service_pb2 import Piece as PieceMessage
 from pfa.v1.record_service_pb2 import AggregateFunction, Aggregation
-from pfa_rpc.records.revision import Revision
+from pfa_rpc.cache.interface import Cache
 from pfa_rpc.schema import SCHEMA
+from pfa_rpc.services.answers import Answers, Need
 from pfa_rpc.services.call import Call
-from pfa_rpc.services.figures import figures_message
-from pfa_rpc.services.framing import embed, frame_records, split_by_bytes
+from pfa_rpc.services.figures import Figures, FiguresRequest
+from pfa_rpc.services.framing import embed, frame_records, split_by_bytes, split_frames
+from pfa_rpc.services.pages import FramedPage, PageRequest, RecordPages
 from pfa_rpc.services.principal import Permission
 from pfa_rpc.services.requests import (
     MAX_PAGE,
@@ -40,11 +42,12 @@ from pfa_rpc.services.requests import (
     bounded,
     language_error,
     read_date,
+    read_need,
     require_visible,
     revision_token,
 )
 from pfa_rpc.services.tokens import Tokens
-from pfa_rpc.store import aggregates, reads
+from pfa_rpc.store import reads
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.organizations import Organization, get_organization
 
@@ -68,10 +71,12 @@ class _Prepared:
 class QueryService:
     """Reads questions, and answers them."""
 
-    def __init__(self, database: Database, tokens: Tokens) -> None:
-        self._database = database
+    def __init__(self, database: Database, tokens: Tokens, cache: Cache) -> None:
         self._tokens = tokens
         self._languages = _Languages(database)
+        answers = Answers(database, cache)
+        self._pages = RecordPages(answers)
+        self._figures = Figures(answers, tokens)
 
     async def interpret(self, request: InterpretRequest, call: Call) -> InterpretResponse:
         """Return the reading of a question."""
@@ -82,13 +87,23 @@ class QueryService:
         """Write the reading of a question, then its answer where every word was understood."""
         most = bounded("max_records", request.max_records, default=DEFAULT_RECORDS, most=MAX_RECORDS)
         prepared, reading = await self._read(request, call)
+        need = read_need(request.consistency, self._tokens, prepared.organization.organization_id)
         await call.write(AskResponse(interpretation=interpretation_message(reading)))
         if not (reading.complete or request.allow_partial):
             return
-        if reading.query.aggregate is not None:
-            await self._write_figures(prepared, reading, reading.query.aggregate, call)
-        else:
-            await self._write_records(prepared.organization.organization_id, reading, most, call)
+        organization_id = prepared.organization.organization_id
+        spec = reading.query.aggregate
+        if spec is None:
+            await self._write_records(organization_id, reading, most, need, call)
+            return
+        asked = FiguresRequest(
+            organization_id,
+            reading.query.where,
+            spec,
+            include_transferable="is_funds_transferable" in spec.including,
+            limit=reading.query.limit,
+        )
+        await call.write(embed(AskResponse.FIGURES_FIELD_NUMBER, await self._figures.get(asked, need)))
 
     async def _read(self, request: InterpretRequest | AskRequest, call: Call) -> tuple[_Prepared, Interpretation]:
         organization_id = authorize(call, Permission.READ, request.organization_id)
@@ -104,26 +119,9 @@ class QueryService:
         require_visible(call.principal, named | {item.field for item in figures if item.field is not None})
         return prepared, reading
 
-    async def _write_figures(self, prepared: _Prepared, reading: Interpretation, spec: Aggregate, call: Call) -> None:
-        organization_id = prepared.organization.organization_id
-        async with self._database.reading() as connection:
-            organization = await get_organization(connection, organization_id)
-            matched = await reads.count(connection, organization_id, reading.query.where)
-            groups = await aggregates.aggregate(
-                connection,
-                organization_id,
-                reading.query.where,
-                spec,
-                prepared.vocabulary,
-                include_transferable="is_funds_transferable" in spec.including,
-            )
-        if reading.query.limit is not None:
-            groups = groups[: reading.query.limit]
-        token = revision_token(self._tokens, organization_id, organization.revision)
-        figures = await figures_message(groups, spec, organization.currency_code, matched, token)
-        await call.write(embed(AskResponse.FIGURES_FIELD_NUMBER, figures))
-
-    async def _write_records(self, organization_id: str, reading: Interpretation, most: int, call: Call) -> None:
+    async def _write_records(
+        self, organization_id: str, reading: Interpretation, most: int, need: Need, call: Call
+    ) -> None:
         """Write at most `most` records in pages; no connection is held while the client reads."""
         query = reading.query
         left = most if query.limit is None else min(most, query.limit)
@@ -131,28 +129,33 @@ class QueryService:
         after: reads.PageKey | None = None
         is_first = True
         while is_first or (after is not None and left > 0):
-            async with self._database.reading() as connection:
-                organization = await get_organization(connection, organization_id)
-                page = await reads.list_page(
-                    connection, organization_id, query.where, sort=query.sort, limit=min(left, MAX_PAGE), after=after
-                )
-                total = await reads.count(connection, organization_id, query.where) if is_first else None
-            payloads = await mask.apply_all(page.payloads)
-            await self._write_page(payloads, organization_id, organization.revision, total, call)
-            left -= len(page.payloads)
+            asked = PageRequest(
+                organization_id, query.where, query.sort, min(left, MAX_PAGE), mask, after, with_total=is_first
+            )
+            page = await self._pages.get(asked, need)
+            await self._write_page(page, organization_id, call)
+            left -= page.count
             after, is_first = page.next_key, False
 
-    async def _write_page(
-        self, payloads: Sequence[bytes], organization_id: str, revision: Revision, total: int | None, call: Call
-    ) -> None:
-        token = revision_token(self._tokens, organization_id, revision)
-        start = 0
-        while start < len(payloads) or total is not None:
-            fitting = split_by_bytes(payloads[start:], _BATCH_BYTES)
-            trailer = RecordBatch(total_size=total, revision_token=token).SerializeToString()
-            batch = frame_records(payloads[start : start + fitting]) + trailer
-            await call.write(embed(_RECORDS_FIELD, batch))
-            start, total = start + fitting, None
+    async def _write_page(self, page: FramedPage, organization_id: str, call: Call) -> None:
+        """Write a page as one message, or as several where it is larger than a message should be."""
+        token = revision_token(self._tokens, organization_id, page.revision)
+        total = page.total
+        framed = [page.framed] if len(page.framed) <= _BATCH_BYTES else _cut(page.framed)
+        for part in framed:
+            trailer = RecordBatch(total_size=total, revision_token=token, age=page.age).SerializeToString()
+            await call.write(embed(_RECORDS_FIELD, part + trailer))
+            total = None
+
+
+def _cut(framed: bytes) -> Iterator[bytes]:
+    """Yield framed records in parts of at most _BATCH_BYTES."""
+    payloads = split_frames(framed)
+    start = 0
+    while start < len(payloads):
+        fitting = split_by_bytes(payloads[start:], _BATCH_BYTES)
+        yield frame_records(payloads[start : start + fitting])
+        start += fitting
 
 
 class _Languages:

@@ -17,9 +17,11 @@ from pfa_rpc.cache.interface import Cache
 from pfa_rpc.errors import InvalidRequest, RecordNotFound
 from pfa_rpc.records.revision import CHUNK_RECORDS
 from pfa_rpc.schema import ID_LENGTH
+from pfa_rpc.services.answers import Answers
 from pfa_rpc.services.call import Call
-from pfa_rpc.services.figures import figures_message, read_aggregate
-from pfa_rpc.services.framing import embed, frame_records
+from pfa_rpc.services.figures import Figures, FiguresRequest, read_aggregate
+from pfa_rpc.services.framing import embed
+from pfa_rpc.services.pages import PageRequest, RecordPages
 from pfa_rpc.services.principal import Permission
 from pfa_rpc.services.requests import (
     DEFAULT_PAGE,
@@ -29,13 +31,14 @@ from pfa_rpc.services.requests import (
     canonical,
     read_filter,
     read_mask,
+    read_need,
     read_order,
     require_visible,
     revision_token,
 )
 from pfa_rpc.services.streams import RecordStreams, Stream
 from pfa_rpc.services.tokens import Tokens, digest
-from pfa_rpc.store import aggregates, reads
+from pfa_rpc.store import reads
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.organizations import get_organization
 
@@ -50,6 +53,9 @@ class RecordService:
         self._database = database
         self._tokens = tokens
         self._streams = RecordStreams(database, cache, tokens)
+        answers = Answers(database, cache)
+        self._pages = RecordPages(answers)
+        self._figures = Figures(answers, tokens)
 
     async def get_record(self, request: GetRecordRequest, call: Call) -> bytes:
         """Return the record that the request names by id or pfa_id."""
@@ -80,20 +86,19 @@ class RecordService:
         after: reads.PageKey | None = None
         if request.page_token:
             after = self._tokens.open("page", request.page_token, organization_id, request_digest)
-        async with self._database.reading() as connection:
-            organization = await get_organization(connection, organization_id)
-            page = await reads.list_page(
-                connection, organization_id, condition, sort=order, limit=page_size, after=after, skip=skip
-            )
-            total = None
-            if request.include_total_size:
-                total = await reads.count(connection, organization_id, condition)
+        need = read_need(request.consistency, self._tokens, organization_id)
+        asked = PageRequest(
+            organization_id, condition, order, page_size, mask, after, skip, with_total=request.include_total_size
+        )
+        page = await self._pages.get(asked, need)
         response = ListRecordsResponse(
-            total_size=total, revision_token=revision_token(self._tokens, organization_id, organization.revision)
+            total_size=page.total,
+            age=page.age,
+            revision_token=revision_token(self._tokens, organization_id, page.revision),
         )
         if page.next_key is not None:
             response.next_page_token = self._tokens.seal("page", organization_id, request_digest, page.next_key)
-        return frame_records(await mask.apply_all(page.payloads)) + response.SerializeToString()
+        return page.framed + response.SerializeToString()
 
     async def stream_records(self, request: StreamRecordsRequest, call: Call) -> None:
         """Write every record that matches, in batches."""
@@ -116,19 +121,9 @@ class RecordService:
         condition = await read_filter(request.filter, call.principal)
         spec = read_aggregate(request)
         require_visible(call.principal, (item.field for item in spec.aggregations if item.field))
-        async with self._database.reading() as connection:
-            organization = await get_organization(connection, organization_id)
-            matched = await reads.count(connection, organization_id, condition)
-            groups = await aggregates.aggregate(
-                connection,
-                organization_id,
-                condition,
-                spec,
-                await reads.read_vocabulary(connection, organization_id, fields=spec.group_by),
-                include_transferable=request.include_transferable,
-            )
-        token = revision_token(self._tokens, organization_id, organization.revision)
-        return await figures_message(groups, spec, organization.currency_code, matched, token)
+        asked = FiguresRequest(organization_id, condition, spec, include_transferable=request.include_transferable)
+        need = read_need(request.consistency, self._tokens, organization_id)
+        return await self._figures.get(asked, need)
 
 
 def _record_name(request: GetRecordRequest) -> tuple[str, str]:

@@ -14,6 +14,6 @@ def build_services(database: Database, tokens: Tokens, cache: Cache) -> dict[str
     """Return full service name → the object that serves it."""
     return {
         "pfa.v1.RecordService": RecordService(database, tokens, cache),
-        "pfa.v1.QueryService": QueryService(database, tokens),
+        "pfa.v1.QueryService": QueryService(database, tokens, cache),
         "pfa.v1.OrganizationService": OrganizationService(database, tokens),
     }

@@ -18,6 +18,7 @@ from nlq.filter_text import parse_filter
 from nlq.order_text import canonical_order, parse_order
 from nlq.query import Condition, Sort, fields_of
 from pfa.v1.record_pb2 import Record
+from pfa.v1.revision_pb2 import Consistency
 from pfa_rpc.errors import (
     InvalidFilter,
     InvalidOrderBy,
@@ -29,6 +30,7 @@ from pfa_rpc.errors import (
 )
 from pfa_rpc.records.revision import Revision
 from pfa_rpc.schema import BY_NAME, FIELDS, SCHEMA
+from pfa_rpc.services.answers import Need
 from pfa_rpc.services.call import Call
 from pfa_rpc.services.principal import Permission, Principal
 from pfa_rpc.services.tokens import Tokens
@@ -186,3 +188,14 @@ def read_date(field: str, message: Date) -> date:
 def revision_token(tokens: Tokens, organization_id: str, revision: Revision) -> str:
     """Return the token that names a revision of an organization."""
     return tokens.seal("revision", organization_id, b"", [revision.number, revision.nonce], None)
+
+
+def read_need(message: Consistency, tokens: Tokens, organization_id: str) -> Need:
+    """Return how new an answer must be. Raises InvalidRequest, and InvalidToken for a token of something else."""
+    requirement = message.WhichOneof("requirement")
+    if requirement == "at_least_revision_token":
+        number, nonce = tokens.open("revision", message.at_least_revision_token, organization_id, b"")
+        return Need(at_least=Revision(number, nonce))
+    if requirement is not None and not getattr(message, requirement):
+        raise InvalidRequest.of(f"consistency.{requirement}", "is false; set it to true, or leave it out")
+    return Need(any_age=requirement == "minimize_latency")

@@ -80,10 +80,10 @@ async def failure(call: Any) -> Failure:
 
 
 def without_tokens(message: Message) -> Message:
-    """Return a copy of a response without its tokens, which differ from call to call."""
+    """Return a copy of a response without its tokens and age, which differ from call to call."""
     copy = type(message)()
     copy.CopyFrom(message)
     for field in copy.DESCRIPTOR.fields:
-        if field.name.endswith("token"):
+        if field.name.endswith("token") or field.name == "age":
             copy.ClearField(field.name)
     return copy

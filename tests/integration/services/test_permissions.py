@@ -70,7 +70,7 @@ async def test_money_is_absent_from_every_way_to_read(records: RecordService, fi
     await records.stream_records(StreamRecordsRequest(organization_id="RIO"), call)
     streamed = [record for part in call.written for record in StreamRecordsResponse.FromString(part).records]
     asked = RecordedCall()
-    await QueryService(filled.database, Tokens(b"k" * 16)).ask(
+    await QueryService(filled.database, Tokens(b"k" * 16), NoCache()).ask(
         AskRequest(organization_id="RIO", question="rentals"), asked
     )
     answered = [record for part in asked.written for record in AskResponse.FromString(part).records.records]
@@ -80,7 +80,7 @@ async def test_money_is_absent_from_every_way_to_read(records: RecordService, fi
 
 
 async def test_money_cannot_be_probed(records: RecordService, filled: Filled) -> None:
-    questions = QueryService(filled.database, Tokens(b"k" * 16))
+    questions = QueryService(filled.database, Tokens(b"k" * 16), NoCache())
     total = Aggregation(function=AggregateFunction.AGGREGATE_FUNCTION_SUM, field="forecast_cost")
     attempts: list[Callable[[RecordedCall], Awaitable[Any]]] = [
         lambda call: records.list_records(ListRecordsRequest(organization_id="RIO", filter="monthly_rate > 5"), call),

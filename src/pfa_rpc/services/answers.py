@@ -1,0 +1,88 @@
+"""Answers through the cache: `Answers` gives one that is as new as is needed, made once for all who wait for it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from google.protobuf.duration_pb2 import Duration
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from pfa_rpc.cache.interface import Cache, Entry, Kind
+from pfa_rpc.cache.metrics import filling
+from pfa_rpc.cache.single_flight import SingleFlight
+from pfa_rpc.records.revision import Revision
+from pfa_rpc.store.database import Database
+from pfa_rpc.store.organizations import Organization, get_organization
+
+Fill = Callable[[AsyncConnection, Organization], Awaitable[bytes]]
+"""Makes an answer from one snapshot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """How new an answer must be. Neither of the two: as new as the database."""
+
+    at_least: Revision | None = None
+    any_age: bool = False
+
+
+FRESH = Need()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer, and what it was made from."""
+
+    revision: Revision
+    value: bytes
+    age_seconds: float | None = None
+    """How old it is; None: it was made for this call."""
+
+    @property
+    def age(self) -> Duration | None:
+        """The age as a message."""
+        if self.age_seconds is None:
+            return None
+        message = Duration()
+        message.FromTimedelta(timedelta(seconds=self.age_seconds))
+        return message
+
+
+class Answers:
+    """Answers of organizations, by a key that names all that was asked for and what the caller may see."""
+
+    def __init__(self, database: Database, cache: Cache) -> None:
+        self._database = database
+        self._cache = cache
+        self._flights: SingleFlight[Answer] = SingleFlight()
+
+    async def get(self, organization_id: str, key: str, need: Need, fill: Fill) -> Answer:
+        """Return an answer from the cache, or made by `fill`. Raises OrganizationNotFound."""
+        if need != FRESH:
+            entry = await self._cache.get(organization_id, Kind.QUERY, key)
+            if entry is not None and _is_enough(entry, need):
+                return Answer(entry.revision, entry.value, entry.age_seconds)
+        async with self._database.reading() as connection:
+            seen = (await get_organization(connection, organization_id)).revision
+        entry = await self._cache.get(organization_id, Kind.QUERY, key, seen)
+        if entry is not None:
+            return Answer(entry.revision, entry.value, entry.age_seconds)
+        return await self._flights.run((organization_id, key), seen, lambda: self._fill(organization_id, key, fill))
+
+    async def _fill(self, organization_id: str, key: str, fill: Fill) -> tuple[Revision, Answer]:
+        with filling(Kind.QUERY.value):
+            async with self._database.reading() as connection:
+                organization = await get_organization(connection, organization_id)
+                value = await fill(connection, organization)
+        await self._cache.put(organization_id, Kind.QUERY, key, organization.revision, value)
+        return organization.revision, Answer(organization.revision, value)
+
+
+def _is_enough(entry: Entry, need: Need) -> bool:
+    if need.any_age:
+        return True
+    wanted = need.at_least
+    # Equal numbers with unlike nonces are of two histories, one of which a restore has ended.
+    return wanted is not None and (entry.revision.number > wanted.number or entry.revision == wanted)

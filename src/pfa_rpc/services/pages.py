@@ -1,0 +1,93 @@
+"""Pages of records through the cache, framed as they are sent: `RecordPages`, for lists and answers to questions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from google.protobuf.duration_pb2 import Duration
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from nlq.query import Condition, Sort
+from pfa_rpc.records.revision import Revision
+from pfa_rpc.services.answers import Answers, Need
+from pfa_rpc.services.framing import frame_records
+from pfa_rpc.services.requests import Mask, canonical
+from pfa_rpc.services.tokens import digest
+from pfa_rpc.store import reads
+from pfa_rpc.store.organizations import Organization
+
+_LENGTH_BYTES: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class PageRequest:
+    """What page of which records."""
+
+    organization_id: str
+    condition: Condition | None
+    order: tuple[Sort, ...]
+    limit: int
+    mask: Mask
+    after: reads.PageKey | None = None
+    skip: int = 0
+    with_total: bool = False
+
+    @property
+    def key(self) -> str:
+        """Names the page in the cache: two ways to ask for the same page have the same key."""
+        after = json.dumps(self.after) if self.after is not None else None
+        seen = [list(self.mask.paths), self.mask.hide_money]
+        text = canonical(self.condition, self.order)
+        return digest("page", *text, self.limit, after, self.skip, self.with_total, *seen).hex()
+
+
+@dataclass(frozen=True, slots=True)
+class FramedPage:
+    """A page as it is sent."""
+
+    revision: Revision
+    age: Duration | None
+    framed: bytes
+    """The records, each framed as field 1."""
+    count: int
+    next_key: reads.PageKey | None
+    total: int | None
+
+
+class RecordPages:
+    """Pages of records."""
+
+    def __init__(self, answers: Answers) -> None:
+        self._answers = answers
+
+    async def get(self, page: PageRequest, need: Need) -> FramedPage:
+        """Return a page, as new as is needed. Raises OrganizationNotFound."""
+
+        async def fill(connection: AsyncConnection, organization: Organization) -> bytes:
+            return await _read(connection, organization.organization_id, page)
+
+        answer = await self._answers.get(page.organization_id, page.key, need, fill)
+        length = int.from_bytes(answer.value[:_LENGTH_BYTES], "big")
+        head_end = _LENGTH_BYTES + length
+        next_key, total, count = json.loads(answer.value[_LENGTH_BYTES:head_end])
+        return FramedPage(answer.revision, answer.age, answer.value[head_end:], count, next_key, total)
+
+
+async def _read(connection: AsyncConnection, organization_id: str, page: PageRequest) -> bytes:
+    """Return a page as it is cached: the length of a head, the head, the framed records."""
+    found = await reads.list_page(
+        connection,
+        organization_id,
+        page.condition,
+        sort=page.order,
+        limit=page.limit,
+        after=page.after,
+        skip=page.skip,
+    )
+    total = await reads.count(connection, organization_id, page.condition) if page.with_total else None
+    payloads: Sequence[bytes] = await page.mask.apply_all(found.payloads)
+    head = json.dumps([found.next_key, total, len(payloads)]).encode()
+    return len(head).to_bytes(_LENGTH_BYTES, "big") + head + frame_records(payloads)
