@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 import grpc
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2
+from grpc_health.v1.health_pb2_grpc import HealthStub
 from grpc_status import rpc_status
 
 from pfa.v1.organization_service_pb2_grpc import OrganizationServiceStub
@@ -95,6 +96,7 @@ class Connection:
         self.records = RecordServiceStub(channel)
         self.questions = QueryServiceStub(channel)
         self.organizations = OrganizationServiceStub(channel)
+        self.health = HealthStub(channel)
         self._target = target
         self._metadata = (("authorization", f"Bearer {target.token}"),) if target.token else ()
 
