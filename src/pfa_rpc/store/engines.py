@@ -18,6 +18,8 @@ from pfa_rpc.store.limits import Limits, without_password
 
 BUSY_SECONDS: Final = 10.0
 """How long a statement waits for the lock of another writer (SQLite)."""
+STATEMENT_CACHES: Final = ("statement_cache_size", "prepared_statement_cache_size")
+"""Words in the query of a PostgreSQL URL: how many statements the driver, and SQLAlchemy above it, keep prepared."""
 _DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 
 BEGIN_READ: Final[dict[str, Any]] = {
@@ -62,10 +64,25 @@ def _postgresql(url: sa.URL, limits: Limits) -> AsyncEngine:
         "jit": "off",  # compiling a plan takes longer than these short statements run
     }
     return create_async_engine(
-        url,
+        url.difference_update_query(STATEMENT_CACHES),
         **_pool(limits),
-        connect_args={"server_settings": settings, "timeout": limits.pool_seconds},
+        connect_args={"server_settings": settings, "timeout": limits.pool_seconds, **_statement_caches(url)},
     )
+
+
+def _statement_caches(url: sa.URL) -> dict[str, int]:
+    """Return how many statements stay prepared, for both caches where the URL names either; {} where it names none.
+
+    Either alone would be of no use: behind a pooler that changes servers between transactions, a statement that one
+    of them kept is not there the next time.
+    """
+    given = [str(url.query[name]) for name in STATEMENT_CACHES if name in url.query]
+    for text in given:
+        if not (text.isascii() and text.isdigit()):
+            raise SetupError(
+                f"statement_cache_size in the database URL is {text[:100]!r}; write a number, 0 behind PgBouncer"
+            )
+    return dict.fromkeys(STATEMENT_CACHES, min(map(int, given))) if given else {}
 
 
 def _sqlite(url: sa.URL, limits: Limits) -> AsyncEngine:
