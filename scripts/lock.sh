@@ -14,3 +14,5 @@ lock dev.txt pyproject.toml --group dev "$@" >&2
 # What a machine needs that only runs the service, and the installer: the same versions, so the same constraints.
 lock run.txt pyproject.toml --constraint requirements/dev.txt >&2
 grep -x 'uv==[^ ]* \\' requirements/dev.txt | tr -d ' \\' | lock uv.txt - >&2
+# What the container's first stage builds the wheel with.
+grep -x 'setuptools==[^ ]* \\' requirements/dev.txt | tr -d ' \\' | lock build.txt - >&2

@@ -19,7 +19,7 @@ import pytest
 from packaging.requirements import Requirement
 
 REPOSITORY = Path(__file__).parents[2]
-LOCKS = ("dev.txt", "run.txt", "uv.txt")
+LOCKS = ("dev.txt", "run.txt", "uv.txt", "build.txt")
 
 
 def run(
@@ -202,7 +202,7 @@ class TestLocks:
         assert "://" not in text
         assert "index" not in text
 
-    @pytest.mark.parametrize("lock", ["run.txt", "uv.txt"])
+    @pytest.mark.parametrize("lock", ["run.txt", "uv.txt", "build.txt"])
     def test_all_files_lock_the_same_versions(self, lock: str) -> None:
         def versions(name: str) -> set[str]:
             return set(re.findall(r"^\S+==\S+", (REPOSITORY / "requirements" / name).read_text(), re.MULTILINE))
