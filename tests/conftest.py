@@ -57,16 +57,16 @@ def _sentences() -> Iterator[None]:
     """Fail with what can be done about it, instead of with a trace."""
     try:
         yield
-        return
     except (ServerNotFoundError, ServerFailedError) as error:
-        sentence = str(error)
-    pytest.fail(sentence, pytrace=False)
+        # Without the error as its context, which would be shown again.
+        failure = pytest.fail.Exception(str(error), pytrace=False)
+        raise failure from None
 
 
 @pytest.fixture(scope="session")
 def workplace() -> Iterator[Workplace]:
     """Where servers of tests live."""
-    with Workplace() as place:
+    with _sentences(), Workplace() as place:
         yield place
 
 

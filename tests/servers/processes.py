@@ -43,6 +43,10 @@ class Workplace:
     def __init__(self) -> None:
         self.user = UNPRIVILEGED if os.geteuid() == 0 else None
         """Name of the user that servers run as; None is the tests' own."""
+        if self.user is not None and shutil.which("setpriv") is None:
+            raise ServerFailedError(
+                "servers cannot run as root, and there is no setpriv (util-linux) to drop its rights"
+            )
         place = _memory() or self._place()
         self.folder = self._make(place)
         """Where data is kept."""
@@ -82,9 +86,7 @@ class Workplace:
     def spawn(self, command: Sequence[str | Path], log: Path, end_by: signal.Signals) -> subprocess.Popen[bytes]:
         """Start a server whose output goes to the log; it gets `end_by` when the tests end."""
         with log.open("ab") as output:
-            process = subprocess.Popen(
-                [str(word) for word in command], stdout=output, start_new_session=True, **self._options()
-            )
+            process = subprocess.Popen(self._as_user(command), stdout=output, start_new_session=True, **self._options())
         assert self._reaper.stdin is not None
         self._reaper.stdin.write(f"{process.pid} {int(end_by)}\n")
         self._reaper.stdin.flush()
@@ -94,7 +96,7 @@ class Workplace:
         """Run a program to its end. Raises ServerFailedError with its output."""
         try:
             done = subprocess.run(
-                [str(word) for word in command],
+                self._as_user(command),
                 stdout=subprocess.PIPE,
                 timeout=START_SECONDS,
                 check=False,
@@ -108,13 +110,14 @@ class Workplace:
     def can_run(self, program: Path) -> bool:
         """Tell whether the servers' user can run a program."""
         try:
-            self.run(program, "--version")
+            # By a shell, because setpriv itself still has root's rights when it looks the program up.
+            self.run("/bin/sh", "-c", 'exec "$0" --version', program)
         except (OSError, ServerFailedError):
             return False
         return True
 
     def _options(self) -> dict[str, Any]:
-        options: dict[str, Any] = {
+        return {
             "stdin": subprocess.DEVNULL,
             "stderr": subprocess.STDOUT,
             "cwd": "/",
@@ -122,9 +125,17 @@ class Workplace:
             "env": {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"},
             "umask": 0o077,
         }
-        if self.user is not None:
-            options |= {"user": self.user, "group": pwd.getpwnam(self.user).pw_gid, "extra_groups": []}
-        return options
+
+    def _as_user(self, command: Sequence[str | Path]) -> list[str]:
+        """Return a command that becomes the given one, of the servers' user.
+
+        Not by Popen's own `user`: for that it forks, and in a process that has used gRPC a fork may crash.
+        """
+        words = [str(word) for word in command]
+        if self.user is None:
+            return words
+        group = pwd.getpwnam(self.user).pw_gid
+        return ["setpriv", f"--reuid={self.user}", f"--regid={group}", "--clear-groups", "--", *words]
 
     def _make(self, place: str) -> Path:
         folder = Path(tempfile.mkdtemp(prefix="pfa-tests-", dir=place))
