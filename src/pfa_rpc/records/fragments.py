@@ -59,9 +59,9 @@ class FragmentEncoder:
         parts: list[bytes] = []
         for name, what in self._plan:
             if name is None:
-                if inner := b"".join([wire(value) for key, wire in what[1] if (value := values[key]) is not None]):
+                if inner := [wire(value) for key, wire in what[1] if (value := values[key]) is not None]:
                     parts.append(what[0])
-                    parts.append(_with_length(inner))
+                    parts.append(_with_length(b"".join(inner)))
             elif name == "":
                 parts.append(what)
             elif (value := values[name]) is not None:
