@@ -28,7 +28,7 @@ from pfa_rpc.cache.entries import HEADER_BYTES, EntryFormat, place
 from pfa_rpc.cache.interface import CHUNK_SECONDS, CHUNKS, MAX_VALUE_BYTES, CacheStatus, Entry, Kind, LayerStatus
 from pfa_rpc.cache.metrics import Counts, ReadResult, WriteResult
 from pfa_rpc.cache.patience import Patience
-from pfa_rpc.cache.redis_client import connect
+from pfa_rpc.cache.redis_client import connect, disconnect
 from pfa_rpc.cache.urls import Target
 from pfa_rpc.records.revision import Revision
 
@@ -183,7 +183,7 @@ class RedisCache:
             await asyncio.wait((self._probe,))
         with contextlib.suppress(Exception):
             async with asyncio.timeout(1.0):
-                await self._client.aclose()
+                await disconnect(self._client)
 
     def _take(
         self,

@@ -1,4 +1,4 @@
-"""Connections to Redis: `connect` makes the driver's client for a single server, Sentinels or a cluster."""
+"""Connections to Redis: `connect` makes a client for a single server, Sentinels or a cluster, `disconnect` ends it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Final
 from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import Sentinel
+from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
 
 from pfa_rpc.cache.urls import Target, Topology
@@ -35,6 +35,15 @@ def connect(target: Target) -> Client:
         case Topology.CLUSTER:
             nodes = [ClusterNode(host, port) for host, port in target.nodes]
             return RedisCluster(startup_nodes=nodes, **_options(target), retry=_retry(_CLUSTER_RETRIES))
+
+
+async def disconnect(client: Client) -> None:
+    """Close what a client has opened, the connections to Sentinels included."""
+    if isinstance(client, Redis) and isinstance(client.connection_pool, SentinelConnectionPool):
+        for sentinel in client.connection_pool.sentinel_manager.sentinels:
+            await sentinel.aclose()
+        await client.connection_pool.disconnect()
+    await client.aclose()
 
 
 def _behind_sentinels(target: Target) -> Redis:
