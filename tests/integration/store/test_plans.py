@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from nlq.filter_text import parse_filter
 from pfa_rpc.schema import SCHEMA
+from pfa_rpc.store.chunks import READ_ARRAYS
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.filters import where
 from pfa_rpc.store.generating import generate
@@ -117,6 +118,19 @@ async def test_the_pairs_of_the_chunks_are_a_small_read(large: tuple[Database, s
     database, organization_id = large
     query = sa.select(record_chunks.c.chunk).where(record_chunks.c.organization_id == organization_id)
     assert "record_chunks" in await plan(database, query)
+
+
+async def test_reading_chunks_touches_their_records_only(large: tuple[Database, str]) -> None:
+    database, organization_id = large
+    text = (
+        str(READ_ARRAYS).replace(":organization_id", f"'{organization_id}'").replace(":chunks", "ARRAY[1, 3]::BIGINT[]")
+    )
+    async with database.reading() as connection:
+        rows = (await connection.exec_driver_sql(f"EXPLAIN ANALYZE {text}")).scalars().all()
+    scans = [row for row in rows if "ux_records_position" in row]
+    assert len(scans) == 1
+    assert "loops=2" in scans[0]
+    assert re.search(r"rows=512(\.00)? loops=2", scans[0])
 
 
 async def test_a_record_takes_at_most_1200_bytes_with_all_its_indexes(large: tuple[Database, str]) -> None:
