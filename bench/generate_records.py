@@ -1,0 +1,104 @@
+"""Records a second of `pfa generate` into PostgreSQL, by one process and by two, beside a bare COPY of the same rows.
+
+Every run gets a database of its own on the server that the URL names, whose user may create databases:
+
+    python bench/generate_records.py postgresql://postgres@127.0.0.1/postgres [RECORDS] [ORGANIZATIONS]
+
+The bare COPY is what the database itself takes: rows that are made already, by one connection, in batches of the same
+size, without vocabulary or chunks. CPU seconds are those of our processes, the database's come on top.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+
+from pfa_rpc.records.fragments import FragmentEncoder
+from pfa_rpc.records.generating import BATCH_RECORDS, draw, plan
+from pfa_rpc.store.bulk import insert_rows
+from pfa_rpc.store.database import Database
+from pfa_rpc.store.generating import generate, row_of
+from pfa_rpc.store.migrate import migrate
+from pfa_rpc.store.tables import records as table
+
+RECORDS_A_SECOND = 25_000
+_NAME = "pfa_bench_generate"
+
+
+async def empty_database(server: str) -> str:
+    """Return the URL of a new database with our tables."""
+    connection = await asyncpg.connect(server)
+    try:
+        await connection.execute(f"DROP DATABASE IF EXISTS {_NAME} WITH (FORCE)")
+        await connection.execute(f"CREATE DATABASE {_NAME}")
+    finally:
+        await connection.close()
+    url = urlunsplit(urlsplit(server)._replace(path=f"/{_NAME}"))
+    database = Database(url)
+    await migrate(database)
+    await database.close()
+    return url
+
+
+def cpu_seconds() -> float:
+    """Return what this process and those it has waited for have used."""
+    return sum(
+        usage.ru_utime + usage.ru_stime
+        for usage in (resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN))
+    )
+
+
+@contextmanager
+def measured(name: str, records: int) -> Iterator[None]:
+    """Print how long the body took for a number of records."""
+    began, cpu = time.perf_counter(), cpu_seconds()
+    yield
+    seconds, cpu = time.perf_counter() - began, cpu_seconds() - cpu
+    print(
+        f"{name:<28}{records:>10,} records{seconds:>8.1f} s{records / seconds:>10,.0f} records/s"
+        f"{cpu / records * 1e6:>8.1f} us of CPU here a record",
+        flush=True,
+    )
+
+
+async def bare_copy(url: str, records: int, organizations: int) -> None:
+    """COPY rows of the largest organization, made beforehand."""
+    planned = plan(records, organizations, 1)[0]
+    encoder = FragmentEncoder(planned.organization_id, planned.currency_code)
+    drawn = [item for batch in range(min(4, -(-planned.records // BATCH_RECORDS))) for item in draw(planned, batch)]
+    rows = [row_of(item, planned, encoder, position=number, revision=1) for number, item in enumerate(drawn)]
+    database = Database(url)
+    with measured("bare COPY", len(rows)):
+        for start in range(0, len(rows), BATCH_RECORDS):
+            async with database.writing() as connection:
+                await insert_rows(connection, table, rows[start : start + BATCH_RECORDS])
+    await database.close()
+
+
+async def run(server: str, records: int, organizations: int) -> bool:
+    """Measure all; tell whether two processes are fast enough."""
+    await bare_copy(await empty_database(server), records, organizations)
+    rate = 0.0
+    for processes in (1, 2):
+        url = await empty_database(server)
+        with measured(f"pfa generate, {processes} process{'es'[: 2 * (processes - 1)]}", records):
+            summary = await generate(url, records=records, organizations=organizations, seed=1, processes=processes)
+        rate = summary.records_per_second
+    print(f"load of the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
+    print(f"wanted: {RECORDS_A_SECOND:,} records/s: {'yes' if rate >= RECORDS_A_SECOND else 'NO'}")
+    return rate >= RECORDS_A_SECOND
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    numbers = [int(text) for text in sys.argv[2:4]]
+    sys.exit(0 if asyncio.run(run(sys.argv[1], *(numbers + [200_000, 30][len(numbers) :]))) else 1)
