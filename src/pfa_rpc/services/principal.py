@@ -20,7 +20,7 @@ class Permission(enum.StrEnum):
     SYNC = "sync"
     """Run syncs and resolve conflicts."""
     ADMIN = "admin"
-    """Create organizations."""
+    """Create organizations, clear caches."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,10 @@ class QueryService:
         self._pages = RecordPages(answers)
         self._figures = Figures(answers, tokens)
 
+    async def prepare(self, organization_id: str) -> bool:
+        """Make an organization ready for questions; return whether there was anything to do. OrganizationNotFound."""
+        return await self._languages.prepare(organization_id)
+
     async def interpret(self, request: InterpretRequest, call: Call) -> InterpretResponse:
         """Return the reading of a question."""
         _, reading = await self._read(request, call)
@@ -168,13 +172,22 @@ class _Languages:
 
     async def get(self, organization_id: str) -> _Prepared:
         """Return the language of an organization, at least as new as this call."""
-        async with self._database.reading() as connection:
-            organization = await get_organization(connection, organization_id)
-        known = self._known(organization)
+        known = await self._current(organization_id)
         if known is not None:
             return known
         async with self._lock:  # one at a time: preparing takes the processor, and others may wait for the same
             return await self._prepare(organization_id)
+
+    async def prepare(self, organization_id: str) -> bool:
+        """Prepare the language of an organization unless it is; return whether it was not."""
+        if await self._current(organization_id) is not None:
+            return False
+        await self.get(organization_id)
+        return True
+
+    async def _current(self, organization_id: str) -> _Prepared | None:
+        async with self._database.reading() as connection:
+            return self._known(await get_organization(connection, organization_id))
 
     def _known(self, organization: Organization) -> _Prepared | None:
         """Return the language of an organization as it is; None where it has changed since, or was never prepared."""
