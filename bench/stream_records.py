@@ -1,9 +1,9 @@
 """StreamRecords of one organization, beside a naive server over the same database.
 
 The naive server reads the columns of each record and builds its message from them; ours joins the payloads that were
-encoded when the records were written. Both stream the 8,778 records of RIO from the example in batches of about 500 to
-one client, which counts bytes (and, in a second pair of columns, decodes them). Each server is a process of its own; runs
-alternate.
+encoded when the records were written. Both stream the 8,778 records of RIO from the example, in batches of about 500,
+to one client, which counts bytes (and, in a second pair of columns, decodes them). Each server is a process of its
+own; runs alternate.
 
     python -m bench.stream_records [--runs 15]
 """
