@@ -161,9 +161,8 @@ def report(channels: dict[str, grpc.Channel], runs: int) -> None:
     """Time both servers in turn, and print medians and ratios."""
     total = {side: count_records(channel) for side, channel in channels.items()}
     assert len(set(total.values())) == 1, total
-    print(
-        f"StreamRecords of {total['ours']:,} records in batches of about {BATCH}, SQLite, median of {runs} alternating runs"
-    )
+    print(f"StreamRecords of {total['ours']:,} records in batches of about {BATCH}, SQLite")
+    print(f"median of {runs} alternating runs")
     print(f"{'client':<10}{'side':<8}{'ms':>9}{'records/s':>13}{'MB':>7}{'naive / ours':>16}")
     decoders: list[tuple[str, Callable[[bytes], Message] | None]] = [
         ("bytes", None),
