@@ -18,6 +18,7 @@ from google.rpc import error_details_pb2
 from grpc_health.v1.health_pb2_grpc import HealthStub
 from grpc_status import rpc_status
 
+from pfa.v1.cache_service_pb2_grpc import CacheServiceStub
 from pfa.v1.organization_service_pb2_grpc import OrganizationServiceStub
 from pfa.v1.query_service_pb2_grpc import QueryServiceStub
 from pfa.v1.record_service_pb2_grpc import RecordServiceStub
@@ -96,7 +97,8 @@ class Connection:
         self.records = RecordServiceStub(channel)
         self.questions = QueryServiceStub(channel)
         self.organizations = OrganizationServiceStub(channel)
-        self.health = HealthStub(channel)
+        self.caches = CacheServiceStub(channel)
+        self.health: Any = HealthStub(channel)  # the library's types know none of its methods
         self._target = target
         self._metadata = (("authorization", f"Bearer {target.token}"),) if target.token else ()
 

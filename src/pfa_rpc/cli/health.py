@@ -33,19 +33,24 @@ def health_command(
 ) -> None:
     """Ask a server whether it answers calls.
 
-    The exit status is 0 when it does, 5 when it does not: it is stopping, or cannot be reached. It asks by
-    grpc.health.v1.Health, for which the service wants no token.
+    The exit status is 0 when it does, 5 when it does not: it is stopping, or cannot be reached; 4 when it has no such
+    service. It asks by grpc.health.v1.Health, for which no token is needed.
     """
     target = options.target_of(server, token, timeout)
     from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
-    from pfa_rpc.cli.connection import connect
+    from pfa_rpc.cli.connection import ServerError, connect
     from pfa_rpc.cli.errors import CommandError
-    from pfa_rpc.cli.exits import UNAVAILABLE
+    from pfa_rpc.cli.exits import NOT_FOUND, UNAVAILABLE
     from pfa_rpc.cli.render import Output, as_object
 
     with connect(target) as connection:
-        response = connection.call(connection.health.Check, HealthCheckRequest(service=service))
+        try:
+            response = connection.call(connection.health.Check, HealthCheckRequest(service=service))
+        except ServerError as error:
+            if error.status != NOT_FOUND:
+                raise
+            raise CommandError(f"{server} has no service {service!r}", status=NOT_FOUND) from error
     status = HealthCheckResponse.ServingStatus.Name(response.status)
     output = Output(as_json=as_json)
     if as_json:
