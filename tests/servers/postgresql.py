@@ -121,9 +121,9 @@ class Administrator:
         finally:
             self.fetch(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
-    def keep_database(self) -> str:
-        """Return the URL of an empty database that is dropped at the end."""
-        return self.end.enter_context(self.new_database())
+    def keep_database(self, template: str = "template0") -> str:
+        """Return the URL of a copy of a database, empty if none is named, that is dropped at the end."""
+        return self.end.enter_context(self.new_database(template))
 
     async def _fetch(self, statement: str) -> object:
         connection = await asyncpg.connect(self.url, timeout=STATEMENT_SECONDS)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests.servers.partitioned import make_partitioned
 from tests.servers.postgresql import Administrator
 
 
@@ -31,11 +32,12 @@ class Stock:
     ) -> Iterator[tuple[str, Any]]:
         """Give the URL of a copy of what `make` makes of an empty database, and what it returned.
 
-        The kind is sqlite or postgresql; an SQLite file is put into the folder. Without `make` the copy is empty.
+        The kind is sqlite, postgresql, or partitioned: PostgreSQL with tables split by organization. An SQLite file is
+        put into the folder. Without `make` the copy is empty; a partitioned one has the newest schema then.
         """
         template, returned = self._template(kind, make) if make else (None, None)
-        if kind == "postgresql":
-            name = urlsplit(template).path.lstrip("/") if template else "template0"
+        if kind != "sqlite":
+            name = _name_of(template) if template else self._empty(kind)
             with self.administrator().new_database(name) as url:
                 yield url, returned
         else:
@@ -46,12 +48,16 @@ class Stock:
 
     def _template(self, kind: str, make: Callable[[str], Awaitable[Any]]) -> tuple[str, Any]:
         if (make, kind) not in self.made:
-            if kind == "postgresql":
-                url = self.administrator().keep_database()
+            if kind != "sqlite":
+                url = self.administrator().keep_database(self._empty(kind))
             else:
                 url = f"sqlite:///{self.folder}/{len(self.made)}.sqlite3"
             self.made[make, kind] = (url, run_apart(make, url))
         return self.made[make, kind]
+
+    def _empty(self, kind: str) -> str:
+        """Return the name of what a database of PostgreSQL begins as."""
+        return "template0" if kind == "postgresql" else _name_of(self._template("postgresql", make_partitioned)[0])
 
 
 def run_apart(make: Callable[[str], Awaitable[Any]], url: str) -> Any:
@@ -62,6 +68,10 @@ def run_apart(make: Callable[[str], Awaitable[Any]], url: str) -> Any:
 
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, made()).result()
+
+
+def _name_of(url: str) -> str:
+    return urlsplit(url).path.lstrip("/")
 
 
 def _file_of(url: str) -> Path:

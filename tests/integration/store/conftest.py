@@ -19,6 +19,12 @@ from tests.fixtures.records import random_values
 from tests.servers.stock import Stock
 
 
+@pytest.fixture(params=["sqlite", "postgresql", "partitioned"])
+def database_kind(request: pytest.FixtureRequest) -> str:
+    """Each kind of database: the store runs on tables split by organization too."""
+    return str(request.param)
+
+
 @pytest.fixture
 async def database(database_kind: str, stock: Stock, tmp_path: Path) -> AsyncIterator[Database]:
     """An empty database at the newest schema, of each kind."""
