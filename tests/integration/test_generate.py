@@ -189,7 +189,7 @@ async def test_a_run_that_was_stopped_is_finished(tmp_path: Path) -> None:
 
 
 async def test_a_run_that_was_killed_leaves_whole_batches_and_no_process(postgresql_url: str) -> None:
-    numbers = ["--records", "40000", "--organizations", "3", "--seed", "1"]
+    numbers = ["--records", "24000", "--organizations", "3", "--seed", "1"]
     command = [sys.executable, "-c", "from pfa_rpc.cli.main import run; run()", "generate", *numbers]
     command += ["--database", postgresql_url, "--processes", "2"]
     database = await prepared(postgresql_url)
@@ -200,14 +200,14 @@ async def test_a_run_that_was_killed_leaves_whole_batches_and_no_process(postgre
     process.kill()
     await process.wait()
     written = await _settled(database)
-    assert 0 < written < 40_000
+    assert 0 < written < 24_000
     async with database.reading() as connection:
         for code in ("GEN01", "GEN02", "GEN03"):
             size = (await get_organization(connection, code)).record_count
-            planned = {item.organization_id: item.records for item in plan(40_000, 3, 1)}[code]
+            planned = {item.organization_id: item.records for item in plan(24_000, 3, 1)}[code]
             assert size % BATCH_RECORDS == 0 or size == planned
-    summary = await generate(postgresql_url, records=40_000, organizations=3, seed=1)
-    assert summary.written == 40_000 - written
+    summary = await generate(postgresql_url, records=24_000, organizations=3, seed=1)
+    assert summary.written == 24_000 - written
     assert [(await examine(database, code)).findings for code in summary.organizations] == [[], [], []]
     await database.close()
 
