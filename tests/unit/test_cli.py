@@ -20,15 +20,18 @@ import grpc
 import pytest
 import typer
 from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 from google.type.date_pb2 import Date
 from google.type.money_pb2 import Money
 from grpc_status import rpc_status
 
+from pfa.v1 import cache_service_pb2 as cache_api
 from pfa.v1 import organization_service_pb2 as organization_api
 from pfa.v1 import query_service_pb2 as query_api
 from pfa.v1 import record_service_pb2 as record_api
+from pfa.v1.cache_service_pb2_grpc import CacheServiceServicer, add_CacheServiceServicer_to_server
 from pfa.v1.organization_service_pb2_grpc import OrganizationServiceServicer, add_OrganizationServiceServicer_to_server
 from pfa.v1.query_service_pb2_grpc import QueryServiceServicer, add_QueryServiceServicer_to_server
 from pfa.v1.record_pb2 import DOR_BEO, SOURCE_RENTAL, SYNC_STATE_SYNC_ERROR, Period, Record, SyncStatus
@@ -75,7 +78,7 @@ def a_record(pfa_id: str = "78497", **changes: Any) -> Record:
 Answer = Callable[[Any, grpc.ServicerContext], Any]
 
 
-class FakeServer(RecordServiceServicer, QueryServiceServicer, OrganizationServiceServicer):
+class FakeServer(RecordServiceServicer, QueryServiceServicer, OrganizationServiceServicer, CacheServiceServicer):
     """Answers by a function for each method, and keeps what it was sent."""
 
     def __init__(self) -> None:
@@ -120,6 +123,15 @@ class FakeServer(RecordServiceServicer, QueryServiceServicer, OrganizationServic
     def CreateOrganization(self, request: Any, context: Any) -> Any:  # noqa: N802
         return self._answer("CreateOrganization", request, context)
 
+    def WarmCache(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return self._answer("WarmCache", request, context)
+
+    def GetCacheStatus(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return self._answer("GetCacheStatus", request, context)
+
+    def ClearCache(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return self._answer("ClearCache", request, context)
+
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeServer]:
@@ -129,6 +141,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeServer]:
     add_RecordServiceServicer_to_server(fake, running)
     add_QueryServiceServicer_to_server(fake, running)
     add_OrganizationServiceServicer_to_server(fake, running)
+    add_CacheServiceServicer_to_server(fake, running)
     fake.port = running.add_insecure_port("127.0.0.1:0")
     running.start()
     monkeypatch.setenv("PFA_SERVER", fake.address)
@@ -242,6 +255,10 @@ def test_every_error_of_the_service_has_an_exit_status() -> None:
         (["ask", "x", "-o", "RIO", "--today", "yesterday"], "--today takes a day such as 2026-03-01, not 'yesterday'"),
         (["list", "-o", "RIO", "--filter", "a\udcff"], "an argument is not UTF-8 text"),
         (["list", "-o", "RIO", "--page-size", "0"], "--page-size"),
+        (["list", "-o", "RIO", "--consistency", "stale"], "--consistency takes fresh, any or at-least:REVISION_TOKEN"),
+        (["ask", "x", "-o", "RIO", "--consistency", "at-least:"], "not 'at-least:'"),
+        (["aggregate", "-o", "RIO", "--consistency", ""], "--consistency takes"),
+        (["cache", "warm", "-o", "RIO", "--chunks", "20001"], "--chunks"),
         (["list"], "Missing option '--organization'"),
         (["lst"], "Did you mean 'list'"),
     ],
@@ -736,6 +753,115 @@ def test_an_organization_is_created(server: FakeServer, capsys: pytest.CaptureFi
     assert main(["organizations", "create", "RIO", "--name", "Rio", "--currency", "EUR"]) == exits.OK
     assert server.requests[0].organization.currency_code == "EUR"
     assert "Rio" in capsys.readouterr().out
+
+
+# --- the cache -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "requirement", "value"),
+    [
+        ("fresh", None, None),
+        ("any", "minimize_latency", True),
+        ("at-least:a:b", "at_least_revision_token", "a:b"),
+    ],
+)
+def test_how_new_an_answer_must_be_is_sent(
+    server: FakeServer, text: str, requirement: str | None, value: object
+) -> None:
+    server.answers["ListRecords"] = lambda *_: record_api.ListRecordsResponse()
+    server.answers["AggregateRecords"] = lambda *_: record_api.AggregateRecordsResponse()
+    server.answers["Ask"] = asked({"interpretation": a_reading()}, {"records": query_api.RecordBatch(total_size=0)})
+    for command in (["list"], ["aggregate"], ["ask", QUESTION]):
+        assert main([*command, "--consistency", text]) == exits.OK
+    for request in server.requests:
+        assert request.consistency.WhichOneof("requirement") == requirement
+        assert requirement is None or getattr(request.consistency, requirement) == value
+
+
+def aged(milliseconds: int) -> Duration:
+    age = Duration()
+    age.FromMilliseconds(milliseconds)
+    return age
+
+
+def test_an_answer_from_the_cache_tells_its_age(server: FakeServer, capsys: pytest.CaptureFixture[str]) -> None:
+    parts = [
+        {"records": query_api.RecordBatch(records=[a_record(str(n))], age=aged(age), revision_token="r")}
+        for n, age in enumerate((900, 12_400, 3_000))
+    ]
+    server.answers["ListRecords"] = lambda *_: record_api.ListRecordsResponse(age=aged(12_400))
+    server.answers["AggregateRecords"] = lambda *_: record_api.AggregateRecordsResponse(age=aged(12_400))
+    server.answers["Ask"] = asked({"interpretation": a_reading()}, *parts)
+    for command in (["list"], ["aggregate"], ["ask", QUESTION]):
+        assert main(command) == exits.OK
+        assert capsys.readouterr().out.endswith("\nfrom the cache, 12 s old\n")
+    assert main(["ask", QUESTION, "--json"]) == exits.OK
+    assert json.loads(capsys.readouterr().out)["age"] == "12.400s"
+    server.answers["ListRecords"] = lambda *_: record_api.ListRecordsResponse(age=aged(0))
+    assert main(["list"]) == exits.OK
+    assert capsys.readouterr().out.endswith("\nfrom the cache, less than 1 s old\n")
+
+
+def test_an_answer_that_was_made_for_the_call_tells_no_age(
+    server: FakeServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.answers["ListRecords"] = lambda *_: record_api.ListRecordsResponse()
+    assert main(["list"]) == exits.OK
+    assert "cache" not in capsys.readouterr().out
+
+
+def test_the_status_of_the_cache_is_a_line_for_each_layer(
+    server: FakeServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    near = cache_api.CacheLayer(name="process", reachable=True, entries=120, bytes=61_000_000, hits=7, misses=1)
+    far = cache_api.CacheLayer(name="redis", stale=2, errors=3)
+    server.answers["GetCacheStatus"] = lambda *_: cache_api.GetCacheStatusResponse(layers=[near, far])
+    assert main(["cache", "status"]) == exits.OK
+    assert server.requests == [cache_api.GetCacheStatusRequest(organization_id="RIO")]
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines == [
+        ["layer", "answers", "entries", "bytes", "hits", "misses", "stale", "errors"],
+        ["process", "yes", "120", "61,000,000", "7", "1", "0", "0"],
+        ["redis", "no", "0", "0", "0", "0", "2", "3"],
+    ]
+    assert main(["cache", "status", "--json"]) == exits.OK
+    assert json.loads(capsys.readouterr().out)["layers"][0]["entries"] == "120"
+
+
+def test_warming_tells_what_was_there_filled_and_left_out(
+    server: FakeServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.answers["WarmCache"] = lambda *_: cache_api.WarmCacheResponse(
+        chunks=118,
+        chunks_cached=2,
+        chunks_filled=98,
+        filled_bytes=51_200_000,
+        answers_filled=2,
+        vocabulary_prepared=True,
+        elapsed=aged(1_234),
+    )
+    assert main(["cache", "warm", "--chunks", "100"]) == exits.OK
+    assert server.requests == [cache_api.WarmCacheRequest(organization_id="RIO", max_chunks=100)]
+    assert capsys.readouterr().out.splitlines() == [
+        "118 chunks: 2 cached already, 98 filled (51,200,000 bytes)",
+        "18 chunks left out; --chunks allows more",
+        "2 answers made, vocabulary read anew",
+        "1,234 ms",
+    ]
+    assert main(["cache", "warm", "--json"]) == exits.OK
+    assert json.loads(capsys.readouterr().out)["elapsed"] == "1.234s"
+
+
+def test_clearing_tells_how_much_and_who_may_not(server: FakeServer, capsys: pytest.CaptureFixture[str]) -> None:
+    server.answers["ClearCache"] = lambda *_: cache_api.ClearCacheResponse(entries=1_234)
+    assert main(["cache", "clear"]) == exits.OK
+    assert capsys.readouterr().out == "1,234 entries removed\n"
+    server.answers["ClearCache"] = lambda *_: cache_api.ClearCacheResponse()
+    assert main(["cache", "clear", "--json"]) == exits.OK
+    assert json.loads(capsys.readouterr().out) == {"entries": "0"}
+    server.answers["ClearCache"] = refusing(grpc.StatusCode.PERMISSION_DENIED, "not an admin", "PERMISSION_DENIED")
+    assert main(["cache", "clear"]) == exits.DENIED
 
 
 # --- failures --------------------------------------------------------------------------------------------------------

@@ -45,6 +45,7 @@ def aggregate_command(
     include_transferable: Annotated[
         bool, typer.Option("--include-transferable", help="Let totals cover funds-transferable records too.")
     ] = False,
+    consistency: options.Consistency = options.FRESH,
     as_json: options.AsJson = False,
     server: options.Server = options.DEFAULT_SERVER,
     token: options.Token = None,
@@ -57,9 +58,10 @@ def aggregate_command(
     over the months by day.
     """
     target = options.target_of(server, token, timeout)
+    need = options.consistency_of(consistency)
     from pfa.v1.record_service_pb2 import AggregateRecordsRequest
     from pfa_rpc.cli.connection import connect, pointing
-    from pfa_rpc.cli.render import Output, as_object, show_figures
+    from pfa_rpc.cli.render import Output, as_object, show_age, show_figures
 
     asked = {"COUNT_DISTINCT": count_distinct, "SUM": total, "AVG": avg, "MIN": least, "MAX": most, "MEDIAN": median}
     figures = _aggregations(asked, count=count)
@@ -69,6 +71,7 @@ def aggregate_command(
         aggregations=figures,
         group_by=by or (),
         include_transferable=include_transferable,
+        consistency=need,
     )
     with connect(target) as connection, pointing(filter_text=filter_text):
         response = connection.call(connection.records.AggregateRecords, request)
@@ -77,6 +80,7 @@ def aggregate_command(
         output.document(as_object(response))
     else:
         show_figures(output, response, figures, request.group_by)
+        show_age(output, response.age if response.HasField("age") else None)
 
 
 def _aggregations(asked: dict[str, list[str] | None], *, count: bool) -> list[Aggregation]:

@@ -15,6 +15,7 @@ from typing import Annotated, Final, NoReturn
 import typer
 
 from pfa_rpc.cli import (
+    caches,
     copying,
     doctor,
     exits,
@@ -25,6 +26,7 @@ from pfa_rpc.cli import (
     organizations,
     questions,
     records,
+    restored,
     service,
 )
 from pfa_rpc.cli.errors import CommandError, ReaderGone
@@ -37,8 +39,8 @@ app = typer.Typer(
     name="pfa",
     help="""Plan / Forecast / Actual equipment records over gRPC.
 
-    `serve`, `migrate`, `import`, `generate`, `copy` and `doctor` work on databases; the other commands ask a running
-    server, and say what they found as tables or, with --json, for machines.""",
+    `serve`, `migrate`, `import`, `generate`, `copy`, `doctor` and `restored` work on databases; the other commands ask
+    a running server, and say what they found as tables or, with --json, for machines.""",
     epilog=example("pfa serve", "pfa ask 'rentals in Silo 4 over $5000' -o RIO") + "\n\n" + _STATUSES,
     no_args_is_help=True,
     add_completion=False,
@@ -73,6 +75,7 @@ app.command("import", epilog=importing.IMPORT_EXAMPLE)(importing.import_command)
 app.command("generate", epilog=generating.GENERATE_EXAMPLE)(generating.generate_command)
 app.command("copy", epilog=copying.COPY_EXAMPLE)(copying.copy_command)
 app.command("doctor", epilog=doctor.DOCTOR_EXAMPLE)(doctor.doctor_command)
+app.command("restored", epilog=restored.RESTORED_EXAMPLE)(restored.restored_command)
 app.command("ask", epilog=questions.ASK_EXAMPLE)(questions.ask_command)
 app.command("interpret", epilog=questions.INTERPRET_EXAMPLE)(questions.interpret_command)
 app.command("list", epilog=records.LIST_EXAMPLE)(records.list_command)
@@ -80,6 +83,7 @@ app.command("get", epilog=records.GET_EXAMPLE)(records.get_command)
 app.command("stream", epilog=records.STREAM_EXAMPLE)(records.stream_command)
 app.command("aggregate", epilog=figures.AGGREGATE_EXAMPLE)(figures.aggregate_command)
 app.add_typer(organizations.organizations, name="organizations", help="List or create organizations.")
+app.add_typer(caches.cache, name="cache", help="Look at, fill or clear the cache of a server.")
 app.command("health", epilog=health.HEALTH_EXAMPLE)(health.health_command)
 app.command("version", epilog=service.VERSION_EXAMPLE)(service.version_command)
 

@@ -12,6 +12,7 @@ from pfa_rpc.cli.errors import CommandError
 from pfa_rpc.cli.exits import USAGE
 
 if TYPE_CHECKING:
+    from pfa.v1.revision_pb2 import Consistency as ConsistencyMessage
     from pfa_rpc.cli.connection import Target
 
 DEFAULT_SERVER: Final = "127.0.0.1:50051"
@@ -57,6 +58,17 @@ Today = Annotated[
     str | None,
     typer.Option("--today", metavar="DATE", show_default=False, help='What "today" means in the question: 2026-03-01.'),
 ]
+Consistency = Annotated[
+    str,
+    typer.Option(
+        "--consistency",
+        metavar="HOW",
+        help="How new the answer must be: fresh, any (of the last five minutes), or at-least:REVISION_TOKEN.",
+    ),
+]
+FRESH: Final = "fresh"
+_ANY: Final = "any"
+_AT_LEAST: Final = "at-least:"
 
 
 def example(*lines: str) -> str:
@@ -74,6 +86,20 @@ def target_of(server: str, token: str | None, timeout: float) -> Target:
     if token is not None and not (token.isascii() and token.isprintable()):
         raise CommandError("--token takes printable ASCII characters only", status=USAGE)
     return Target(server, token, timeout)
+
+
+def consistency_of(text: str) -> ConsistencyMessage | None:
+    """Return the message for a --consistency; None for fresh. Raises CommandError for one that is none."""
+    from pfa.v1.revision_pb2 import Consistency as ConsistencyMessage
+
+    token = text.removeprefix(_AT_LEAST)
+    if text == FRESH:
+        return None
+    if text == _ANY:
+        return ConsistencyMessage(minimize_latency=True)
+    if text.startswith(_AT_LEAST) and token:
+        return ConsistencyMessage(at_least_revision_token=token)
+    raise CommandError(f"--consistency takes {FRESH}, {_ANY} or {_AT_LEAST}REVISION_TOKEN, not {text!r}", status=USAGE)
 
 
 def names_of(option: str, text: str | None, *, also: Iterable[str] = ()) -> list[str] | None:

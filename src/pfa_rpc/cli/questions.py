@@ -13,9 +13,10 @@ from pfa_rpc.cli import options
 from pfa_rpc.cli.options import example
 
 if TYPE_CHECKING:
+    from google.protobuf.duration_pb2 import Duration
     from google.type.date_pb2 import Date
 
-    from pfa.v1.query_service_pb2 import AskResponse, Interpretation
+    from pfa.v1.query_service_pb2 import AskResponse, Interpretation, RecordBatch
     from pfa.v1.record_pb2 import Record
     from pfa.v1.record_service_pb2 import AggregateRecordsResponse
     from pfa_rpc.cli.render import Output
@@ -47,6 +48,7 @@ def ask_command(
     ] = False,
     columns: options.Columns = None,
     today: options.Today = None,
+    consistency: options.Consistency = options.FRESH,
     as_json: options.AsJson = False,
     server: options.Server = options.DEFAULT_SERVER,
     token: options.Token = None,
@@ -61,6 +63,7 @@ def ask_command(
     names = options.names_of("--columns", columns, also=["flags"])
     target = options.target_of(server, token, timeout)
     day = options.day_of("--today", today)
+    need = options.consistency_of(consistency)
     from pfa.v1.query_service_pb2 import AskRequest
     from pfa_rpc.cli.connection import connect
     from pfa_rpc.cli.render import Output
@@ -72,6 +75,7 @@ def ask_command(
         max_records=limit,
         allow_partial=allow_partial,
         today=_date_message(day),
+        consistency=need,
     )
     answer = _Answer()
     with connect(target) as connection:
@@ -126,6 +130,8 @@ class _Answer:
     records: list[Record] = field(default_factory=list)
     total_size: int | None = None
     revision_token: str = ""
+    age: Duration | None = None
+    """How old the oldest part from a cache is; None: none came from one."""
     figures: AggregateRecordsResponse | None = None
 
     def take(self, part: AskResponse) -> None:
@@ -136,10 +142,16 @@ class _Answer:
             case "records":
                 self.records.extend(part.records.records)
                 self.revision_token = part.records.revision_token or self.revision_token
+                self._note_age(part.records)
                 if part.records.HasField("total_size"):
                     self.total_size = part.records.total_size
             case "figures":
                 self.figures = part.figures
+                self._note_age(part.figures)
+
+    def _note_age(self, part: RecordBatch | AggregateRecordsResponse) -> None:
+        if part.HasField("age") and (self.age is None or part.age.ToNanoseconds() > self.age.ToNanoseconds()):
+            self.age = part.age
 
     @property
     def is_answered(self) -> bool:
@@ -160,6 +172,8 @@ class _Answer:
             if self.total_size is not None:
                 value["total_size"] = str(self.total_size)  # as protobuf's JSON writes 64-bit numbers
             value["revision_token"] = self.revision_token
+            if self.age is not None:
+                value["age"] = self.age.ToJsonString()
         return value
 
 
@@ -188,7 +202,7 @@ def _show_pieces(output: Output, reading: Interpretation) -> None:
 
 def _show_answer(output: Output, answer: _Answer, names: list[str] | None) -> None:
     """Write the records and how many there are, or the figures and what they cover."""
-    from pfa_rpc.cli.render import show_figures, show_records
+    from pfa_rpc.cli.render import show_age, show_figures, show_records
     from pfa_rpc.cli.text import count
 
     if answer.figures is not None and answer.interpretation is not None:
@@ -201,6 +215,7 @@ def _show_answer(output: Output, answer: _Answer, names: list[str] | None) -> No
             output.line(count(shown, "record") if shown else "No record matches.", "dim")
         else:
             output.line(f"{shown:,} of {count(total, 'record')} shown", "dim")
+    show_age(output, answer.age)
 
 
 def _require_understood(answer: _Answer, *, allow_partial: bool) -> None:

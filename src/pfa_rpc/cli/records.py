@@ -49,6 +49,7 @@ def list_command(
     total: Annotated[bool, typer.Option("--total", help="Count all records that match, too.")] = False,
     fields: options.Fields = None,
     columns: options.Columns = None,
+    consistency: options.Consistency = options.FRESH,
     as_json: options.AsJson = False,
     server: options.Server = options.DEFAULT_SERVER,
     token: options.Token = None,
@@ -61,6 +62,7 @@ def list_command(
     """
     mask, names = options.names_of("--fields", fields), options.names_of("--columns", columns, also=["flags"])
     target = options.target_of(server, token, timeout)
+    need = options.consistency_of(consistency)
     from pfa.v1.record_service_pb2 import ListRecordsRequest
     from pfa_rpc.cli.connection import connect, pointing
     from pfa_rpc.cli.render import Output, as_object
@@ -74,6 +76,7 @@ def list_command(
         skip=skip,
         include_total_size=total,
         read_mask=_read_mask(mask),
+        consistency=need,
     )
     with connect(target) as connection, pointing(filter_text=filter_text, order_by=order_by):
         response = connection.call(connection.records.ListRecords, request)
@@ -85,13 +88,14 @@ def list_command(
 
 
 def _show_page(output: Output, response: ListRecordsResponse, names: Sequence[str] | None) -> None:
-    from pfa_rpc.cli.render import show_records
+    from pfa_rpc.cli.render import show_age, show_records
     from pfa_rpc.cli.text import count, plain
 
     show_records(output, response.records, names)
     shown = count(len(response.records), "record")
     of_all = f" of {response.total_size:,}" if response.HasField("total_size") else ""
     output.line(f"{shown}{of_all}" if response.records or of_all else "No record matches.", "dim")
+    show_age(output, response.age if response.HasField("age") else None)
     if response.next_page_token:
         output.line("More follow; the same command goes on with")
         output.line(f"  --page-token {plain(response.next_page_token)}")

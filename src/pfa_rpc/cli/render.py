@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import IO, Any, Final
 
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from google.type.date_pb2 import Date
@@ -298,6 +299,13 @@ def record_pairs(record: Record, names: Sequence[str] | None = None) -> list[tup
     sync = [pair(field) for field in FIELDS if field.origin is Origin.SYNC]
     tail = [("revision", str(record.revision)), ("etag", plain(record.etag))]
     return [("organization", plain(record.organization_id)), *own, *sync, *tail]
+
+
+def show_age(output: Output, age: Duration | None) -> None:
+    """Write how old an answer is that came from a cache; nothing for None, one that was made for the call."""
+    if age is not None:
+        seconds = age.ToSeconds()
+        output.line(f"from the cache, {f'{seconds:,} s' if seconds else 'less than 1 s'} old", "dim")
 
 
 # --- figures

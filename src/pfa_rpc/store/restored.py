@@ -1,0 +1,19 @@
+"""After a restore: `renew` gives an organization a revision and chunk revisions that no cache has ever seen."""
+
+from __future__ import annotations
+
+from pfa_rpc.records.revision import Revision, chunk_of
+from pfa_rpc.store.chunks import mark_chunks
+from pfa_rpc.store.database import Database
+
+
+async def renew(database: Database, organization_id: str) -> tuple[Revision, int]:
+    """Put an organization and all its chunks at a new revision with a new nonce; return it and the number of chunks.
+
+    Whatever any cache holds of the organization is out of date then. Raises OrganizationNotFound.
+    """
+    async with database.write(organization_id) as write:
+        # Positions have no gaps: the next one tells how many chunks there are, also where their rows are missing.
+        chunks = chunk_of(write.next_position - 1) + 1
+        await mark_chunks(write, range(chunks))
+    return write.revision, chunks
