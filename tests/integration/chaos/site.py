@@ -1,0 +1,267 @@
+"""Data that tells how old it is: `Site` writes it, and reads it back through servers under disturbance.
+
+Every write counts up, and puts the count into the monthly rate of each record that it touches: of all of them, or of
+the tail, which is the second chunk. So an answer itself says which write it shows. Before a read the last committed
+state is noted: an answer that shows less is stale, one that shows no state that ever was is torn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import grpc
+import sqlalchemy as sa
+
+from pfa.v1.query_service_pb2 import AskRequest
+from pfa.v1.query_service_pb2_grpc import QueryServiceStub
+from pfa.v1.record_pb2 import Record
+from pfa.v1.record_service_pb2 import (
+    AggregateFunction,
+    AggregateRecordsRequest,
+    Aggregation,
+    ListRecordsRequest,
+    StreamRecordsRequest,
+)
+from pfa.v1.record_service_pb2_grpc import RecordServiceStub
+from pfa_rpc.records.revision import CHUNK_RECORDS, Revision
+from pfa_rpc.store.database import Database, Write
+from pfa_rpc.store.organizations import create_organization, get_organization
+from pfa_rpc.store.records import new_record, read_for_write, save_records
+from pfa_rpc.store.tables import organization_revisions
+from tests.fixtures.records import make_values
+
+HEADS: Final = CHUNK_RECORDS
+"""Records of the first chunk, which are cranes."""
+TAILS: Final = 8
+"""Records of the second chunk, which are pumps."""
+UNIT: Final = 10_000
+"""What a monthly rate of 1.00 is stored as."""
+READERS: Final = 3
+"""Readers of each server."""
+WRITERS: Final = 2
+QUIET_SECONDS: Final = 0.15
+"""How long nothing is written before a restore, and after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the records of the first chunk, and those of the tail, say at a time."""
+
+    head: int
+    tail: int
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a read showed at once."""
+
+    heads: Sequence[int]
+    tails: Sequence[int]
+    is_one_snapshot: bool = True
+    """Whether heads and tails are of the same moment."""
+
+
+class Reader:
+    """Reads the data through one server, in every way there is; those that cost little more often."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._records = RecordServiceStub(channel)
+        self._questions = QueryServiceStub(channel)
+        self.ways: tuple[Callable[[], Awaitable[View]], ...] = (
+            *(self.list_tail, self.list_tail),
+            *(self.list_border, self.list_border),
+            self.aggregate,
+            self.ask,
+            *(self.stream_whole, self.stream_whole),
+            self.stream_filtered,
+        )
+
+    async def list_tail(self) -> View:
+        """List the second chunk."""
+        request = ListRecordsRequest(organization_id="RIO", filter='category = "Pumps"')
+        return _view((await self._records.ListRecords(request)).records, heads=0)
+
+    async def list_border(self) -> View:
+        """List a page that has records of both chunks."""
+        request = ListRecordsRequest(organization_id="RIO", skip=HEADS - 12, page_size=12 + TAILS)
+        return _view((await self._records.ListRecords(request)).records, heads=12)
+
+    async def aggregate(self) -> View:
+        """Compute the least and the greatest of each chunk."""
+        functions = (AggregateFunction.AGGREGATE_FUNCTION_MIN, AggregateFunction.AGGREGATE_FUNCTION_MAX)
+        aggregations = [Aggregation(function=function, field="monthly_rate") for function in functions]
+        request = AggregateRecordsRequest(organization_id="RIO", aggregations=aggregations, group_by=["category"])
+        groups = (await self._records.AggregateRecords(request)).groups
+        figures = {group.keys[0].text: [value.money.units for value in group.values] for group in groups}
+        return View(figures["Cranes"], figures["Pumps"])
+
+    async def ask(self) -> View:
+        """Ask for everything."""
+        call = self._questions.Ask(AskRequest(organization_id="RIO", question="rentals", max_records=1_000))
+        parts = [part async for part in call]
+        assert parts[0].interpretation.complete
+        return _view([record for part in parts[1:] for record in part.records.records])
+
+    async def stream_whole(self) -> View:
+        """Stream everything, from chunks: each is of one moment, and the two need not be of the same."""
+        view = await self._stream("")
+        return View(view.heads, view.tails, is_one_snapshot=False)
+
+    async def stream_filtered(self) -> View:
+        """Stream everything by SQL, which is one stretch."""
+        return await self._stream("source = SOURCE_RENTAL")
+
+    async def _stream(self, text: str) -> View:
+        call = self._records.StreamRecords(StreamRecordsRequest(organization_id="RIO", filter=text))
+        return _view([record async for batch in call for record in batch.records])
+
+
+def _view(records: Sequence[Record], heads: int = HEADS) -> View:
+    ids = [int(record.pfa_id) for record in records]
+    assert ids == list(range(HEADS + 1 - heads, HEADS + TAILS + 1)), "every record once, in order of insertion"
+    rates = [record.monthly_rate.units for record in records]
+    return View(rates[:heads], rates[heads:])
+
+
+class Site:
+    """The data, its writers and its readers. `violations` tells what was seen that must not be seen."""
+
+    def __init__(self, database: Database, readers: Sequence[Reader], seed: int) -> None:
+        self.database = database
+        self.readers = readers
+        self.violations: list[str] = []
+        self.reads = self.writes = 0
+        self.over = asyncio.Event()
+        self._random = random.Random(seed)
+        self._count = 0
+        self._written = self._committed = State(0, 0)
+        self._head_of = {0: 0}
+        """What the first chunk says when the tail says so much, in every state that ever was."""
+        self._may_read, self._may_write = asyncio.Event(), asyncio.Event()
+        self._may_read.set()
+        self._may_write.set()
+        self._reading = 0
+
+    async def run(self, seconds: float, *disturbances: Callable[[], Awaitable[None]]) -> None:
+        """Let all of them work for a time, or until something was seen that must not be."""
+        async with asyncio.TaskGroup() as tasks:
+            for reader in self.readers:
+                for _ in range(READERS):
+                    tasks.create_task(self._read(reader))
+            for _ in range(WRITERS):
+                tasks.create_task(self._write())
+            for disturbance in (self._restore, *disturbances):
+                tasks.create_task(_repeat(disturbance, self.over))
+            await self.rest(seconds)
+            self.over.set()
+
+    async def rest(self, seconds: float) -> None:
+        """Wait for a time, or until it is over."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.over.wait()
+
+    async def pause(self, most: float) -> None:
+        """Wait for a random time of at most so many seconds."""
+        await asyncio.sleep(self._random.random() * most)
+
+    # --- writers -----------------------------------------------------------------------------------------------------
+
+    async def _write(self) -> None:
+        while not self.over.is_set():
+            await self._may_write.wait()
+            first = 0 if self._random.random() < 0.1 else HEADS
+            async with self.database.write("RIO") as write:
+                state = await self._save(write, first)
+            self._commit(state)
+            await self.pause(0.04)
+
+    async def _restore(self) -> None:
+        """Do what a restore does that lost the last revision: the next write has its number, and other data.
+
+        It is read before, and cached, and for a moment after. No database is restored below running reads.
+        """
+        await self.rest(self._random.random())
+        self._may_write.clear()
+        await self.rest(QUIET_SECONDS)
+        self._may_read.clear()
+        while self._reading:  # noqa: ASYNC110 (a moment, a few times a test)
+            await asyncio.sleep(0.005)
+        async with self.database.write("RIO") as write:
+            table = organization_revisions.c
+            lost = sa.update(organization_revisions).where(table.organization_id == "RIO")
+            await write.connection.execute(lost.values(revision=table.revision - 1))
+            write.revision = Revision(write.revision.number - 1, write.revision.nonce)
+            state = await self._save(write, 0)
+        self._commit(state)
+        self._may_read.set()
+        await self.rest(QUIET_SECONDS)
+        self._may_write.set()
+
+    async def _save(self, write: Write, first: int) -> State:
+        """Write the next count into all records from a position on."""
+        # The organization is held from here to the commit: counts are committed in their order.
+        self._count += 1
+        organization = await get_organization(write.connection, "RIO")
+        found = await read_for_write(write, [str(number + 1) for number in range(first, HEADS + TAILS)])
+        changes = [(before, before.copy()) for before in found.values()]
+        for _, after in changes:
+            after.values["monthly_rate"] = self._count * UNIT
+        await save_records(write, organization, changes)
+        await self.pause(0.01)
+        state = self._written = State(self._written.head if first else self._count, self._count)
+        self._head_of[state.tail] = state.head
+        return state
+
+    def _commit(self, state: State) -> None:
+        self.writes += 1
+        # The writer after this one may have been told of its commit first.
+        self._committed = max(self._committed, state, key=lambda either: either.tail)
+
+    # --- readers -----------------------------------------------------------------------------------------------------
+
+    async def _read(self, reader: Reader) -> None:
+        while not self.over.is_set():
+            await self._may_read.wait()
+            self._reading += 1
+            try:
+                way = self._random.choice(reader.ways)
+                seen = self._committed
+                self._check(way.__name__, seen, await way())
+            finally:
+                self._reading -= 1
+            await self.pause(0.01)
+
+    def _check(self, way: str, seen: State, view: View) -> None:
+        self.reads += 1
+        values = {*view.heads}, {*view.tails}
+        is_torn = any(len(value) > 1 for value in values)
+        if not is_torn and all(values) and view.is_one_snapshot:
+            is_torn = self._head_of.get(view.tails[0]) != view.heads[0]
+        is_stale = min(view.heads, default=seen.head) < seen.head or min(view.tails) < seen.tail
+        if is_torn or is_stale:
+            what = "torn" * is_torn + "stale" * is_stale
+            self.violations.append(f"{way} is {what}: {values} after {seen} was committed")
+            self.over.set()
+
+
+async def _repeat(disturbance: Callable[[], Awaitable[None]], over: asyncio.Event) -> None:
+    while not over.is_set():
+        await disturbance()
+
+
+async def make_data(database: Database) -> None:
+    """Write the records, all of which say 0."""
+    organization = await create_organization(database, "RIO")
+    categories = ["Cranes"] * HEADS + ["Pumps"] * TAILS
+    records = [
+        new_record("RIO", str(number), make_values(str(number), category=category, monthly_rate=0))
+        for number, category in enumerate(categories, 1)
+    ]
+    async with database.write("RIO") as write:
+        await save_records(write, organization, [(None, record) for record in records])
