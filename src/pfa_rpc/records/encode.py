@@ -134,10 +134,24 @@ def to_message(values: Mapping[str, Any], currency: str, **more: Any) -> Record:
 
 def encode(values: Mapping[str, Any], *, organization_id: str, currency: str, revision: int) -> bytes:
     """Return the payload of a record: a serialized pfa.v1.Record with its revision and etag."""
-    content = to_message(values, currency, organization_id=organization_id, revision=revision).SerializeToString()
-    etag = hashlib.blake2b(content, digest_size=_ETAG_BYTES).hexdigest().encode("ascii")
-    # The etag names the content, so it comes after it; a serialized message is its fields in any order.
-    return content + _ETAG_PREFIX + etag
+    return with_etag(
+        to_message(values, currency, organization_id=organization_id, revision=revision).SerializeToString()
+    )
+
+
+def etag_of(content: bytes) -> str:
+    """Return the etag of a payload's content, which is all of it before the etag: 16 hexadecimal digits."""
+    return hashlib.blake2b(content, digest_size=_ETAG_BYTES).hexdigest()
+
+
+def with_etag(content: bytes) -> bytes:
+    """Return the payload of a content: a serialized message is its fields one after another, in any order."""
+    return content + _ETAG_PREFIX + etag_of(content).encode("ascii")
+
+
+def without_etag(payload: bytes) -> bytes:
+    """Return the content of a payload."""
+    return payload[: -len(_ETAG_PREFIX) - 2 * _ETAG_BYTES]
 
 
 def decode(payload: bytes) -> Values:

@@ -5,21 +5,18 @@ It remembers those that it has made, within bounds. It gives the very bytes that
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
 from nlq.schema import FieldType
 from pfa.v1.record_pb2 import Record
-from pfa_rpc.records.encode import date_message, money_message, timestamp_message, to_message
+from pfa_rpc.records.encode import date_message, money_message, timestamp_message, to_message, with_etag
 from pfa_rpc.records.wire import prefix, varint
 from pfa_rpc.schema import FIELDS, Field, Origin
 
 _REMEMBERED: Final = 16_384
 """Most values that are remembered of a field."""
-_ETAG_BYTES: Final = 8
-_ETAG_PREFIX: Final = prefix(Record.ETAG_FIELD_NUMBER, 2 * _ETAG_BYTES)
 
 _Wire = Callable[[Any], bytes]
 
@@ -67,7 +64,7 @@ class FragmentEncoder:
             elif (value := values[name]) is not None:
                 parts.append(what(value))
         content = b"".join(parts)
-        return content + _ETAG_PREFIX + hashlib.blake2b(content, digest_size=_ETAG_BYTES).hexdigest().encode("ascii")
+        return with_etag(content)
 
     def _set_revision(self, revision: int) -> None:
         fixed = {

@@ -15,7 +15,6 @@ Everything is read in batches of one snapshot. A repair writes as any change doe
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
@@ -29,7 +28,7 @@ from nlq.query import fold
 from nlq.schema import FieldType
 from pfa.v1.record_pb2 import Record
 from pfa_rpc.records.cost import costs_of
-from pfa_rpc.records.encode import PAYLOAD_VERSION, Values, decode, from_message
+from pfa_rpc.records.encode import PAYLOAD_VERSION, Values, decode, etag_of, from_message, without_etag
 from pfa_rpc.records.revision import CHUNK_RECORDS, chunk_of
 from pfa_rpc.schema import FIELDS, MERGED_FIELDS, Origin
 from pfa_rpc.store.bulk import insert_rows
@@ -267,19 +266,11 @@ def _compare_payload(reading: Reading, row: dict[str, Any], message: Record) -> 
         differences.append(("payload", "revision", message.revision, row["revision"], True))
     if row["payload_version"] != PAYLOAD_VERSION:
         differences.append(("version", "payload_version", row["payload_version"], PAYLOAD_VERSION, True))
-    etag = etag_of(row["payload"], message.etag)
+    etag = etag_of(without_etag(row["payload"]))
     if message.etag != etag:
         # With a column against it too, the payload is not to be believed, and a new etag would hide that.
         is_believed = not any(kind in ("column", "key", "payload") for kind, *_ in differences)
         differences.append(("etag", "etag", message.etag, etag, is_believed))
-
-
-def etag_of(payload: bytes, stored: str) -> str:
-    """Return the etag that the content of a payload has, which is all of it before the etag."""
-    size = hashlib.blake2b(digest_size=8).digest_size * 2
-    tail = Record(etag=stored).SerializeToString()
-    content = payload.removesuffix(tail) if payload.endswith(tail) else payload[: -size - 3]
-    return hashlib.blake2b(content, digest_size=8).hexdigest()
 
 
 def _compare_base(reading: Reading, row: dict[str, Any]) -> None:
