@@ -31,6 +31,7 @@ _ADVICE: Final = {
     "No space left": "its disk is full; free some space",
     "password authentication": "it does not accept the user or password of PFA_DATABASE_URL",
     "connection slots": "it has no connection left; lower PFA_DATABASE_POOL_SIZE, or raise its max_connections",
+    "prepared statement": "a pooler in between loses prepared statements; add ?statement_cache_size=0 to the URL",
     "does not exist": "the database or user of PFA_DATABASE_URL does not exist; create it",
     "connection was closed": "the connection to it was lost; try again",
     "connection is closed": "the connection to it was lost; try again",

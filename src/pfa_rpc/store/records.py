@@ -22,11 +22,12 @@ from pfa_rpc.records.cost import costs_of
 from pfa_rpc.records.encode import PAYLOAD_VERSION, Values, decode, encode, to_message
 from pfa_rpc.records.revision import chunk_of
 from pfa_rpc.schema import FIELDS, MERGED_FIELDS
-from pfa_rpc.store.bulk import insert_for, insert_rows, update_rows
+from pfa_rpc.store.bulk import insert_rows, update_rows
 from pfa_rpc.store.chunks import mark_chunks
 from pfa_rpc.store.database import Write
 from pfa_rpc.store.organizations import Organization
-from pfa_rpc.store.tables import field_values, records
+from pfa_rpc.store.tables import records
+from pfa_rpc.store.vocabulary import add_uses
 
 _NAMESPACE: Final = uuid.UUID("4e5f1f0a-6d0b-4b39-9a0e-2c8b2f1a7c55")
 _IDS_A_QUERY: Final = 500
@@ -181,15 +182,4 @@ async def _count_uses(write: Write, changes: Iterable[Change]) -> None:
                     uses[name, old] -= 1
                 if new is not None:
                     uses[name, new] += 1
-    rows = [
-        {"organization_id": write.organization_id, "field": field, "spelling": spelling, "uses": change}
-        for (field, spelling), change in sorted(uses.items())
-        if change
-    ]
-    if rows:
-        insert = insert_for(write.connection.dialect.name, field_values)
-        upsert = insert.on_conflict_do_update(
-            index_elements=["organization_id", "field", "spelling"],
-            set_={"uses": field_values.c.uses + insert.excluded.uses},
-        )
-        await write.connection.execute(upsert, rows)
+    await add_uses(write.connection, write.organization_id, uses)
