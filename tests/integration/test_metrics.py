@@ -7,12 +7,16 @@ import socket
 import urllib.error
 import urllib.request
 
+import grpc
 import pytest
+from prometheus_client import REGISTRY
 
+from pfa.v1.cache_service_pb2 import GetCacheStatusRequest
 from pfa_rpc.errors import SetupError
 from pfa_rpc.server.application import running
 from pfa_rpc.server.metrics import serving_metrics
 from pfa_rpc.server.settings import Address, Settings
+from tests.wire import call
 
 TOKEN = "a-token-of-the-metrics-test"  # noqa: S105
 
@@ -48,6 +52,21 @@ async def test_a_server_serves_them_while_it_runs(settings: Settings) -> None:
         assert "pfa_cache" in await asyncio.to_thread(read, address)
     with pytest.raises(urllib.error.URLError):
         await asyncio.to_thread(read, address)
+
+
+async def test_every_call_is_counted_by_how_it_ended(settings: Settings) -> None:
+    def counted(method: str, code: str) -> float:
+        return REGISTRY.get_sample_value("pfa_calls_total", {"method": method, "code": code}) or 0.0
+
+    known = [("/pfa.v1.CacheService/GetCacheStatus", "NOT_FOUND"), ("unknown", "UNIMPLEMENTED")]
+    before = [counted(*labels) for labels in known]
+    request = GetCacheStatusRequest(organization_id="NOPE").SerializeToString()
+    async with running(settings) as up, grpc.aio.insecure_channel(up.target) as channel:
+        for path in ("/pfa.v1.CacheService/GetCacheStatus", "/pfa.v1.Made/Up"):
+            with pytest.raises(grpc.aio.AioRpcError):
+                await call(channel, path, request)
+    assert [counted(*labels) for labels in known] == [number + 1 for number in before]
+    assert not counted("/pfa.v1.Made/Up", "UNIMPLEMENTED")
 
 
 async def test_a_taken_address_is_named(settings: Settings) -> None:

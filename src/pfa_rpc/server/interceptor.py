@@ -21,6 +21,7 @@ from google.protobuf.message import Message
 from pfa_rpc.errors import LimitExceeded, MalformedRequest, PfaError, SetupError, SlowClient
 from pfa_rpc.server.authentication import Authenticator, Metadata
 from pfa_rpc.server.gate import Gate
+from pfa_rpc.server.metrics import CALLS
 from pfa_rpc.server.registration import ServiceMethod
 from pfa_rpc.server.status import DETAILS_KEY, InternalError, code_of, to_status
 from pfa_rpc.services.principal import Principal
@@ -64,7 +65,10 @@ class Exchange:
             _log.debug("request", method=self.method, request_id=self.request_id, **texts)
 
     def log(self) -> None:
-        """Write the line of the call."""
+        """Write the line of the call, and count it."""
+        # A method that does not exist is whatever its caller wrote: each name would stay in memory for good.
+        is_known = self.code is not grpc.StatusCode.UNIMPLEMENTED
+        CALLS.labels(self.method if is_known else "unknown", self.code.name).inc()
         write = _log.debug if self.is_health else _log.info
         write(
             "call",

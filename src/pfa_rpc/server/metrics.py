@@ -1,4 +1,4 @@
-"""Serves what the process counts, over HTTP in Prometheus' format: `serving_metrics`."""
+"""Serves what the process counts, over HTTP in Prometheus' format: `serving_metrics`; and counts calls: `CALLS`."""
 
 from __future__ import annotations
 
@@ -12,12 +12,17 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import structlog
-from prometheus_client import make_wsgi_app
+from prometheus_client import Counter, make_wsgi_app
 
 from pfa_rpc.errors import Unauthenticated
 from pfa_rpc.server.authentication import Authenticator
 from pfa_rpc.server.settings import Address
 
+CALLS: Final = Counter(
+    "pfa_calls_total",
+    'Calls that ended, by method ("unknown" for one that does not exist) and by the name of their status code.',
+    ("method", "code"),
+)
 _REQUEST_SECONDS: Final = 10
 _POLL_SECONDS: Final = 0.1
 """How soon the server's thread sees that it is to end."""
