@@ -38,8 +38,8 @@ protos-check: setup ## Fail where src/pfa/v1 is not what protos/ gives
 	@scripts/protos.sh --check
 
 bench: setup ## Run the benchmarks
-	@for file in $$(grep -l __main__ bench/*.py); do \
-	    module=bench.$$(basename "$$file" .py); echo "== $$module"; .venv/bin/python -m "$$module" || exit 1; done
+	@status=0; for file in $$(grep -l __main__ bench/*.py); do \
+	    module=bench.$$(basename "$$file" .py); echo "== $$module"; .venv/bin/python -m "$$module" || status=1; done; exit $$status
 
 lock: setup ## Write requirements/*.txt anew from pyproject.toml; ARGS=--upgrade takes the newest versions
 	@scripts/lock.sh $(ARGS)

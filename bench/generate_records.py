@@ -1,8 +1,9 @@
 """Records a second of `pfa generate` into PostgreSQL, by one process and by two, beside a bare COPY of the same rows.
 
-Every run gets a database of its own on the server that the URL names, whose user may create databases:
+Every run gets a database of its own, on a PostgreSQL that is started for it as for the tests, or on the server that
+the URL names, whose user may create databases:
 
-    python bench/generate_records.py postgresql://postgres@127.0.0.1/postgres [RECORDS] [ORGANIZATIONS]
+    python -m bench.generate_records [RECORDS] [ORGANIZATIONS] [URL]
 
 The bare COPY is what the database itself takes: rows that are made already, by one connection, in batches of the same
 size, without vocabulary or chunks. CPU seconds are those of our processes, the database's come on top.
@@ -28,6 +29,9 @@ from pfa_rpc.store.database import Database
 from pfa_rpc.store.generating import generate, row_of
 from pfa_rpc.store.migrate import migrate
 from pfa_rpc.store.tables import records as table
+from tests.servers.finding import postgresql_binaries
+from tests.servers.postgresql import running_postgresql
+from tests.servers.processes import Workplace
 
 RECORDS_A_SECOND = 25_000
 _NAME = "pfa_bench_generate"
@@ -97,8 +101,16 @@ async def run(server: str, records: int, organizations: int) -> bool:
     return rate >= RECORDS_A_SECOND
 
 
+def main() -> None:
+    """Measure on the server of the command line, or on one of our own."""
+    numbers = [int(text) for text in sys.argv[1:3]]
+    records, organizations = numbers + [200_000, 30][len(numbers) :]
+    if len(sys.argv) > 3:
+        sys.exit(0 if asyncio.run(run(sys.argv[3], records, organizations)) else 1)
+    with Workplace() as place, running_postgresql(place, postgresql_binaries()) as server:
+        is_fast = asyncio.run(run(server.url(), records, organizations))
+    sys.exit(0 if is_fast else 1)
+
+
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    numbers = [int(text) for text in sys.argv[2:4]]
-    sys.exit(0 if asyncio.run(run(sys.argv[1], *(numbers + [200_000, 30][len(numbers) :]))) else 1)
+    main()

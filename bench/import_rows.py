@@ -2,7 +2,7 @@
 
 Every import runs in a process of its own, so that the peak of its memory is its own:
 
-    python bench/import_rows.py [TIMES]
+    python -m bench.import_rows [TIMES]
 """
 
 from __future__ import annotations
