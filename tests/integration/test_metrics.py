@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import grpc
 import pytest
-from prometheus_client import REGISTRY
+from prometheus_client import REGISTRY, generate_latest
 
 from pfa.v1.cache_service_pb2 import GetCacheStatusRequest
 from pfa_rpc.errors import SetupError
@@ -67,6 +69,14 @@ async def test_every_call_is_counted_by_how_it_ended(settings: Settings) -> None
                 await call(channel, path, request)
     assert [counted(*labels) for labels in known] == [number + 1 for number in before]
     assert not counted("/pfa.v1.Made/Up", "UNIMPLEMENTED")
+
+
+def test_the_metrics_that_the_documentation_names_are_there() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "operations.md").read_text("utf-8")
+    named = set(re.findall(r"`((?:pfa|process)_[a-z_]+)\b", text))
+    assert {"pfa_calls_total", "pfa_cache_breaker_open"} <= named
+    page = generate_latest().decode()
+    assert {name for name in named if f"\n# TYPE {name} " not in page} == set()
 
 
 async def test_a_taken_address_is_named(settings: Settings) -> None:

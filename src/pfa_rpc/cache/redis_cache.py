@@ -163,9 +163,11 @@ class RedisCache:
             answers = await self._ask([("MEMORY", "USAGE", name) for name in batch], patience)
             size += sum(answer for answer in answers or () if isinstance(answer, int))
         records = _key(organization_id, CHUNKS).encode()
+        # Asked for, since an organization without entries looks like no answer, and one failure gives it no rest.
+        is_reachable = await self._ask([("EXISTS", records.decode())], patience) is not None
         layer = LayerStatus(
             name="redis",
-            reachable=not self.is_resting,
+            reachable=is_reachable,
             entries=chunks + sum(name != records for name in names),
             bytes=size,
             hits=self._counts.hits,

@@ -37,6 +37,7 @@ from pfa_rpc.store.records import read_for_write, save_records
 from tests.integration.services.conftest import failure
 from tests.integration.services.test_permissions import RecordedCall
 from tests.integration.store.conftest import Filled, database, fill, filled
+from tests.servers.redis import Redis
 
 __all__ = ["database", "filled"]  # fixtures
 
@@ -162,6 +163,26 @@ async def test_status_tells_the_layers_and_clearing_empties_one_organization(sit
     assert cleared.entries == (RIO_CHUNKS + 2) * len(response.layers)
     assert set(await site.entries("RIO")) == {0}
     assert await site.entries("RIO2") == other
+
+
+async def test_redis_that_is_away_is_told_and_warming_goes_on_without(settings: Settings, own_redis: Redis) -> None:
+    database = Database(settings.database_url)
+    await migrate(database)
+    await fill(database, "RIO", 20, seed=1)
+    served = Settings.load(database_url=settings.database_url, listen="127.0.0.1:0", redis_url=own_redis.url)
+
+    async def reachable() -> dict[str, bool]:
+        response = await alone.caches.GetCacheStatus(GetCacheStatusRequest(organization_id="RIO"))
+        return {layer.name: layer.reachable for layer in response.layers}
+
+    async with running(served) as up, grpc.aio.insecure_channel(up.target) as channel:
+        alone = Site(database, channel)
+        assert await reachable() == {"process": True, "redis": True}
+        own_redis.stop()
+        assert await reachable() == {"process": True, "redis": False}
+        assert (await alone.warm()).chunks_filled == 1
+        assert (await alone.warm()).chunks_cached == 1
+    await database.close()
 
 
 async def test_an_organization_that_is_not_there_is_not_found(site: Site) -> None:
