@@ -36,6 +36,15 @@ _ADVICE: Final = {
     "connection was closed": "the connection to it was lost; try again",
     "connection is closed": "the connection to it was lost; try again",
 }
+_STATES: Final = {
+    # PostgreSQL says these in several sentences, and in the language of its lc_messages.
+    "08": "the connection to it was lost; try again",
+    "53": "it has run out of memory, connections or disk; see its log",
+    "57P01": "it ended the connection; try again",
+    "57P02": "it ended the connection; try again",
+    "57P03": "it is starting or shutting down; try again",
+}
+"""What can be done about an SQLSTATE, or about a class of them."""
 _DEFECTS: Final = (sa.exc.IntegrityError, sa.exc.ProgrammingError, sa.exc.DataError)
 """What speaks of our statements, not of the state that the database is in."""
 
@@ -74,4 +83,6 @@ def _advice(error: DBAPIError) -> str | None:
     """Return what can be done about an error; None for one that is not known."""
     text = str(error.orig)
     known = next((advice for words, advice in _ADVICE.items() if words in text), None)
+    state = str(getattr(error.orig, "sqlstate", None) or "")
+    known = known or _STATES.get(state) or _STATES.get(state[:2])
     return known or ("the connection to it was lost; try again" if error.connection_invalidated else None)
