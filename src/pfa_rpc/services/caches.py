@@ -40,7 +40,7 @@ from pfa_rpc.store.database import Database
 from pfa_rpc.store.organizations import get_organization
 
 DEFAULT_CHUNKS: Final = 2_000
-"""Chunks that are looked at where a request says nothing: a million records, some 500 MB."""
+"""Chunks that are looked at where a request says nothing: a million records, some 350 MB."""
 MAX_CHUNKS: Final = 20_000
 MAX_WARMING: Final = 2
 """Organizations that are warmed at a time; more wait, so that readers find connections to the database."""
