@@ -295,7 +295,10 @@ class _Organization:
                 there = await _heads(writer, code)
             else:
                 await writer.execute(
-                    sa.update(organizations).where(organizations.c.organization_id == code).values(values)
+                    # Without the code itself: no server lets a row move to another organization.
+                    sa.update(organizations)
+                    .where(organizations.c.organization_id == code)
+                    .values({name: value for name, value in values.items() if name != "organization_id"})
                 )
             at = Revision(there[0].revision, there[0].nonce)
             # What is not there is as new as it can be.

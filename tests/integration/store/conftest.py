@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,12 +18,14 @@ from pfa_rpc.store.organizations import create_organization
 from pfa_rpc.store.records import new_record, save_records
 from tests.fixtures.records import random_values
 from tests.servers.stock import Stock
+from tests.sql_recording import linted
 
 
 @pytest.fixture(params=["sqlite", "postgresql", "partitioned"])
-def database_kind(request: pytest.FixtureRequest) -> str:
-    """Each kind of database: the store runs on tables split by organization too."""
-    return str(request.param)
+def database_kind(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Each kind of database: the store runs on tables split by organization too, where its statements are checked."""
+    with linted() if request.param == "partitioned" else nullcontext():
+        yield str(request.param)
 
 
 @pytest.fixture
