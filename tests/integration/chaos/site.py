@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,8 +29,12 @@ from pfa.v1.record_service_pb2 import (
     StreamRecordsRequest,
 )
 from pfa.v1.record_service_pb2_grpc import RecordServiceStub
+from pfa_rpc.errors import DatabaseUnavailable
 from pfa_rpc.records.revision import CHUNK_RECORDS, Revision
+from pfa_rpc.server.application import running
+from pfa_rpc.server.settings import Settings
 from pfa_rpc.store.database import Database, Write
+from pfa_rpc.store.migrate import migrate
 from pfa_rpc.store.organizations import create_organization, get_organization
 from pfa_rpc.store.records import new_record, read_for_write, save_records
 from pfa_rpc.store.tables import organization_revisions
@@ -44,6 +49,8 @@ UNIT: Final = 10_000
 READERS: Final = 3
 """Readers of each server."""
 WRITERS: Final = 2
+PROCESS_BYTES: Final = (0, 300_000)
+"""What the servers keep in their processes: nothing, and less than there is."""
 QUIET_SECONDS: Final = 0.15
 """How long nothing is written before a restore, and after it."""
 
@@ -137,9 +144,11 @@ class Site:
         self.violations: list[str] = []
         self.reads = self.writes = 0
         self.over = asyncio.Event()
+        self.on_refusal: Callable[[Exception], None] = _raise
+        """Is told of every read and write that fails; by default none may."""
         self._random = random.Random(seed)
         self._count = 0
-        self._written = self._committed = State(0, 0)
+        self._committed = State(0, 0)
         self._head_of = {0: 0}
         """What the first chunk says when the tail says so much, in every state that ever was."""
         self._may_read, self._may_write = asyncio.Event(), asyncio.Event()
@@ -155,7 +164,7 @@ class Site:
                     tasks.create_task(self._read(reader))
             for _ in range(WRITERS):
                 tasks.create_task(self._write())
-            for disturbance in (self._restore, *disturbances):
+            for disturbance in disturbances:
                 tasks.create_task(_repeat(disturbance, self.over))
             await self.rest(seconds)
             self.over.set()
@@ -176,12 +185,16 @@ class Site:
         while not self.over.is_set():
             await self._may_write.wait()
             first = 0 if self._random.random() < 0.1 else HEADS
-            async with self.database.write("RIO") as write:
-                state = await self._save(write, first)
-            self._commit(state)
+            try:
+                async with self.database.write("RIO") as write:
+                    state = await self._save(write, first)
+            except DatabaseUnavailable as error:  # it may be committed all the same
+                self.on_refusal(error)
+            else:
+                self._commit(state)
             await self.pause(0.04)
 
-    async def _restore(self) -> None:
+    async def restore(self) -> None:
         """Do what a restore does that lost the last revision: the next write has its number, and other data.
 
         It is read before, and cached, and for a moment after. No database is restored below running reads.
@@ -208,13 +221,16 @@ class Site:
         # The organization is held from here to the commit: counts are committed in their order.
         self._count += 1
         organization = await get_organization(write.connection, "RIO")
-        found = await read_for_write(write, [str(number + 1) for number in range(first, HEADS + TAILS)])
-        changes = [(before, before.copy()) for before in found.values()]
+        ids = [str(number + 1) for number in range(first, HEADS + TAILS)]
+        found = await read_for_write(write, ["1", *ids] if first else ids)
+        # What is stored, not what was written: a commit that failed may have happened or not.
+        head = found["1"].values["monthly_rate"] // UNIT if first else self._count
+        changes = [(found[pfa_id], found[pfa_id].copy()) for pfa_id in ids]
         for _, after in changes:
             after.values["monthly_rate"] = self._count * UNIT
         await save_records(write, organization, changes)
         await self.pause(0.01)
-        state = self._written = State(self._written.head if first else self._count, self._count)
+        state = State(head, self._count)
         self._head_of[state.tail] = state.head
         return state
 
@@ -233,6 +249,8 @@ class Site:
                 way = self._random.choice(reader.ways)
                 seen = self._committed
                 self._check(way.__name__, seen, await way())
+            except grpc.aio.AioRpcError as error:
+                self.on_refusal(error)
             finally:
                 self._reading -= 1
             await self.pause(0.01)
@@ -250,9 +268,35 @@ class Site:
             self.over.set()
 
 
+def _raise(error: Exception) -> None:
+    raise error
+
+
 async def _repeat(disturbance: Callable[[], Awaitable[None]], over: asyncio.Event) -> None:
     while not over.is_set():
         await disturbance()
+
+
+@asynccontextmanager
+async def running_site(database_url: str, redis_url: str) -> AsyncIterator[Site]:
+    """Give the data in a database that is empty, read by two servers with one Redis."""
+    database = Database(database_url)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(database.close)
+        await migrate(database)
+        await make_data(database)
+        readers = []
+        for size in PROCESS_BYTES:
+            settings = Settings.load(
+                database_url=database_url,
+                listen="127.0.0.1:0",
+                redis_url=redis_url,
+                cache_process_bytes=size,
+                database_pool_size=10,
+            )
+            up = await stack.enter_async_context(running(settings))
+            readers.append(Reader(await stack.enter_async_context(grpc.aio.insecure_channel(up.target))))
+        yield Site(database, readers, seed=1)
 
 
 async def make_data(database: Database) -> None:

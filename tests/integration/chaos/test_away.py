@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -25,7 +23,7 @@ from pfa_rpc.services import streams
 from pfa_rpc.store import reads
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.migrate import migrate
-from tests.integration.chaos.site import HEADS, TAILS, Reader, make_data
+from tests.integration.chaos.site import HEADS, TAILS, Reader, make_data, running_site
 from tests.servers.postgresql import PostgreSQL
 from tests.servers.redis import Redis
 
@@ -233,58 +231,51 @@ async def test_a_stream_that_lost_its_database_goes_on_exactly_where_it_was(
     assert stream.ids == IDS
 
 
-@dataclass
-class Load:
-    """Readers who go on whatever happens, and what became of their reads."""
-
-    reader: Reader
-    over: bool = False
-    answered: int = 0
-    refused: int = 0
-
-    async def read(self, way: Callable[[], Awaitable[Any]]) -> None:
-        """Read in one way again and again."""
-        while not self.over:
-            try:
-                view = await asyncio.wait_for(way(), CALL_SECONDS)
-            except grpc.aio.AioRpcError as error:
-                check_unavailable(error)
-                self.refused += 1
-                await asyncio.sleep(0.02)
-            else:
-                assert {*view.heads, *view.tails} == {0}
-                self.answered += 1
-
-
 async def test_a_restart_of_the_database_under_load_heals_by_itself(
-    channel: grpc.aio.Channel, own_postgresql: PostgreSQL, lines: list[Any]
+    own_postgresql: PostgreSQL, redis_url: str, lines: list[Any]
 ) -> None:
-    load = Load(Reader(channel))
+    refused = 0
 
-    async def more_of(name: str) -> None:
-        before = getattr(load, name)
+    def note(error: Exception) -> None:
+        nonlocal refused
+        refused += 1
+        if isinstance(error, grpc.aio.AioRpcError):
+            check_unavailable(error)
 
-        async def is_more() -> bool:
-            return bool(getattr(load, name) > before + 20)
+    async with running_site(own_postgresql.url(), redis_url) as site:
+        site.on_refusal = note
 
-        await until(is_more)
+        async def works() -> None:
+            reads, writes = site.reads, site.writes
 
-    async with asyncio.TaskGroup() as tasks:
-        for way in load.reader.ways:
-            tasks.create_task(load.read(way))
-        with contextlib.ExitStack() as stack:
-            stack.callback(setattr, load, "over", True)
-            await more_of("answered")
-            for end in (PostgreSQL.crash, PostgreSQL.shut_down):
-                await asyncio.to_thread(end, own_postgresql)
-                await more_of("refused")
-                await asyncio.to_thread(own_postgresql.start)
-                await more_of("answered")
+            async def is_more() -> bool:
+                return site.over.is_set() or (site.reads > reads + 20 and site.writes > writes + 5)
+
+            await until(is_more)
+
+        async def refuses() -> None:
+            before = refused
+
+            async def is_more() -> bool:
+                return site.over.is_set() or refused > before + 20
+
+            await until(is_more)
+
+        async def refuses_nothing() -> bool:
+            before = refused
+            await works()
+            return refused == before
+
+        async def restart_often() -> None:
+            await works()
             for end in (PostgreSQL.crash, PostgreSQL.shut_down) * 2:
                 await asyncio.to_thread(end, own_postgresql)
+                await refuses()
                 await asyncio.to_thread(own_postgresql.start)
-            await more_of("answered")
-            refused, started = load.refused, time.monotonic()
-            await more_of("answered")
-            assert load.refused == refused, f"still refusing {time.monotonic() - started:.1f} s after it is back"
+                await works()
+            await until(refuses_nothing)
+            site.over.set()
+
+        await site.run(10 * HEALING_SECONDS, restart_often)
+        assert site.violations == []
     assert [line for line in lines if line["event"] == "failure"] == []

@@ -11,10 +11,8 @@ import functools
 import os
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
-from contextlib import AsyncExitStack
 from typing import Any, Final
 
-import grpc
 import pytest
 import redis
 import structlog
@@ -24,24 +22,18 @@ from pfa_rpc.cache.breaker import Breaker
 from pfa_rpc.cache.interface import Kind
 from pfa_rpc.cache.redis_cache import RedisCache
 from pfa_rpc.records.revision import Revision
-from pfa_rpc.server.application import running
-from pfa_rpc.server.settings import Settings
 from pfa_rpc.services import figures, streams
 from pfa_rpc.services.answers import Answer, Answers, Fill
 from pfa_rpc.store import reads
 from pfa_rpc.store.chunks import Chunk, chunk_revisions, read_chunks
-from pfa_rpc.store.database import Database
-from pfa_rpc.store.migrate import migrate
 from pfa_rpc.store.organizations import get_organization
-from tests.integration.chaos.site import Reader, Site, make_data
+from tests.integration.chaos.site import Site, running_site
 from tests.servers.redis import Redis
 
 SECONDS: Final = float(os.environ.get("PFA_CHAOS_SECONDS", "10"))
 FINDING_SECONDS: Final = 60.0
 """How long a mistake may stay unseen; it is seen within a second or two where the machine has nothing else to do."""
 FLUSH_SECONDS: Final = 0.4
-PROCESS_BYTES: Final = (0, 300_000)
-"""What the servers keep in their processes: nothing, and less than there is."""
 
 
 @pytest.fixture
@@ -79,24 +71,9 @@ async def site(
     """Two servers with one database and one Redis, which is asked again soon after a crash."""
     monkeypatch.setattr("pfa_rpc.cache.redis_cache.Breaker", functools.partial(Breaker, rest_seconds=0.1))
     monkeypatch.setattr("pfa_rpc.cache.breaker.LONGEST_REST", 0.2)
-    database = Database(postgresql_url)
-    async with AsyncExitStack() as stack:
-        stack.enter_context(structlog.testing.capture_logs())  # to write them out takes longer than to answer calls
-        stack.push_async_callback(database.close)
-        await migrate(database)
-        await make_data(database)
-        readers = []
-        for size in PROCESS_BYTES:
-            settings = Settings.load(
-                database_url=postgresql_url,
-                listen="127.0.0.1:0",
-                redis_url=own_redis.url,
-                cache_process_bytes=size,
-                database_pool_size=10,
-            )
-            up = await stack.enter_async_context(running(settings))
-            readers.append(Reader(await stack.enter_async_context(grpc.aio.insecure_channel(up.target))))
-        yield Site(database, readers, seed=1)
+    with structlog.testing.capture_logs():  # to write them out takes longer than to answer calls
+        async with running_site(postgresql_url, own_redis.url) as made:
+            yield made
 
 
 class Vandal:
@@ -178,7 +155,7 @@ def counted(result: str, kind: str = "query") -> float:
 async def test_no_fresh_read_is_stale_or_torn(site: Site, own_redis: Redis) -> None:
     vandal = Vandal(own_redis, site)
     before = {result: counted(result) + counted(result, "records") for result in ("hit", "miss", "stale", "error")}
-    await site.run(SECONDS, vandal.flush, vandal.garble, vandal.crash)
+    await site.run(SECONDS, site.restore, vandal.flush, vandal.garble, vandal.crash)
     assert site.violations == []
     # All of it has happened, and Redis did answer reads meanwhile.
     for result, number in before.items():
@@ -191,7 +168,7 @@ async def test_no_fresh_read_is_stale_or_torn(site: Site, own_redis: Redis) -> N
 
 async def assert_seen(site: Site) -> None:
     """Assert that readers see something that must not be seen."""
-    await site.run(FINDING_SECONDS)
+    await site.run(FINDING_SECONDS, site.restore)
     assert len(site.violations) > 0, f"{site.reads} reads beside {site.writes} writes showed nothing wrong"
 
 
