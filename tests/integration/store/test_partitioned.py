@@ -11,10 +11,11 @@ import sqlalchemy as sa
 
 from pfa_rpc.store.copying import copy
 from pfa_rpc.store.database import Database
-from pfa_rpc.store.doctor import examine, repair
+from pfa_rpc.store.doctor import examine, organization_sizes, repair
 from pfa_rpc.store.generating import generate
 from pfa_rpc.store.instance import shared_key
 from pfa_rpc.store.organizations import create_organization, list_organizations
+from pfa_rpc.store.reads import get_payload
 from pfa_rpc.store.tables import field_values, metadata, organization_revisions, records
 from pfa_rpc.sync.export_file import ExportFile
 from pfa_rpc.sync.importing import import_file
@@ -152,6 +153,8 @@ async def test_a_copy_is_equal_in_both_directions(stock: Stock, tmp_path: Path) 
             assert (await copy(theirs, back)).document()["records"] == 1_200
             async with back.reading() as connection:
                 assert len(await list_organizations(connection, limit=10)) == 2
+                assert sum((await organization_sizes(connection)).values()) == 1_200
+                assert await get_payload(connection, "GEN01", "pfa_id", "70001") is not None
             await back.close()
         await ours.close()
         await theirs.close()
