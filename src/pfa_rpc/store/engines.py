@@ -20,6 +20,8 @@ BUSY_SECONDS: Final = 10.0
 """How long a statement waits for the lock of another writer (SQLite)."""
 STATEMENT_CACHES: Final = ("statement_cache_size", "prepared_statement_cache_size")
 """Words in the query of a PostgreSQL URL: how many statements the driver, and SQLAlchemy above it, keep prepared."""
+CACHE_KIB: Final = 16_384
+"""Pages that a connection keeps, in KiB (SQLite): a write touches every index, in places all over."""
 _DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 
 BEGIN_READ: Final[dict[str, Any]] = {
@@ -105,6 +107,7 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
     cursor.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = NORMAL")
+    cursor.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
     cursor.close()
 
 

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -19,7 +20,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from nlq.query import fold
 from nlq.schema import FieldType
 from pfa_rpc.records.cost import costs_of
-from pfa_rpc.records.encode import PAYLOAD_VERSION, Values, decode, encode, to_message
+from pfa_rpc.records.encode import PAYLOAD_VERSION, Values, decode, to_message
+from pfa_rpc.records.fragments import FragmentEncoder
 from pfa_rpc.records.revision import chunk_of
 from pfa_rpc.schema import FIELDS, MERGED_FIELDS
 from pfa_rpc.store.bulk import insert_rows, update_rows
@@ -129,6 +131,12 @@ def decode_base(stored: bytes) -> Values:
     return {field.name: values[field.name] for field in MERGED_FIELDS}
 
 
+@lru_cache(maxsize=4)
+def _encoder(organization_id: str, currency: str) -> FragmentEncoder:
+    """Return the encoder of an organization: its records have few different values, and it remembers their forms."""
+    return FragmentEncoder(organization_id, currency)
+
+
 def to_row(record: StoredRecord, organization: Organization, revision: int) -> dict[str, Any]:
     """Return the columns of a record, its costs computed and its payload encoded."""
     values = record.values
@@ -141,7 +149,7 @@ def to_row(record: StoredRecord, organization: Organization, revision: int) -> d
     row["organization_id"] = organization.organization_id
     row["position"] = record.position
     row["revision"] = revision
-    row["payload"] = encode(values, organization_id=organization.organization_id, currency=currency, revision=revision)
+    row["payload"] = _encoder(organization.organization_id, currency).encode(values, revision)
     row["payload_version"] = PAYLOAD_VERSION
     row["base"] = None if record.base is None else encode_base(record.base, currency)
     row["seen_digest"] = record.seen_digest
