@@ -65,7 +65,7 @@ def serve_naively(url: str, pipe: Connection) -> None:
     """Run the naive server, which also has a call that does nothing, until the pipe says stop."""
     names = [field.name for field in FIELDS]
     columns = ", ".join(field.column for field in FIELDS)
-    query = f"SELECT {columns}, position FROM records WHERE organization_id = $1 AND position > $2 ORDER BY position LIMIT $3"  # noqa: S608, E501
+    query = f"SELECT {columns}, position FROM records WHERE organization_id = $1 AND position > $2 ORDER BY position LIMIT $3"  # noqa: S608, E501 (names of columns)
 
     async def main() -> None:
         pool = await asyncpg.create_pool(url, min_size=2, max_size=2)
@@ -130,7 +130,7 @@ def stream(channel: grpc.Channel, code: str, decode: Callable[[bytes], Any] | No
 
 def copy(url: str, code: str) -> Timed:
     """Time psql copying the payloads out as text."""
-    statement = f"COPY (SELECT payload FROM records WHERE organization_id = '{code}' ORDER BY position) TO STDOUT"  # noqa: S608
+    statement = f"COPY (SELECT payload FROM records WHERE organization_id = '{code}' ORDER BY position) TO STDOUT"  # noqa: S608 (a code that we generated)
     began = time.perf_counter()
     subprocess.run(["psql", "-q", url, "-c", statement], stdout=subprocess.DEVNULL, check=True, timeout=120)
     seconds = time.perf_counter() - began

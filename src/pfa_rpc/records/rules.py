@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-LAYERS: Final = ("plan", "forecast", "actual")
+from pfa_rpc.records.cost import LAYERS
+
 MAX_MONEY: Final = 10**15
 """Largest rate or price, in ten-thousandths; at it, 9,998 years of rent still are less than 2**63 cents."""
 
