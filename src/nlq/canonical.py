@@ -140,7 +140,7 @@ def _write_negation(operand: Condition, fields: _Fields) -> _Written:
     match inner.condition:
         case Not(condition):
             return _write(condition, fields)
-        case Comparison(_, operator) | FieldComparison(_, operator) as comparison if operator in _NEGATED:
+        case Comparison(operator=operator) | FieldComparison(operator=operator) as comparison if operator in _NEGATED:
             # Equal in meaning, records without a value included: see nlq.query.
             return _write_leaf(replace(comparison, operator=_NEGATED[operator]), fields)
     return _Written(
@@ -163,6 +163,8 @@ def _write_leaf(leaf: Condition, fields: _Fields) -> _Written:
             raise TypeError(leaf)
         case Comparison(value=value):
             leaf = replace(leaf, value=_plain_value(value))
+        case FieldComparison(factor=factor, plus=plus) if factor != 1 or plus:
+            leaf = replace(leaf, factor=plain(factor), plus=plain(plus) if isinstance(plus, Decimal) else plus)
     place, type_ = fields[leaf.field]
     text = identity = _leaf_text(leaf, type_)
     if type_ in (FieldType.TEXT, FieldType.ID):
@@ -187,14 +189,24 @@ def _leaf_text(leaf: _Leaf, type_: FieldType) -> str:
     match leaf:
         case Comparison(field, operator, value):
             return f"{field} {operator.value} {_literal(value, type_)}"
-        case FieldComparison(field, operator, other):
-            return f"{field} {operator.value} {other}"
+        case FieldComparison():
+            return _field_text(leaf)
         case Contains(field, text):
             return f"{field}:{text if type_ is FieldType.NAMES else _quoted(text)}"
         case Matches(field, pattern):
             return f'{field} = "{"*".join(map(_escaped, pattern_pieces(pattern)))}"'
         case Present(field):
             return f"{field}:*"
+
+
+def _field_text(leaf: FieldComparison) -> str:
+    text = f"{leaf.field} {leaf.operator.value} {leaf.other}"
+    if leaf.factor != 1:
+        text += f" * {leaf.factor:f}"
+    if leaf.plus:
+        number = f"{abs(leaf.plus):f}" if isinstance(leaf.plus, Decimal) else str(abs(leaf.plus))
+        text += f" {'-' if leaf.plus < 0 else '+'} {number}"
+    return text
 
 
 def _plain_value(value: Value) -> Value:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from importlib import resources
 from typing import Any, Final
 
@@ -19,7 +20,7 @@ from lark.lark import PostLex
 from nlq.canonical import like
 from nlq.errors import FilterError
 from nlq.field_names import both_of, did_you_mean, nearest_fields, one_of, shown
-from nlq.literals import read_literal, read_text
+from nlq.literals import plain, read_literal, read_text
 from nlq.query import (
     And,
     Comparison,
@@ -71,6 +72,7 @@ _TYPE_NAMES: Final[Mapping[FieldType, str]] = {
 
 # Surrogates and control characters cannot be stored, so no value has them; tab and line breaks are white space.
 _REFUSED: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+_STEP_NUMBER: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")
 _UNQUOTED_VALUE: Final = re.compile(r'[=<>!:]\s*[^\s()=<>!:,"]+\s+$')
 _A_CONDITION: Final = "a comparison such as source = RENTAL"
 _EXPECTED_WORDS: Final[Mapping[str, str]] = {
@@ -142,6 +144,14 @@ class _Restriction:
 
 
 @dataclass(frozen=True, slots=True)
+class _Computed:
+    """Another field on the right-hand side, multiplied or moved: its name, then signs and numbers in turn."""
+
+    other: Token
+    steps: tuple[Token, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class _Bare:
     """A word that stands alone where a comparison should."""
 
@@ -159,7 +169,7 @@ class _Group:
     operands: tuple[_Node, ...]
 
 
-_Node = _Restriction | _Bare | _Negation | _Group | Token
+_Node = _Restriction | _Computed | _Bare | _Negation | _Group | Token
 
 
 class _Builder(Transformer[Token, _Node]):
@@ -176,6 +186,9 @@ class _Builder(Transformer[Token, _Node]):
 
     def comparison(self, children: list[Any]) -> _Node:
         return _Restriction(*children)
+
+    def computed(self, children: list[Token]) -> _Node:
+        return _Computed(children[0], tuple(children[1:]))
 
     def bare(self, children: list[Token]) -> _Node:
         return _Bare(children[0])
@@ -201,7 +214,7 @@ class _Limits(PostLex):
             else:
                 pending = 0
                 # Every comparison is a field and an operator with a value or more: words less operators.
-                comparisons += -1 if kind == "COMPARATOR" else kind not in ("_AND", "_OR")
+                comparisons += -1 if kind in ("COMPARATOR", "TIMES", "ADDED") else kind not in ("_AND", "_OR")
             if depth + pending > MAX_DEPTH:
                 message = f"the filter is nested more than {MAX_DEPTH} levels deep"
                 raise FilterError(message, position=_start(token))
@@ -273,6 +286,8 @@ class _Reader:
         operator = str(node.operator)
         self._check_operator(field, node.operator)
         if operator == Operator.NE.value and not isinstance(node.argument, Token):
+            if isinstance(node.argument, _Computed):
+                return self._computed(field, operator, node.argument)
             # `!= ("A" OR "B")` means none of them, not "another than at least one", which would always hold.
             return Not(self._argument(field, Operator.EQ.value, node.argument))
         return self._argument(field, operator, node.argument)
@@ -281,6 +296,8 @@ class _Reader:
         match node:
             case Token():
                 return self._comparison(field, operator, node)
+            case _Computed():
+                return self._computed(field, operator, node)
             case _Group(kind, operands):
                 return kind(tuple(self._argument(field, operator, operand) for operand in operands))
             case _Negation(operand):
@@ -304,6 +321,14 @@ class _Reader:
         if field.type is FieldType.NAMES:
             return Contains(field.name, self._named_field(body, position))
         return Comparison(field.name, _OPERATOR[operator], read_literal(field, body, position))
+
+    def _computed(self, field: FieldSpec, operator: str, node: _Computed) -> Condition:
+        other = self.schema.by_name.get(self._named_field(str(node.other), _start(node.other)))
+        assert other is not None  # noqa: S101 - it was just found
+        compared = _field_comparison(field, operator, other, _start(node.other))
+        for sign, number in zip(node.steps[::2], node.steps[1::2], strict=True):
+            compared = _step(compared, field, sign, number)
+        return compared
 
     def _field(self, node: _Restriction) -> FieldSpec:
         token = node.field
@@ -402,7 +427,24 @@ _OPERATOR_SPELLINGS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
-def _field_comparison(field: FieldSpec, operator: str, other: FieldSpec, position: int) -> Condition:
+def _step(compared: FieldComparison, field: FieldSpec, sign: Token, number: Token) -> FieldComparison:
+    """Return a comparison whose right-hand side is multiplied or moved as well. FilterError where it cannot be."""
+    is_money = field.type is FieldType.MONEY
+    if not is_money and (sign.type == "TIMES" or field.type is not FieldType.DATE):
+        message = f"{sign} is for amounts and for days on dates; {field.name} is {_TYPE_NAMES[field.type]}"
+        raise FilterError(message, position=_start(sign), expected=("AND",))
+    if _STEP_NUMBER.fullmatch(number) is None:
+        message = f"{shown(number)} is no number to compute with, such as 1.1"
+        raise FilterError(message, position=_start(number), expected=("a number",))
+    if sign.type == "TIMES":
+        return replace(compared, factor=plain(Decimal(number)))
+    if not is_money and "." in number:
+        raise FilterError(f"{shown(number)} is no whole number of days", position=_start(number))
+    amount = plain(Decimal(number)) if is_money else int(number)
+    return replace(compared, plus=-amount if sign == "-" else amount)
+
+
+def _field_comparison(field: FieldSpec, operator: str, other: FieldSpec, position: int) -> FieldComparison:
     """A field against another, which must hold values of the same kind."""
     if field.type is not other.type or field.values != other.values:
         quoted = f'; quote it where the text "{other.name}" is meant' if field.type in _TEXTUAL else ""

@@ -1,6 +1,7 @@
 """What a question was read as: the query, and how each word led there.
 
-Gives `Interpretation`, `Piece`, `Role` and `Assumption`. All offsets count code points of the question as it was given.
+Gives `Interpretation`, `InterpretationKind`, `Piece`, `Role`, `Assumption` and `Alternative`.
+All offsets count code points of the question as it was given.
 """
 
 from __future__ import annotations
@@ -8,7 +9,21 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from nlq.changes import Change
 from nlq.query import Query
+
+
+class InterpretationKind(enum.Enum):
+    """What a question asks for."""
+
+    RECORDS = "records"
+    """Records: those of the query, in its order."""
+    FIGURES = "figures"
+    """Figures: what the query's aggregate says."""
+    CHANGE = "change"
+    """A proposal to change the records of the query; nothing is changed by reading it."""
+    REFUSED = "refused"
+    """Something that is never done; `reason` says why. The query is empty."""
 
 
 class Role(enum.Enum):
@@ -58,6 +73,16 @@ class Assumption:
 
 
 @dataclass(frozen=True, slots=True)
+class Alternative:
+    """Another reading of a question."""
+
+    sentence: str
+    """What to ask for that reading."""
+    filter: str
+    """Canonical filter text of its conditions."""
+
+
+@dataclass(frozen=True, slots=True)
 class Interpretation:
     """The reading of a question."""
 
@@ -79,3 +104,19 @@ class Interpretation:
     """Whether every word was understood."""
     warnings: tuple[str, ...] = ()
     """Remarks on the query itself, such as conditions that no record can meet."""
+    kind: InterpretationKind = InterpretationKind.RECORDS
+    """What is asked for."""
+    changes: tuple[Change, ...] = ()
+    """What a proposal changes, in the order of the schema's fields."""
+    reason: str = ""
+    """Why a question is refused: one word in lower case, such as "unsupported_mutation"."""
+    question_back: str = ""
+    """What the answer has to ask before it can be given: the question has several readings of equal weight, and
+    `alternatives` are all of them. The query is the first; without an answer to this it is not looked up."""
+    alternatives: tuple[Alternative, ...] = ()
+    """Other readings of the whole question, best first."""
+    errors: tuple[str, ...] = ()
+    """What the question holds that cannot be, one sentence each, such as a date that does not exist; the words are
+    among the pieces not understood."""
+    confirm: tuple[str, ...] = ()
+    """Words of a proposal that were corrected, which somebody has to confirm first."""

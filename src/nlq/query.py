@@ -1,7 +1,8 @@
 """The tree that filter text and questions are read into, and that SQL and canonical text are made from.
 
 Gives `Query`, its conditions (`Comparison`, `FieldComparison`, `Contains`, `Matches`, `Present`, `And`, `Or`, `Not`),
-`Sort` and `Aggregate`. Trees are immutable and compare by value. They hold field names, never columns.
+`Sort`, `Aggregate` and what belongs to it (`Having`, `FigureSort`). Trees are immutable and compare by value. They hold
+field names, never columns.
 
 Semantics, wherever a tree is evaluated: a comparison does not hold for a record whose field is missing; a negation
 (`Not`, `!=`) does hold for it, so that `!=` holds wherever `=` does not. Text of a TEXT field compares by folded key
@@ -51,11 +52,15 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class FieldComparison:
-    """`actual_cost > plan_cost`: a field against another of its type. Only `!=` holds where one of them is missing."""
+    """`actual_cost > plan_cost * 1.1`: a field against another of its type. Only `!=` holds where one is missing."""
 
     field: str
     operator: Operator
     other: str
+    factor: Decimal = Decimal(1)
+    """What the other is multiplied by; 1 for all types but MONEY."""
+    plus: Decimal | int = 0
+    """What is added to it then: of MONEY an amount, of DATE a number of days; 0 for all other types."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,14 +139,56 @@ class Aggregation:
     field: str | None = None
 
 
+class DatePart(enum.Enum):
+    """A part of a date that groups are made by; the value ends the name of such a group."""
+
+    MONTH = ".month"
+    QUARTER = ".quarter"
+    YEAR = ".year"
+
+
+@dataclass(frozen=True, slots=True)
+class Having:
+    """A condition on the groups: a figure of theirs, which need not be among those shown."""
+
+    figure: Aggregation
+    operator: Operator
+    value: Decimal
+    """Of a count a whole number, of a figure of money an amount."""
+
+
+@dataclass(frozen=True, slots=True)
+class FigureSort:
+    """One term of the order of groups. Missing values come last either way."""
+
+    by: Aggregation | str
+    """A figure, or the name of a group."""
+    descending: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Aggregate:
     """Figures in place of records, for each group."""
 
     aggregations: tuple[Aggregation, ...]
     group_by: tuple[str, ...] = ()
+    """Names of fields, or of date fields followed by a `DatePart`: `forecast_start.month`."""
     including: tuple[str, ...] = ()
     """Flags whose records totals take in, which they leave out unasked."""
+    having: tuple[Having, ...] = ()
+    """What must hold of a group, all of it."""
+    order: tuple[FigureSort, ...] = ()
+    """The order of the groups; empty: by their keys. `Query.limit` says how many groups there are at most."""
+    percent: bool = False
+    """Whether each count or sum is told as its share of the whole: of all groups together, before `having` and the
+    limit; with `part`, of the records of the group that the part is of."""
+    part: Condition | None = None
+    """With `percent` only: the figures are of the records that meet this as well ("what percentage of cranes are
+    rentals": of the cranes those that are rentals)."""
+    distinct: bool = False
+    """Whether the groups themselves are asked for ("which manufacturers ..."): their names, each with its count."""
+    yes_no: bool = False
+    """Whether it is asked if there are any; the one figure is their count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +197,9 @@ class Query:
 
     where: Condition | None = None
     sort: tuple[Sort, ...] = ()
+    """The order of records; empty where figures are asked for."""
     limit: int | None = None
+    """Most records, or most groups of an aggregate."""
     aggregate: Aggregate | None = None
 
 
@@ -197,8 +246,28 @@ def fields_of(condition: Condition | None) -> frozenset[str]:
                 pending.extend(operands)
             case Not(operand):
                 pending.append(operand)
-            case FieldComparison(name, _, other):
+            case FieldComparison(field=name, other=other):
                 names |= {name, other}
             case Comparison(name) | Contains(name) | Matches(name) | Present(name):
                 names.add(name)
+    return frozenset(names)
+
+
+def group_field(name: str) -> tuple[str, DatePart | None]:
+    """Return the field that a group is by, and which part of its dates: `forecast_start.month`."""
+    for part in DatePart:
+        if name.endswith(part.value):
+            return name.removesuffix(part.value), part
+    return name, None
+
+
+def fields_of_query(query: Query) -> frozenset[str]:
+    """Return the names of all fields that a query speaks of, wherever it does."""
+    names = set(fields_of(query.where)) | {term.field for term in query.sort}
+    if query.aggregate is not None:
+        figures = [*query.aggregate.aggregations, *(having.figure for having in query.aggregate.having)]
+        figures += [term.by for term in query.aggregate.order if isinstance(term.by, Aggregation)]
+        names.update(figure.field for figure in figures if figure.field is not None)
+        names.update(group_field(name)[0] for name in query.aggregate.group_by)
+        names |= fields_of(query.aggregate.part)
     return frozenset(names)

@@ -73,6 +73,25 @@ def _holds_in_array(element: ListHolds, compiler: SQLCompiler, **options: Any) -
     return f"({held} @> CAST(ARRAY[{name}] AS TEXT[]))"
 
 
+class DaysLater(FunctionElement[Any]):
+    """A date so many days later, or earlier where negative: `DaysLater(column, days)`."""
+
+    inherit_cache = True
+    type = sa.Date()
+
+
+@compiles(DaysLater, "sqlite")
+def _days_later_in_text(element: DaysLater, compiler: SQLCompiler, **options: Any) -> str:
+    day, days = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"date({day}, {days} || ' days')"
+
+
+@compiles(DaysLater, "postgresql")
+def _days_later(element: DaysLater, compiler: SQLCompiler, **options: Any) -> str:
+    day, days = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"({day} + CAST({days} AS INTEGER))"
+
+
 def where(organization_id: str, condition: Condition | None) -> Expression:
     """Return the expression that picks an organization's records that a condition holds for."""
     own = records.c.organization_id == organization_id
@@ -95,8 +114,8 @@ def expression(condition: Condition) -> Expression:
             return _contains(BY_NAME[name], text)
         case Matches(name, pattern):
             return _like(BY_NAME[name], pattern_to_like(pattern))
-        case FieldComparison(name, op, other):
-            return _field_comparison(BY_NAME[name], op, BY_NAME[other])
+        case FieldComparison():
+            return _field_comparison(condition)
         case Comparison(name, op, value):
             return _comparison(BY_NAME[name], op, value)
         case _OneOf(name, values):
@@ -175,18 +194,39 @@ def _with_unsynced(equal: Expression, stored: list[str]) -> Expression:
     return sa.and_(equal, unsynced()) if set(stored) <= set(UNSYNCED_STATES) else equal
 
 
-def _field_comparison(field: Field, op: Operator, other: Field) -> Expression:
-    left, right = _scaled(field, other), _scaled(other, field)
+def _field_comparison(condition: FieldComparison) -> Expression:
+    field, other, op = BY_NAME[condition.field], BY_NAME[condition.other], condition.operator
+    if field.type is FieldType.MONEY:
+        left, right = _scaled_sides(field, other, condition)
+    else:
+        left, right = column(field), column(other)
+        right = DaysLater(right, sa.literal(condition.plus)) if condition.plus else right
     if op is Operator.NE:
         return sa.func.coalesce(left == right, sa.false()).is_(sa.false())
     compared: Expression = _COMPARE[op](left, right)
     return compared
 
 
-def _scaled(field: Field, other: Field) -> sa.ColumnElement[Any]:
-    """Return the column of a money field with the decimals of the finer of the two."""
-    factor = 10 ** max(other.decimals - field.decimals, 0)
-    return column(field) * factor if factor > 1 else column(field)
+def _scaled_sides(
+    field: Field, other: Field, condition: FieldComparison
+) -> tuple[sa.ColumnElement[Any], sa.ColumnElement[Any]]:
+    """Return both sides as whole numbers of one unit, fine enough for the decimals of the fields and of the factor."""
+    plus = Decimal(condition.plus)
+    decimals = max(field.decimals, _decimals(plus), other.decimals + _decimals(condition.factor))
+    left = _times(column(field), 10 ** (decimals - field.decimals))
+    right = _times(column(other), int(condition.factor.scaleb(decimals - other.decimals)))
+    return left, right + sa.literal(plus.scaleb(decimals), sa.Numeric(38, 0)) if plus else right
+
+
+def _decimals(number: Decimal) -> int:
+    return max(-int(number.as_tuple().exponent), 0)
+
+
+def _times(amount: sa.Column[Any], factor: int) -> sa.ColumnElement[Any]:
+    """Return a column multiplied; as a number of any size, because 64 bits do not hold every amount so finely."""
+    if factor == 1:
+        return amount
+    return sa.cast(amount, sa.Numeric(38, 0)) * sa.literal(Decimal(factor), sa.Numeric(38, 0))
 
 
 def _contains(field: Field, text: str) -> Expression:

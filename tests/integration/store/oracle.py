@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cmp_to_key
 from typing import Any
@@ -52,11 +53,11 @@ def holds(condition: Condition, values: Values) -> bool:
             if value is None:
                 return op is Operator.NE
             return bool(COMPARE[op](value, fold(str(literal)) if BY_NAME[name].type is FieldType.TEXT else literal))
-        case FieldComparison(name, op, other):
+        case FieldComparison(name, op, other, factor, plus):
             left, right = comparable(BY_NAME[name], values[name]), comparable(BY_NAME[other], values[other])
             if left is None or right is None:
                 return op is Operator.NE
-            return bool(COMPARE[op](left, right))
+            return bool(COMPARE[op](left, moved(right, factor, plus)))
         case Contains(name, text) if BY_NAME[name].type is FieldType.NAMES:
             return text in values[name]
         case Contains(name, text):
@@ -64,6 +65,13 @@ def holds(condition: Condition, values: Values) -> bool:
         case Matches(name, pattern):
             return values[name] is not None and to_regex(pattern).fullmatch(fold(values[name])) is not None
     raise AssertionError(condition)
+
+
+def moved(value: Any, factor: Decimal, plus: Decimal | int) -> Any:
+    """Return the other side of a comparison of fields, multiplied and moved."""
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value + timedelta(days=int(plus))
+    return value if factor == 1 and not plus else value * factor + plus
 
 
 def to_regex(pattern: str) -> re.Pattern[str]:

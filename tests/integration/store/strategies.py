@@ -56,9 +56,20 @@ def field_comparisons() -> st.SearchStrategy[Condition]:
         for two in FIELDS
         if one is not two and one.type is two.type and one.type in (FieldType.MONEY, FieldType.DATE, FieldType.TEXT)
     ]
-    return st.builds(
-        lambda pair, op: FieldComparison(pair[0], op, pair[1]), st.sampled_from(pairs), st.sampled_from(ANY_ORDER)
-    )
+    return st.builds(_compared, st.sampled_from(pairs), st.sampled_from(ANY_ORDER), st.sampled_from(STEPS))
+
+
+STEPS = [("1", "0"), ("1.1", "0"), ("0.925", "0"), ("1", "500"), ("2", "-0.5")]
+"""What the other side of a comparison of amounts is multiplied by, and what is added to it."""
+
+
+def _compared(pair: tuple[str, str], order: Operator, step: tuple[str, str]) -> Condition:
+    """Return the comparison of two fields, with a step where their type takes one: on dates of whole days."""
+    factor, plus = map(Decimal, step)
+    type_ = next(field.type for field in FIELDS if field.name == pair[0])
+    if type_ is FieldType.MONEY:
+        return FieldComparison(pair[0], order, pair[1], factor, plus)
+    return FieldComparison(pair[0], order, pair[1], plus=int(plus) if type_ is FieldType.DATE else 0)
 
 
 PARTS = ["Cr", "ANE", "0% ", "_", "\\", "60t", "silo  4", "", "*", "ß"]
