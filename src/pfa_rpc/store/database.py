@@ -9,7 +9,7 @@ import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -19,11 +19,8 @@ from pfa_rpc.records.revision import Revision
 from pfa_rpc.store.driver_errors import connecting, translated
 from pfa_rpc.store.engines import BEGIN_READ, BEGIN_WRITE, create_engine
 from pfa_rpc.store.limits import DEFAULT_LIMITS, Limits
+from pfa_rpc.store.migration_turn import take_turn
 from pfa_rpc.store.tables import organization_revisions
-
-MIGRATION_SECONDS: Final = 3_600
-"""How long one statement of a migration may run (PostgreSQL)."""
-_MIGRATION_LOCK: Final = 0x7066615F6D696772  # names our migrations among the advisory locks of the database
 
 
 @dataclass(slots=True)
@@ -78,22 +75,35 @@ class Database:
 
     @asynccontextmanager
     async def migrating(self) -> AsyncIterator[AsyncConnection]:
-        """Give a transaction that may change the schema. One caller at a time gets it."""
-        async with self.writing() as connection:
-            if self.dialect == "postgresql":
-                await connection.execute(sa.text(f"SET LOCAL statement_timeout = '{MIGRATION_SECONDS}s'"))
-                await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
-            yield connection
+        """Give a connection that may change the schema. One caller at a time gets it.
+
+        On SQLite it is in a transaction. On PostgreSQL it is in none: each step has its own, some run outside of any.
+        """
+        if self.dialect == "sqlite":
+            async with self.writing() as connection:
+                yield connection
+            return
+        async with self._connected(BEGIN_WRITE) as connection:
+            try:
+                await take_turn(connection)
+                yield connection
+            finally:
+                # Its lock and its settings last as long as it does, and must not go back to the pool.
+                await connection.invalidate()
 
     @asynccontextmanager
     async def _transaction(self, begin: Mapping[str, Any]) -> AsyncIterator[AsyncConnection]:
+        async with self._connected(begin) as connection, connection.begin():
+            yield connection
+
+    @asynccontextmanager
+    async def _connected(self, begin: Mapping[str, Any]) -> AsyncIterator[AsyncConnection]:
         async with AsyncExitStack() as stack:
             with connecting(self._limits.pool_seconds):
                 connection = await stack.enter_async_context(self._engine.connect())
                 await connection.execution_options(**begin[self.dialect])
             with translated():
-                async with connection.begin():
-                    yield connection
+                yield connection
 
     @asynccontextmanager
     async def write(self, organization_id: str) -> AsyncIterator[Write]:

@@ -50,7 +50,10 @@ def _revisions(connection: sa.Connection) -> tuple[str | None, str]:
 def _upgrade(connection: sa.Connection) -> tuple[str | None, str]:
     from alembic import command  # noqa: PLC0415
 
+    is_outside = not connection.in_transaction()
     before, head = _revisions(connection)
+    if is_outside:
+        connection.rollback()  # where nobody else has begun a transaction, each step begins its own
     if before != head:
         command.upgrade(_config(connection), "head")
     return before, head

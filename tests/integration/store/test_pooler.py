@@ -112,10 +112,12 @@ def test_a_size_that_is_no_number_is_refused_with_what_would_be_right(size: str)
         Database(f"postgresql://pfa@127.0.0.1/pfa?statement_cache_size={size}")
 
 
-async def test_many_clients_share_few_connections_of_pgbouncer(pooled_url: str) -> None:
+async def test_many_clients_share_few_connections_of_pgbouncer(pooled_url: str, own_postgresql: PostgreSQL) -> None:
+    behind = Database(own_postgresql.url())
+    await migrate(behind)  # which holds a lock from one transaction to the next
+    await behind.close()
     url = f"{pooled_url}?statement_cache_size=0"
     databases = [Database(url, Limits(pool_size=4)) for _ in range(3)]
-    await migrate(databases[0])
 
     async def codes(database: Database) -> set[str]:
         async with database.reading() as connection:
