@@ -18,7 +18,6 @@ from pfa_rpc.cli import exits
 from pfa_rpc.cli.main import main
 from pfa_rpc.store import copying
 from pfa_rpc.store.bulk import insert_rows
-from pfa_rpc.store.chunks import chunk_revisions
 from pfa_rpc.store.copying import CopyDiffers, OtherData, contents, copy
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.doctor import examine
@@ -27,6 +26,7 @@ from pfa_rpc.store.instance import shared_key
 from pfa_rpc.store.migrate import migrate
 from pfa_rpc.store.organizations import create_organization, get_organization
 from pfa_rpc.store.records import new_record, read_for_write, save_records
+from pfa_rpc.store.revisions import get_chunk_revisions
 from pfa_rpc.store.tables import records
 from tests.fixtures.records import make_values
 
@@ -105,8 +105,7 @@ async def test_a_copy_is_equal_but_for_its_nonces(source_url: str, database_url:
         assert told[-1] == (4_000, 4_000)
         await assert_equal(source, target)
         assert await shared_key(source) == await shared_key(target)
-        async with source.reading() as ours, target.reading() as theirs:
-            ours_at, theirs_at = await chunk_revisions(ours, "GEN01"), await chunk_revisions(theirs, "GEN01")
+        (_, ours_at), (_, theirs_at) = [await get_chunk_revisions(each, "GEN01") for each in (source, target)]
         assert ours_at.keys() == theirs_at.keys()
         assert not {pair.nonce for pair in ours_at.values()} & {pair.nonce for pair in theirs_at.values()}
 

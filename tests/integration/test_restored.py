@@ -18,12 +18,12 @@ from pfa_rpc.cli.main import main
 from pfa_rpc.records.revision import Revision
 from pfa_rpc.server.application import running
 from pfa_rpc.server.settings import Settings
-from pfa_rpc.store.chunks import chunk_revisions
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.doctor import examine
 from pfa_rpc.store.migrate import migrate
 from pfa_rpc.store.organizations import create_organization, get_organization
 from pfa_rpc.store.restored import renew
+from pfa_rpc.store.revisions import get_chunk_revisions
 from tests.integration.store.conftest import Filled, database, fill, filled
 
 __all__ = ["database", "filled"]  # fixtures
@@ -33,9 +33,8 @@ Pairs = tuple[Revision, dict[int, Revision]]
 
 async def pairs(database: Database, organization_id: str) -> Pairs:
     """Return what an organization and its chunks are at."""
-    async with database.reading() as connection:
-        organization = await get_organization(connection, organization_id)
-        return organization.revision, dict(await chunk_revisions(connection, organization_id))
+    revision, chunks = await get_chunk_revisions(database, organization_id)
+    return revision, dict(chunks)
 
 
 async def test_an_organization_and_each_of_its_chunks_get_one_new_pair(filled: Filled) -> None:

@@ -212,6 +212,13 @@ class Settings(BaseSettings):
         le=1_000,
         description="Most connections to the database that one process takes.",
     )
+    database_direct_connections: int = Field(
+        2,
+        ge=0,
+        le=100,
+        description="Connections to the database besides, which read what each organization is at; every cached answer "
+        "is checked so. 0: the pool does it, more slowly (PostgreSQL).",
+    )
     database_statement_seconds: float = Field(
         30.0,
         gt=0,
@@ -294,6 +301,8 @@ class Settings(BaseSettings):
             pool_size=self.database_pool_size,
             statement_seconds=self.database_statement_seconds,
             lock_seconds=self.database_lock_seconds,
+            direct_connections=self.database_direct_connections,
+            primary_only=True,
         )
 
     def shown(self) -> list[ShownSetting]:

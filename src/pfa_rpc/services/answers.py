@@ -15,6 +15,7 @@ from pfa_rpc.cache.single_flight import SingleFlight
 from pfa_rpc.records.revision import Revision
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.organizations import Organization, get_organization
+from pfa_rpc.store.revisions import get_revision
 
 Fill = Callable[[AsyncConnection, Organization], Awaitable[bytes]]
 """Makes an answer from one snapshot."""
@@ -64,8 +65,7 @@ class Answers:
             entry = await self._cache.get(organization_id, Kind.QUERY, key)
             if entry is not None and _is_enough(entry, need):
                 return Answer(entry.revision, entry.value, entry.age_seconds)
-        async with self._database.reading() as connection:
-            seen = (await get_organization(connection, organization_id)).revision
+        seen = await get_revision(self._database, organization_id)
         entry = await self._cache.get(organization_id, Kind.QUERY, key, seen)
         if entry is not None:
             return Answer(entry.revision, entry.value, entry.age_seconds)

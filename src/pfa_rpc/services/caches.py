@@ -35,9 +35,9 @@ from pfa_rpc.services.pages import PageRequest, RecordPages
 from pfa_rpc.services.principal import Permission
 from pfa_rpc.services.requests import MAX_PAGE, Mask, authorize, bounded, revision_token
 from pfa_rpc.services.tokens import Tokens
-from pfa_rpc.store.chunks import chunk_revisions, read_chunks
+from pfa_rpc.store.chunks import read_chunks
 from pfa_rpc.store.database import Database
-from pfa_rpc.store.organizations import get_organization
+from pfa_rpc.store.revisions import get_chunk_revisions, get_revision
 
 DEFAULT_CHUNKS: Final = 2_000
 """Chunks that are looked at where a request says nothing: a million records, some 350 MB."""
@@ -97,32 +97,27 @@ class CacheService:
         organization_id = authorize(call, Permission.READ, request.organization_id)
         most = bounded("max_chunks", request.max_chunks, default=DEFAULT_CHUNKS, most=MAX_CHUNKS)
         wish = _Wish(organization_id, most, hide_money=not call.principal.may(Permission.SEE_MONEY))
-        seen = await self._revision(organization_id)
+        seen = await get_revision(self._database, organization_id)
         return await self._flights.run(wish, seen, lambda: self._warm(wish))
 
     async def get_cache_status(self, request: GetCacheStatusRequest, call: Call) -> GetCacheStatusResponse:
         """Return what each layer holds."""
         organization_id = authorize(call, Permission.READ, request.organization_id)
-        await self._revision(organization_id)
+        await get_revision(self._database, organization_id)
         status = await self._cache.status(organization_id)
         return GetCacheStatusResponse(layers=map(_layer_message, status.layers))
 
     async def clear_cache(self, request: ClearCacheRequest, call: Call) -> ClearCacheResponse:
         """Forget what is cached."""
         organization_id = authorize(call, Permission.ADMIN, request.organization_id)
-        await self._revision(organization_id)
+        await get_revision(self._database, organization_id)
         return ClearCacheResponse(entries=await self._cache.clear(organization_id))
-
-    async def _revision(self, organization_id: str) -> Revision:
-        """Return what an organization is at. Raises OrganizationNotFound."""
-        async with self._database.reading() as connection:
-            return (await get_organization(connection, organization_id)).revision
 
     async def _warm(self, wish: _Wish) -> tuple[Revision, WarmCacheResponse]:
         started = time.perf_counter()
         async with self._turns:
             # Read after the turn came: who joins must be given what is at least as new as what they have seen.
-            revision = await self._revision(wish.organization_id)
+            revision = await get_revision(self._database, wish.organization_id)
             prepared = await self._prepare_language(wish.organization_id)
             answers = await self._warm_answers(wish)
             chunks = await self._warm_chunks(wish)
@@ -152,8 +147,7 @@ class CacheService:
 
     async def _warm_chunks(self, wish: _Wish) -> _Chunks:
         """Fill what is missing, a few chunks at a time; no connection is held in between."""
-        async with self._database.reading() as connection:
-            pairs = await chunk_revisions(connection, wish.organization_id)
+        _, pairs = await get_chunk_revisions(self._database, wish.organization_id)
         done = _Chunks(total=len(pairs))
         left = islice(pairs.items(), wish.max_chunks)
         while window := dict(islice(left, _WINDOW)):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import chain
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 from typing import Final
 
 from pfa_rpc.records.wire import prefix
@@ -24,7 +24,16 @@ def frame_records(payloads: Iterable[bytes]) -> bytes:
 
 def split_frames(framed: bytes) -> list[bytes]:
     """Return the payloads that `frame_records` joined."""
-    payloads = []
+    return [framed[start:end] for start, end in _frames(framed)]
+
+
+def frames_length(framed: bytes, number: int) -> int:
+    """Return how many bytes the first so many of framed payloads take."""
+    return next(islice(_frames(framed), number - 1, None), (0, len(framed)))[1]
+
+
+def _frames(framed: bytes) -> Iterator[tuple[int, int]]:
+    """Yield where each payload begins and ends."""
     place, end = 0, len(framed)
     while place < end:
         length, shift = 0, 0
@@ -36,9 +45,8 @@ def split_frames(framed: bytes) -> list[bytes]:
             if byte < 0x80:
                 break
             shift += 7
-        payloads.append(framed[place : place + length])
+        yield place, place + length
         place += length
-    return payloads
 
 
 def embed(field_number: int, message: bytes) -> bytes:

@@ -6,7 +6,7 @@ A stream runs in order of insertion, which never changes. It holds no database c
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -15,20 +15,23 @@ from pfa.v1.record_service_pb2 import StreamRecordsResponse
 from pfa_rpc.cache.interface import Cache
 from pfa_rpc.records.revision import CHUNK_RECORDS, Revision, chunk_of
 from pfa_rpc.services.call import Call
-from pfa_rpc.services.framing import frame_records, split_by_bytes, split_frames
+from pfa_rpc.services.framing import frame_records, frames_length, split_by_bytes, split_frames
 from pfa_rpc.services.requests import Mask, revision_token
 from pfa_rpc.services.tokens import Tokens
 from pfa_rpc.store import reads
-from pfa_rpc.store.chunks import chunk_revisions, read_chunks
+from pfa_rpc.store.chunks import read_chunks
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.organizations import get_organization
+from pfa_rpc.store.revisions import get_chunk_revisions
 
 BATCH_BYTES: Final = 1 << 20
 """Most bytes of records in one message."""
 STRETCH: Final = 2_000
 """Records that a filtered stream reads from the database at once."""
 WINDOW: Final = 8
-"""Chunks that a whole stream fetches at once."""
+"""Chunks that a whole stream fetches at once, after the first."""
+FIRST_BATCH: Final = 50
+"""Records of a whole stream's first message: a client sees them while the bulk is still on its way."""
 HEARTBEAT_SECONDS: Final = 10.0
 """How long a stream may be silent."""
 
@@ -48,6 +51,8 @@ class Stream:
     """Position of the last record sent."""
     revision: Revision | None = None
     """Revision of the first batch."""
+    revision_token: str = ""
+    """Names that revision; empty until the first batch is written."""
 
     def resume(self, content: list[int]) -> None:
         """Go on where a resume token says."""
@@ -93,19 +98,15 @@ class RecordStreams:
     # --- from chunks -------------------------------------------------------------------------------------------------
 
     async def _write_whole(self, stream: Stream, call: Call) -> None:
-        pairs = await self._while_alive(self._read_pairs(stream), stream, call)
+        reading = get_chunk_revisions(self._database, stream.organization_id)
+        revision, pairs = await self._while_alive(reading, stream, call)
+        stream.revision = stream.revision or revision
         wanted = [number for number in pairs if number >= chunk_of(stream.position + 1)]
         last = max(pairs, default=0)
-        for start in range(0, len(wanted), WINDOW):
-            window = {number: pairs[number] for number in wanted[start : start + WINDOW]}
-            for number, framed in (await self._while_alive(self._fetch(stream, window), stream, call)).items():
+        for window in _windows(wanted):
+            fetching = self._fetch(stream, {number: pairs[number] for number in window})
+            for number, framed in (await self._while_alive(fetching, stream, call)).items():
                 await self._write_chunk(stream, number, framed, call, is_last=number == last)
-
-    async def _read_pairs(self, stream: Stream) -> Mapping[int, Revision]:
-        async with self._database.reading() as connection:
-            organization = await get_organization(connection, stream.organization_id)
-            stream.revision = stream.revision or organization.revision
-            return await chunk_revisions(connection, stream.organization_id)
 
     async def _fetch(self, stream: Stream, pairs: Mapping[int, Revision]) -> dict[int, bytes]:
         """Return chunk → its framed records, in order: cached where the pair is equal, else from the database."""
@@ -128,7 +129,13 @@ class RecordStreams:
             await self._write_records(stream, [pair for pair in positioned if pair[0] > stream.position], call)
             return
         # Positions have no gaps: no chunk but the last can be other than full.
-        stream.position = first + (len(split_frames(framed)) if is_last else CHUNK_RECORDS) - 1
+        end = first + (len(split_frames(framed)) if is_last else CHUNK_RECORDS) - 1
+        if not stream.revision_token and end - first >= FIRST_BATCH:
+            head = frames_length(framed, FIRST_BATCH)
+            stream.position = first + FIRST_BATCH - 1
+            await call.write(framed[:head] + self._trailer(stream))
+            framed = framed[head:]
+        stream.position = end
         await call.write(framed + self._trailer(stream))
 
     # --- both --------------------------------------------------------------------------------------------------------
@@ -155,10 +162,9 @@ class RecordStreams:
             stream.request_digest,
             [stream.position, revision.number, revision.nonce],
         )
-        trailer = StreamRecordsResponse(
-            resume_token=resume_token,
-            revision_token=revision_token(self._tokens, stream.organization_id, revision),
-        )
+        if not stream.revision_token:
+            stream.revision_token = revision_token(self._tokens, stream.organization_id, revision)
+        trailer = StreamRecordsResponse(resume_token=resume_token, revision_token=stream.revision_token)
         return trailer.SerializeToString()
 
     async def _while_alive(self, work: Awaitable[_T], stream: Stream, call: Call) -> _T:
@@ -173,3 +179,11 @@ class RecordStreams:
             if not task.done():
                 task.cancel()
                 await asyncio.wait([task])
+
+
+def _windows(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
+    """Yield what is fetched at once: the first by itself, so that it is on its way soon, then WINDOW at a time."""
+    if numbers:
+        yield numbers[:1]
+    for start in range(1, len(numbers), WINDOW):
+        yield numbers[start : start + WINDOW]

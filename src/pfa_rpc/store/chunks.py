@@ -1,8 +1,8 @@
-"""Chunks of records: `mark_chunks` at every write, `chunk_revisions` and `read_chunks` for readers and their caches."""
+"""Chunks of records: `mark_chunks` at every write, `read_chunks` for readers and their caches."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -36,17 +36,6 @@ async def mark_chunks(write: Write, chunks: Collection[int]) -> None:
     pair = {"revision": write.revision.number, "nonce": write.revision.nonce}
     rows = [{"organization_id": write.organization_id, "chunk": chunk, **pair} for chunk in sorted(chunks)]
     await write.connection.execute(upsert, rows)
-
-
-async def chunk_revisions(connection: AsyncConnection, organization_id: str) -> Mapping[int, Revision]:
-    """Return chunk → what it is at, for every chunk of an organization, in order."""
-    table = record_chunks.c
-    query = (
-        sa.select(table.chunk, table.revision, table.nonce)
-        .where(table.organization_id == organization_id)
-        .order_by(table.chunk)
-    )
-    return {row.chunk: Revision(row.revision, row.nonce) for row in await connection.execute(query)}
 
 
 READ_ARRAYS: Final = sa.text(

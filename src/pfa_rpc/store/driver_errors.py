@@ -28,6 +28,7 @@ _ADVICE: Final = {
     "terminating connection": "it ended the connection; try again",
     "too many clients": "it has no connection left; lower PFA_DATABASE_POOL_SIZE, or raise its max_connections",
     "read-only transaction": "it can only be read; name the primary, not a replica",
+    "target attribute requirement": "it can only be read; name the primary, not a replica",
     "No space left": "its disk is full; free some space",
     "password authentication": "it does not accept the user or password of PFA_DATABASE_URL",
     "connection slots": "it has no connection left; lower PFA_DATABASE_POOL_SIZE, or raise its max_connections",

@@ -57,6 +57,27 @@ def _pool(limits: Limits) -> dict[str, Any]:
 
 
 def _postgresql(url: sa.URL, limits: Limits) -> AsyncEngine:
+    return create_async_engine(
+        url.difference_update_query(STATEMENT_CACHES),
+        **_pool(limits),
+        connect_args={**_connect_arguments(limits), **_statement_caches(url)},
+    )
+
+
+def direct_arguments(url: str, limits: Limits) -> dict[str, Any] | None:
+    """Return what asyncpg.connect takes to reach a database as the engine does; None for another kind of database."""
+    parsed = sa.make_url(url)
+    if parsed.get_backend_name() != "postgresql":
+        return None
+    plain = parsed.set(drivername=_DRIVERS["postgresql"]).difference_update_query(STATEMENT_CACHES)
+    _, arguments = plain.get_dialect()().create_connect_args(plain)
+    caches = _statement_caches(parsed)
+    if caches:
+        arguments["statement_cache_size"] = caches["statement_cache_size"]
+    return {**arguments, **_connect_arguments(limits), "target_session_attrs": "read-write"}
+
+
+def _connect_arguments(limits: Limits) -> dict[str, Any]:
     settings = {
         "application_name": "pfa",
         "statement_timeout": str(int(limits.statement_seconds * 1000)),
@@ -65,11 +86,11 @@ def _postgresql(url: sa.URL, limits: Limits) -> AsyncEngine:
         "idle_in_transaction_session_timeout": str(int(2 * limits.statement_seconds * 1000)),
         "jit": "off",  # compiling a plan takes longer than these short statements run
     }
-    return create_async_engine(
-        url.difference_update_query(STATEMENT_CACHES),
-        **_pool(limits),
-        connect_args={"server_settings": settings, "timeout": limits.pool_seconds, **_statement_caches(url)},
-    )
+    return {
+        "server_settings": settings,
+        "timeout": limits.pool_seconds,
+        **({"target_session_attrs": "read-write"} if limits.primary_only else {}),
+    }
 
 
 def _statement_caches(url: sa.URL) -> dict[str, int]:

@@ -21,6 +21,10 @@ class Limits:
     """How long a statement may run (PostgreSQL)."""
     lock_seconds: float = 10.0
     """How long a statement may wait for the lock of another writer (PostgreSQL)."""
+    direct_connections: int = 0
+    """Connections besides, for the smallest reads (PostgreSQL); 0: they go through the pool."""
+    primary_only: bool = False
+    """Whether connections must be to a database that can be written, not to a replica (PostgreSQL)."""
 
 
 DEFAULT_LIMITS: Final = Limits()

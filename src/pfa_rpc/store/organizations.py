@@ -1,4 +1,4 @@
-"""Organizations: `create_organization`, `get_organization`, `list_organizations`, `is_code`."""
+"""Organizations: `create_organization`, `get_organization`, `list_organizations`, `organization_not_found`, `is_code`."""
 
 from __future__ import annotations
 
@@ -49,7 +49,8 @@ def is_code(text: str) -> bool:
     return _CODE.fullmatch(text) is not None
 
 
-def _not_found(organization_id: str) -> OrganizationNotFound:
+def organization_not_found(organization_id: str) -> OrganizationNotFound:
+    """Return the error that says that there is no such organization."""
     return OrganizationNotFound(
         f"there is no organization {organization_id!r}", metadata={"organization_id": organization_id}
     )
@@ -87,7 +88,7 @@ async def get_organization(connection: AsyncConnection, organization_id: str) ->
     query = _select().where(organizations.c.organization_id == organization_id)
     row = (await connection.execute(query)).one_or_none()
     if row is None:
-        raise _not_found(organization_id)
+        raise organization_not_found(organization_id)
     return _organization(row)
 
 

@@ -25,8 +25,9 @@ from pfa_rpc.records.revision import Revision
 from pfa_rpc.services import figures, streams
 from pfa_rpc.services.answers import Answer, Answers, Fill
 from pfa_rpc.store import reads
-from pfa_rpc.store.chunks import Chunk, chunk_revisions, read_chunks
+from pfa_rpc.store.chunks import Chunk, read_chunks
 from pfa_rpc.store.organizations import get_organization
+from pfa_rpc.store.revisions import get_chunk_revisions
 from tests.integration.chaos.site import Site, running_site
 from tests.servers.redis import Redis
 
@@ -197,8 +198,7 @@ async def test_a_chunk_filed_under_a_revision_of_another_snapshot_is_seen(
 ) -> None:
     async def read_twice(connection: Any, organization_id: str, chunks: Collection[int]) -> dict[int, Chunk]:
         found = await read_chunks(connection, organization_id, chunks)
-        async with site.database.reading() as later:
-            pairs = await chunk_revisions(later, organization_id)
+        _, pairs = await get_chunk_revisions(site.database, organization_id)
         return {number: Chunk(pairs[number], chunk.payloads) for number, chunk in found.items()}
 
     monkeypatch.setattr(streams, "read_chunks", slowed(read_twice))

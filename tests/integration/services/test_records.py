@@ -377,7 +377,8 @@ async def test_a_stream_of_many_chunks_goes_on_after_any_record(settings: Settin
     await database.close()
     async with running(settings) as up, grpc.aio.insecure_channel(up.target) as channel:
         stub = RecordServiceStub(channel)
-        for size, expected in ((0, [512, 512, 176]), (700, [512, 512, 176]), (300, [300, 212, 300, 212, 176])):
+        whole = [streams.FIRST_BATCH, 512 - streams.FIRST_BATCH, 512, 176]
+        for size, expected in ((0, whole), (700, whole), (300, [300, 212, 300, 212, 176])):
             batches = await drain(stub.StreamRecords(StreamRecordsRequest(organization_id="RIO", batch_size=size)))
             assert [len(batch.records) for batch in batches] == expected
             assert ids([record for batch in batches for record in batch.records]) == ids_of(values)

@@ -7,10 +7,11 @@ import sqlalchemy as sa
 
 from pfa_rpc.records.encode import decode
 from pfa_rpc.records.revision import CHUNK_RECORDS, Revision, chunk_of
-from pfa_rpc.store.chunks import chunk_revisions, read_chunks
+from pfa_rpc.store.chunks import read_chunks
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.organizations import get_organization
 from pfa_rpc.store.records import read_for_write, save_records
+from pfa_rpc.store.revisions import get_chunk_revisions
 from pfa_rpc.store.tables import records
 from tests.integration.store.conftest import fill
 
@@ -26,8 +27,7 @@ async def large(database: Database) -> Database:
 
 
 async def pairs_of(database: Database, organization_id: str = "RIO") -> dict[int, Revision]:
-    async with database.reading() as connection:
-        return dict(await chunk_revisions(connection, organization_id))
+    return dict((await get_chunk_revisions(database, organization_id))[1])
 
 
 async def test_chunks_hold_all_records_in_order_of_insertion(large: Database) -> None:

@@ -1,0 +1,58 @@
+"""What an organization and its chunks are at: `get_revision` and `get_chunk_revisions`, which cached reads ask.
+
+Each is one statement, so that what it returns is of one snapshot, and goes the shortest way to the primary database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import sqlalchemy as sa
+
+from pfa_rpc.records.revision import Revision
+from pfa_rpc.store.database import Database
+from pfa_rpc.store.direct import SmallRead
+from pfa_rpc.store.organizations import organization_not_found
+from pfa_rpc.store.tables import organization_revisions, record_chunks
+
+_ORGANIZATION: Final = sa.bindparam("organization_id", type_=sa.Text)
+_REVISION: Final = SmallRead(
+    sa.select(organization_revisions.c.revision, organization_revisions.c.nonce).where(
+        organization_revisions.c.organization_id == _ORGANIZATION
+    )
+)
+_CHUNKS: Final = SmallRead(
+    sa.select(
+        organization_revisions.c.revision,
+        organization_revisions.c.nonce,
+        record_chunks.c.chunk,
+        record_chunks.c.revision,
+        record_chunks.c.nonce,
+    )
+    .join_from(
+        organization_revisions,
+        record_chunks,
+        organization_revisions.c.organization_id == record_chunks.c.organization_id,
+        isouter=True,
+    )
+    .where(organization_revisions.c.organization_id == _ORGANIZATION)
+    .order_by(record_chunks.c.chunk)
+)
+
+
+async def get_revision(database: Database, organization_id: str) -> Revision:
+    """Return what an organization is at. Raises OrganizationNotFound."""
+    rows = await database.read_small(_REVISION, organization_id)
+    if not rows:
+        raise organization_not_found(organization_id)
+    return Revision(*rows[0])
+
+
+async def get_chunk_revisions(database: Database, organization_id: str) -> tuple[Revision, Mapping[int, Revision]]:
+    """Return what an organization is at, and chunk → what that is at, in order. Raises OrganizationNotFound."""
+    rows = await database.read_small(_CHUNKS, organization_id)
+    if not rows:
+        raise organization_not_found(organization_id)
+    revision = Revision(rows[0][0], rows[0][1])
+    return revision, {row[2]: Revision(row[3], row[4]) for row in rows if row[2] is not None}
