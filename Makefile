@@ -1,10 +1,11 @@
 # The commands of this repository; `make help` lists them. Everything they need is in .venv, which `make setup` makes.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format types protos protos-check bench lock grpcurl clean
+.PHONY: help setup demo test score lint format types protos protos-check bench lock grpcurl clean
 
 PORT ?= 50051
 ONCE ?=
 ARGS ?=
+CASES ?= ../shared/nlq
 export PORT ONCE
 
 help: ## Print this list
@@ -18,6 +19,9 @@ demo: setup ## Import the example, serve it on 127.0.0.1:$PORT (50051), ask a qu
 
 test: setup ## Run every test; ARGS="-k word" passes options to pytest
 	@.venv/bin/pytest $(ARGS)
+
+score: setup ## Answer the question cases in $CASES (../shared/nlq) and print how many are exact
+	@CASES="$(CASES)" scripts/score.sh
 
 lint: setup ## Check style: ruff, and buf for the protos
 	@.venv/bin/ruff check .

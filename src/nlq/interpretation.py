@@ -118,5 +118,7 @@ class Interpretation:
     errors: tuple[str, ...] = ()
     """What the question holds that cannot be, one sentence each, such as a date that does not exist; the words are
     among the pieces not understood."""
+    codes: tuple[str, ...] = ()
+    """What warnings and errors are about, one word each: reversed_range, always_empty, invalid_date."""
     confirm: tuple[str, ...] = ()
     """Words of a proposal that were corrected, which somebody has to confirm first."""

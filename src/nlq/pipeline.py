@@ -19,6 +19,7 @@ from nlq.interpretation import Interpretation, Piece, Role
 from nlq.normalize import Kind, Token, checked, tokenize
 from nlq.order_text import canonical_order
 from nlq.parse import Part, parse
+from nlq.query import Query
 from nlq.resolve import Resolved, resolve
 from nlq.schema import Schema
 from nlq.sentence import sentence_of
@@ -34,6 +35,8 @@ class _Reading:
 
     text: str
     today: date
+    context: Query | None = None
+    """The query of the question asked before."""
     tokens: list[Token] = field(default_factory=list)
     tagged: list[Tagged] = field(default_factory=list)
     corrected: dict[int, str] = field(default_factory=dict)
@@ -61,18 +64,35 @@ class Language:
         self._canon = Canon(schema)
         self._explainer = Explainer(schema, self._tagger)
 
-    def interpret(self, question: str, today: date) -> Interpretation:
+    def interpret(self, question: str, today: date, context: Query | None = None) -> Interpretation:
         """Return the reading of a question. The same question has the same reading every time.
 
-        Words that were not understood are pieces of that role, and no part of the query. `today` is what "today" means.
+        Words that were not understood are pieces of that role, and no part of the query. `today` is what "today" means,
+        `context` the query of the question asked before, which this one may go on from.
 
         Raises:
             QuestionError: the question is blank, too long, or holds control characters.
         """
-        reading = _Reading(checked(question), today)
+        reading = _Reading(checked(question), today, context)
         for step in self._STEPS:
             step(self, reading)
         return self._interpretation(reading)
+
+    def meaning_of(self, phrase: str, today: date) -> str | None:
+        """Return what a phrase by itself means already, in words; None for words that are free to be a synonym.
+
+        Raises:
+            QuestionError: as for a question.
+        """
+        stretches = self._tagger.tag(tokenize(checked(phrase)))
+        if len(stretches) == 1 and stretches[0].tag != UNKNOWN:
+            meanings = stretches[0].meanings
+            of = " or ".join(f"{meaning.field.name} “{meaning.value}”" for meaning in meanings)
+            return of or "a word of the language"
+        if all(stretch.is_amount for stretch in stretches):
+            return "a number"
+        reading = self.interpret(phrase, today)
+        return (reading.filter or "words without a condition") if reading.complete else None
 
     def _normalize(self, reading: _Reading) -> None:
         reading.tokens = tokenize(reading.text)

@@ -14,6 +14,7 @@ from nlq.money import MARKS, read_money
 from nlq.normalize import Kind, Token, keys, stem
 from nlq.numbers import NUMBER_WORDS, read_number
 from nlq.schema import Schema
+from nlq.synonyms import add_synonyms
 from nlq.tags import FILLER, RECORD, UNKNOWN, Amount, Meaning, Reading, Tagged
 from nlq.tries import ValueTrie, fixed_trie
 from nlq.vocabulary import Vocabulary
@@ -33,7 +34,8 @@ class Tagger:
     def __init__(self, schema: Schema, vocabulary: Vocabulary, currency: str) -> None:
         self.fixed, fixed_words = fixed_trie(schema)
         self.values = ValueTrie(schema, vocabulary)
-        self.known = fixed_words | self.values.words | NUMBER_WORDS | MARKS.keys()
+        synonyms = add_synonyms(self.fixed, self.values, schema, vocabulary)
+        self.known = fixed_words | self.values.words | NUMBER_WORDS | MARKS.keys() | synonyms
         """Every single word that some reader knows."""
         self._currency = currency
 
@@ -164,7 +166,7 @@ def _merged(fixed: tuple[Reading, ...], values: tuple[Reading, ...]) -> tuple[Re
     for reading in (*fixed, *values):
         if reading.tag == "VALUE" and isinstance(reading.payload, tuple):
             meanings += reading.payload
-    rest = tuple(reading for reading in fixed if reading.tag != "VALUE")
+    rest = tuple(reading for reading in (*fixed, *values) if reading.tag != "VALUE")
     if not meanings:
         return rest
     first = tuple(reading for reading in rest if reading.tag not in (RECORD, FILLER, UNKNOWN, "FIELD", "MEASURE"))

@@ -12,7 +12,7 @@ from nlq import words
 from nlq.normalize import Token, keys
 from nlq.schema import FieldSpec, FieldType, Schema
 from nlq.tags import FILLER, PRONOUN, RECORD, UNKNOWN, Flagged, Meaning, Payload, Rank, Reading
-from nlq.vocabulary import Vocabulary
+from nlq.vocabulary import Synonym, Vocabulary
 
 _END: Final = ""
 """Key of a node under which its readings are kept; no token has it."""
@@ -29,6 +29,7 @@ _RANKS: Final = {
     "DOWN": ("DIRECTION", Rank(descending=True)),
     "UP": ("DIRECTION", Rank(descending=False)),
 }
+_MEASURED: Final = (FieldType.MONEY, FieldType.INTEGER)
 _LESS_THAN_OTHERS: Final = (FILLER, UNKNOWN)
 
 
@@ -58,6 +59,13 @@ class Trie:
         readings: tuple[Reading, ...] = node.get(_END, ())
         if reading not in readings:
             node[_END] = (*readings, reading)
+
+    def put(self, path: Sequence[str], reading: Reading) -> None:
+        """Make a reading the only one of a sequence, which must not be empty."""
+        node = self._root
+        for key in path:
+            node = node.setdefault(key, {})
+        node[_END] = (reading,)
 
     def longest(self, tokens: Sequence[Token], index: int) -> tuple[int, tuple[Reading, ...]] | None:
         """Return the index after the longest sequence that starts at a token, and its readings."""
@@ -125,7 +133,7 @@ def _field_phrases(field: FieldSpec) -> Iterator[tuple[str, Reading]]:
     for value in field.values:
         for word in dict.fromkeys((value.label, value.name, *value.words)):
             yield word, Reading("VALUE", (Meaning(field, value.name),))
-    tag = "MEASURE" if field.type in (FieldType.MONEY, FieldType.INTEGER) else "FIELD"
+    tag = "MEASURE" if field.type in _MEASURED else "FIELD"
     if field.type is FieldType.BOOL:
         yield field.name, Reading("FLAG", Flagged(field, state=True))
     for word in dict.fromkeys((*field.words, field.name)):
@@ -171,6 +179,8 @@ class ValueTrie(Trie):
             field = schema.by_name.get(term.field)
             if field is not None:
                 self._add_value(Meaning(field, term.spelling), term.key)
+        for synonym in vocabulary.synonyms:
+            self._add_synonym(synonym, schema)
 
     def _add_value(self, meaning: Meaning, key: str) -> None:
         """Add a value under its tokens; a name of two words also as one ("lighttowers")."""
@@ -182,6 +192,20 @@ class ValueTrie(Trie):
         self.values.setdefault(meaning.field.name, []).append(meaning.value)
         self._exact.setdefault(key, []).append(meaning)
 
+    def _add_synonym(self, synonym: Synonym, schema: Schema) -> None:
+        """Add what an organization calls a value or a field; one of a field that the schema lacks is ignored."""
+        field = schema.by_name.get(synonym.field)
+        path = keys(synonym.phrase)
+        if field is None or not path:
+            return
+        self.words.update(path)
+        if synonym.value is None:
+            self.add(path, Reading("MEASURE" if field.type in _MEASURED else "FIELD", field))
+        elif field.type is FieldType.BOOL:
+            self.add(path, Reading("FLAG", Flagged(field, synonym.value == "true")))
+        else:
+            self._add_meaning(path, Meaning(field, synonym.value))
+
     def _add_meaning(self, path: Sequence[str], meaning: Meaning) -> None:
         """Add one more meaning to the values of a path, keeping the order of the schema's fields."""
         if not path:
@@ -190,10 +214,15 @@ class ValueTrie(Trie):
         for key in path:
             node = node.setdefault(key, {})
         readings: tuple[Reading, ...] = node.get(_END, ())
-        payload: Payload = readings[0].payload if readings else ()
+        payload: Payload = next((each.payload for each in readings if each.tag == "VALUE"), ())
         meanings = payload if isinstance(payload, tuple) else ()
         if not any(other.field is meaning.field for other in meanings):
-            node[_END] = (Reading("VALUE", (*meanings, meaning)),)
+            others = (each for each in readings if each.tag != "VALUE")
+            node[_END] = (Reading("VALUE", (*meanings, meaning)), *others)
+
+    def add_synonym(self, path: Sequence[str], meaning: Meaning) -> None:
+        """Add another name of a value; a value that is called so itself goes before."""
+        self._add_meaning(path, meaning)
 
     def ends_clearly(self, value: str) -> bool:
         """Return whether the bare words of a value end where it ends, whatever a sentence says after it."""

@@ -1,4 +1,7 @@
-"""The values that questions can name, as a store hands them over: immutable, one for each revision of the data."""
+"""What questions can name, as a store hands it over: values and synonyms; immutable, one for each revision of the data.
+
+Gives `Vocabulary`, its `Term`s and `Synonym`s.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +23,21 @@ class Term:
     """The spelling most used."""
 
 
-class Vocabulary:
-    """The values of the named fields, the spelling most used standing for each."""
+@dataclass(frozen=True, slots=True)
+class Synonym:
+    """What an organization calls a value or a field besides its name."""
 
-    def __init__(self, values: Iterable[tuple[str, str, int]] = ()) -> None:
+    phrase: str
+    field: str
+    """Name of the field."""
+    value: str | None = None
+    """The value: its text, the name of an enum value, or "true" or "false" for a flag. None: the field itself."""
+
+
+class Vocabulary:
+    """The values of the named fields, the spelling most used standing for each; and the synonyms."""
+
+    def __init__(self, values: Iterable[tuple[str, str, int]] = (), synonyms: Iterable[Synonym] = ()) -> None:
         """Take (field, spelling, number of uses), in any order; a value may come in several spellings."""
         best: dict[tuple[str, str], tuple[int, str]] = {}
         for field, spelling, uses in values:
@@ -34,6 +48,8 @@ class Vocabulary:
                 best[slot] = (uses, spelling)
         self._terms = tuple(Term(field, key, spelling) for (field, key), (_, spelling) in sorted(best.items()))
         self._by_key = {(term.field, term.key): term for term in self._terms}
+        self.synonyms = tuple(sorted(synonyms, key=lambda synonym: synonym.phrase))
+        """Ordered by their phrases."""
 
     def __iter__(self) -> Iterator[Term]:
         return iter(self._terms)
@@ -45,3 +61,7 @@ class Vocabulary:
         """Return the spelling most used of a value, None where no record has it."""
         term = self._by_key.get((field, fold(text)))
         return term.spelling if term else None
+
+    def is_same(self, other: Vocabulary) -> bool:
+        """Return whether both hold the same values, spellings and synonyms, so that questions are read alike."""
+        return self._terms == other._terms and self.synonyms == other.synonyms
