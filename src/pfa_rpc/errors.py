@@ -113,6 +113,20 @@ class OrganizationExists(PfaError):
     reason = "ORGANIZATION_EXISTS"
 
 
+class SynonymExists(PfaError):
+    """The words mean something already."""
+
+    status = "ALREADY_EXISTS"
+    reason = "SYNONYM_EXISTS"
+
+
+class SynonymNotFound(PfaError):
+    """The organization has no synonym of these words."""
+
+    status = "NOT_FOUND"
+    reason = "SYNONYM_NOT_FOUND"
+
+
 class Unauthenticated(PfaError):
     """The call carries no valid token; send `authorization: Bearer TOKEN` with one of the server's PFA_API_TOKENS."""
 

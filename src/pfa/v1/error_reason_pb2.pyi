@@ -56,6 +56,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """UNAVAILABLE: the server is stopping; RetryInfo says when to try again."""
     ERROR_REASON_LIMIT_EXCEEDED: _ErrorReason.ValueType  # 16
     """RESOURCE_EXHAUSTED: the request or its answer is larger than a limit, or too many calls run at once. Metadata: limit."""
+    ERROR_REASON_SYNONYM_EXISTS: _ErrorReason.ValueType  # 17
+    """ALREADY_EXISTS: the words mean something already. Metadata: organization_id, phrase."""
+    ERROR_REASON_SYNONYM_NOT_FOUND: _ErrorReason.ValueType  # 18
+    """NOT_FOUND: the organization has no synonym of these words. Metadata: organization_id, phrase."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed: the `reason` of the google.rpc.ErrorInfo (domain "pfa") that every error of this service carries,
@@ -96,4 +100,8 @@ ERROR_REASON_SHUTTING_DOWN: ErrorReason.ValueType  # 15
 """UNAVAILABLE: the server is stopping; RetryInfo says when to try again."""
 ERROR_REASON_LIMIT_EXCEEDED: ErrorReason.ValueType  # 16
 """RESOURCE_EXHAUSTED: the request or its answer is larger than a limit, or too many calls run at once. Metadata: limit."""
+ERROR_REASON_SYNONYM_EXISTS: ErrorReason.ValueType  # 17
+"""ALREADY_EXISTS: the words mean something already. Metadata: organization_id, phrase."""
+ERROR_REASON_SYNONYM_NOT_FOUND: ErrorReason.ValueType  # 18
+"""NOT_FOUND: the organization has no synonym of these words. Metadata: organization_id, phrase."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

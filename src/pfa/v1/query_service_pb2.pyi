@@ -7,9 +7,11 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.type import date_pb2 as _date_pb2
+from google.type import money_pb2 as _money_pb2
 from pfa.v1 import record_pb2 as _record_pb2
 from pfa.v1 import record_service_pb2 as _record_service_pb2
 from pfa.v1 import revision_pb2 as _revision_pb2
@@ -56,6 +58,74 @@ PIECE_ROLE_NOT_UNDERSTOOD: PieceRole.ValueType  # 4
 """Not understood; not part of the query."""
 Global___PieceRole: _TypeAlias = PieceRole  # noqa: Y015
 
+class _InterpretationKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _InterpretationKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_InterpretationKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    INTERPRETATION_KIND_UNSPECIFIED: _InterpretationKind.ValueType  # 0
+    """Not given."""
+    INTERPRETATION_KIND_RECORDS: _InterpretationKind.ValueType  # 1
+    """Records."""
+    INTERPRETATION_KIND_FIGURES: _InterpretationKind.ValueType  # 2
+    """Figures, groups, different values, or a yes or no."""
+    INTERPRETATION_KIND_CHANGE: _InterpretationKind.ValueType  # 3
+    """A change of records; it is only proposed."""
+    INTERPRETATION_KIND_REFUSED: _InterpretationKind.ValueType  # 4
+    """Something that is never done, such as deleting records; `reason` says why."""
+
+class InterpretationKind(_InterpretationKind, metaclass=_InterpretationKindEnumTypeWrapper):
+    """What a question wants."""
+
+INTERPRETATION_KIND_UNSPECIFIED: InterpretationKind.ValueType  # 0
+"""Not given."""
+INTERPRETATION_KIND_RECORDS: InterpretationKind.ValueType  # 1
+"""Records."""
+INTERPRETATION_KIND_FIGURES: InterpretationKind.ValueType  # 2
+"""Figures, groups, different values, or a yes or no."""
+INTERPRETATION_KIND_CHANGE: InterpretationKind.ValueType  # 3
+"""A change of records; it is only proposed."""
+INTERPRETATION_KIND_REFUSED: InterpretationKind.ValueType  # 4
+"""Something that is never done, such as deleting records; `reason` says why."""
+Global___InterpretationKind: _TypeAlias = InterpretationKind  # noqa: Y015
+
+class _ChangeOperation:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ChangeOperationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ChangeOperation.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CHANGE_OPERATION_UNSPECIFIED: _ChangeOperation.ValueType  # 0
+    """Not given."""
+    CHANGE_OPERATION_SET: _ChangeOperation.ValueType  # 1
+    """It gets the value."""
+    CHANGE_OPERATION_SHIFT: _ChangeOperation.ValueType  # 2
+    """Its date moves by `shift`. A period is shifted by a change of both ends, extended by one of its end."""
+    CHANGE_OPERATION_SCALE: _ChangeOperation.ValueType  # 3
+    """Its amount is multiplied by `factor`."""
+    CHANGE_OPERATION_CLEAR: _ChangeOperation.ValueType  # 4
+    """It gets no value."""
+    CHANGE_OPERATION_RESET: _ChangeOperation.ValueType  # 5
+    """It gets the value that `other_field` of the same record has."""
+
+class ChangeOperation(_ChangeOperation, metaclass=_ChangeOperationEnumTypeWrapper):
+    """What is done to a field."""
+
+CHANGE_OPERATION_UNSPECIFIED: ChangeOperation.ValueType  # 0
+"""Not given."""
+CHANGE_OPERATION_SET: ChangeOperation.ValueType  # 1
+"""It gets the value."""
+CHANGE_OPERATION_SHIFT: ChangeOperation.ValueType  # 2
+"""Its date moves by `shift`. A period is shifted by a change of both ends, extended by one of its end."""
+CHANGE_OPERATION_SCALE: ChangeOperation.ValueType  # 3
+"""Its amount is multiplied by `factor`."""
+CHANGE_OPERATION_CLEAR: ChangeOperation.ValueType  # 4
+"""It gets no value."""
+CHANGE_OPERATION_RESET: ChangeOperation.ValueType  # 5
+"""It gets the value that `other_field` of the same record has."""
+Global___ChangeOperation: _TypeAlias = ChangeOperation  # noqa: Y015
+
 @_typing.final
 class InterpretRequest(_message.Message):
     """A question to be read."""
@@ -65,10 +135,13 @@ class InterpretRequest(_message.Message):
     ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
     QUESTION_FIELD_NUMBER: _builtins.int
     TODAY_FIELD_NUMBER: _builtins.int
+    CONTEXT_TOKEN_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
     """Code of the organization."""
     question: _builtins.str
     """The question, at most 2,000 characters."""
+    context_token: _builtins.str
+    """context_token of the question that this one may go on from: "only the cranes", "sort them by rate". Empty: none."""
     @_builtins.property
     def today(self) -> _date_pb2.Date:
         """What "today" means. Absent: today in the organization's time zone."""
@@ -79,10 +152,11 @@ class InterpretRequest(_message.Message):
         organization_id: _builtins.str = ...,
         question: _builtins.str = ...,
         today: _date_pb2.Date | None = ...,
+        context_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["today", b"today"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["organization_id", b"organization_id", "question", b"question", "today", b"today"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["context_token", b"context_token", "organization_id", b"organization_id", "question", b"question", "today", b"today"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -95,6 +169,11 @@ class InterpretResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     INTERPRETATION_FIELD_NUMBER: _builtins.int
+    CONTEXT_TOKEN_FIELD_NUMBER: _builtins.int
+    context_token: _builtins.str
+    """What the next question can go on from. Opaque, valid for 24 hours. Empty where nothing was understood that could be
+    gone on from, or where it is too large.
+    """
     @_builtins.property
     def interpretation(self) -> Global___Interpretation:
         """The reading."""
@@ -103,10 +182,11 @@ class InterpretResponse(_message.Message):
         self,
         *,
         interpretation: Global___Interpretation | None = ...,
+        context_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["interpretation", b"interpretation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["interpretation", b"interpretation"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["context_token", b"context_token", "interpretation", b"interpretation"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -124,6 +204,8 @@ class AskRequest(_message.Message):
     ALLOW_PARTIAL_FIELD_NUMBER: _builtins.int
     MAX_RECORDS_FIELD_NUMBER: _builtins.int
     CONSISTENCY_FIELD_NUMBER: _builtins.int
+    CONTEXT_TOKEN_FIELD_NUMBER: _builtins.int
+    CONFIRM_CORRECTIONS_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
     """Code of the organization."""
     question: _builtins.str
@@ -132,6 +214,12 @@ class AskRequest(_message.Message):
     """Whether to answer even where words were not understood. Without it such a question gets its interpretation alone."""
     max_records: _builtins.int
     """Most records to return: 1 to 100,000. 0: 1,000. A question may ask for fewer ("top 5")."""
+    context_token: _builtins.str
+    """context_token of the question that this one may go on from: "only the cranes", "sort them by rate". Empty: none."""
+    confirm_corrections: _builtins.bool
+    """Whether corrected words of a change are right as they were read. Without it such a change gets its interpretation
+    alone. allow_partial is refused for a change.
+    """
     @_builtins.property
     def today(self) -> _date_pb2.Date:
         """What "today" means. Absent: today in the organization's time zone."""
@@ -149,10 +237,12 @@ class AskRequest(_message.Message):
         allow_partial: _builtins.bool = ...,
         max_records: _builtins.int = ...,
         consistency: _revision_pb2.Consistency | None = ...,
+        context_token: _builtins.str = ...,
+        confirm_corrections: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["consistency", b"consistency", "today", b"today"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_partial", b"allow_partial", "consistency", b"consistency", "max_records", b"max_records", "organization_id", b"organization_id", "question", b"question", "today", b"today"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_partial", b"allow_partial", "confirm_corrections", b"confirm_corrections", "consistency", b"consistency", "context_token", b"context_token", "max_records", b"max_records", "organization_id", b"organization_id", "question", b"question", "today", b"today"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -167,6 +257,10 @@ class AskResponse(_message.Message):
     INTERPRETATION_FIELD_NUMBER: _builtins.int
     RECORDS_FIELD_NUMBER: _builtins.int
     FIGURES_FIELD_NUMBER: _builtins.int
+    PROPOSAL_FIELD_NUMBER: _builtins.int
+    CONTEXT_TOKEN_FIELD_NUMBER: _builtins.int
+    context_token: _builtins.str
+    """With the interpretation: what the next question can go on from. As in InterpretResponse."""
     @_builtins.property
     def interpretation(self) -> Global___Interpretation:
         """The reading of the question."""
@@ -179,22 +273,70 @@ class AskResponse(_message.Message):
     def figures(self) -> _record_service_pb2.AggregateRecordsResponse:
         """Figures."""
 
+    @_builtins.property
+    def proposal(self) -> Global___ChangeProposal:
+        """What a change would do. Nothing has been changed."""
+
     def __init__(
         self,
         *,
         interpretation: Global___Interpretation | None = ...,
         records: Global___RecordBatch | None = ...,
         figures: _record_service_pb2.AggregateRecordsResponse | None = ...,
+        proposal: Global___ChangeProposal | None = ...,
+        context_token: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["figures", b"figures", "interpretation", b"interpretation", "part", b"part", "records", b"records"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["figures", b"figures", "interpretation", b"interpretation", "part", b"part", "proposal", b"proposal", "records", b"records"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["figures", b"figures", "interpretation", b"interpretation", "part", b"part", "records", b"records"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["context_token", b"context_token", "figures", b"figures", "interpretation", b"interpretation", "part", b"part", "proposal", b"proposal", "records", b"records"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_part: _TypeAlias = _typing.Literal["interpretation", "records", "figures"]  # noqa: Y015
+    _WhichOneofReturnType_part: _TypeAlias = _typing.Literal["interpretation", "records", "figures", "proposal"]  # noqa: Y015
     _WhichOneofArgType_part: _TypeAlias = _typing.Literal["part", b"part"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_part) -> _WhichOneofReturnType_part | None: ...
 
 Global___AskResponse: _TypeAlias = AskResponse  # noqa: Y015
+
+@_typing.final
+class ChangeProposal(_message.Message):
+    """What a change would do."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FILTER_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
+    MATCHED_FIELD_NUMBER: _builtins.int
+    REVISION_TOKEN_FIELD_NUMBER: _builtins.int
+    AGE_FIELD_NUMBER: _builtins.int
+    filter: _builtins.str
+    """The records that it is about, as a canonical AIP-160 filter; ListRecords accepts it."""
+    matched: _builtins.int
+    """How many records match the filter."""
+    revision_token: _builtins.str
+    """Revision of the organization that the number is at least as new as. Opaque."""
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Change]:
+        """What becomes of them."""
+
+    @_builtins.property
+    def age(self) -> _duration_pb2.Duration:
+        """How old the number is, where it comes from a cache."""
+
+    def __init__(
+        self,
+        *,
+        filter: _builtins.str = ...,
+        changes: _abc.Iterable[Global___Change] | None = ...,
+        matched: _builtins.int = ...,
+        revision_token: _builtins.str = ...,
+        age: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["age", b"age"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["age", b"age", "changes", b"changes", "filter", b"filter", "matched", b"matched", "revision_token", b"revision_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChangeProposal: _TypeAlias = ChangeProposal  # noqa: Y015
 
 @_typing.final
 class RecordBatch(_message.Message):
@@ -328,6 +470,21 @@ class AggregateSpec(_message.Message):
 
     AGGREGATIONS_FIELD_NUMBER: _builtins.int
     GROUP_BY_FIELD_NUMBER: _builtins.int
+    INCLUDING_FIELD_NUMBER: _builtins.int
+    HAVING_FIELD_NUMBER: _builtins.int
+    ORDER_FIELD_NUMBER: _builtins.int
+    PERCENT_FIELD_NUMBER: _builtins.int
+    PART_FIELD_NUMBER: _builtins.int
+    DISTINCT_FIELD_NUMBER: _builtins.int
+    YES_NO_FIELD_NUMBER: _builtins.int
+    percent: _builtins.bool
+    """Whether figures are told as shares of a whole: of all groups together, or, with `part`, of what the filter picks."""
+    part: _builtins.str
+    """With percent: the figures are of the records that meet this canonical filter as well. Empty: none."""
+    distinct: _builtins.bool
+    """Whether the groups themselves are asked for: "which manufacturers ..."."""
+    yes_no: _builtins.bool
+    """Whether it is asked if there are any."""
     @_builtins.property
     def aggregations(self) -> _containers.RepeatedCompositeFieldContainer[_record_service_pb2.Aggregation]:
         """The figures."""
@@ -336,19 +493,214 @@ class AggregateSpec(_message.Message):
     def group_by(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The groups, as in AggregateRecordsRequest."""
 
+    @_builtins.property
+    def including(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Flags whose records totals take in, which they leave out unasked: "is_funds_transferable"."""
+
+    @_builtins.property
+    def having(self) -> _containers.RepeatedCompositeFieldContainer[Global___Having]:
+        """What must hold of a group, all of it."""
+
+    @_builtins.property
+    def order(self) -> _containers.RepeatedCompositeFieldContainer[Global___FigureSort]:
+        """The order of the groups. Empty: by their keys. The limit of the interpretation is one of groups."""
+
     def __init__(
         self,
         *,
         aggregations: _abc.Iterable[_record_service_pb2.Aggregation] | None = ...,
         group_by: _abc.Iterable[_builtins.str] | None = ...,
+        including: _abc.Iterable[_builtins.str] | None = ...,
+        having: _abc.Iterable[Global___Having] | None = ...,
+        order: _abc.Iterable[Global___FigureSort] | None = ...,
+        percent: _builtins.bool = ...,
+        part: _builtins.str = ...,
+        distinct: _builtins.bool = ...,
+        yes_no: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregations", b"aggregations", "group_by", b"group_by"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregations", b"aggregations", "distinct", b"distinct", "group_by", b"group_by", "having", b"having", "including", b"including", "order", b"order", "part", b"part", "percent", b"percent", "yes_no", b"yes_no"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AggregateSpec: _TypeAlias = AggregateSpec  # noqa: Y015
+
+@_typing.final
+class Having(_message.Message):
+    """A condition on groups: `count > 10`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIGURE_FIELD_NUMBER: _builtins.int
+    OPERATOR_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    MONEY_FIELD_NUMBER: _builtins.int
+    operator: _builtins.str
+    """"=", "!=", "<", "<=", ">" or ">="."""
+    count: _builtins.int
+    """A number of records or of values."""
+    @_builtins.property
+    def figure(self) -> _record_service_pb2.Aggregation:
+        """The figure of the group; it need not be among those that are shown."""
+
+    @_builtins.property
+    def money(self) -> _money_pb2.Money:
+        """An amount in the organization's currency."""
+
+    def __init__(
+        self,
+        *,
+        figure: _record_service_pb2.Aggregation | None = ...,
+        operator: _builtins.str = ...,
+        count: _builtins.int = ...,
+        money: _money_pb2.Money | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "figure", b"figure", "money", b"money", "value", b"value"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "figure", b"figure", "money", b"money", "operator", b"operator", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_value: _TypeAlias = _typing.Literal["count", "money"]  # noqa: Y015
+    _WhichOneofArgType_value: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_value) -> _WhichOneofReturnType_value | None: ...
+
+Global___Having: _TypeAlias = Having  # noqa: Y015
+
+@_typing.final
+class FigureSort(_message.Message):
+    """One term of the order of groups. Missing values come last either way."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIGURE_FIELD_NUMBER: _builtins.int
+    GROUP_FIELD_NUMBER: _builtins.int
+    DESCENDING_FIELD_NUMBER: _builtins.int
+    group: _builtins.str
+    """A group, as in group_by."""
+    descending: _builtins.bool
+    """Whether the largest comes first."""
+    @_builtins.property
+    def figure(self) -> _record_service_pb2.Aggregation:
+        """A figure; it need not be among those that are shown."""
+
+    def __init__(
+        self,
+        *,
+        figure: _record_service_pb2.Aggregation | None = ...,
+        group: _builtins.str = ...,
+        descending: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["by", b"by", "figure", b"figure", "group", b"group"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by", b"by", "descending", b"descending", "figure", b"figure", "group", b"group"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_by: _TypeAlias = _typing.Literal["figure", "group"]  # noqa: Y015
+    _WhichOneofArgType_by: _TypeAlias = _typing.Literal["by", b"by"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_by) -> _WhichOneofReturnType_by | None: ...
+
+Global___FigureSort: _TypeAlias = FigureSort  # noqa: Y015
+
+@_typing.final
+class DateShift(_message.Message):
+    """A distance between dates, forward where positive. Months come first; a day that a month lacks becomes its last."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MONTHS_FIELD_NUMBER: _builtins.int
+    DAYS_FIELD_NUMBER: _builtins.int
+    months: _builtins.int
+    """Calendar months."""
+    days: _builtins.int
+    """Days."""
+    def __init__(
+        self,
+        *,
+        months: _builtins.int = ...,
+        days: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["days", b"days", "months", b"months"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DateShift: _TypeAlias = DateShift  # noqa: Y015
+
+@_typing.final
+class Change(_message.Message):
+    """One field and what becomes of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIELD_FIELD_NUMBER: _builtins.int
+    OPERATION_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    TEXT_VALUE_FIELD_NUMBER: _builtins.int
+    FLAG_VALUE_FIELD_NUMBER: _builtins.int
+    MONEY_VALUE_FIELD_NUMBER: _builtins.int
+    DATE_VALUE_FIELD_NUMBER: _builtins.int
+    INTEGER_VALUE_FIELD_NUMBER: _builtins.int
+    TIME_VALUE_FIELD_NUMBER: _builtins.int
+    SHIFT_FIELD_NUMBER: _builtins.int
+    FACTOR_FIELD_NUMBER: _builtins.int
+    OTHER_FIELD_FIELD_NUMBER: _builtins.int
+    field: _builtins.str
+    """Name of the field, such as "forecast_end"."""
+    operation: Global___ChangeOperation.ValueType
+    """What is done to it."""
+    text: _builtins.str
+    """The change as text: `forecast_end += 14 days`."""
+    text_value: _builtins.str
+    """SET: text, or the name of an enum value, such as RENTAL."""
+    flag_value: _builtins.bool
+    """SET: a flag."""
+    integer_value: _builtins.int
+    """SET: a whole number."""
+    factor: _builtins.str
+    """SCALE: a decimal number, such as "0.9"."""
+    other_field: _builtins.str
+    """RESET: name of the field whose value it gets."""
+    @_builtins.property
+    def money_value(self) -> _money_pb2.Money:
+        """SET: an amount in the organization's currency."""
+
+    @_builtins.property
+    def date_value(self) -> _date_pb2.Date:
+        """SET: a day."""
+
+    @_builtins.property
+    def time_value(self) -> _timestamp_pb2.Timestamp:
+        """SET: a time."""
+
+    @_builtins.property
+    def shift(self) -> Global___DateShift:
+        """SHIFT: how far."""
+
+    def __init__(
+        self,
+        *,
+        field: _builtins.str = ...,
+        operation: Global___ChangeOperation.ValueType = ...,
+        text: _builtins.str = ...,
+        text_value: _builtins.str = ...,
+        flag_value: _builtins.bool = ...,
+        money_value: _money_pb2.Money | None = ...,
+        date_value: _date_pb2.Date | None = ...,
+        integer_value: _builtins.int = ...,
+        time_value: _timestamp_pb2.Timestamp | None = ...,
+        shift: Global___DateShift | None = ...,
+        factor: _builtins.str = ...,
+        other_field: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["date_value", b"date_value", "factor", b"factor", "flag_value", b"flag_value", "integer_value", b"integer_value", "money_value", b"money_value", "other_field", b"other_field", "shift", b"shift", "text_value", b"text_value", "time_value", b"time_value", "value", b"value"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["date_value", b"date_value", "factor", b"factor", "field", b"field", "flag_value", b"flag_value", "integer_value", b"integer_value", "money_value", b"money_value", "operation", b"operation", "other_field", b"other_field", "shift", b"shift", "text", b"text", "text_value", b"text_value", "time_value", b"time_value", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_value: _TypeAlias = _typing.Literal["text_value", "flag_value", "money_value", "date_value", "integer_value", "time_value", "shift", "factor", "other_field"]  # noqa: Y015
+    _WhichOneofArgType_value: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_value) -> _WhichOneofReturnType_value | None: ...
+
+Global___Change: _TypeAlias = Change  # noqa: Y015
 
 @_typing.final
 class Interpretation(_message.Message):
@@ -366,6 +718,13 @@ class Interpretation(_message.Message):
     AMBIGUITIES_FIELD_NUMBER: _builtins.int
     COMPLETE_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    QUESTION_BACK_FIELD_NUMBER: _builtins.int
+    ALTERNATIVES_FIELD_NUMBER: _builtins.int
+    ERRORS_FIELD_NUMBER: _builtins.int
+    CONFIRM_FIELD_NUMBER: _builtins.int
     filter: _builtins.str
     """Canonical AIP-160 filter; ListRecords accepts it. Empty: no condition."""
     sentence: _builtins.str
@@ -376,6 +735,14 @@ class Interpretation(_message.Message):
     """Most records asked for by the question ("top 5"). 0: no limit."""
     complete: _builtins.bool
     """Whether every word was understood. Where not, the query holds only what was."""
+    kind: Global___InterpretationKind.ValueType
+    """What the question wants."""
+    reason: _builtins.str
+    """Why something is refused: one word, such as "unsupported_mutation"."""
+    question_back: _builtins.str
+    """Set where several readings are equally good: the question to put to who asked. Nothing is looked up; the
+    alternatives are all the readings.
+    """
     @_builtins.property
     def aggregate(self) -> Global___AggregateSpec:
         """What is asked for in place of records. Absent: records."""
@@ -396,6 +763,22 @@ class Interpretation(_message.Message):
     def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Remarks on the query itself, such as conditions that no record can meet."""
 
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Change]:
+        """Of a change: what becomes of the records that the filter picks. A proposal: nothing is carried out."""
+
+    @_builtins.property
+    def alternatives(self) -> _containers.RepeatedCompositeFieldContainer[Global___Alternative]:
+        """Other readings of the whole question, best first."""
+
+    @_builtins.property
+    def errors(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What the question holds that cannot be, such as a date that does not exist. The words are among those not understood."""
+
+    @_builtins.property
+    def confirm(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Words of a change that were corrected: its proposal needs confirm_corrections."""
+
     def __init__(
         self,
         *,
@@ -409,11 +792,394 @@ class Interpretation(_message.Message):
         ambiguities: _abc.Iterable[Global___Assumption] | None = ...,
         complete: _builtins.bool = ...,
         warnings: _abc.Iterable[_builtins.str] | None = ...,
+        kind: Global___InterpretationKind.ValueType = ...,
+        changes: _abc.Iterable[Global___Change] | None = ...,
+        reason: _builtins.str = ...,
+        question_back: _builtins.str = ...,
+        alternatives: _abc.Iterable[Global___Alternative] | None = ...,
+        errors: _abc.Iterable[_builtins.str] | None = ...,
+        confirm: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["aggregate", b"aggregate"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregate", b"aggregate", "ambiguities", b"ambiguities", "complete", b"complete", "defaults", b"defaults", "filter", b"filter", "limit", b"limit", "order_by", b"order_by", "pieces", b"pieces", "sentence", b"sentence", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregate", b"aggregate", "alternatives", b"alternatives", "ambiguities", b"ambiguities", "changes", b"changes", "complete", b"complete", "confirm", b"confirm", "defaults", b"defaults", "errors", b"errors", "filter", b"filter", "kind", b"kind", "limit", b"limit", "order_by", b"order_by", "pieces", b"pieces", "question_back", b"question_back", "reason", b"reason", "sentence", b"sentence", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Interpretation: _TypeAlias = Interpretation  # noqa: Y015
+
+@_typing.final
+class Alternative(_message.Message):
+    """Another reading of a question."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SENTENCE_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    sentence: _builtins.str
+    """What to ask for that reading."""
+    filter: _builtins.str
+    """Its canonical filter."""
+    def __init__(
+        self,
+        *,
+        sentence: _builtins.str = ...,
+        filter: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "sentence", b"sentence"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Alternative: _TypeAlias = Alternative  # noqa: Y015
+
+@_typing.final
+class SuggestRequest(_message.Message):
+    """A question that is being typed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    CARET_FIELD_NUMBER: _builtins.int
+    CONTEXT_TOKEN_FIELD_NUMBER: _builtins.int
+    MAX_SUGGESTIONS_FIELD_NUMBER: _builtins.int
+    organization_id: _builtins.str
+    """Code of the organization."""
+    text: _builtins.str
+    """The text so far, at most 2,000 characters; it may be empty."""
+    caret: _builtins.int
+    """Where the caret stands, counted from 0 in Unicode code points: at most the length of the text."""
+    context_token: _builtins.str
+    """context_token of the question before, as in AskRequest. Empty: none."""
+    max_suggestions: _builtins.int
+    """Most suggestions: 1 to 50. 0: 10."""
+    def __init__(
+        self,
+        *,
+        organization_id: _builtins.str = ...,
+        text: _builtins.str = ...,
+        caret: _builtins.int = ...,
+        context_token: _builtins.str = ...,
+        max_suggestions: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caret", b"caret", "context_token", b"context_token", "max_suggestions", b"max_suggestions", "organization_id", b"organization_id", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SuggestRequest: _TypeAlias = SuggestRequest  # noqa: Y015
+
+@_typing.final
+class Suggestion(_message.Message):
+    """Something that can stand at a place of a question."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: _builtins.int
+    START_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    """What to write in place of the characters from start to end."""
+    start: _builtins.int
+    """First character that it replaces, counted from 0 in Unicode code points."""
+    end: _builtins.int
+    """The character after the last that it replaces."""
+    description: _builtins.str
+    """What it is, in a few words: "category", "a field"."""
+    def __init__(
+        self,
+        *,
+        text: _builtins.str = ...,
+        start: _builtins.int = ...,
+        end: _builtins.int = ...,
+        description: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "end", b"end", "start", b"start", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Suggestion: _TypeAlias = Suggestion  # noqa: Y015
+
+@_typing.final
+class SuggestResponse(_message.Message):
+    """What can stand at a place of a question, the likeliest first."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUGGESTIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def suggestions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Suggestion]:
+        """The suggestions."""
+
+    def __init__(
+        self,
+        *,
+        suggestions: _abc.Iterable[Global___Suggestion] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["suggestions", b"suggestions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SuggestResponse: _TypeAlias = SuggestResponse  # noqa: Y015
+
+@_typing.final
+class Synonym(_message.Message):
+    """Words that an organization uses for a value or a field."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PHRASE_FIELD_NUMBER: _builtins.int
+    FIELD_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    ADDED_BY_FIELD_NUMBER: _builtins.int
+    ADD_TIME_FIELD_NUMBER: _builtins.int
+    phrase: _builtins.str
+    """The words, at most 100 characters. Capitals, plurals, hyphens and spaces do not matter."""
+    field: _builtins.str
+    """Name of the field, such as "category"."""
+    value: _builtins.str
+    """The value that the words mean: as the records have it, or the name of an enum value, or "true" or "false" for a
+    flag. Empty: they mean the field itself.
+    """
+    added_by: _builtins.str
+    """Who added it."""
+    @_builtins.property
+    def add_time(self) -> _timestamp_pb2.Timestamp:
+        """When."""
+
+    def __init__(
+        self,
+        *,
+        phrase: _builtins.str = ...,
+        field: _builtins.str = ...,
+        value: _builtins.str = ...,
+        added_by: _builtins.str = ...,
+        add_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["add_time", b"add_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["add_time", b"add_time", "added_by", b"added_by", "field", b"field", "phrase", b"phrase", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Synonym: _TypeAlias = Synonym  # noqa: Y015
+
+@_typing.final
+class VocabularyValue(_message.Message):
+    """A value that records have."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIELD_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    field: _builtins.str
+    """Name of the field."""
+    value: _builtins.str
+    """The value, in its most used spelling."""
+    def __init__(
+        self,
+        *,
+        field: _builtins.str = ...,
+        value: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["field", b"field", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VocabularyValue: _TypeAlias = VocabularyValue  # noqa: Y015
+
+@_typing.final
+class ListVocabularyRequest(_message.Message):
+    """Asks for the vocabulary of an organization."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
+    FIELD_FIELD_NUMBER: _builtins.int
+    SYNONYMS_ONLY_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    organization_id: _builtins.str
+    """Code of the organization."""
+    field: _builtins.str
+    """Only what means this field or its values. Empty: everything."""
+    synonyms_only: _builtins.bool
+    """Whether to leave out the values."""
+    page_size: _builtins.int
+    """Most values to return: 1 to 10,000. 0: 1,000."""
+    page_token: _builtins.str
+    """next_page_token of the page before; organization_id and field must be those of its request."""
+    def __init__(
+        self,
+        *,
+        organization_id: _builtins.str = ...,
+        field: _builtins.str = ...,
+        synonyms_only: _builtins.bool = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["field", b"field", "organization_id", b"organization_id", "page_size", b"page_size", "page_token", b"page_token", "synonyms_only", b"synonyms_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListVocabularyRequest: _TypeAlias = ListVocabularyRequest  # noqa: Y015
+
+@_typing.final
+class ListVocabularyResponse(_message.Message):
+    """A page of a vocabulary."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SYNONYMS_FIELD_NUMBER: _builtins.int
+    VALUES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    REVISION_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Asks for the next page; empty on the last. Opaque, valid for 24 hours."""
+    revision_token: _builtins.str
+    """Revision of the organization that the page is at least as new as. Opaque."""
+    @_builtins.property
+    def synonyms(self) -> _containers.RepeatedCompositeFieldContainer[Global___Synonym]:
+        """The synonyms, ordered by their words; on the first page only."""
+
+    @_builtins.property
+    def values(self) -> _containers.RepeatedCompositeFieldContainer[Global___VocabularyValue]:
+        """The values, ordered by field and value."""
+
+    def __init__(
+        self,
+        *,
+        synonyms: _abc.Iterable[Global___Synonym] | None = ...,
+        values: _abc.Iterable[Global___VocabularyValue] | None = ...,
+        next_page_token: _builtins.str = ...,
+        revision_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "revision_token", b"revision_token", "synonyms", b"synonyms", "values", b"values"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListVocabularyResponse: _TypeAlias = ListVocabularyResponse  # noqa: Y015
+
+@_typing.final
+class AddSynonymRequest(_message.Message):
+    """Asks to add a synonym."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
+    SYNONYM_FIELD_NUMBER: _builtins.int
+    organization_id: _builtins.str
+    """Code of the organization."""
+    @_builtins.property
+    def synonym(self) -> Global___Synonym:
+        """The synonym; added_by and add_time are set by the service."""
+
+    def __init__(
+        self,
+        *,
+        organization_id: _builtins.str = ...,
+        synonym: Global___Synonym | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["synonym", b"synonym"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["organization_id", b"organization_id", "synonym", b"synonym"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AddSynonymRequest: _TypeAlias = AddSynonymRequest  # noqa: Y015
+
+@_typing.final
+class AddSynonymResponse(_message.Message):
+    """A synonym that was added."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SYNONYM_FIELD_NUMBER: _builtins.int
+    REVISION_TOKEN_FIELD_NUMBER: _builtins.int
+    revision_token: _builtins.str
+    """Revision of the organization from which on questions know it. Opaque."""
+    @_builtins.property
+    def synonym(self) -> Global___Synonym:
+        """The synonym, its value as the records spell it."""
+
+    def __init__(
+        self,
+        *,
+        synonym: Global___Synonym | None = ...,
+        revision_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["synonym", b"synonym"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["revision_token", b"revision_token", "synonym", b"synonym"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AddSynonymResponse: _TypeAlias = AddSynonymResponse  # noqa: Y015
+
+@_typing.final
+class RemoveSynonymRequest(_message.Message):
+    """Asks to remove a synonym."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
+    PHRASE_FIELD_NUMBER: _builtins.int
+    organization_id: _builtins.str
+    """Code of the organization."""
+    phrase: _builtins.str
+    """The words; capitals, plurals, hyphens and spaces do not matter."""
+    def __init__(
+        self,
+        *,
+        organization_id: _builtins.str = ...,
+        phrase: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["organization_id", b"organization_id", "phrase", b"phrase"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RemoveSynonymRequest: _TypeAlias = RemoveSynonymRequest  # noqa: Y015
+
+@_typing.final
+class RemoveSynonymResponse(_message.Message):
+    """A synonym that was removed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SYNONYM_FIELD_NUMBER: _builtins.int
+    REVISION_TOKEN_FIELD_NUMBER: _builtins.int
+    revision_token: _builtins.str
+    """Revision of the organization from which on questions do not know it. Opaque."""
+    @_builtins.property
+    def synonym(self) -> Global___Synonym:
+        """The synonym as it was."""
+
+    def __init__(
+        self,
+        *,
+        synonym: Global___Synonym | None = ...,
+        revision_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["synonym", b"synonym"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["revision_token", b"revision_token", "synonym", b"synonym"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RemoveSynonymResponse: _TypeAlias = RemoveSynonymResponse  # noqa: Y015

@@ -46,6 +46,26 @@ class QueryServiceStub:
                 request_serializer=pfa_dot_v1_dot_query__service__pb2.AskRequest.SerializeToString,
                 response_deserializer=pfa_dot_v1_dot_query__service__pb2.AskResponse.FromString,
                 _registered_method=True)
+        self.Suggest = channel.unary_unary(
+                '/pfa.v1.QueryService/Suggest',
+                request_serializer=pfa_dot_v1_dot_query__service__pb2.SuggestRequest.SerializeToString,
+                response_deserializer=pfa_dot_v1_dot_query__service__pb2.SuggestResponse.FromString,
+                _registered_method=True)
+        self.ListVocabulary = channel.unary_unary(
+                '/pfa.v1.QueryService/ListVocabulary',
+                request_serializer=pfa_dot_v1_dot_query__service__pb2.ListVocabularyRequest.SerializeToString,
+                response_deserializer=pfa_dot_v1_dot_query__service__pb2.ListVocabularyResponse.FromString,
+                _registered_method=True)
+        self.AddSynonym = channel.unary_unary(
+                '/pfa.v1.QueryService/AddSynonym',
+                request_serializer=pfa_dot_v1_dot_query__service__pb2.AddSynonymRequest.SerializeToString,
+                response_deserializer=pfa_dot_v1_dot_query__service__pb2.AddSynonymResponse.FromString,
+                _registered_method=True)
+        self.RemoveSynonym = channel.unary_unary(
+                '/pfa.v1.QueryService/RemoveSynonym',
+                request_serializer=pfa_dot_v1_dot_query__service__pb2.RemoveSynonymRequest.SerializeToString,
+                response_deserializer=pfa_dot_v1_dot_query__service__pb2.RemoveSynonymResponse.FromString,
+                _registered_method=True)
 
 
 class QueryServiceServicer:
@@ -61,7 +81,36 @@ class QueryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Ask(self, request, context):
-        """Reads a question and answers it: the interpretation first, then batches of records or the figures.
+        """Reads a question and answers it: the interpretation first, then batches of records, the figures, or what a change
+        would do. Changes are proposed, never carried out.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Suggest(self, request, context):
+        """Returns what can stand at a place of a question that is being typed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListVocabulary(self, request, context):
+        """Returns the words that questions of an organization can use beside those of the language: synonyms and values.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AddSynonym(self, request, context):
+        """Adds a synonym. ALREADY_EXISTS where the words mean something already.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RemoveSynonym(self, request, context):
+        """Removes a synonym. NOT_FOUND where the organization has none of these words.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -79,6 +128,26 @@ def add_QueryServiceServicer_to_server(servicer, server):
                     servicer.Ask,
                     request_deserializer=pfa_dot_v1_dot_query__service__pb2.AskRequest.FromString,
                     response_serializer=pfa_dot_v1_dot_query__service__pb2.AskResponse.SerializeToString,
+            ),
+            'Suggest': grpc.unary_unary_rpc_method_handler(
+                    servicer.Suggest,
+                    request_deserializer=pfa_dot_v1_dot_query__service__pb2.SuggestRequest.FromString,
+                    response_serializer=pfa_dot_v1_dot_query__service__pb2.SuggestResponse.SerializeToString,
+            ),
+            'ListVocabulary': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListVocabulary,
+                    request_deserializer=pfa_dot_v1_dot_query__service__pb2.ListVocabularyRequest.FromString,
+                    response_serializer=pfa_dot_v1_dot_query__service__pb2.ListVocabularyResponse.SerializeToString,
+            ),
+            'AddSynonym': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddSynonym,
+                    request_deserializer=pfa_dot_v1_dot_query__service__pb2.AddSynonymRequest.FromString,
+                    response_serializer=pfa_dot_v1_dot_query__service__pb2.AddSynonymResponse.SerializeToString,
+            ),
+            'RemoveSynonym': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemoveSynonym,
+                    request_deserializer=pfa_dot_v1_dot_query__service__pb2.RemoveSynonymRequest.FromString,
+                    response_serializer=pfa_dot_v1_dot_query__service__pb2.RemoveSynonymResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -137,6 +206,114 @@ class QueryService:
             '/pfa.v1.QueryService/Ask',
             pfa_dot_v1_dot_query__service__pb2.AskRequest.SerializeToString,
             pfa_dot_v1_dot_query__service__pb2.AskResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Suggest(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pfa.v1.QueryService/Suggest',
+            pfa_dot_v1_dot_query__service__pb2.SuggestRequest.SerializeToString,
+            pfa_dot_v1_dot_query__service__pb2.SuggestResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListVocabulary(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pfa.v1.QueryService/ListVocabulary',
+            pfa_dot_v1_dot_query__service__pb2.ListVocabularyRequest.SerializeToString,
+            pfa_dot_v1_dot_query__service__pb2.ListVocabularyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AddSynonym(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pfa.v1.QueryService/AddSynonym',
+            pfa_dot_v1_dot_query__service__pb2.AddSynonymRequest.SerializeToString,
+            pfa_dot_v1_dot_query__service__pb2.AddSynonymResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemoveSynonym(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pfa.v1.QueryService/RemoveSynonym',
+            pfa_dot_v1_dot_query__service__pb2.RemoveSynonymRequest.SerializeToString,
+            pfa_dot_v1_dot_query__service__pb2.RemoveSynonymResponse.FromString,
             options,
             channel_credentials,
             insecure,

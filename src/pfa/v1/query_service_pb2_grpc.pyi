@@ -38,7 +38,17 @@ class QueryServiceStub:
     Interpret: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.InterpretRequest, _query_service_pb2.InterpretResponse]
     """Reads a question without running it."""
     Ask: _grpc.UnaryStreamMultiCallable[_query_service_pb2.AskRequest, _query_service_pb2.AskResponse]
-    """Reads a question and answers it: the interpretation first, then batches of records or the figures."""
+    """Reads a question and answers it: the interpretation first, then batches of records, the figures, or what a change
+    would do. Changes are proposed, never carried out.
+    """
+    Suggest: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.SuggestRequest, _query_service_pb2.SuggestResponse]
+    """Returns what can stand at a place of a question that is being typed."""
+    ListVocabulary: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.ListVocabularyRequest, _query_service_pb2.ListVocabularyResponse]
+    """Returns the words that questions of an organization can use beside those of the language: synonyms and values."""
+    AddSynonym: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.AddSynonymRequest, _query_service_pb2.AddSynonymResponse]
+    """Adds a synonym. ALREADY_EXISTS where the words mean something already."""
+    RemoveSynonym: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.RemoveSynonymRequest, _query_service_pb2.RemoveSynonymResponse]
+    """Removes a synonym. NOT_FOUND where the organization has none of these words."""
 
 @_typing.type_check_only
 class QueryServiceAsyncStub(QueryServiceStub):
@@ -50,7 +60,17 @@ class QueryServiceAsyncStub(QueryServiceStub):
     Interpret: _aio.UnaryUnaryMultiCallable[_query_service_pb2.InterpretRequest, _query_service_pb2.InterpretResponse]  # type: ignore[assignment]
     """Reads a question without running it."""
     Ask: _aio.UnaryStreamMultiCallable[_query_service_pb2.AskRequest, _query_service_pb2.AskResponse]  # type: ignore[assignment]
-    """Reads a question and answers it: the interpretation first, then batches of records or the figures."""
+    """Reads a question and answers it: the interpretation first, then batches of records, the figures, or what a change
+    would do. Changes are proposed, never carried out.
+    """
+    Suggest: _aio.UnaryUnaryMultiCallable[_query_service_pb2.SuggestRequest, _query_service_pb2.SuggestResponse]  # type: ignore[assignment]
+    """Returns what can stand at a place of a question that is being typed."""
+    ListVocabulary: _aio.UnaryUnaryMultiCallable[_query_service_pb2.ListVocabularyRequest, _query_service_pb2.ListVocabularyResponse]  # type: ignore[assignment]
+    """Returns the words that questions of an organization can use beside those of the language: synonyms and values."""
+    AddSynonym: _aio.UnaryUnaryMultiCallable[_query_service_pb2.AddSynonymRequest, _query_service_pb2.AddSynonymResponse]  # type: ignore[assignment]
+    """Adds a synonym. ALREADY_EXISTS where the words mean something already."""
+    RemoveSynonym: _aio.UnaryUnaryMultiCallable[_query_service_pb2.RemoveSynonymRequest, _query_service_pb2.RemoveSynonymResponse]  # type: ignore[assignment]
+    """Removes a synonym. NOT_FOUND where the organization has none of these words."""
 
 class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
     """Answers plain-language questions such as "rentals in Silo 4 over $5000". A grammar reads them, not a language model:
@@ -71,6 +91,40 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _query_service_pb2.AskRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_query_service_pb2.AskResponse], _abc.AsyncIterator[_query_service_pb2.AskResponse]]:
-        """Reads a question and answers it: the interpretation first, then batches of records or the figures."""
+        """Reads a question and answers it: the interpretation first, then batches of records, the figures, or what a change
+        would do. Changes are proposed, never carried out.
+        """
+
+    @_abc_1.abstractmethod
+    def Suggest(
+        self,
+        request: _query_service_pb2.SuggestRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_query_service_pb2.SuggestResponse, _abc.Awaitable[_query_service_pb2.SuggestResponse]]:
+        """Returns what can stand at a place of a question that is being typed."""
+
+    @_abc_1.abstractmethod
+    def ListVocabulary(
+        self,
+        request: _query_service_pb2.ListVocabularyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_query_service_pb2.ListVocabularyResponse, _abc.Awaitable[_query_service_pb2.ListVocabularyResponse]]:
+        """Returns the words that questions of an organization can use beside those of the language: synonyms and values."""
+
+    @_abc_1.abstractmethod
+    def AddSynonym(
+        self,
+        request: _query_service_pb2.AddSynonymRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_query_service_pb2.AddSynonymResponse, _abc.Awaitable[_query_service_pb2.AddSynonymResponse]]:
+        """Adds a synonym. ALREADY_EXISTS where the words mean something already."""
+
+    @_abc_1.abstractmethod
+    def RemoveSynonym(
+        self,
+        request: _query_service_pb2.RemoveSynonymRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_query_service_pb2.RemoveSynonymResponse, _abc.Awaitable[_query_service_pb2.RemoveSynonymResponse]]:
+        """Removes a synonym. NOT_FOUND where the organization has none of these words."""
 
 def add_QueryServiceServicer_to_server(servicer: QueryServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

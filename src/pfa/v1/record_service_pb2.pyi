@@ -367,9 +367,9 @@ class AggregateRecordsRequest(_message.Message):
 
     @_builtins.property
     def group_by(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """At most two of: a groupable field, such as "category"; the month of a date field, such as "forecast_start.month";
-        or "month", which spreads sums of costs over the months by day and fits nothing else. An answer has at most 10,000
-        groups.
+        """At most two of: a groupable field, such as "category"; the month, quarter or year of a date field, such as
+        "forecast_start.month"; or "month", which spreads sums of costs over the months by day and fits nothing else. An
+        answer has at most 10,000 groups.
         """
 
     @_builtins.property
@@ -404,10 +404,14 @@ class GroupKey(_message.Message):
     FLAG_FIELD_NUMBER: _builtins.int
     MONTH_FIELD_NUMBER: _builtins.int
     DATE_FIELD_NUMBER: _builtins.int
+    QUARTER_FIELD_NUMBER: _builtins.int
+    YEAR_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """Text, in its most used spelling; or the name of an enum value, such as RENTAL."""
     flag: _builtins.bool
     """A flag."""
+    year: _builtins.int
+    """A year."""
     @_builtins.property
     def month(self) -> _date_pb2.Date:
         """The first day of a month."""
@@ -416,6 +420,10 @@ class GroupKey(_message.Message):
     def date(self) -> _date_pb2.Date:
         """A date."""
 
+    @_builtins.property
+    def quarter(self) -> _date_pb2.Date:
+        """The first day of a quarter."""
+
     def __init__(
         self,
         *,
@@ -423,12 +431,14 @@ class GroupKey(_message.Message):
         flag: _builtins.bool = ...,
         month: _date_pb2.Date | None = ...,
         date: _date_pb2.Date | None = ...,
+        quarter: _date_pb2.Date | None = ...,
+        year: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["date", b"date", "flag", b"flag", "month", b"month", "text", b"text", "value", b"value"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["date", b"date", "flag", b"flag", "month", b"month", "quarter", b"quarter", "text", b"text", "value", b"value", "year", b"year"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["date", b"date", "flag", b"flag", "month", b"month", "text", b"text", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["date", b"date", "flag", b"flag", "month", b"month", "quarter", b"quarter", "text", b"text", "value", b"value", "year", b"year"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_value: _TypeAlias = _typing.Literal["text", "flag", "month", "date"]  # noqa: Y015
+    _WhichOneofReturnType_value: _TypeAlias = _typing.Literal["text", "flag", "month", "date", "quarter", "year"]  # noqa: Y015
     _WhichOneofArgType_value: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_value) -> _WhichOneofReturnType_value | None: ...
 
@@ -448,6 +458,7 @@ class AggregateValue(_message.Message):
     DISCONTINUED_FIELD_NUMBER: _builtins.int
     TRANSFERABLE_FIELD_NUMBER: _builtins.int
     PROJECTED_FIELD_NUMBER: _builtins.int
+    PERCENT_FIELD_NUMBER: _builtins.int
     count: _builtins.int
     """A number of records or of values."""
     covered: _builtins.int
@@ -460,6 +471,10 @@ class AggregateValue(_message.Message):
     """How many funds-transferable records of the group a total left out."""
     projected: _builtins.int
     """How many of the covered records are still on site and costed to a projected end. Only for actual_cost."""
+    percent: _builtins.str
+    """The figure in percent of the whole, rounded half to even at two decimals: "12.50". Absent: it was not asked for, or
+    the whole is zero.
+    """
     @_builtins.property
     def money(self) -> _money_pb2.Money:
         """An amount in the organization's currency."""
@@ -479,13 +494,19 @@ class AggregateValue(_message.Message):
         discontinued: _builtins.int = ...,
         transferable: _builtins.int = ...,
         projected: _builtins.int = ...,
+        percent: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "date", b"date", "money", b"money", "value", b"value"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_percent", b"_percent", "count", b"count", "date", b"date", "money", b"money", "percent", b"percent", "value", b"value"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "covered", b"covered", "date", b"date", "discontinued", b"discontinued", "missing", b"missing", "money", b"money", "projected", b"projected", "transferable", b"transferable", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_percent", b"_percent", "count", b"count", "covered", b"covered", "date", b"date", "discontinued", b"discontinued", "missing", b"missing", "money", b"money", "percent", b"percent", "projected", b"projected", "transferable", b"transferable", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__percent: _TypeAlias = _typing.Literal["percent"]  # noqa: Y015
+    _WhichOneofArgType__percent: _TypeAlias = _typing.Literal["_percent", b"_percent"]  # noqa: Y015
     _WhichOneofReturnType_value: _TypeAlias = _typing.Literal["count", "money", "date"]  # noqa: Y015
     _WhichOneofArgType_value: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__percent) -> _WhichOneofReturnType__percent | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType_value) -> _WhichOneofReturnType_value | None: ...
 
 Global___AggregateValue: _TypeAlias = AggregateValue  # noqa: Y015
@@ -530,10 +551,14 @@ class AggregateRecordsResponse(_message.Message):
     MATCHED_FIELD_NUMBER: _builtins.int
     REVISION_TOKEN_FIELD_NUMBER: _builtins.int
     AGE_FIELD_NUMBER: _builtins.int
+    WHOLES_FIELD_NUMBER: _builtins.int
+    YES_FIELD_NUMBER: _builtins.int
     matched: _builtins.int
     """How many records matched the filter."""
     revision_token: _builtins.str
     """Revision of the organization that the answer is at least as new as. Opaque."""
+    yes: _builtins.bool
+    """Whether there are any; absent where that was not the question."""
     @_builtins.property
     def groups(self) -> _containers.RepeatedCompositeFieldContainer[Global___AggregateGroup]:
         """The groups, ordered by their keys, the group without a value last. One group, without keys, where none was asked for."""
@@ -542,6 +567,10 @@ class AggregateRecordsResponse(_message.Message):
     def age(self) -> _duration_pb2.Duration:
         """How old the figures are, where they come from a cache."""
 
+    @_builtins.property
+    def wholes(self) -> _containers.RepeatedCompositeFieldContainer[Global___AggregateValue]:
+        """The wholes that percentages are of, in the order of the aggregations; empty where none were asked for."""
+
     def __init__(
         self,
         *,
@@ -549,11 +578,15 @@ class AggregateRecordsResponse(_message.Message):
         matched: _builtins.int = ...,
         revision_token: _builtins.str = ...,
         age: _duration_pb2.Duration | None = ...,
+        wholes: _abc.Iterable[Global___AggregateValue] | None = ...,
+        yes: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["age", b"age"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_yes", b"_yes", "age", b"age", "yes", b"yes"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["age", b"age", "groups", b"groups", "matched", b"matched", "revision_token", b"revision_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_yes", b"_yes", "age", b"age", "groups", b"groups", "matched", b"matched", "revision_token", b"revision_token", "wholes", b"wholes", "yes", b"yes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__yes: _TypeAlias = _typing.Literal["yes"]  # noqa: Y015
+    _WhichOneofArgType__yes: _TypeAlias = _typing.Literal["_yes", b"_yes"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__yes) -> _WhichOneofReturnType__yes | None: ...
 
 Global___AggregateRecordsResponse: _TypeAlias = AggregateRecordsResponse  # noqa: Y015

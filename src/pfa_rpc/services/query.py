@@ -1,38 +1,39 @@
-"""QueryService: Interpret, Ask."""
+"""QueryService: Interpret, Ask, Suggest, and the calls about the vocabulary."""
 
 from __future__ import annotations
 
-import asyncio
-from collections import OrderedDict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Final
 
-from nlq.errors import LanguageError
-from nlq.interpretation import Assumption, Interpretation, Piece
-from nlq.pipeline import Language
-from nlq.query import Aggregate, fields_of
-from nlq.vocabulary import Vocabulary
+from nlq.interpretation import Interpretation, InterpretationKind
+from nlq.query import Aggregate, Aggregation, Function, fields_of_query
 from pfa.v1.query_service_pb2 import (
-    AggregateSpec,
+    AddSynonymRequest,
+    AddSynonymResponse,
     AskRequest,
     AskResponse,
+    ChangeProposal,
     InterpretRequest,
     InterpretResponse,
-    PieceRole,
+    ListVocabularyRequest,
+    ListVocabularyResponse,
     RecordBatch,
+    RemoveSynonymRequest,
+    RemoveSynonymResponse,
+    SuggestRequest,
+    SuggestResponse,
 )
-from pfa.v1.query_service_pb2 import Assumption as AssumptionMessage
-from pfa.v1.query_service_pb2 import Interpretation as InterpretationMessage
-from pfa.v1.query_service_pb2 import Piece as PieceMessage
-from pfa.v1.record_service_pb2 import AggregateFunction, Aggregation
+from pfa.v1.record_service_pb2 import AggregateRecordsResponse
 from pfa_rpc.cache.interface import Cache
-from pfa_rpc.schema import SCHEMA
+from pfa_rpc.errors import InvalidRequest
 from pfa_rpc.services.answers import Answers, Need
 from pfa_rpc.services.call import Call
+from pfa_rpc.services.contexts import open_context, seal_context
 from pfa_rpc.services.figures import Figures, FiguresRequest
 from pfa_rpc.services.framing import embed, frame_records, split_by_bytes, split_frames
+from pfa_rpc.services.interpretations import change_messages, interpretation_message
+from pfa_rpc.services.languages import Languages, Prepared
 from pfa_rpc.services.pages import FramedPage, PageRequest, RecordPages
 from pfa_rpc.services.principal import Permission
 from pfa_rpc.services.requests import (
@@ -40,32 +41,24 @@ from pfa_rpc.services.requests import (
     Mask,
     authorize,
     bounded,
-    language_error,
     read_date,
     read_need,
     require_visible,
     revision_token,
 )
 from pfa_rpc.services.tokens import Tokens
+from pfa_rpc.services.vocabulary import VocabularyCalls
 from pfa_rpc.store import reads
 from pfa_rpc.store.database import Database
-from pfa_rpc.store.organizations import Organization, get_organization
+from pfa_rpc.store.organizations import Organization
 
 DEFAULT_RECORDS: Final = 1_000
 MAX_RECORDS: Final = 100_000
-LANGUAGES_KEPT: Final = 64
-"""Organizations whose vocabulary is kept prepared."""
+DEFAULT_SUGGESTIONS: Final = 10
+MAX_SUGGESTIONS: Final = 50
 _BATCH_BYTES: Final = 1 << 20
 _RECORDS_FIELD: Final = AskResponse.RECORDS_FIELD_NUMBER
-
-
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    """The language of an organization as of a revision."""
-
-    organization: Organization
-    vocabulary: Vocabulary
-    language: Language
+_COUNT: Final = Aggregate((Aggregation(Function.COUNT),))
 
 
 class QueryService:
@@ -73,7 +66,8 @@ class QueryService:
 
     def __init__(self, database: Database, tokens: Tokens, cache: Cache) -> None:
         self._tokens = tokens
-        self._languages = _Languages(database)
+        self._languages = Languages(database)
+        self._vocabulary = VocabularyCalls(database, tokens, self._languages)
         answers = Answers(database, cache)
         self._pages = RecordPages(answers)
         self._figures = Figures(answers, tokens)
@@ -84,44 +78,97 @@ class QueryService:
 
     async def interpret(self, request: InterpretRequest, call: Call) -> InterpretResponse:
         """Return the reading of a question."""
-        _, reading = await self._read(request, call)
-        return InterpretResponse(interpretation=interpretation_message(reading))
+        prepared, reading = await self._read(request, call)
+        organization = prepared.organization
+        return InterpretResponse(
+            interpretation=interpretation_message(reading, organization.currency_code),
+            context_token=self._context_token(organization, reading) if reading.complete else "",
+        )
 
     async def ask(self, request: AskRequest, call: Call) -> None:
         """Write the reading of a question, then its answer where every word was understood."""
         most = bounded("max_records", request.max_records, default=DEFAULT_RECORDS, most=MAX_RECORDS)
         prepared, reading = await self._read(request, call)
-        need = read_need(request.consistency, self._tokens, prepared.organization.organization_id)
-        await call.write(AskResponse(interpretation=interpretation_message(reading)))
-        if not (reading.complete or request.allow_partial):
+        organization = prepared.organization
+        need = read_need(request.consistency, self._tokens, organization.organization_id)
+        is_answered = _is_answered(reading, request)
+        token = self._context_token(organization, reading) if is_answered else ""
+        message = interpretation_message(reading, organization.currency_code)
+        await call.write(AskResponse(interpretation=message, context_token=token))
+        if not is_answered:
             return
-        organization_id = prepared.organization.organization_id
-        spec = reading.query.aggregate
-        if spec is None:
-            await self._write_records(organization_id, reading, most, need, call)
-            return
+        if reading.kind is InterpretationKind.CHANGE:
+            await self._write_proposal(organization, reading, need, call)
+        elif reading.query.aggregate is not None:
+            await self._write_figures(organization, reading, reading.query.aggregate, need, call)
+        else:
+            await self._write_records(organization.organization_id, reading, most, need, call)
+
+    async def suggest(self, request: SuggestRequest, call: Call) -> SuggestResponse:
+        """Return what can stand at a place of a question."""
+        organization_id = authorize(call, Permission.READ, request.organization_id)
+        most = bounded("max_suggestions", request.max_suggestions, default=DEFAULT_SUGGESTIONS, most=MAX_SUGGESTIONS)
+        if not 0 <= request.caret <= len(request.text):
+            raise InvalidRequest.of("caret", f"{request.caret} is outside the text, which ends at {len(request.text)}")
+        prepared = await self._languages.get(organization_id)
+        del prepared, most
+        return SuggestResponse()
+
+    async def list_vocabulary(self, request: ListVocabularyRequest, call: Call) -> ListVocabularyResponse:
+        """Return the words of an organization."""
+        return await self._vocabulary.list_page(request, call)
+
+    async def add_synonym(self, request: AddSynonymRequest, call: Call) -> AddSynonymResponse:
+        """Add a synonym."""
+        return await self._vocabulary.add(request, call)
+
+    async def remove_synonym(self, request: RemoveSynonymRequest, call: Call) -> RemoveSynonymResponse:
+        """Remove a synonym."""
+        return await self._vocabulary.remove(request, call)
+
+    async def _read(self, request: InterpretRequest | AskRequest, call: Call) -> tuple[Prepared, Interpretation]:
+        """Return the reading of a question that says nothing of what the caller may not see."""
+        organization_id = authorize(call, Permission.READ, request.organization_id)
+        context = open_context(self._tokens, organization_id, request.context_token)
+        prepared = await self._languages.get(organization_id)
+        today = _today(request, prepared.organization)
+        reading = await self._languages.read(prepared, request.question, today, context)
+        named = fields_of_query(reading.query) | {change.field for change in reading.changes}
+        require_visible(call.principal, named)
+        return prepared, reading
+
+    def _context_token(self, organization: Organization, reading: Interpretation) -> str:
+        """Return the token that the next question can go on from; "" where this one asked for nothing."""
+        if reading.kind is InterpretationKind.REFUSED or reading.question_back:
+            return ""
+        return seal_context(self._tokens, organization.organization_id, reading.query)
+
+    async def _write_proposal(
+        self, organization: Organization, reading: Interpretation, need: Need, call: Call
+    ) -> None:
+        """Write what a change would do, and to how many records."""
+        asked = FiguresRequest(organization.organization_id, reading.query.where, _COUNT)
+        counted = AggregateRecordsResponse.FromString(await self._figures.get(asked, need))
+        proposal = ChangeProposal(
+            filter=reading.filter,
+            changes=change_messages(reading.changes, organization.currency_code),
+            matched=counted.matched,
+            revision_token=counted.revision_token,
+            age=counted.age if counted.HasField("age") else None,
+        )
+        await call.write(AskResponse(proposal=proposal))
+
+    async def _write_figures(
+        self, organization: Organization, reading: Interpretation, spec: Aggregate, need: Need, call: Call
+    ) -> None:
         asked = FiguresRequest(
-            organization_id,
+            organization.organization_id,
             reading.query.where,
             spec,
             include_transferable="is_funds_transferable" in spec.including,
             limit=reading.query.limit,
         )
         await call.write(embed(AskResponse.FIGURES_FIELD_NUMBER, await self._figures.get(asked, need)))
-
-    async def _read(self, request: InterpretRequest | AskRequest, call: Call) -> tuple[_Prepared, Interpretation]:
-        organization_id = authorize(call, Permission.READ, request.organization_id)
-        prepared = await self._languages.get(organization_id)
-        today = _today(request, prepared.organization)
-        try:
-            reading = prepared.language.interpret(request.question, today)
-        except LanguageError as error:
-            raise language_error("question", error) from error
-        query = reading.query
-        figures = query.aggregate.aggregations if query.aggregate else ()
-        named = {*fields_of(query.where), *(term.field for term in query.sort)}
-        require_visible(call.principal, named | {item.field for item in figures if item.field is not None})
-        return prepared, reading
 
     async def _write_records(
         self, organization_id: str, reading: Interpretation, most: int, need: Need, call: Call
@@ -162,110 +209,18 @@ def _cut(framed: bytes) -> Iterator[bytes]:
         start += fitting
 
 
-class _Languages:
-    """The prepared languages of the organizations used last; one is made anew when its organization has changed."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._prepared: OrderedDict[str, _Prepared] = OrderedDict()
-        self._lock = asyncio.Lock()
-
-    async def get(self, organization_id: str) -> _Prepared:
-        """Return the language of an organization, at least as new as this call."""
-        known = await self._current(organization_id)
-        if known is not None:
-            return known
-        async with self._lock:  # one at a time: preparing takes the processor, and others may wait for the same
-            return await self._prepare(organization_id)
-
-    async def prepare(self, organization_id: str) -> bool:
-        """Prepare the language of an organization unless it is; return whether it was not."""
-        if await self._current(organization_id) is not None:
-            return False
-        await self.get(organization_id)
-        return True
-
-    async def _current(self, organization_id: str) -> _Prepared | None:
-        async with self._database.reading() as connection:
-            return self._known(await get_organization(connection, organization_id))
-
-    def _known(self, organization: Organization) -> _Prepared | None:
-        """Return the language of an organization as it is; None where it has changed since, or was never prepared."""
-        known = self._prepared.get(organization.organization_id)
-        if known is None or known.organization != organization:
-            return None
-        self._prepared.move_to_end(organization.organization_id)
-        return known
-
-    async def _prepare(self, organization_id: str) -> _Prepared:
-        async with self._database.reading() as connection:
-            organization = await get_organization(connection, organization_id)
-            known = self._known(organization)  # by another call, while this one waited for its turn
-            if known is not None:
-                return known
-            vocabulary = await reads.read_vocabulary(connection, organization_id)
-        language = await asyncio.to_thread(Language, SCHEMA, vocabulary, organization.currency_code)
-        prepared = _Prepared(organization, vocabulary, language)
-        self._prepared[organization_id] = prepared
-        self._prepared.move_to_end(organization_id)
-        while len(self._prepared) > LANGUAGES_KEPT:
-            self._prepared.popitem(last=False)
-        return prepared
+def _is_answered(reading: Interpretation, request: AskRequest) -> bool:
+    """Return whether a reading is looked up. Raises InvalidRequest where a change is to be read in part."""
+    if reading.kind is InterpretationKind.REFUSED or reading.question_back:
+        return False
+    if reading.kind is InterpretationKind.CHANGE:
+        if request.allow_partial:
+            raise InvalidRequest.of("allow_partial", "is not possible for a change, which must be understood in full")
+        return reading.complete and (request.confirm_corrections or not reading.confirm)
+    return reading.complete or request.allow_partial
 
 
 def _today(request: InterpretRequest | AskRequest, organization: Organization) -> date:
     if request.HasField("today"):
         return read_date("today", request.today)
     return datetime.now(organization.zone).date()
-
-
-# --- readings as messages --------------------------------------------------------------------------------------------
-
-
-def interpretation_message(reading: Interpretation) -> InterpretationMessage:
-    """Return the message of a reading."""
-    query = reading.query
-    message = InterpretationMessage(
-        filter=reading.filter,
-        sentence=reading.sentence,
-        order_by=reading.order_by,
-        limit=query.limit or 0,
-        pieces=[_piece_message(piece) for piece in reading.pieces],
-        defaults=_assumption_messages(reading.defaults),
-        ambiguities=_assumption_messages(reading.ambiguities),
-        complete=reading.complete,
-        warnings=reading.warnings,
-    )
-    if query.aggregate is not None:
-        message.aggregate.CopyFrom(_spec_message(query.aggregate))
-    return message
-
-
-def _spec_message(spec: Aggregate) -> AggregateSpec:
-    figures = [
-        Aggregation(
-            function=AggregateFunction.Value(f"AGGREGATE_FUNCTION_{item.function.name}"), field=item.field or ""
-        )
-        for item in spec.aggregations
-    ]
-    return AggregateSpec(aggregations=figures, group_by=spec.group_by)
-
-
-def _piece_message(piece: Piece) -> PieceMessage:
-    return PieceMessage(
-        start=piece.start,
-        end=piece.end,
-        text=piece.text,
-        role=PieceRole.Value(f"PIECE_ROLE_{piece.role.name}"),
-        meaning=piece.meaning,
-        suggestions=piece.suggestions,
-    )
-
-
-def _assumption_messages(assumptions: Iterable[Assumption]) -> list[AssumptionMessage]:
-    return [
-        AssumptionMessage(
-            text=item.text, start=item.start, end=item.end, chosen=item.chosen, alternatives=item.alternatives
-        )
-        for item in assumptions
-    ]

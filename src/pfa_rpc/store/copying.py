@@ -32,6 +32,7 @@ from pfa_rpc.store.tables import (
     field_values,
     instance_keys,
     organization_revisions,
+    organization_synonyms,
     organizations,
     record_chunks,
     records,
@@ -74,7 +75,7 @@ class Contents:
     digest: str
     """Of every record in order of insertion: payload, place, revision and what is known of PEMS."""
     values: str
-    """Digest of the vocabulary."""
+    """Digest of the vocabulary and the synonyms."""
 
 
 @dataclass(slots=True)
@@ -361,14 +362,18 @@ class _Organization:
         return inserted
 
     async def _finish(self, reader: AsyncConnection, head: Any, state: _State) -> None:
-        """Take the vocabulary over, and note that everything is there."""
-        mine = field_values.c.organization_id == head.organization_id
+        """Take the vocabulary and the synonyms over, and note that everything is there."""
+        code = head.organization_id
         state.complete_to = head.revision
         async with self._target.writing() as writer:
             await self._mark(writer, head, state, head.next_position)
-            await writer.execute(sa.delete(field_values).where(mine))
-            async for values in _values(reader, head.organization_id):
+            for table in (field_values, organization_synonyms):
+                await writer.execute(sa.delete(table).where(table.c.organization_id == code))
+            async for values in _values(reader, code):
                 await insert_rows(writer, field_values, values)
+            synonyms = await _synonyms(reader, code)
+            if synonyms:
+                await insert_rows(writer, organization_synonyms, synonyms)
 
     async def _compare(self, reader: AsyncConnection, head: Any) -> str:
         """Return the digest that both sides have. Raises CopyDiffers, telling both."""
@@ -432,6 +437,13 @@ async def _values(reader: AsyncConnection, code: str) -> AsyncIterator[list[dict
         yield rows
 
 
+async def _synonyms(reader: AsyncConnection, code: str) -> list[dict[str, Any]]:
+    """Return the synonyms, which are few."""
+    table = organization_synonyms
+    query = sa.select(table).where(table.c.organization_id == code).order_by(table.c.phrase_key)
+    return [dict(row) for row in (await reader.execute(query)).mappings()]
+
+
 async def contents(connection: AsyncConnection, code: str, *, read: Callable[[int], None] | None = None) -> Contents:
     """Return what an organization holds, read in batches; `read` is told of each."""
     r = records.c
@@ -456,6 +468,8 @@ async def contents(connection: AsyncConnection, code: str, *, read: Callable[[in
     async for part in _values(connection, code):
         for value in part:
             values.update(repr(sorted(value.items())).encode())
+    for synonym in await _synonyms(connection, code):
+        values.update(repr(sorted(synonym.items())).encode())
     return Contents(number, await _sums(connection, code), digest.hexdigest(), values.hexdigest())
 
 

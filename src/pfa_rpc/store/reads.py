@@ -16,6 +16,7 @@ from nlq.schema import FieldType
 from nlq.vocabulary import Vocabulary
 from pfa_rpc.schema import BY_NAME, Field
 from pfa_rpc.store.filters import Expression, column, where
+from pfa_rpc.store.synonyms import read_synonyms
 from pfa_rpc.store.tables import field_values, records
 
 PageKey = list[str | int | bool | None]
@@ -90,7 +91,10 @@ async def read_stretch(
 async def read_vocabulary(
     connection: AsyncConnection, organization_id: str, *, fields: Collection[str] | None = None
 ) -> Vocabulary:
-    """Return the values that an organization's records hold, in all named fields or in those given."""
+    """Return what questions of an organization can name: the values that its records hold, and its synonyms.
+
+    With `fields`, only the values of these fields, and no synonyms.
+    """
     table = field_values.c
     query = sa.select(table.field, table.spelling, table.uses).where(
         table.organization_id == organization_id, table.uses > 0
@@ -98,8 +102,9 @@ async def read_vocabulary(
     if fields is not None:
         query = query.where(table.field.in_(sorted(fields)))
     rows = (await connection.execute(query)).all()
+    stored = await read_synonyms(connection, organization_id) if fields is None else []
     # Tens of thousands of them where records have tags of their own: other calls go on meanwhile.
-    return await asyncio.to_thread(Vocabulary, map(tuple, rows))
+    return await asyncio.to_thread(Vocabulary, map(tuple, rows), [each.synonym for each in stored])
 
 
 def _ordering(field: Field, descending: bool) -> sa.ColumnElement[Any]:

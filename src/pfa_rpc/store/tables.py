@@ -118,6 +118,21 @@ field_values = sa.Table(
 )
 """The values that questions can name."""
 
+organization_synonyms = sa.Table(
+    "organization_synonyms",
+    metadata,
+    _organization_id(primary_key=True),
+    # The folded phrase.
+    sa.Column("phrase_key", text_type(), primary_key=True),
+    sa.Column("phrase", sa.Text(), nullable=False),
+    sa.Column("field", sa.Text(), nullable=False),
+    # As records spelled it when the synonym was added; missing where the phrase means the field itself.
+    sa.Column("value", sa.Text()),
+    sa.Column("added_by", sa.Text(), nullable=False),
+    sa.Column("added_at", UtcTime(), nullable=False),
+)
+"""What an organization calls values and fields besides their names."""
+
 instance_keys = sa.Table(
     "instance_keys",
     metadata,
