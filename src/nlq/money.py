@@ -1,46 +1,34 @@
 """Money: amounts with a currency, read from a position among the tokens.
 
-Gives `read_money`. "$5k", "5,000 USD", "USD 5000", "five thousand dollars", "34 cents". Nothing is converted: an amount
-in a currency other than the organization's is marked as foreign.
+Gives `read_money` and `read_money_text`. "$5k", "5,000 USD", "US$40", "five thousand Canadian dollars", "30 MUSD",
+"3 dollars 50 cents", "a quarter million bucks". Nothing is converted: an amount in a currency other than the
+organization's is marked as foreign.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
 
-from nlq.normalize import Token
-from nlq.numbers import SCALES, Number, read_number
+from nlq.currencies import ADJECTIVES, CENTS, CODES_IN_CAPITALS, MARKS, NAMES, PREFIXES, SHORT_CENTS
+from nlq.digits import EXACT, fits, read_digits
+from nlq.normalize import Kind, Token, tokenize
+from nlq.number_words import ARTICLES, SCALES
+from nlq.numbers import Number, read_number
 
-_DOLLARS: Final = frozenset(("USD", "CAD", "AUD", "NZD", "SGD", "HKD", "TWD", "MXN", "CLP", "COP", "ARS"))
-_CODES: Final = (
-    *("USD", "CAD", "AUD", "NZD", "SGD", "HKD", "MXN", "EUR", "GBP", "JPY", "CNY", "INR", "CHF", "SEK", "NOK", "DKK"),
-    *("PLN", "BRL", "ZAR", "AED", "SAR", "QAR"),
-)
-_POUNDS: Final = frozenset(("GBP", "EGP"))
-MARKS: Final[dict[str, frozenset[str]]] = {
-    "$": _DOLLARS,
-    "dollar": _DOLLARS,
-    "buck": _DOLLARS,
-    "€": frozenset(("EUR",)),
-    "euro": frozenset(("EUR",)),
-    "£": _POUNDS,
-    "pound": _POUNDS,
-    "quid": frozenset(("GBP",)),
-    "¥": frozenset(("JPY", "CNY")),
-    "yen": frozenset(("JPY",)),
-    "yuan": frozenset(("CNY",)),
-    "rmb": frozenset(("CNY",)),
-    "₹": frozenset(("INR",)),
-    "rupee": frozenset(("INR",)),
-    "franc": frozenset(("CHF",)),
-    "peso": frozenset(("MXN", "CLP", "COP", "ARS")),
-    "us$": frozenset(("USD",)),
-    **{code.casefold(): frozenset((code,)) for code in _CODES},
+__all__ = ["MARKS", "Money", "read_money", "read_money_text"]
+
+_BILLION: Final = Decimal(10**9)
+_SCALED_CODES: Final = {
+    letter + code: (scale, MARKS[code])
+    for letter, scale in (("k", Decimal(1000)), ("m", Decimal(10**6)), ("bn", _BILLION))
+    for code in ("usd", "eur", "gbp", "cad", "aud", "chf", "sek", "nok", "dkk", "jpy", "inr", "zar", "cny")
 }
-"""Signs, words (as stems) and codes → the currencies that they can mean."""
-_CENTS: Final = frozenset(("cent",))
+_HEDGES: Final = frozenset(
+    ("about", "around", "approximately", "approx", "roughly", "almost", "nearly", "exactly", "~")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,47 +47,191 @@ class Money:
         """Return whether it is surely in another currency."""
         return bool(self.currencies) and currency not in self.currencies
 
+    @property
+    def currency(self) -> str | None:
+        """The code of its currency, None where its mark leaves that open."""
+        return next(iter(self.currencies)) if len(self.currencies) == 1 else None
 
-def read_money(tokens: list[Token], index: int) -> Money | None:
+
+def read_money(tokens: Sequence[Token], index: int) -> Money | None:
     """Return the amount of money that starts at a token, None where none does or where it is a plain number."""
-    mark, start = _read_mark(tokens, index)
+    mark, start = _mark_before(tokens, index)
     if start >= len(tokens):
         return None
-    number = read_number(tokens, start)
-    if number is None:
+    money = _marked_behind(tokens, index) if mark is None else _marked_before(tokens, start, mark)
+    if money is None or not fits(money.value):
         return None
-    if mark is None:
-        return _marked_after(tokens, number)
-    value = -number.value if tokens[start].gap.endswith("-") else number.value  # "$-5"
-    # "USD 5 dollars", "$5 USD": the mark may be said twice.
-    again, end = _read_mark(tokens, number.end)
-    if again is None or not tokens[end - 1].key.isalpha():
-        return Money(value, number.end, number.scale, mark)
-    return Money(value, end, number.scale, mark & again or mark)
+    return _with_cents(tokens, money) if money.currencies and money.scale == 1 else money
 
 
-def _read_mark(tokens: list[Token], index: int) -> tuple[frozenset[str] | None, int]:
-    """Return what a currency mark at a token means, and the index after it."""
-    if index >= len(tokens):
-        return None, index
-    key = tokens[index].key
-    if key in ("us", "u") and index + 1 < len(tokens) and tokens[index + 1].key in ("$", "dollar"):
-        return MARKS["us$"], index + 2
+def read_money_text(text: str) -> Money | None:
+    """Return the first amount with a currency that a text names, None where it names none.
+
+    Other words may stand around it ("From $109.90", "$30.56/month"). "20 dollars and 43" as a whole is 20.43.
+    """
+    tokens = tokenize(text)
+    for index in range(len(tokens)):
+        money = read_money(tokens, index)
+        if money is not None:
+            alone = all(token.key in _HEDGES for token in tokens[:index])
+            return _with_rest(tokens, money) if alone else money
+    return None
+
+
+def _key(tokens: Sequence[Token], index: int) -> str:
+    """Return the key of a token, nothing after the last."""
+    return tokens[index].key if index < len(tokens) else ""
+
+
+def _touches(tokens: Sequence[Token], index: int) -> bool:
+    """Return whether a token touches the one before it."""
+    return 0 < index < len(tokens) and tokens[index].start == tokens[index - 1].end
+
+
+def _mark_before(tokens: Sequence[Token], index: int) -> tuple[frozenset[str] | None, int]:
+    """Return what a sign or code before a number means, and the index after it; None and the index where none is."""
+    key = _key(tokens, index)
     if key in MARKS:
-        return MARKS[key], index + 1
+        mark, end = MARKS[key], index + 1
+        return (mark & MARKS["$"] or mark, end + 1) if _key(tokens, end) == "$" and key != "$" else (mark, end)
+    if key not in PREFIXES:
+        return None, index
+    end = index + 1
+    if key == "u" and _key(tokens, end) == "s":
+        end += 1
+    elif key == "u":
+        return None, index
+    if _key(tokens, end) == "$" and (key in ("us", "u") or _touches(tokens, end)):
+        return frozenset((PREFIXES[key],)), end + 1
     return None, index
 
 
-def _marked_after(tokens: list[Token], number: Number) -> Money | None:
-    """Read the mark after a number: "5 dollars", "75 USD million", "34 cents"; shorthand needs none."""
-    if number.end < len(tokens) and tokens[number.end].key in _CENTS:
-        return Money(number.value / 100, number.end + 1, Decimal(1), frozenset())
-    mark, end = _read_mark(tokens, number.end)
-    if mark is not None and tokens[number.end].key != "$":
-        scale = SCALES.get(tokens[end].key) if end < len(tokens) and number.scale == 1 else None
-        if scale is not None and len(tokens[end].key) > 2:
-            return Money(number.value * scale, end + 1, scale, mark)
-        return Money(number.value, end, number.scale, mark)
-    if mark is not None and tokens[number.end].start == tokens[number.end - 1].end:
-        return Money(number.value, end, number.scale, mark)
-    return Money(number.value, number.end, number.scale, frozenset()) if number.shorthand else None
+def _mark_behind(tokens: Sequence[Token], index: int) -> tuple[frozenset[str] | None, int]:
+    """Return what a sign, code or name behind a number means, and the index after it."""
+    key = _key(tokens, index)
+    if key in NAMES and (key not in CODES_IN_CAPITALS or tokens[index].raw.isupper()):
+        end = index + 1 + (key == "pound" and _key(tokens, index + 1) == "sterling")
+        return (NAMES["sterling"] if end > index + 1 else NAMES[key]), end
+    mark, end = _mark_before(tokens, index)
+    if mark is not None:
+        # "10 $ 20" are two amounts that a list may hold; "$5-$10" too.
+        return (mark, end) if tokens[end - 1].kind is Kind.WORD or _sign_behind(tokens, index, end) else (None, index)
+    for words in (1, 2):
+        adjective = " ".join(token.key for token in tokens[index : index + words])
+        if adjective in ADJECTIVES and (name := NAMES.get(_key(tokens, index + words))) is not None:
+            return ADJECTIVES[adjective] & name or name, index + words + 1
+    if key == "u" and _key(tokens, index + 1) == "s" and _key(tokens, index + 2) == "dollar":
+        return ADJECTIVES["us"], index + 3
+    return None, index
+
+
+def _sign_behind(tokens: Sequence[Token], index: int, end: int) -> bool:
+    """Return whether a sign belongs to the number before it: it touches that, or no other number follows."""
+    if _touches(tokens, index):
+        return True
+    if end < len(tokens) and tokens[end].kind is Kind.NUMBER:
+        return not _touches(tokens, end) and tokens[end].gap == " " and _key(tokens, end + 1) in CENTS
+    return True
+
+
+def _marked_before(tokens: Sequence[Token], start: int, mark: frozenset[str]) -> Money | None:
+    """Read the number behind a mark, which may be said twice: "$5", "USD 5 dollars", "$5 USD"."""
+    number = _number(tokens, start)
+    if number is None:
+        return None
+    value = -number.value if tokens[start].gap.endswith(("-", "−")) and start > 0 else number.value  # "$-5"
+    again, end = _mark_behind(tokens, number.end)
+    if again is None or tokens[end - 1].kind is not Kind.WORD or not mark & again:
+        return Money(value, number.end, number.scale, mark)
+    return Money(value, end, number.scale, mark & again)
+
+
+def _number(tokens: Sequence[Token], start: int) -> Number | None:
+    """Read the number behind a mark, whose separators of groups the mark settles."""
+    number = read_number(tokens, start)
+    if tokens[start].kind is not Kind.NUMBER:
+        return number
+    figures = read_digits(tokens, start, marked=True)
+    if figures is not None and (number is None or figures[1] > number.end):
+        number = Number(*figures)
+    if number is not None and number.scale == 1 and _key(tokens, number.end) == "b" and _touches(tokens, number.end):
+        return Number(EXACT.multiply(number.value, _BILLION), number.end + 1, _BILLION)
+    return number
+
+
+def _marked_behind(tokens: Sequence[Token], index: int) -> Money | None:
+    """Read a number and its mark: "5 dollars", "75 USD million", "34 cents", "30 MUSD"; shorthand needs none."""
+    number = _before_mark(tokens, index)
+    if number is None:
+        return _single(tokens, index)
+    key = _key(tokens, number.end)
+    if key in CENTS:
+        return Money(EXACT.divide(number.value, Decimal(100)), number.end + 1, Decimal(1), frozenset())
+    if key in _SCALED_CODES:
+        scale, codes = _SCALED_CODES[key]
+        return Money(EXACT.multiply(number.value, scale), number.end + 1, scale, codes)
+    mark, after = _mark_behind(tokens, number.end)
+    if mark is None:
+        return Money(number.value, number.end, number.scale, frozenset()) if number.shorthand else None
+    scale_behind = SCALES.get(_key(tokens, after)) if number.scale == 1 else None
+    if scale_behind is not None and len(_key(tokens, after)) > 2:
+        return Money(EXACT.multiply(number.value, scale_behind), after + 1, scale_behind, mark)
+    return Money(number.value, after, number.scale, mark)
+
+
+def _before_mark(tokens: Sequence[Token], index: int) -> Number | None:
+    """Read a number whose separators the mark behind it settles: "12,34 €"."""
+    number = read_number(tokens, index)
+    if tokens[index].kind is Kind.NUMBER:
+        figures = read_digits(tokens, index, marked=True)
+        if figures is not None and (number is None or figures[1] > number.end):
+            return Number(*figures) if _mark_behind(tokens, figures[1])[0] is not None else number
+    return number
+
+
+def _single(tokens: Sequence[Token], index: int) -> Money | None:
+    """Read "a dollar", "a cent"."""
+    if tokens[index].key not in ARTICLES:
+        return None
+    key = _key(tokens, index + 1)
+    if key in CENTS:
+        return Money(Decimal("0.01"), index + 2, Decimal(1), frozenset())
+    if key not in NAMES or key in CODES_IN_CAPITALS:
+        return None
+    return Money(Decimal(1), index + 2, Decimal(1), NAMES[key])
+
+
+def _with_cents(tokens: Sequence[Token], money: Money) -> Money:
+    """Read the cents of "3 dollars 50 cents", "$20 and 43c"."""
+    start = money.end + (_key(tokens, money.end) == "and")
+    if start >= len(tokens) or money.value != money.value.to_integral_value():
+        return money
+    number = read_number(tokens, start)
+    if number is None or not _are_cents(number):
+        return money
+    key = _key(tokens, number.end)
+    if key not in CENTS and not (key in SHORT_CENTS and _touches(tokens, number.end)):
+        return money
+    return replace(money, value=_add_cents(money.value, number), end=number.end + 1)
+
+
+def _with_rest(tokens: Sequence[Token], money: Money) -> Money:
+    """Read the bare cents that end a text: "20 dollar 43", "15 dollars and 15"."""
+    start = money.end + (_key(tokens, money.end) == "and")
+    if start >= len(tokens) or money.scale != 1 or tokens[money.end - 1].kind is not Kind.WORD:
+        return money
+    number = read_number(tokens, start)
+    if number is None or number.end != len(tokens) or not _are_cents(number):
+        return money
+    return replace(money, value=_add_cents(money.value, number), end=number.end)
+
+
+def _are_cents(number: Number) -> bool:
+    """Return whether a number can be one of cents."""
+    return 0 < number.value < 100 and number.value == number.value.to_integral_value()
+
+
+def _add_cents(value: Decimal, number: Number) -> Decimal:
+    """Return an amount with its cents."""
+    cents = EXACT.divide(number.value, Decimal(100))
+    return value - cents if value < 0 else value + cents

@@ -1,41 +1,44 @@
-"""Numbers: digits and number words, read from a position among the tokens.
+"""Numbers: figures and number words, read from a position among the tokens.
 
-Gives `read_number`. "5,000.50", "5k", "1.2 million", "five hundred and twenty", "half a million", "3 hundred".
+Gives `read_number`, `read_percent`, `read_part` and `read_number_text`. "5,000.50", "5k", "1.2 million", "2 1/2",
+"five hundred and twenty", "two million 300 thousand", "half a million", "two and a half", "a couple of thousand".
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
 
-from nlq.normalize import Kind, Token
-
-_BELOW_TWENTY: Final = (
-    *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
-    *("thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"),
+from nlq.digits import EXACT, fits, read_digits, read_fraction
+from nlq.normalize import Kind, Token, tokenize
+from nlq.number_words import (
+    ARTICLES,
+    BELOW_HUNDRED,
+    COLLECTIVES,
+    DENOMINATORS,
+    NAMED_SCALES,
+    NUMBER_WORDS,
+    SCALES,
+    SHORTHAND,
+    SIGNS,
+    SMALL,
+    TENS,
+    VULGAR,
+    ZEROS,
 )
-_SMALL: Final = {word: Decimal(value) for value, word in enumerate(_BELOW_TWENTY)}
-_TENS: Final = {
-    word: Decimal(10 * value)
-    for value, word in enumerate(("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"), 2)
-}
-SCALES: Final = {
-    "hundred": Decimal(100),
-    "thousand": Decimal(1000),
-    "grand": Decimal(1000),
-    "k": Decimal(1000),
-    "m": Decimal(10**6),
-    "mm": Decimal(10**6),
-    "mil": Decimal(10**6),
-    "mio": Decimal(10**6),
-    "million": Decimal(10**6),
-    "bn": Decimal(10**9),
-    "billion": Decimal(10**9),
-    "trillion": Decimal(10**12),
-}
-_MONEY_ONLY: Final = frozenset(("k", "grand", "m", "mm", "mil", "mio", "bn"))
-NUMBER_WORDS: Final = frozenset((*_SMALL, *_TENS, *SCALES, "half", "a", "dozen"))
+
+__all__ = ["NUMBER_WORDS", "SCALES", "Number", "read_number", "read_number_text", "read_part", "read_percent"]
+
+_ONE: Final = Decimal(1)
+_MILLION: Final = Decimal(10**6)
+_STARTS: Final = NUMBER_WORDS | SIGNS.keys()
+_PARTIAL: Final = frozenset(("half", "quarter", *VULGAR))
+_TOUCHING: Final = frozenset(("m", "mm", "bn", "tn"))
+_ORDINAL_ENDINGS: Final = frozenset(("st", "nd", "rd", "th"))
+_POINTS: Final = frozenset(("point", "dot"))
+_DIGITS: Final = {word: str(value) for word, value in SMALL.items() if value < 10} | dict.fromkeys((*ZEROS, "o"), "0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,124 +48,372 @@ class Number:
     value: Decimal
     end: int
     """Index of the token after it."""
-    scale: Decimal = Decimal(1)
-    """The multiplier that was said last ("k", "million"); 1 where none was."""
+    scale: Decimal = _ONE
+    """The multiplier that was said last ("k", "million"); 1 where none was, or where more was said after it."""
     shorthand: bool = False
     """Whether it was written as amounts are: "5k", "five grand"."""
+    multiple: Decimal = _ONE
+    """All multipliers together: 100,000 of "three hundred thousand"."""
+
+    def scaled(self, low: Decimal) -> Decimal:
+        """Return the lower end of a range with the multipliers that this upper end says for both: 5 of "5 to 10k"."""
+        for scale in (self.multiple, self.scale):
+            if scale != 1 and low * scale < self.value:
+                return low * scale
+        return low
 
 
-def read_number(tokens: list[Token], index: int) -> Number | None:
+def read_number(tokens: Sequence[Token], index: int) -> Number | None:
     """Return the number that starts at a token, None where none does."""
     token = tokens[index]
-    if token.kind is Kind.NUMBER:
-        return _read_digits(tokens, index)
-    if token.kind is Kind.WORD and (token.key in _SMALL or token.key in _TENS or token.key in ("half", "a")):
-        return _read_words(tokens, index)
+    if token.kind is not Kind.NUMBER and token.key not in _STARTS:
+        return None
+    number = _signed(tokens, index)
+    if number is None or not fits(number.value):
+        return None
+    return _lower_end(tokens, index, number) if index and _begins_range(tokens, index) else number
+
+
+def read_part(tokens: Sequence[Token], index: int) -> tuple[Decimal, int] | None:
+    """Return the part of a whole that starts at a token and the index after it: "half", "a third", "3/4", "two thirds".
+
+    Of the readings of "three quarters" this is the one that is a number; others are for whoever asks.
+    """
+    key = _key(tokens, index)
+    if key in VULGAR:
+        return VULGAR[key], index + 1
+    if key == "half" and tokens[index].raw.casefold() == "half":
+        return Decimal("0.5"), index + 1
+    top, end = _numerator(tokens, index)
+    if end == index and tokens[index : index + 1] and tokens[index].kind is Kind.NUMBER:
+        return read_fraction(tokens, index)
+    below = DENOMINATORS.get(_key(tokens, end))
+    if below is None or (tokens[end].raw.casefold()[-1] == "s") is (top == 1):
+        return None
+    return (top / below, end + 1) if 0 < top < below else None
+
+
+def read_percent(tokens: Sequence[Token], index: int) -> tuple[int, Decimal] | None:
+    """Return the index after a percentage and its share of one: 0.1 for "10 %", "ten percent", "10 per cent"."""
+    number = read_number(tokens, index)
+    if number is not None:
+        value, end = number.value, number.end
+    elif (part := read_part(tokens, index) if tokens[index].key in _STARTS else None) is not None:
+        value, end = part[0], part[1] + (_key(tokens, part[1]) in ("a", "of"))
+    else:
+        return None
+    key = _key(tokens, end)
+    if key in ("%", "percent", "pct", "percentage"):
+        return end + 1, EXACT.divide(value, Decimal(100))
+    if key == "per" and _key(tokens, end + 1) == "cent":
+        return end + 2, EXACT.divide(value, Decimal(100))
     return None
 
 
-def _key(tokens: list[Token], index: int) -> str:
+def read_number_text(text: str) -> Decimal | None:
+    """Return the number that a text is as a whole, None where it is none or says anything besides."""
+    tokens = tokenize(text)
+    if not tokens:
+        return None
+    start = 1 if tokens[0].key == "+" and len(tokens) > 1 and not tokens[1].gap else 0
+    number = read_number(tokens, start)
+    if number is not None and number.end == len(tokens):
+        return number.value
+    part = read_part(tokens, start)
+    if part is not None and part[1] == len(tokens):
+        return part[0]
+    return _spelled(tokens)
+
+
+def _key(tokens: Sequence[Token], index: int) -> str:
     """Return the key of a token, nothing after the last."""
     return tokens[index].key if index < len(tokens) else ""
 
 
-def _read_digits(tokens: list[Token], index: int) -> Number:
-    """Read digits and the multipliers after them: "5", "5k", "1.2 million", "3 hundred thousand"."""
-    value = Decimal(tokens[index].key.replace(",", ""))
-    if index == 0 and tokens[index].gap.endswith("-"):
-        value = -value  # elsewhere a dash before a number joins more often than it negates
-    scale = Decimal(1)
-    shorthand = False
-    end = index + 1
-    while (word := _key(tokens, end)) in SCALES and (scale == 1 or SCALES[word] > scale):
-        # A lone letter is a multiplier only where it touches its number, or "5 M" of a model would be five million.
-        if len(word) < 3 and tokens[end].start != tokens[end - 1].end and word != "k":
-            break
-        scale = SCALES[word]
-        value *= scale
-        shorthand = word in _MONEY_ONLY
-        end += 1
-    if scale >= 100 and not shorthand and _key(tokens, end) == "and" and end + 1 < len(tokens):
-        rest = read_number(tokens, end + 1) if tokens[end + 1].kind is Kind.NUMBER else None
-        if rest is not None and rest.value < scale and scale == 100:
-            return Number(value + rest.value, rest.end, Decimal(1))
-    return Number(value, end, scale, shorthand)
+def _singular(token: Token) -> bool:
+    """Return whether a word of a number was written as one: "ones" and "thousands" count nothing."""
+    return token.key in VULGAR or token.raw.casefold() == token.key
 
 
-def _read_words(tokens: list[Token], index: int) -> Number | None:
-    """Read number words: groups below ten thousand, each with a multiplier smaller than the one before."""
-    if tokens[index].key in ("half", "a"):
-        return _read_article(tokens, index)
-    total = Decimal(0)
-    scale = Decimal(10**15)
-    shorthand = False
-    end = index
-    while (group := _read_group(tokens, end)) is not None:
-        value, end = group
-        word = _key(tokens, end)
-        if not (len(word) > 2 or word == "k") or SCALES.get(word, scale) >= scale:
-            return _with_fraction(tokens, Number(total + value, end))
-        scale = SCALES[word]
-        shorthand = word in _MONEY_ONLY
-        total += value * scale
-        end += 1
-        after = end + (_key(tokens, end) == "and")
-        if not _starts_number(_key(tokens, after)):
-            return Number(total, end, scale, shorthand)
-        end = after
-    return None
+def _begins_range(tokens: Sequence[Token], index: int) -> bool:
+    """Return whether "between" stands before a number, at most a currency sign apart."""
+    return tokens[index - 1].key == "between" or (index > 1 and tokens[index - 2].key == "between")
 
 
-def _read_group(tokens: list[Token], index: int) -> tuple[Decimal, int] | None:
-    """Read "five", "twenty five", "five hundred", "five hundred and twenty five", "twenty five hundred"."""
-    below = _read_below_hundred(tokens, index)
-    if below is None or _key(tokens, below[1]) != "hundred" or not below[0]:
-        return below
-    value, end = below[0] * 100, below[1] + 1
-    rest = _read_below_hundred(tokens, end + (_key(tokens, end) == "and"))
-    return (value + rest[0], rest[1]) if rest is not None else (value, end)
-
-
-def _read_below_hundred(tokens: list[Token], index: int) -> tuple[Decimal, int] | None:
-    """Read "five", "fifteen", "twenty", "twenty five"."""
-    word = _key(tokens, index)
-    if word in _SMALL:
-        return _SMALL[word], index + 1
-    if word not in _TENS:
-        return None
-    unit = _SMALL.get(_key(tokens, index + 1), Decimal(0))
-    return (_TENS[word] + unit, index + 2) if 0 < unit < 10 else (_TENS[word], index + 1)
-
-
-def _starts_number(word: str) -> bool:
-    """Return whether a word begins a number below a hundred."""
-    return word in _SMALL or word in _TENS
-
-
-def _with_fraction(tokens: list[Token], number: Number) -> Number:
-    """Read "point five" after a number, and a multiplier after that."""
-    if _key(tokens, number.end) != "point" or _key(tokens, number.end + 1) not in _SMALL:
+def _lower_end(tokens: Sequence[Token], index: int, number: Number) -> Number:
+    """Leave the upper end of "between two hundred and five thousand" its "and", where no other is left for it."""
+    if _key(tokens, number.end) in ("and", "to", "&") or (
+        number.end < len(tokens) and tokens[number.end].kind is not Kind.WORD
+    ):
         return number
-    digits = ""
-    end = number.end + 1
-    while (word := _key(tokens, end)) in _SMALL and _SMALL[word] < 10:
-        digits += str(_SMALL[word])
-        end += 1
-    value = number.value + Decimal(f"0.{digits or '0'}")
-    word = _key(tokens, end)
-    if word in SCALES and len(word) > 2:
-        return Number(value * SCALES[word], end + 1, SCALES[word], word in _MONEY_ONLY)
+    ands = [at for at in range(index, number.end) if tokens[at].key == "and"]
+    shorter = _signed(tokens[: ands[-1]], index) if ands else None
+    return shorter if shorter is not None and shorter.end == ands[-1] else number
+
+
+def _signed(tokens: Sequence[Token], index: int) -> Number | None:
+    """Read a number with the sign before it: "-5", "minus five"."""
+    token = tokens[index]
+    if token.key in SIGNS:
+        number = (
+            _signed(tokens, index + 1) if _key(tokens, index + 1) not in SIGNS and index + 1 < len(tokens) else None
+        )
+        return None if number is None else replace(number, value=SIGNS[token.key] * number.value)
+    number = _joined(tokens, index)
+    # Elsewhere a dash before a number joins more often than it negates.
+    if number is not None and index == 0 and token.gap.endswith(("-", "−")):
+        return replace(number, value=-number.value)
+    return number
+
+
+def _joined(tokens: Sequence[Token], index: int) -> Number | None:
+    """Read stretches with smaller and smaller multipliers: "two million three hundred thousand and five"."""
+    number = _stretch(tokens, index)
+    while number is not None and number.scale > 1:
+        start, apart = _after_and(tokens, number.end)
+        rest = _stretch(tokens, start) if _goes_on(tokens, start) else None
+        if rest is None or not 0 < rest.value < number.scale or not _joins(tokens[start], number, rest, apart=apart):
+            break
+        value = EXACT.add(number.value, rest.value)
+        number = Number(value, rest.end, min(rest.scale, number.scale), number.shorthand or rest.shorthand)
+    if number is None:
+        return None
+    return _with_half(tokens, number)
+
+
+def _after_and(tokens: Sequence[Token], index: int) -> tuple[int, bool]:
+    """Return the index where a number can go on, and whether an "and" stands before it."""
+    return (index + 1, True) if _key(tokens, index) == "and" else (index, False)
+
+
+def _goes_on(tokens: Sequence[Token], index: int) -> bool:
+    """Return whether a number can go on with a token."""
+    if index >= len(tokens):
+        return False
+    return tokens[index].kind is Kind.NUMBER or (tokens[index].key in BELOW_HUNDRED and _singular(tokens[index]))
+
+
+def _joins(first: Token, number: Number, rest: Number, *, apart: bool) -> bool:
+    """Return whether what follows a number belongs to it: plain figures do only in "3 hundred and 21"."""
+    if number.shorthand:
+        return rest.shorthand and not apart
+    if first.kind is not Kind.NUMBER or rest.scale > 1:
+        return not (apart and rest.scale > 100)
+    return apart and number.scale == 100
+
+
+def _with_half(tokens: Sequence[Token], number: Number) -> Number:
+    """Read "and a half" behind a million: half of what was said last."""
+    if number.scale < _MILLION or _key(tokens, number.end) != "and":
+        return number
+    part = read_part(tokens, number.end + 1) if number.end + 1 < len(tokens) else None
+    if part is None or part[0] not in (Decimal("0.5"), Decimal("0.25")):
+        return number
+    return replace(number, value=number.value + part[0] * number.scale, end=part[1])
+
+
+def _stretch(tokens: Sequence[Token], index: int) -> Number | None:
+    """Read a number with its own multipliers: "5k", "3 hundred and 21 thousand", "half a million", "two dozen"."""
+    base = _base(tokens, index)
+    if base is None:
+        return None
+    value, end, complete = base
+    if (collective := _collective(tokens, end)) is not None:
+        return _counted(tokens, collective[1], value * collective[0])
+    hundred = Decimal(1)
+    if _key(tokens, end) == "hundred" and 0 < value < 100:
+        hundred = Decimal(100)
+        value, end = value * 100, end + 1
+        rest = _below_hundred_after(tokens, end)
+        if rest is not None:
+            value, end, hundred = value + rest[0], rest[1], Decimal(1)
+    elif not complete and _key(tokens, end) not in NAMED_SCALES:
+        return None
+    scale = _multiplier(tokens, end)
+    if scale is None:
+        return Number(value, end, hundred, multiple=hundred)
+    return Number(
+        EXACT.multiply(value, scale), end + 1, scale, tokens[end].key in SHORTHAND, EXACT.multiply(hundred, scale)
+    )
+
+
+def _counted(tokens: Sequence[Token], end: int, value: Decimal) -> Number:
+    """Read a multiplier after "a couple of": "a couple of thousand"."""
+    after = end + 1 if _key(tokens, end) == "of" and _key(tokens, end + 1) in NAMED_SCALES else end
+    key = _key(tokens, after)
+    if key in NAMED_SCALES:
+        return Number(value * SCALES[key], after + 1, SCALES[key], multiple=SCALES[key])
     return Number(value, end)
 
 
-def _read_article(tokens: list[Token], index: int) -> Number | None:
-    """Read "a hundred", "a million", "half a million"."""
-    end = index + 1
-    value = Decimal(1)
-    if tokens[index].key == "half":
-        value = Decimal("0.5")
-        end += _key(tokens, end) == "a"
-    word = _key(tokens, end)
-    if word not in SCALES or len(word) < 4:
+def _collective(tokens: Sequence[Token], index: int) -> tuple[Decimal, int] | None:
+    """Return what "dozen" or "couple" at a token counts, and the index after it."""
+    key = _key(tokens, index)
+    if key not in COLLECTIVES or (key == "couple" and not _singular(tokens[index])):
         return None
-    return Number(value * SCALES[word], end + 1, SCALES[word], word in _MONEY_ONLY)
+    return COLLECTIVES[key], index + 1
+
+
+def _base(tokens: Sequence[Token], index: int) -> tuple[Decimal, int, bool] | None:
+    """Return the number before multipliers, the index after it, and whether it is one without any multiplier."""
+    token = tokens[index]
+    if token.kind is Kind.NUMBER:
+        return _figures(tokens, index)
+    if token.key not in NUMBER_WORDS or not _singular(token):
+        return None
+    if token.key in _PARTIAL:
+        return _part_of_scale(tokens, index)
+    if token.key in ARTICLES:
+        if _key(tokens, index + 1) in ("half", "quarter"):
+            return _part_of_scale(tokens, index)
+        following = _key(tokens, index + 1)
+        counts = (following in NAMED_SCALES or following in COLLECTIVES) and _singular(tokens[index + 1])
+        return (_ONE, index + 1, False) if counts else None
+    if token.key in NAMED_SCALES or token.key in COLLECTIVES:
+        return _ONE, index, False
+    if _numerator(tokens, index)[1] and _key(tokens, index + 1) in DENOMINATORS:
+        part = _part_of_scale(tokens, index)
+        if part is not None:
+            return part
+    return _words(tokens, index)
+
+
+def _figures(tokens: Sequence[Token], index: int) -> tuple[Decimal, int, bool] | None:
+    """Read figures with what touches or follows them: "2½", "2 1/2", "1 point 5"; none for "4th"."""
+    if (fraction := read_fraction(tokens, index) if index + 1 < len(tokens) else None) is not None:
+        part = _of_scale(tokens, *fraction)
+        if part is not None:
+            return part
+    figures = read_digits(tokens, index)
+    if figures is None:
+        return None
+    value, end = figures
+    if end == len(tokens):
+        return value, end, True
+    following = tokens[end]
+    if following.key in _ORDINAL_ENDINGS and not following.gap:
+        return None
+    if following.key in VULGAR:
+        return value + VULGAR[following.key], end + 1, True
+    if following.kind is Kind.NUMBER and following.gap == " " and value == value.to_integral_value():
+        fraction = read_fraction(tokens, end)
+        if fraction is not None:
+            return value + fraction[0], fraction[1], True
+    return (*_with_decimals(tokens, value, end), True)
+
+
+def _words(tokens: Sequence[Token], index: int) -> tuple[Decimal, int, bool] | None:
+    """Read words below a hundred with their decimals or fraction: "twenty five point two", "two and a half"."""
+    below = _below_hundred(tokens, index)
+    if below is not None:
+        return (*_with_decimals(tokens, *below), True)
+    if tokens[index].key == "point" or tokens[index].key in ZEROS:
+        value, end = _with_decimals(tokens, Decimal(0), index + (tokens[index].key in ZEROS))
+        return (value, end, True) if end > index else None
+    return None
+
+
+def _below_hundred(tokens: Sequence[Token], index: int) -> tuple[Decimal, int] | None:
+    """Read "five", "fifteen", "twenty", "twenty five", "twentyfive"."""
+    key = _key(tokens, index)
+    if key not in BELOW_HUNDRED or not _singular(tokens[index]):
+        return None
+    value = BELOW_HUNDRED[key]
+    if key in TENS:
+        unit = SMALL.get(_key(tokens, index + 1), Decimal(0))
+        if 0 < unit < 10 and _singular(tokens[index + 1]):
+            return value + unit, index + 2
+    return value, index + 1
+
+
+def _below_hundred_after(tokens: Sequence[Token], index: int) -> tuple[Decimal, int] | None:
+    """Read what follows "hundred" in its own group: "(and) twenty five", unless that has a hundred of its own."""
+    start, _ = _after_and(tokens, index)
+    below = _below_hundred(tokens, start)
+    if below is None or not below[0]:
+        return None
+    value, end = _with_decimals(tokens, *below)
+    return None if _key(tokens, end) in ("hundred", *COLLECTIVES) else (value, end)
+
+
+def _with_decimals(tokens: Sequence[Token], value: Decimal, end: int) -> tuple[Decimal, int]:
+    """Read "point two five" or "and a half" after a number."""
+    key = _key(tokens, end)
+    if key == "and":
+        return _with_part(tokens, value, end)
+    if key not in _POINTS or value != value.to_integral_value():
+        return value, end
+    digits, after = _decimals(tokens, end + 1)
+    if not digits:
+        return value, end
+    return EXACT.add(value, Decimal(f"0.{digits}")), after
+
+
+def _decimals(tokens: Sequence[Token], index: int) -> tuple[str, int]:
+    """Return the figures said after a point: "zero five", "twenty five", "25"."""
+    if index < len(tokens) and tokens[index].key.isdecimal():
+        return tokens[index].key, index + 1
+    digits = ""
+    while (key := _key(tokens, index)) in _DIGITS and len(digits) < 20:
+        digits += _DIGITS[key]
+        index += 1
+    if not digits and (below := _below_hundred(tokens, index)) is not None:
+        return str(below[0]), below[1]
+    return digits, index
+
+
+def _with_part(tokens: Sequence[Token], value: Decimal, end: int) -> tuple[Decimal, int]:
+    """Read "and a half", "and three quarters" after a whole number."""
+    start = end + 1
+    if start >= len(tokens) or value != value.to_integral_value() or tokens[start].kind is Kind.NUMBER:
+        return value, end
+    part = read_part(tokens, start)
+    return (value + part[0], part[1]) if part is not None else (value, end)
+
+
+def _numerator(tokens: Sequence[Token], index: int) -> tuple[Decimal, int]:
+    """Return how many parts are said, and the index after; the index itself where none are."""
+    key = _key(tokens, index)
+    if key in ARTICLES:
+        return _ONE, index + 1
+    value = SMALL.get(key)
+    return (value, index + 1) if value else (_ONE, index)
+
+
+def _part_of_scale(tokens: Sequence[Token], index: int) -> tuple[Decimal, int, bool] | None:
+    """Read "half a", "a quarter", "two thirds of a" before a multiplier."""
+    if _key(tokens, index) == "quarter":
+        return _of_scale(tokens, Decimal("0.25"), index + 1)
+    part = read_part(tokens, index)
+    return None if part is None else _of_scale(tokens, *part)
+
+
+def _of_scale(tokens: Sequence[Token], value: Decimal, end: int) -> tuple[Decimal, int, bool] | None:
+    """Return a part where a multiplier follows it, after "of" and "a"."""
+    end += _key(tokens, end) == "of"
+    end += _key(tokens, end) in ARTICLES
+    key = _key(tokens, end)
+    if key not in NAMED_SCALES and key not in COLLECTIVES:
+        return None
+    return (value, end, False) if _singular(tokens[end]) else None
+
+
+def _multiplier(tokens: Sequence[Token], index: int) -> Decimal | None:
+    """Return the multiplier of thousands or more at a token; a lone letter is one only where it touches its number."""
+    key = _key(tokens, index)
+    if key not in SCALES or key == "hundred":
+        return None
+    # Apart from its number, "5 M" could be a model as well as five million.
+    if key in _TOUCHING and tokens[index].start != tokens[index - 1].end:
+        return None
+    if key == "mill" and tokens[index].raw.casefold() != key:
+        return None
+    return SCALES[key]
+
+
+def _spelled(tokens: Sequence[Token]) -> Decimal | None:
+    """Read digits that are spelled out, three at least: "four oh seven"."""
+    digits = "".join(_DIGITS.get(token.key, " ") for token in tokens)
+    if not 3 <= len(digits) <= 20 or " " in digits or not all(_singular(token) for token in tokens):
+        return None
+    return Decimal(digits)
