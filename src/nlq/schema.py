@@ -97,6 +97,34 @@ class FieldSpec(Protocol):
     def named(self) -> bool:
         """Whether its values belong to the vocabulary that questions may name."""
 
+    @property
+    def editable(self) -> bool:
+        """Whether commands may propose to change it."""
+
+    @property
+    def required(self) -> bool:
+        """Whether every record has a value, so that it cannot be cleared."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommandConventions:
+    """What commands change where they do not name it, and what they never change."""
+
+    period: tuple[str, str] = ("", "")
+    """Start and end of the period that "push" moves both ends of, and "extend" the end of."""
+    periods: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Words for the dates of a period, in the singular, the clearest of each period first → its start and end."""
+    reset: Mapping[str, str] = field(default_factory=dict)
+    """Field → the field whose value a reset gives it."""
+    reset_words: tuple[str, ...] = ()
+    """What a reset is to: "plan"."""
+    verbs: Mapping[str, tuple[str, bool]] = field(default_factory=dict)
+    """Verbs, in the form of an order → the flag that they set, and to what: "discontinue"."""
+    assigned: str = ""
+    """The field whose values name single records, so that "assign EQ-1 to Silo 4" changes EQ-1."""
+    fixed: Mapping[str, str] = field(default_factory=dict)
+    """Field that commands never change → why, in a sentence."""
+
 
 @dataclass(frozen=True, slots=True)
 class Conventions:
@@ -115,6 +143,8 @@ class Conventions:
     prepositions: Mapping[str, str] = field(default_factory=dict)
     """Field → the preposition before its name in a sentence ("in area Silo 4"); "with" for the others,
     "" for none."""
+    commands: CommandConventions = CommandConventions()
+    """What commands change."""
     equipment_words: tuple[str, ...] = ("record", "item", "equipment", "piece", "unit", "machine")
     """Words, in the singular, for the records themselves; they carry no condition."""
 

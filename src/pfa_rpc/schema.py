@@ -10,7 +10,7 @@ import enum
 from dataclasses import dataclass
 from typing import Final
 
-from nlq.schema import Conventions, EnumValue, FieldType, Schema
+from nlq.schema import CommandConventions, Conventions, EnumValue, FieldType, Schema
 
 ID_LENGTH: Final = 200
 """Longest pfa_id, in characters."""
@@ -316,7 +316,51 @@ MERGED_FIELDS: Final = tuple(f for f in PEMS_FIELDS if f.name not in ("pems_stam
 ORGANIZATION_ALIAS: Final = "pfs_a_org"
 """Column of the PEMS grid that names the organization."""
 
+_PLAN_IS_LOCKED: Final = "The plan is the locked budget: it never changes once it is set."
+_SET_ON_ARRIVAL: Final = "The day that equipment came on site is a fact that PEMS keeps."
+COMMANDS: Final = CommandConventions(
+    period=("forecast_start", "forecast_end"),
+    periods={
+        **dict.fromkeys(
+            (
+                *("forecast date", "date", "forecast", "schedule", "period", "duration", "timeline", "time frame"),
+                *("timing", "start and end date", "rental period", "forecast period", "forecast duration"),
+                *("forecasted date", "window", "dates and duration"),
+            ),
+            ("forecast_start", "forecast_end"),
+        ),
+        **dict.fromkeys(
+            ("plan date", "planned date", "original date", "plan period", "plan duration", "baseline date"),
+            ("plan_start", "plan_end"),
+        ),
+        **dict.fromkeys(("actual date", "actual period", "actual duration"), ("actual_start", "actual_end")),
+    },
+    reset={"forecast_start": "plan_start", "forecast_end": "plan_end"},
+    reset_words=("plan", "plan date", "planned date", "original plan", "budget", "baseline", "original date"),
+    verbs={
+        "discontinue": ("is_discontinued", True),
+        "cancel": ("is_discontinued", True),
+        "retire": ("is_discontinued", True),
+        "deactivate": ("is_discontinued", True),
+        "reactivate": ("is_discontinued", False),
+        "reinstate": ("is_discontinued", False),
+        "uncancel": ("is_discontinued", False),
+    },
+    assigned="equipment",
+    fixed={
+        "plan_start": _PLAN_IS_LOCKED,
+        "plan_end": _PLAN_IS_LOCKED,
+        "plan_cost": _PLAN_IS_LOCKED,
+        "actual_start": _SET_ON_ARRIVAL,
+        "is_actualized": _SET_ON_ARRIVAL,
+        "id": "An id names a record for good.",
+        "pfa_id": "An id names a record for good.",
+        "forecast_cost": "A cost is computed from the dates and the rate or price.",
+        "actual_cost": "A cost is computed from the dates and the rate or price.",
+    },
+)
 CONVENTIONS: Final = Conventions(
+    commands=COMMANDS,
     left_out=("is_discontinued",),
     left_out_of_totals=("is_funds_transferable",),
     amount_fields={("source", "RENTAL"): "monthly_rate", ("source", "PURCHASE"): "purchase_price"},
