@@ -1,4 +1,4 @@
-"""Find the records of which a field was changed locally by an index."""
+"""Find the records that were edited locally by indexes: by when, and by which field."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,14 @@ depends_on: Sequence[str] | None = None
 
 
 def upgrade() -> None:
-    """Make the index, of the few records that have such fields; SQLite has no kind of index that looks into lists."""
+    """Make the indexes, of the few records that were edited; SQLite has no kind of index that looks into lists."""
+    make_index(
+        "ix_records_modified_at",
+        "records",
+        ["organization_id", "modified_at"],
+        postgresql_where=sa.text("modified_at IS NOT NULL"),
+        sqlite_where=sa.text("modified_at IS NOT NULL"),
+    )
     if op.get_context().dialect.name == "postgresql":
         make_index(
             "ix_records_modified_fields",
@@ -26,6 +33,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Remove it."""
+    """Remove them."""
     if op.get_context().dialect.name == "postgresql":
         remove_index("ix_records_modified_fields", "records")
+    remove_index("ix_records_modified_at", "records")

@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.exc import DBAPIError, PendingRollbackError
+from sqlalchemy.exc import PendingRollbackError
 
 _VALID = sa.text("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:name)")
 _KIND = sa.text("SELECT relkind = 'p' FROM pg_class WHERE oid = to_regclass(:name)")
@@ -58,7 +58,5 @@ def _outside_a_transaction() -> Iterator[None]:
             yield
             op.execute("RESET lock_timeout")
     except PendingRollbackError as error:
-        # Where the connection is lost, the block fails a second time at its end, and hides why.
-        if isinstance(error.__context__, DBAPIError):
-            raise error.__context__ from None
-        raise
+        # Where the connection is lost, the block fails a second time at its end, and hides why: a loss or a cancelling.
+        raise error.__context__ or error from None

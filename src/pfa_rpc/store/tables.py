@@ -175,7 +175,9 @@ sa.Index("ix_records_forecast_dates", _o, records.c.forecast_start, records.c.fo
 sa.Index("ix_records_unsynced", _o, records.c.sync_state, **UNSYNCED)
 sa.Index("ix_records_equipment", _o, records.c.equipment_key)
 sa.Index("ix_records_contract", _o, records.c.contract_key)
-# Records with a local edit are few, and only they are in it. SQLite has no kind of index that looks into lists.
+# Records with a local edit are few, and only they are in these two.
+sa.Index("ix_records_modified_at", _o, records.c.modified_at, **_partial("modified_at IS NOT NULL"))
+# SQLite has no kind of index that looks into lists.
 sa.Index(
     "ix_records_modified_fields",
     records.c.modified_fields,

@@ -18,7 +18,7 @@ from tests.integration.store.conftest import fill
 from tests.servers.partitioned import PARTITIONS
 from tests.servers.stock import Stock
 
-INDEX: Final = "ix_records_modified_fields"
+INDEX: Final = "ix_records_modified_at"
 SECONDS: Final = 20.0
 POSTGRESQL: Final = pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
 
@@ -54,7 +54,12 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
 @pytest.fixture
 async def before_the_index(database: Database) -> Database:
     """A database at the step before the one that makes the index."""
-    await execute(database, f"DROP INDEX {INDEX}", "UPDATE alembic_version SET version_num = '0002'")
+    await execute(
+        database,
+        f"DROP INDEX {INDEX}",
+        "DROP INDEX IF EXISTS ix_records_modified_fields",
+        "UPDATE alembic_version SET version_num = '0002'",
+    )
     return database
 
 
@@ -119,7 +124,7 @@ async def test_an_index_that_is_not_valid_is_made_anew(before_the_index: Databas
     await migrate(database)
     assert await validity(database) == [True]
     made = await scalar(database, f"SELECT pg_get_indexdef('{INDEX}'::regclass)")
-    assert str(made).endswith("USING gin (modified_fields) WHERE (modified_fields IS NOT NULL)")
+    assert str(made).endswith("(organization_id, modified_at) WHERE (modified_at IS NOT NULL)")
 
 
 @POSTGRESQL
@@ -129,6 +134,20 @@ async def test_an_index_that_was_finished_before_the_step_was_noted_stays(databa
     known = await scalar(database, identity)
     await migrate(database)
     assert await scalar(database, identity) == known
+
+
+@POSTGRESQL
+async def test_a_migration_that_is_cancelled_ends_so(before_the_index: Database) -> None:
+    database = before_the_index
+    async with database.reading() as connection:
+        await connection.execute(sa.text("SELECT count(*) FROM records"))
+        cancelled = asyncio.create_task(migrate(database))
+        await until(lambda: is_half_made(database))
+        cancelled.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await cancelled
+    assert (await migrate(database))[0] == "0002"
+    assert await validity(database) == [True]
 
 
 @pytest.mark.parametrize("database_kind", ["partitioned"], indirect=True)

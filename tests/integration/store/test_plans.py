@@ -88,6 +88,7 @@ FILTERS = [
     ("forecast_start < 2026-04-01 AND forecast_end >= 2026-03-01", "ix_records_forecast_dates"),
     ("sync_state = MODIFIED", "ix_records_unsynced"),
     ("(sync_state = MODIFIED OR sync_state = PENDING_SYNC)", "ix_records_unsynced"),
+    ('modified_at >= "2026-03-01T00:00:00Z"', "ix_records_modified_at"),
     ('modified_fields:"forecast_start"', "ix_records_modified_fields"),
     ('equipment = "EQ-2001"', "ix_records_equipment"),
     ('contract = "C-1001"', "ix_records_contract"),
