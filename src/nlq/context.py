@@ -45,10 +45,13 @@ class Settled:
     """First token of a field's name → the first token of what follows it and is none of its values; the field."""
 
 
-def settle(tagged: list[Tagged], tokens: list[Token]) -> Settled:
-    """Settle in place what neighbours decide. Linear in the number of tags."""
+def settle(tagged: list[Tagged], tokens: list[Token], *, goes_on: bool = False) -> Settled:
+    """Settle in place what neighbours decide. Linear in the number of tags.
+
+    `goes_on`: whether the question goes on from another one, which "those" then stands for.
+    """
     settled = Settled(tagged)
-    _settle_references(tagged, tokens)
+    _settle_references(tagged, tokens, goes_on=goes_on)
     _settle_sorts(tagged)
     after = _next_content(tagged)
     for position, stretch in enumerate(tagged):
@@ -94,16 +97,17 @@ def _skip_filler(tagged: list[Tagged], position: int, step: int) -> int:
     return -1
 
 
-def _settle_references(tagged: list[Tagged], tokens: list[Token]) -> None:
-    """Report what goes on from another question: "and Silo 5?", "those over 5k", "sort them by rate"."""
+def _settle_references(tagged: list[Tagged], tokens: list[Token], *, goes_on: bool) -> None:
+    """Report what goes on from another question where there is none: "and Silo 5?", "those over 5k"."""
     content = [stretch for stretch in tagged if stretch.tag not in SILENT]
-    if all(stretch.tag == FILLER for stretch in tagged) and not any(token.key in EVERYTHING for token in tokens):
+    fillers = not goes_on and all(stretch.tag == FILLER for stretch in tagged)
+    if fillers and not any(token.key in EVERYTHING for token in tokens):
         for stretch in tagged:
             stretch.readings = _UNKNOWN
     for stretch in content[:1] + content[-1:]:
         if stretch.tag in _CONNECTING:
             stretch.readings = _UNKNOWN
-    said = False
+    said = goes_on
     for position, stretch in enumerate(tagged):
         if stretch.tag == PRONOUN:
             determines = tokens[stretch.first].key in _DETERMINERS and position + 1 < len(tagged)

@@ -98,6 +98,8 @@ class Interpretation:
     """Every word of the question, in its order."""
     defaults: tuple[Assumption, ...] = ()
     """Conditions added without being asked for."""
+    carried: tuple[Assumption, ...] = ()
+    """Conditions, order, limit and figures taken over from the question before."""
     ambiguities: tuple[Assumption, ...] = ()
     """Where more than one reading was possible, and which was taken."""
     complete: bool = True

@@ -11,12 +11,15 @@ from datetime import date
 from typing import Final
 
 from nlq.canon import Canon
+from nlq.carry import carry_over
 from nlq.context import Settled, settle
 from nlq.errors import QuestionError
 from nlq.explain import Explainer, assumption
+from nlq.followups import FollowUp, needs_another, read_follow_up
 from nlq.fuzzy import Speller
 from nlq.interpretation import Interpretation, Piece, Role
 from nlq.normalize import Kind, Token, checked, tokenize
+from nlq.notes import Note
 from nlq.order_text import canonical_order
 from nlq.parse import Part, parse
 from nlq.query import Query
@@ -40,6 +43,8 @@ class _Reading:
     tokens: list[Token] = field(default_factory=list)
     tagged: list[Tagged] = field(default_factory=list)
     corrected: dict[int, str] = field(default_factory=dict)
+    follow: FollowUp | None = None
+    carried: list[Note] = field(default_factory=list)
     settled: Settled = field(default_factory=lambda: Settled([]))
     parts: list[Part] = field(default_factory=list)
     unread: list[tuple[int, int]] = field(default_factory=list)
@@ -128,17 +133,31 @@ class Language:
         reading.corrected = {index: word for index, word in corrections.items() if index not in unknown}
         reading.tagged = tagged
 
+    def _follow(self, reading: _Reading) -> None:
+        """Take out the words by which a question goes on from the one before it; report them where there is none."""
+        if reading.context is not None:
+            reading.follow = read_follow_up(reading.tagged, reading.tokens, reading.context, self._schema)
+        else:
+            reading.resolved.warnings += needs_another(reading.tagged, reading.tokens, self._schema)
+
     def _settle(self, reading: _Reading) -> None:
-        reading.settled = settle(reading.tagged, reading.tokens)
+        reading.settled = settle(reading.tagged, reading.tokens, goes_on=reading.follow is not None)
 
     def _parse(self, reading: _Reading) -> None:
         reading.parts, reading.unread = parse(reading.settled.tagged, len(reading.tokens))
 
     def _resolve(self, reading: _Reading) -> None:
+        warnings = reading.resolved.warnings
         reading.resolved = resolve(
             reading.parts, reading.settled, reading.tokens, canon=self._canon, currency=self._currency
         )
         reading.resolved.unread += reading.unread
+        reading.resolved.warnings += warnings
+
+    def _carry(self, reading: _Reading) -> None:
+        """Edit the query before by what the question says, where it goes on from it."""
+        if reading.follow is not None and reading.context is not None:
+            reading.carried = carry_over(reading.resolved, reading.follow, reading.context, reading.parts, self._canon)
 
     def _explain(self, reading: _Reading) -> None:
         resolved = reading.resolved
@@ -153,9 +172,11 @@ class Language:
         _normalize,
         _tag,
         _correct,
+        _follow,
         _settle,
         _parse,
         _resolve,
+        _carry,
         _explain,
     )
 
@@ -169,6 +190,7 @@ class Language:
             order_by=canonical_order(query.sort),
             pieces=reading.pieces,
             defaults=tuple(assumption(note, reading.tokens) for note in resolved.defaults),
+            carried=tuple(assumption(note, reading.tokens) for note in reading.carried),
             ambiguities=tuple(assumption(note, reading.tokens) for note in resolved.ambiguities),
             complete=all(piece.role is not Role.NOT_UNDERSTOOD for piece in reading.pieces),
             warnings=tuple(dict.fromkeys(resolved.warnings)),

@@ -1,0 +1,130 @@
+"""Asked: the figures, the order and the limit of a follow-up, from those before it and those it says.
+
+Gives `asked` and `included`, pure functions over queries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from nlq.conjuncts import conjuncts
+from nlq.followups import FollowUp, Move
+from nlq.notes import Note
+from nlq.query import Aggregate, Comparison, FigureSort, Function, Operator, Query, Sort
+from nlq.schema import Schema
+
+_TOTALS: Final = frozenset((Function.SUM, Function.AVG))
+_COUNTED: Final = "count()"
+
+
+@dataclass(slots=True)
+class Shape:
+    """What is asked about the records: a query whose conditions are not settled yet."""
+
+    query: Query
+    settled: list[Note] = field(default_factory=list)
+    """Choices of the follow-up that the question before decides otherwise."""
+    warnings: list[str] = field(default_factory=list)
+    refused: str = ""
+
+
+def asked(follow: FollowUp, before: Query, said: Query, notes: Sequence[Note], schema: Schema) -> Shape:
+    """Return figures, order and limit: those said take the place of those before, and what is dropped is gone."""
+    base = _dropped(follow, before)
+    if said.aggregate is not None:
+        return _figures(follow, base, said, said.aggregate, notes)
+    if base.aggregate is not None and (follow.wants_records or said.sort):
+        base = replace(base, aggregate=None, sort=(), limit=None)
+    if base.aggregate is not None:
+        return _groups(follow, base, said)
+    return _records(follow, base, said, notes, schema)
+
+
+def _dropped(follow: FollowUp, before: Query) -> Query:
+    """Return the query without the order, limit and groups that are dropped."""
+    drop = follow.dropped
+    aggregate = before.aggregate
+    if aggregate is not None and drop.groups:
+        aggregate = replace(aggregate, group_by=(), having=(), order=(), distinct=False)
+    if aggregate is not None and drop.order:
+        aggregate = replace(aggregate, order=())
+    sort = () if drop.order else before.sort
+    limit = None if drop.limit or follow.unlimited else before.limit
+    return replace(before, sort=sort, limit=limit, aggregate=aggregate)
+
+
+def _figures(follow: FollowUp, base: Query, said: Query, figures: Aggregate, notes: Sequence[Note]) -> Shape:
+    """Return the figures said, of the records before."""
+    shape = Shape(said)
+    counted = [note for note in notes if note.chosen == _COUNTED]
+    if counted and base.aggregate is not None and not base.aggregate.distinct and not base.aggregate.yes_no:
+        # "by category" after "total cost of rentals" is the total cost by category.
+        shape.settled += counted
+        shape.query = replace(
+            said, aggregate=replace(figures, aggregations=base.aggregate.aggregations, percent=base.aggregate.percent)
+        )
+    elif base.aggregate is not None and not figures.group_by and follow.move in (Move.EXCHANGE, Move.ADJUST):
+        shape.query = replace(said, aggregate=replace(figures, group_by=base.aggregate.group_by))
+    if base.aggregate is None and base.limit is not None:
+        if any(figure.function is not Function.COUNT for figure in figures.aggregations):
+            shape.refused = f"Figures of only the first {base.limit} records are not answered; say “all of them” first."
+        else:
+            shape.warnings.append(f"All records are counted, not only the first {base.limit}.")
+    return shape
+
+
+def _groups(follow: FollowUp, base: Query, said: Query) -> Shape:
+    """Return the figures before, in the order and up to the limit said."""
+    aggregate = base.aggregate
+    assert aggregate is not None  # noqa: S101 - the caller has looked
+    order = aggregate.order
+    if said.limit is not None and not order:
+        order = (FigureSort(aggregate.aggregations[0], descending=True),)
+    if follow.reverse:
+        order = tuple(replace(term, descending=not term.descending) for term in order)
+    limit = base.limit if said.limit is None else said.limit
+    shape = Shape(replace(base, limit=limit, aggregate=replace(aggregate, order=order)))
+    if (said.limit is not None and not aggregate.group_by) or (follow.reverse and not order):
+        shape.refused = "The question before asks for figures that have no order."
+    return shape
+
+
+def _records(follow: FollowUp, base: Query, said: Query, notes: Sequence[Note], schema: Schema) -> Shape:
+    """Return the order and the limit said, or else those before."""
+    shape = Shape(base)
+    ranked = [note for note in notes if note.chosen == schema.conventions.ranking_field]
+    sort = said.sort or base.sort
+    if base.sort and ranked and said.limit is not None and [term.field for term in said.sort] == [ranked[0].chosen]:
+        # "top 5 of those" keeps the order that was asked for before.
+        shape.settled += ranked
+        sort = base.sort if said.sort[0].descending else _reversed(base.sort)
+    if follow.reverse:
+        shape.refused = "" if sort else "The question before has no order to reverse."
+        sort = _reversed(sort)
+    if said.sort and sort != base.sort and base.limit is not None and said.limit is None:
+        shape.warnings.append(f"The first {base.limit} are taken in the new order; say “all of them” to have all.")
+    shape.query = replace(base, sort=sort, limit=base.limit if said.limit is None else said.limit)
+    return shape
+
+
+def _reversed(sort: Sequence[Sort]) -> tuple[Sort, ...]:
+    return tuple(replace(term, descending=not term.descending) for term in sort)
+
+
+def included(query: Query, said: Query, schema: Schema) -> Query:
+    """Return the query with the flags whose records its totals take in because they are asked for."""
+    aggregate = query.aggregate
+    if aggregate is None:
+        return query
+    wanted = set(said.aggregate.including if said.aggregate is not None else aggregate.including)
+    wanted.update(aggregate.group_by)
+    wanted.update(
+        each.field
+        for each in conjuncts(query.where)
+        if isinstance(each, Comparison) and each.operator is Operator.EQ and each.value is True
+    )
+    totals = any(figure.function in _TOTALS for figure in aggregate.aggregations)
+    names = tuple(name for name in schema.conventions.left_out_of_totals if totals and name in wanted)
+    return replace(query, aggregate=replace(aggregate, including=names))

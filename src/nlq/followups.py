@@ -1,0 +1,367 @@
+"""Follow-ups: whether a question goes on from the one before it, and how.
+
+Gives `read_follow_up` and `FollowUp`. The cues (`cues.py`) are taken out of the tagged words, so that the grammar reads
+the rest as it reads every question; `carry.py` then edits the query before by what the rest says.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from nlq.cues import LEADS, PREPOSITIONS, Cue, cues_at
+from nlq.dropping import Dropped, read_dropped
+from nlq.normalize import Token
+from nlq.query import Query
+from nlq.schema import Schema
+from nlq.tags import FILLER, PRONOUN, RECORD, SILENT, UNKNOWN, Reading, Tagged
+from nlq.words import EVERYTHING
+
+_FILLER: Final = (Reading(FILLER),)
+_UNKNOWN: Final = (Reading(UNKNOWN),)
+_JOINS: Final = frozenset(("AND", "OR", "BUT", "COMMA"))
+_NEGATIONS: Final = frozenset(("NOT", "WITHOUT"))
+_NAMING: Final = frozenset(("VALUE", "FLAG", RECORD))
+_NOUNS: Final = frozenset((*_NAMING, "FIELD", "MEASURE"))
+_LIMITS: Final = frozenset(("COMPARE", "ABOUT", "BETWEEN", "WITH", "NOT", "WITHOUT", "ABSENT", "NEITHER", "DATE"))
+_ENDS: Final = frozenset(("RANK", "EXTREME"))
+NO_CONTEXT: Final = "“{}” goes on from another question, and there is none before this one."
+
+
+class Move(enum.Enum):
+    """What is done with the conditions of the question before."""
+
+    NARROW = "narrow"
+    """What is said holds as well."""
+    EXCHANGE = "exchange"
+    """What is said takes the place of what the same fields were asked for."""
+    ADJUST = "adjust"
+    """EXCHANGE, but the two ends of a range stay apart: "and under 10k"."""
+    WIDEN = "widen"
+    """What is said is wanted, too."""
+    EXCLUDE = "exclude"
+    """What is said is not wanted any more."""
+
+
+@dataclass(slots=True)
+class FollowUp:
+    """How a question goes on from the one before it."""
+
+    move: Move = Move.NARROW
+    cues: list[tuple[int, int]] = field(default_factory=list)
+    """Tokens (first, end) that say so; empty where the question only names no records itself."""
+    dropped: Dropped = field(default_factory=Dropped)
+    wants_records: bool = False
+    """Whether it asks for records where the question before asked for figures."""
+    unlimited: bool = False
+    reverse: bool = False
+    instead_of: list[Tagged] = field(default_factory=list)
+    """The values that give way."""
+
+
+def read_follow_up(tagged: list[Tagged], tokens: list[Token], before: Query, schema: Schema) -> FollowUp | None:
+    """Return how a question goes on from the query before, None where it is one of its own; cues become fillers."""
+    reader = _Reader(tagged, tokens, before, schema)
+    return reader.follow if reader.read() else None
+
+
+def needs_another(tagged: list[Tagged], tokens: list[Token], schema: Schema) -> list[str]:
+    """Make the words that refer to a question before UNKNOWN, as there is none; return a sentence for each."""
+    reader = _Reader([_copy(stretch) for stretch in tagged], tokens, Query(), schema)
+    if not reader.read():
+        return []
+    for stretch in tagged:
+        if any(first <= stretch.first and stretch.end <= end for first, end in reader.needing):
+            stretch.readings = _UNKNOWN
+    return [NO_CONTEXT.format(" ".join(token.raw for token in tokens[first:end])) for first, end in reader.needing]
+
+
+def _copy(stretch: Tagged) -> Tagged:
+    return Tagged(stretch.first, stretch.end, stretch.readings, stretch.path)
+
+
+class _Reader:
+    """Reads the cues of one question."""
+
+    def __init__(self, tagged: list[Tagged], tokens: list[Token], before: Query, schema: Schema) -> None:
+        self._tagged = tagged
+        self._tokens = tokens
+        self._before = before
+        self._schema = schema
+        self._ends = {stretch.end: position for position, stretch in enumerate(tagged)}
+        self._refers = False
+        self._joined = False
+        self.follow = FollowUp()
+        self.needing: list[tuple[int, int]] = []
+        """Cues that mean nothing without a question before."""
+
+    def read(self) -> bool:
+        """Take out the cues; return whether the question goes on from another."""
+        place = self._openings()
+        self._later(place)
+        self._closings()
+        if self._refers or self._fragment(place):
+            return True
+        if self._joined:
+            self.follow.move = Move.ADJUST
+        return self._joined or self._names_nothing()
+
+    # The beginning
+
+    def _openings(self) -> int:
+        """Take the cues at the beginning; return the position after them."""
+        place = 0
+        while place < len(self._tagged):
+            after = self._opening(place)
+            if after is not None:
+                place = after
+            elif self._tagged[place].tag in _JOINS:
+                self._join(place)
+                place += 1
+            elif self._tagged[place].tag == FILLER and not self._is_preposition(place):
+                place += 1
+            else:
+                break
+        return place
+
+    def _opening(self, place: int) -> int | None:
+        """Take a cue that begins at a position of the beginning; return the position after it, None without one."""
+        for after, cues in self._cues(place):
+            if Cue.OTHER in cues or Cue.INSTEAD in cues:
+                return self._cue(place, after, Move.EXCHANGE)
+            if Cue.ALSO in cues and self._widens(after):
+                return self._also(place, after)
+            if cues & {Cue.LESS, Cue.OPEN} and (end := self._drop(place, after)) is not None:
+                return end
+            if Cue.LESS in cues and self._tag_after(after) in _NAMING:
+                self._cue(place, after, Move.EXCLUDE)
+                return after
+            if Cue.LIMIT_TO in cues and self._tag_after(after) == "NUMBER":
+                self._set(place, after, (Reading("LIMIT"),))
+                self._refers = True
+                return after
+            if cues & {Cue.ONLY, Cue.LIMIT_TO} and not self._is_everything(after) and self._tag_after(after):
+                return self._cue(place, after, Move.NARROW, needs=False)
+            if Cue.ASK in cues and not self._names_after_rank(after):
+                self.follow.wants_records = True
+                return self._cue(place, after, Move.NARROW, needs=False)
+            if Cue.NOW in cues and self._key_after(after) not in LEADS:
+                self._join(place)
+                return after
+        if self._tagged[place].tag in _NEGATIONS:
+            return self._drop(place, place + 1)
+        return None
+
+    def _also(self, place: int, after: int) -> int:
+        """Take "also" as an alternative of values; before a flag it includes those with the flag."""
+        if self._tag_after(after) == "FLAG":
+            self._cue(place, after, Move.NARROW)
+            self._tagged[after - 1].readings = (Reading("INCLUDING"),)
+            return after
+        return self._cue(place, after, Move.WIDEN)
+
+    def _drop(self, place: int, after: int) -> int | None:
+        """Take "drop the silo filter" where it stands; return the position after it."""
+        found = read_dropped(self._tagged, self._tokens, after, self._before, self._schema)
+        if found is None:
+            return None
+        end, dropped = found
+        self.follow.dropped.merge(dropped)
+        self._cue(place, end, self.follow.move)
+        return end
+
+    # The rest
+
+    def _later(self, place: int) -> None:
+        """Take the cues of the rest: words that stand for the records of the question before."""
+        named = False
+        while place < len(self._tagged):
+            stretch = self._tagged[place]
+            after = None if named else self._reference(place)
+            after = self._anywhere(place) if after is None else after
+            if after is None:
+                named = named or stretch.tag in _NOUNS
+                place += 1
+            else:
+                place = after
+
+    def _reference(self, place: int) -> int | None:
+        """Take a word that stands for records, before any are named."""
+        stretch = self._tagged[place]
+        if stretch.tag == PRONOUN:
+            return self._cue(place, place + 1, self.follow.move)
+        if stretch.tag == "SORT" and any(cue.key in _PRONOUN_KEYS for cue in self._tokens[stretch.first : stretch.end]):
+            self._refers = True
+            self.needing.append((stretch.first, stretch.end))
+            return place + 1
+        for after, cues in self._cues(place):
+            if Cue.REFER in cues:
+                return self._cue(place, after, self.follow.move)
+            if Cue.POSSESSIVE in cues and stretch.tag == FILLER:
+                return self._cue(place, after, self.follow.move, needs=False)
+        return None
+
+    def _anywhere(self, place: int) -> int | None:
+        """Take a cue that may stand anywhere."""
+        for after, cues in self._cues(place):
+            if Cue.UNLIMITED in cues:
+                self.follow.unlimited = True
+                return self._cue(place, after, self.follow.move)
+            if Cue.REVERSE in cues and after == len(self._tagged):
+                self.follow.reverse = True
+                return self._cue(place, after, self.follow.move)
+            if Cue.UNSORTED in cues:
+                self.follow.dropped.order = True
+                return self._cue(place, after, self.follow.move)
+            if Cue.INSTEAD_OF in cues and self._tag_after(after) in ("VALUE", "FLAG"):
+                return self._instead_of(place, after)
+            if Cue.ONES in cues and self._tagged[place].tag == FILLER and self._stands_for_others(place):
+                return self._ones(place, after)
+        return None
+
+    def _ones(self, place: int, after: int) -> int:
+        """Take "ones" that stands for no records named before; a negation of such needs a question before."""
+        negated = any(stretch.tag in _NEGATIONS for stretch in self._tagged[:place])
+        return self._cue(place, after, self.follow.move, needs=negated)
+
+    def _stands_for_others(self, place: int) -> bool:
+        """Return whether "ones" stands for records that the question does not name: what is before it is its own."""
+        position = place - 1
+        while position >= 0 and self._tagged[position].tag in (*_NAMING, *_JOINS, FILLER, "FIELD"):
+            position -= 1
+        return not any(stretch.tag in _NOUNS for stretch in self._tagged[: position + 1]) and not any(
+            stretch.tag == RECORD for stretch in self._tagged
+        )
+
+    def _instead_of(self, place: int, after: int) -> int:
+        """Take the values that give way."""
+        end = after
+        while end < len(self._tagged) and self._tagged[end].tag in (FILLER, "VALUE", "FLAG", "OR", "COMMA", "FIELD"):
+            if self._tagged[end].tag in ("VALUE", "FLAG"):
+                self.follow.instead_of.append(_copy(self._tagged[end]))
+            end += 1
+        return self._cue(place, end, Move.EXCHANGE)
+
+    def _closings(self) -> None:
+        """Take the cues at the end: "instead", "too", "only"."""
+        for place in range(max(0, len(self._tagged) - 3), len(self._tagged)):
+            for after, cues in self._cues(place):
+                if after < len(self._tagged) or not place:
+                    continue
+                if Cue.INSTEAD in cues:
+                    self._cue(place, after, Move.EXCHANGE)
+                elif Cue.TOO in cues:
+                    self._cue(place, after, Move.WIDEN)
+                elif Cue.ONLY in cues and self._tagged[place].tag == FILLER and not self._has(RECORD):
+                    self._cue(place, after, Move.NARROW, needs=False)
+
+    # What names nothing
+
+    def _names_nothing(self) -> bool:
+        """Return whether the question asks for figures or an order, and names no records: "how many are there?"."""
+        content = [stretch for stretch in self._tagged if stretch.tag not in SILENT]
+        if not content or self._is_everything(0) or any(stretch.tag == UNKNOWN for stretch in content):
+            return False
+        return not any(stretch.tag in _NAMING or stretch.tag in _LIMITS for stretch in self._tagged) and not self._has(
+            RECORD
+        )
+
+    def _fragment(self, place: int) -> bool:
+        """Return whether the question is a piece that hangs on another: "in Silo 5?", "over $5k"."""
+        if self._has(RECORD) or any(token.key in LEADS or token.key in EVERYTHING for token in self._tokens):
+            return False
+        content = [position for position in range(len(self._tagged)) if self._tagged[position].tag not in SILENT]
+        if not content:
+            return False
+        first = self._tagged[content[0]]
+        if first.tag not in _LIMITS and not self._hangs(content[0]):
+            return False
+        values = [position for position in content if self._tagged[position].tag in ("VALUE", "FLAG")]
+        if not all(self._hangs(position) for position in values):
+            return False
+        self.follow.move = Move.NARROW if first.tag in (*_NEGATIONS, "NEITHER") else Move.ADJUST
+        return True
+
+    def _hangs(self, position: int) -> bool:
+        """Return whether a preposition, a negation or a list stands before a stretch."""
+        while position > 0:
+            before = self._tagged[position - 1]
+            if before.tag in ("VALUE", *_JOINS) and position > 1:
+                position -= 1
+                continue
+            if before.tag in _LIMITS or self._is_preposition(position - 1):
+                return True
+            if before.tag not in SILENT:
+                return False
+            position -= 1
+        return False
+
+    # Small questions
+
+    def _cues(self, place: int) -> Iterator[tuple[int, frozenset[Cue]]]:
+        """Yield the cues at a position with the position after them, the longest first; none that cuts a stretch."""
+        for end, cues in cues_at(self._tokens, self._tagged[place].first):
+            if end in self._ends and self._tagged[place].end <= end:
+                yield self._ends[end] + 1, cues
+
+    def _cue(self, place: int, after: int, move: Move, *, needs: bool = True) -> int:
+        """Take stretches out as a cue; return the position after them."""
+        span = (self._tagged[place].first, self._tagged[after - 1].end)
+        self._set(place, after, _FILLER)
+        self._refers = True
+        self.follow.move = move
+        self.follow.cues.append(span)
+        if needs:
+            self.needing.append(span)
+        return after
+
+    def _join(self, place: int) -> None:
+        """Take a word that joins a question to the one before, unless a whole question follows it."""
+        if self._key_after(place + 1) not in LEADS:
+            self._joined = True
+            stretch = self._tagged[place]
+            self.follow.cues.append((stretch.first, stretch.end))
+            self._set(place, place + 1, _FILLER)
+
+    def _set(self, place: int, after: int, readings: tuple[Reading, ...]) -> None:
+        for stretch in self._tagged[place:after]:
+            stretch.readings = _FILLER
+        self._tagged[place].readings = readings
+
+    def _tag_after(self, place: int) -> str:
+        """Return the tag of the next stretch with content, "" at the end."""
+        for stretch in self._tagged[place:]:
+            if stretch.tag != FILLER:
+                return stretch.tag
+        return ""
+
+    def _key_after(self, place: int) -> str:
+        """Return the next key, "" at the end."""
+        return self._tokens[self._tagged[place].first].key if place < len(self._tagged) else ""
+
+    def _widens(self, place: int) -> bool:
+        return self._tag_after(place) in ("VALUE", "FLAG", "DATE") or (self._tag_after(place) == PRONOUN)
+
+    def _has(self, tag: str) -> bool:
+        return any(stretch.tag == tag for stretch in self._tagged)
+
+    def _is_everything(self, place: int) -> bool:
+        """Return whether words for all records stand at a position or after it."""
+        return any(
+            stretch.tag == FILLER and self._tokens[stretch.first].key in EVERYTHING for stretch in self._tagged[place:]
+        )
+
+    def _is_preposition(self, place: int) -> bool:
+        stretch = self._tagged[place]
+        return self._tokens[stretch.end - 1].key in PREPOSITIONS if stretch.end > stretch.first else False
+
+    def _names_after_rank(self, place: int) -> bool:
+        """Return whether records are named behind "the cheapest": "which is the cheapest crane?"."""
+        if self._tag_after(place) not in _ENDS:
+            return False
+        return any(stretch.tag == "VALUE" for stretch in self._tagged[place:])
+
+
+_PRONOUN_KEYS: Final = frozenset(("it", "them", "these", "they", "those"))
