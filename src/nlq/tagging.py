@@ -14,7 +14,6 @@ from nlq.money import MARKS, read_money
 from nlq.normalize import Kind, Token, keys, stem
 from nlq.numbers import NUMBER_WORDS, read_number
 from nlq.schema import Schema
-from nlq.synonyms import add_synonyms
 from nlq.tags import FILLER, RECORD, UNKNOWN, Amount, Meaning, Reading, Tagged
 from nlq.tries import ValueTrie, fixed_trie
 from nlq.vocabulary import Vocabulary
@@ -34,8 +33,7 @@ class Tagger:
     def __init__(self, schema: Schema, vocabulary: Vocabulary, currency: str) -> None:
         self.fixed, fixed_words = fixed_trie(schema)
         self.values = ValueTrie(schema, vocabulary)
-        synonyms = add_synonyms(self.fixed, self.values, schema, vocabulary)
-        self.known = fixed_words | self.values.words | NUMBER_WORDS | MARKS.keys() | synonyms
+        self.known = fixed_words | self.values.words | NUMBER_WORDS | MARKS.keys()
         """Every single word that some reader knows."""
         self._currency = currency
 

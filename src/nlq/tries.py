@@ -60,13 +60,6 @@ class Trie:
         if reading not in readings:
             node[_END] = (*readings, reading)
 
-    def put(self, path: Sequence[str], reading: Reading) -> None:
-        """Make a reading the only one of a sequence, which must not be empty."""
-        node = self._root
-        for key in path:
-            node = node.setdefault(key, {})
-        node[_END] = (reading,)
-
     def longest(self, tokens: Sequence[Token], index: int) -> tuple[int, tuple[Reading, ...]] | None:
         """Return the index after the longest sequence that starts at a token, and its readings."""
         node: dict[str, Any] | None = self._root.get(tokens[index].key)
@@ -219,10 +212,6 @@ class ValueTrie(Trie):
         if not any(other.field is meaning.field for other in meanings):
             others = (each for each in readings if each.tag != "VALUE")
             node[_END] = (Reading("VALUE", (*meanings, meaning)), *others)
-
-    def add_synonym(self, path: Sequence[str], meaning: Meaning) -> None:
-        """Add another name of a value; a value that is called so itself goes before."""
-        self._add_meaning(path, meaning)
 
     def ends_clearly(self, value: str) -> bool:
         """Return whether the bare words of a value end where it ends, whatever a sentence says after it."""
