@@ -42,6 +42,8 @@ class Money:
     """The multiplier that was said last; 1 where none was."""
     currencies: frozenset[str]
     """The currencies that its mark can mean; empty where it has the shorthand of amounts ("5k") and no mark."""
+    multiple: Decimal = Decimal(1)
+    """All multipliers together: 100,000 of "three hundred thousand dollars"."""
 
     def foreign(self, currency: str) -> bool:
         """Return whether it is surely in another currency."""
@@ -142,8 +144,8 @@ def _marked_before(tokens: Sequence[Token], start: int, mark: frozenset[str]) ->
     value = -number.value if tokens[start].gap.endswith(("-", "−")) and start > 0 else number.value  # "$-5"
     again, end = _mark_behind(tokens, number.end)
     if again is None or tokens[end - 1].kind is not Kind.WORD or not mark & again:
-        return Money(value, number.end, number.scale, mark)
-    return Money(value, end, number.scale, mark & again)
+        return Money(value, number.end, number.scale, mark, number.multiple)
+    return Money(value, end, number.scale, mark & again, number.multiple)
 
 
 def _number(tokens: Sequence[Token], start: int) -> Number | None:
@@ -172,11 +174,11 @@ def _marked_behind(tokens: Sequence[Token], index: int) -> Money | None:
         return Money(EXACT.multiply(number.value, scale), number.end + 1, scale, codes)
     mark, after = _mark_behind(tokens, number.end)
     if mark is None:
-        return Money(number.value, number.end, number.scale, frozenset()) if number.shorthand else None
+        return Money(number.value, number.end, number.scale, frozenset(), number.multiple) if number.shorthand else None
     scale_behind = SCALES.get(_key(tokens, after)) if number.scale == 1 else None
     if scale_behind is not None and len(_key(tokens, after)) > 2:
         return Money(EXACT.multiply(number.value, scale_behind), after + 1, scale_behind, mark)
-    return Money(number.value, after, number.scale, mark)
+    return Money(number.value, after, number.scale, mark, number.multiple)
 
 
 def _before_mark(tokens: Sequence[Token], index: int) -> Number | None:

@@ -55,13 +55,6 @@ class Number:
     multiple: Decimal = _ONE
     """All multipliers together: 100,000 of "three hundred thousand"."""
 
-    def scaled(self, low: Decimal) -> Decimal:
-        """Return the lower end of a range with the multipliers that this upper end says for both: 5 of "5 to 10k"."""
-        for scale in (self.multiple, self.scale):
-            if scale != 1 and low * scale < self.value:
-                return low * scale
-        return low
-
 
 def read_number(tokens: Sequence[Token], index: int) -> Number | None:
     """Return the number that starts at a token, None where none does."""
