@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 CHUNK_RECORDS: Final = 512
 """Records of a chunk: those whose positions divided by this give the chunk's number."""
 
 
-@dataclass(frozen=True, slots=True)
-class Revision:
+class Revision(NamedTuple):
     """A pair: equal pairs mean equal data. A number alone can come back with other data after a restore."""
 
     number: int

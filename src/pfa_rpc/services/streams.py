@@ -101,7 +101,8 @@ class RecordStreams:
         reading = get_chunk_revisions(self._database, stream.organization_id)
         revision, pairs = await self._while_alive(reading, stream, call)
         stream.revision = stream.revision or revision
-        wanted = [number for number in pairs if number >= chunk_of(stream.position + 1)]
+        first = chunk_of(stream.position + 1)
+        wanted = [number for number in pairs if number >= first]
         last = max(pairs, default=0)
         for window in _windows(wanted):
             fetching = self._fetch(stream, {number: pairs[number] for number in window})

@@ -54,5 +54,7 @@ async def get_chunk_revisions(database: Database, organization_id: str) -> tuple
     rows = await database.read_small(_CHUNKS, organization_id)
     if not rows:
         raise organization_not_found(organization_id)
-    revision = Revision(rows[0][0], rows[0][1])
-    return revision, {row[2]: Revision(row[3], row[4]) for row in rows if row[2] is not None}
+    number, nonce, chunk, *_ = rows[0]
+    if chunk is None:
+        return Revision(number, nonce), {}
+    return Revision(number, nonce), {chunk: Revision(*pair) for _, _, chunk, *pair in rows}
