@@ -14,7 +14,9 @@ CHUNKS: Final = "records"
 CHUNK_SECONDS: Final = 900
 """How long chunks are kept in Redis after their last use, in seconds."""
 MAX_VALUE_BYTES: Final = 1_000_000
-"""Largest entry, its header counted, in bytes; what is larger is kept nowhere."""
+"""Largest entry, its header counted, in bytes; what is larger is kept in parts, or nowhere."""
+MAX_PARTS: Final = 16
+"""Most parts of a chunk, of modified records or of a vocabulary; an answer has one."""
 
 
 class Kind(enum.StrEnum):
@@ -32,6 +34,16 @@ class Kind(enum.StrEnum):
         """How long an entry is kept, in seconds; None: until it is replaced."""
         return _SECONDS[self]
 
+    @property
+    def may_have_parts(self) -> bool:
+        """Whether a large entry is kept in parts, not passed over."""
+        return self is not Kind.QUERY
+
+
+def largest(family: str) -> int:
+    """Return how large what is kept in a family may be, in bytes."""
+    return MAX_VALUE_BYTES if family == Kind.QUERY else MAX_VALUE_BYTES * MAX_PARTS
+
 
 _SECONDS: Final[Mapping[Kind, int | None]] = {Kind.QUERY: 300, Kind.MODIFIED: None, Kind.VOCABULARY: 900}
 
@@ -47,19 +59,38 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class FamilyStatus:
+    """What one layer holds of a family of entries."""
+
+    name: str
+    """`records`, or that of a `Kind`."""
+    entries: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class LayerStatus:
     """What one layer holds of an organization, and how this process has fared with it for all organizations."""
 
     name: str
     """`process` or `redis`."""
     reachable: bool
-    entries: int
-    bytes: int
-    """As the layer counts them, its overhead included."""
+    families: tuple[FamilyStatus, ...]
+    """Of every family, those without entries too; bytes as the layer counts them, its overhead included."""
     hits: int
     misses: int
     stale: int
     errors: int
+
+    @property
+    def entries(self) -> int:
+        """Entries of all families."""
+        return sum(family.entries for family in self.families)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of all families."""
+        return sum(family.bytes for family in self.families)
 
 
 @dataclass(frozen=True, slots=True)

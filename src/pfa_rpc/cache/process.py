@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from pfa_rpc.cache.interface import CHUNKS, MAX_VALUE_BYTES, CacheStatus, Entry, Kind, LayerStatus
+from pfa_rpc.cache.interface import CHUNKS, CacheStatus, Entry, FamilyStatus, Kind, LayerStatus, largest
 from pfa_rpc.cache.metrics import PROCESS_BYTES, PROCESS_EVICTED, Counts, ReadResult, WriteResult
 from pfa_rpc.records.revision import Revision
 
@@ -108,8 +108,7 @@ class ProcessCache:
         layer = LayerStatus(
             name="process",
             reachable=not self._closed,
-            entries=len(places),
-            bytes=sum(self._kept[place].size for place in places),
+            families=tuple(self._family(name, places) for name in (CHUNKS, *Kind)),
             hits=self._counts.hits,
             misses=self._counts.misses,
             stale=self._counts.stale,
@@ -124,6 +123,10 @@ class ProcessCache:
         self._organizations.clear()
         self._count_bytes(-self._bytes)
 
+    def _family(self, name: str, places: set[Place]) -> FamilyStatus:
+        sizes = [self._kept[place].size for place in places if place[1] == name]
+        return FamilyStatus(str(name), len(sizes), sum(sizes))
+
     def _use(self, place: Place) -> _Kept | None:
         kept = self._kept.get(place)
         if kept is not None:
@@ -133,7 +136,7 @@ class ProcessCache:
     def _keep(self, place: Place, revision: Revision, value: bytes, made: float) -> None:
         self._remove(place)
         size = len(value) + len(str(place[2])) + len(place[0]) + OVERHEAD_BYTES
-        if self._closed or len(value) > MAX_VALUE_BYTES or size > self._max_bytes:
+        if self._closed or len(value) > largest(place[1]) or size > self._max_bytes:
             self._counts.write(place[1], WriteResult.SKIPPED)
             return
         while self._bytes + size > self._max_bytes:

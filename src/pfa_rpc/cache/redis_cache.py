@@ -4,8 +4,10 @@ Keys of an organization, here RIO; the braces are literal and keep them on one n
 
     pfa:{RIO}:records        hash, chunk number → entry; gone 15 minutes after its last use
     pfa:{RIO}:query:HASH     entry; gone after 5 minutes
-    pfa:{RIO}:modified       entry; stays
-    pfa:{RIO}:vocabulary     entry; gone after 15 minutes
+    pfa:{RIO}:modified       hash, 0 → entry; stays
+    pfa:{RIO}:vocabulary     hash, 0 → entry; gone after 15 minutes
+
+What is too large for one entry is in several fields of its hash: chunk 7 in 7, 7/1, 7/2 and so on.
 
 Nothing is ever invalidated: an entry is valid if its pair equals the one that the database shows. So Redis may lose,
 keep, or bring back whatever it likes.
@@ -16,6 +18,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
@@ -24,8 +27,18 @@ from redis import exceptions
 from redis.asyncio import RedisCluster
 
 from pfa_rpc.cache.breaker import Breaker
-from pfa_rpc.cache.entries import HEADER_BYTES, EntryFormat, place
-from pfa_rpc.cache.interface import CHUNK_SECONDS, CHUNKS, MAX_VALUE_BYTES, CacheStatus, Entry, Kind, LayerStatus
+from pfa_rpc.cache.entries import EntryFormat, Unpacked, place
+from pfa_rpc.cache.interface import (
+    CHUNK_SECONDS,
+    CHUNKS,
+    MAX_PARTS,
+    MAX_VALUE_BYTES,
+    CacheStatus,
+    Entry,
+    FamilyStatus,
+    Kind,
+    LayerStatus,
+)
 from pfa_rpc.cache.metrics import Counts, ReadResult, WriteResult
 from pfa_rpc.cache.patience import Patience
 from pfa_rpc.cache.redis_client import connect, disconnect
@@ -42,9 +55,13 @@ SLICE_CHUNKS: Final = 8
 """Most chunks in one reply: some 2 MB."""
 SLICE_BYTES: Final = 2_000_000
 """How much is written at once."""
+SLICE_PARTS: Final = 2
+"""Most parts of a value in one reply: 2 MB."""
 MAX_OPERATIONS: Final = 32
 """Most operations at a time; more wait for these, within their limit."""
 _SCAN_COUNT: Final = 1_000
+_FIRST: Final = 0
+"""The field of a hash that holds one value."""
 
 Command = tuple[str | bytes | int, ...]
 Item = TypeVar("Item")
@@ -85,6 +102,7 @@ class RedisCache:
         """See `Cache`."""
         key = _key(organization_id, CHUNKS)
         found: dict[int, bytes] = {}
+        cut: dict[int, Unpacked] = {}
         patience = Patience(WAIT_SECONDS)
         refresh: list[Command] = [("EXPIRE", key, CHUNK_SECONDS)]
         unread = len(pairs)
@@ -98,16 +116,21 @@ class RedisCache:
                 await self._remove_if_wrong_type(key, values, patience)
                 break
             unread -= len(numbers)
-            self._take(organization_id, pairs, zip(numbers, values, strict=True), found)
+            self._take(organization_id, pairs, zip(numbers, values, strict=True), found, cut)
             patience.extend(SLICE_SECONDS)
         self._counts.read(CHUNKS, ReadResult.ERROR, unread)
+        for number, first in cut.items():
+            value = await self._whole(key, place(organization_id, CHUNKS, number), number, first, patience)
+            self._counts.read(CHUNKS, ReadResult.MISS if value is None else ReadResult.HIT)
+            if value is not None:
+                found[number] = value
         return found
 
     async def put_chunks(self, organization_id: str, chunks: Mapping[int, tuple[Revision, bytes]]) -> None:
         """See `Cache`."""
         key = _key(organization_id, CHUNKS)
         patience = Patience(WAIT_SECONDS)
-        for fields in self._slices(organization_id, chunks):
+        for fields in _fields(self._pack_chunks(organization_id, chunks)):
             number = len(fields) // 2
             stored = await self._write(key, [("HSET", key, *fields), ("EXPIRE", key, CHUNK_SECONDS)], patience)
             self._counts.write(CHUNKS, stored, number)
@@ -115,35 +138,65 @@ class RedisCache:
 
     async def get(self, organization_id: str, kind: Kind, key: str, wanted: Revision | None = None) -> Entry | None:
         """See `Cache`."""
-        name = _key(organization_id, kind.value, key)
+        name, where = _key(organization_id, kind.value, key), place(organization_id, kind.value, key)
         patience = Patience(WAIT_SECONDS)
-        # Bounded, whatever somebody has put there.
-        answers = await self._ask([("GETRANGE", name, 0, MAX_VALUE_BYTES)], patience)
+        # An answer is bounded, whatever somebody has put there.
+        read = ("HGET", name, _FIRST) if kind.may_have_parts else ("GETRANGE", name, 0, MAX_VALUE_BYTES)
+        answers = await self._ask([read], patience)
         if answers is None or isinstance(answers[0], Exception):
             self._counts.read(kind.value, ReadResult.ERROR)
             if answers is not None:
                 await self._remove_if_wrong_type(name, answers[0], patience)
             return None
-        entry = self._entries.unpack(place(organization_id, kind.value, key), answers[0])
-        if entry is None:
-            self._counts.read(kind.value, ReadResult.MISS)
-            return None
-        if wanted is not None and entry.revision != wanted:
+        entry = self._entries.unpack(where, answers[0])
+        if entry is not None and wanted is not None and entry.revision != wanted:
             self._counts.read(kind.value, ReadResult.STALE)
             return None
+        value = None if entry is None else await self._whole(name, where, _FIRST, entry, patience)
+        if entry is None or value is None:
+            self._counts.read(kind.value, ReadResult.MISS)
+            return None
         self._counts.read(kind.value, ReadResult.HIT)
-        return Entry(entry.revision, entry.value, max(0.0, time.time() - entry.made))
+        return Entry(entry.revision, value, max(0.0, time.time() - entry.made))
 
     async def put(self, organization_id: str, kind: Kind, key: str, revision: Revision, value: bytes) -> None:
         """See `Cache`."""
-        entry = self._entries.pack(place(organization_id, kind.value, key), revision, value, time.time())
-        if entry is None:
+        name, where = _key(organization_id, kind.value, key), place(organization_id, kind.value, key)
+        parts = self._entries.pack(where, revision, value, time.time(), MAX_PARTS if kind.may_have_parts else 1)
+        if not parts:
             self._counts.write(kind.value, WriteResult.SKIPPED)
             return
-        name = _key(organization_id, kind.value, key)
-        expiry: Command = () if kind.seconds is None else ("EX", kind.seconds)
-        stored = await self._write(name, [("SET", name, entry, *expiry)], Patience(WAIT_SECONDS))
+        if kind.may_have_parts:
+            stored = await self._put_parts(name, kind, parts)
+        else:
+            stored = await self._write(name, [("SET", name, parts[0], "EX", kind.seconds or 0)], Patience(WAIT_SECONDS))
         self._counts.write(kind.value, stored)
+
+    async def _put_parts(self, name: str, kind: Kind, parts: Sequence[bytes]) -> WriteResult:
+        """Put the parts of a value into a hash of its own, in place of what was there."""
+        patience = Patience(WAIT_SECONDS)
+        expiry: list[Command] = [] if kind.seconds is None else [("EXPIRE", name, kind.seconds)]
+        before: list[Command] = [("UNLINK", name)]
+        for fields in _fields([(_FIRST, parts)]):
+            stored = await self._write(name, [*before, ("HSET", name, *fields), *expiry], patience)
+            if stored is not WriteResult.STORED:
+                return stored
+            before = []
+            patience.extend(SLICE_SECONDS)
+        return WriteResult.STORED
+
+    async def _whole(self, name: str, where: bytes, field: int, first: Unpacked, patience: Patience) -> bytes | None:
+        """Return the value that begins with a part which was read; None where the other parts are not of its fill."""
+        if first.parts == 1:
+            return first.value
+        others: list[object] = []
+        for numbers in _batches(range(1, first.parts), SLICE_PARTS):
+            answers = await self._ask([("HMGET", name, *(_part_field(field, number) for number in numbers))], patience)
+            if answers is None or isinstance(answers[0], Exception):
+                return None
+            others += answers[0]
+            patience.extend(SLICE_SECONDS)
+        return self._entries.join(where, first, others)
 
     async def clear(self, organization_id: str) -> int:
         """See `Cache`."""
@@ -158,18 +211,19 @@ class RedisCache:
         """See `Cache`."""
         patience = Patience(ADMIN_SECONDS)
         chunks, names = await self._inventory(organization_id, patience)
-        size = 0
+        entries, sizes = Counter({CHUNKS: chunks}), Counter[str]()
         for batch in _batches(names, _SCAN_COUNT):
             answers = await self._ask([("MEMORY", "USAGE", name) for name in batch], patience)
-            size += sum(answer for answer in answers or () if isinstance(answer, int))
-        records = _key(organization_id, CHUNKS).encode()
+            for name, size in zip(batch, answers or (), strict=False):
+                family = name.rpartition(b"}:")[2].partition(b":")[0].decode()
+                entries[family] += family != CHUNKS
+                sizes[family] += size if isinstance(size, int) else 0
         # Asked for, since an organization without entries looks like no answer, and one failure gives it no rest.
-        is_reachable = await self._ask([("EXISTS", records.decode())], patience) is not None
+        is_reachable = await self._ask([("EXISTS", _key(organization_id, CHUNKS))], patience) is not None
         layer = LayerStatus(
             name="redis",
             reachable=is_reachable,
-            entries=chunks + sum(name != records for name in names),
-            bytes=size,
+            families=tuple(FamilyStatus(str(name), entries[name], sizes[name]) for name in (CHUNKS, *Kind)),
             hits=self._counts.hits,
             misses=self._counts.misses,
             stale=self._counts.stale,
@@ -193,8 +247,9 @@ class RedisCache:
         pairs: Mapping[int, Revision],
         answers: Iterable[tuple[int, object]],
         found: dict[int, bytes],
+        cut: dict[int, Unpacked],
     ) -> None:
-        """Add to `found` the chunks that are sound and of their pair."""
+        """Add to `found` the chunks that are sound and of their pair, and to `cut` the first parts of such."""
         results = dict.fromkeys(ReadResult, 0)
         for number, answer in answers:
             entry = self._entries.unpack(place(organization_id, CHUNKS, number), answer)
@@ -202,30 +257,25 @@ class RedisCache:
                 results[ReadResult.MISS] += 1
             elif entry.revision != pairs[number]:
                 results[ReadResult.STALE] += 1
+            elif entry.parts > 1:
+                cut[number] = entry
             else:
                 results[ReadResult.HIT] += 1
                 found[number] = entry.value
         for result, number in results.items():
             self._counts.read(CHUNKS, result, number)
 
-    def _slices(
+    def _pack_chunks(
         self, organization_id: str, chunks: Mapping[int, tuple[Revision, bytes]]
-    ) -> Iterator[list[int | bytes]]:
-        """Yield fields and entries, in turn, of as many chunks as are written at once."""
-        fields: list[int | bytes] = []
-        size = 0
+    ) -> Iterator[tuple[int, Sequence[bytes]]]:
+        """Yield number and entries of each chunk that can be kept."""
         for number, (revision, value) in chunks.items():
-            if fields and size + len(value) + HEADER_BYTES > SLICE_BYTES:
-                yield fields
-                fields, size = [], 0
-            entry = self._entries.pack(place(organization_id, CHUNKS, number), revision, value, time.time())
-            if entry is None:
+            where = place(organization_id, CHUNKS, number)
+            parts = self._entries.pack(where, revision, value, time.time(), MAX_PARTS)
+            if parts:
+                yield number, parts
+            else:
                 self._counts.write(CHUNKS, WriteResult.SKIPPED)
-                continue
-            fields += (number, entry)
-            size += len(entry)
-        if fields:
-            yield fields
 
     async def _write(self, key: str, commands: Sequence[Command], patience: Patience) -> WriteResult:
         """Run commands that fill a key; it is removed first where something of another type stands in their way."""
@@ -352,6 +402,25 @@ def _key(organization_id: str, family: str, key: str = "") -> str:
     # braces would not be a tag.
     tag = quote(organization_id, safe="") or "%"
     return f"pfa:{{{tag}}}:{family}" + (f":{quote(key, safe='')}" if key else "")
+
+
+def _part_field(field: int, part: int) -> int | str:
+    return f"{field}/{part}" if part else field
+
+
+def _fields(values: Iterable[tuple[int, Sequence[bytes]]]) -> Iterator[list[int | str | bytes]]:
+    """Yield fields and entries of a hash, in turn, as many as are written at once."""
+    fields: list[int | str | bytes] = []
+    size = 0
+    for field, parts in values:
+        for number, entry in enumerate(parts):
+            if fields and size + len(entry) > SLICE_BYTES:
+                yield fields
+                fields, size = [], 0
+            fields += (_part_field(field, number), entry)
+            size += len(entry)
+    if fields:
+        yield fields
 
 
 def _is_wrong_type(answer: object) -> bool:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 import redis.asyncio
 
 from pfa_rpc.cache.entries import HEADER_BYTES, EntryFormat, place
 from pfa_rpc.cache.factory import make_cache
-from pfa_rpc.cache.interface import CHUNKS, MAX_VALUE_BYTES, Kind
+from pfa_rpc.cache.interface import CHUNKS, MAX_PARTS, MAX_VALUE_BYTES, Kind
 from pfa_rpc.cache.redis_cache import RedisCache
 from pfa_rpc.cache.urls import Target
 from pfa_rpc.records.revision import Revision
@@ -104,7 +106,7 @@ async def test_an_entry_under_another_organization_s_key_is_not_taken(
 
 
 @pytest.mark.parametrize(
-    "garbage", [b"", b"x", b"PFA\x01", os.urandom(500), b"PFA\x01" + os.urandom(60), bytes(2_000_000)]
+    "garbage", [b"", b"x", b"PFA\x02", os.urandom(500), b"PFA\x02" + os.urandom(60), bytes(2_000_000)]
 )
 async def test_garbage_in_every_key_is_a_miss_and_is_replaced(
     cache: RedisCache, raw: redis.asyncio.Redis, garbage: bytes
@@ -112,7 +114,8 @@ async def test_garbage_in_every_key_is_a_miss_and_is_replaced(
     async with raw:
         await raw.hset("pfa:{RIO}:records", mapping={str(number): garbage for number in range(3)})
         for kind in Kind:
-            await raw.set(f"pfa:{{RIO}}:{kind}", garbage)
+            name = f"pfa:{{RIO}}:{kind}"
+            await (raw.hset(name, "0", garbage) if kind.may_have_parts else raw.set(name, garbage))
     assert await cache.get_chunks("RIO", dict.fromkeys(range(3), ONE)) == {}
     for kind in Kind:
         assert await cache.get("RIO", kind, "") is None
@@ -163,11 +166,71 @@ async def test_nothing_above_the_limit_is_written(cache: RedisCache, raw: redis.
     largest = MAX_VALUE_BYTES - HEADER_BYTES
     await cache.put("RIO", Kind.QUERY, "large", ONE, bytes(largest))
     await cache.put("RIO", Kind.QUERY, "larger", ONE, bytes(largest + 1))
-    await cache.put_chunks("RIO", {0: (ONE, bytes(largest)), 1: (ONE, bytes(largest + 1)), 2: (ONE, b"small")})
+    beyond = bytes(MAX_PARTS * MAX_VALUE_BYTES)
+    await cache.put_chunks("RIO", {0: (ONE, bytes(largest)), 1: (ONE, beyond), 2: (ONE, b"small")})
+    for kind in (Kind.MODIFIED, Kind.VOCABULARY):
+        await cache.put("RIO", kind, "", ONE, beyond)
+        assert await cache.get("RIO", kind, "") is None
     async with raw:
         assert await raw.strlen("pfa:{RIO}:query:large") == MAX_VALUE_BYTES
         assert not await raw.exists("pfa:{RIO}:query:larger")
         assert sorted(await raw.hkeys("pfa:{RIO}:records")) == [b"0", b"2"]
+
+
+async def until_found(read: Callable[[], Awaitable[Any]]) -> Any:
+    """Return what a read finds; loaded as this machine may be, it may have to be tried again."""
+    for _ in range(20):
+        found = await read()
+        if found:
+            return found
+        await asyncio.sleep(0.05)
+    return None
+
+
+async def test_a_large_chunk_is_kept_in_parts(cache: RedisCache, raw: redis.asyncio.Redis) -> None:
+    chunks = {0: (ONE, b"small"), 1: (ONE, os.urandom(2_500_000)), 2: (OTHER, os.urandom(1_200_000))}
+    await cache.put_chunks("RIO", chunks)
+    async with raw:
+        fields = sorted(await raw.hkeys("pfa:{RIO}:records"))
+        assert fields == [b"0", b"1", b"1/1", b"1/2", b"2", b"2/1"]
+        assert max([await raw.hstrlen("pfa:{RIO}:records", field) for field in fields]) <= MAX_VALUE_BYTES
+        pairs = {number: revision for number, (revision, _) in chunks.items()}
+        found = await until_found(lambda: cache.get_chunks("RIO", pairs))
+        assert found == {number: value for number, (_, value) in chunks.items()}
+        assert await cache.get_chunks("RIO", dict.fromkeys(chunks, OTHER)) == {2: chunks[2][1]}
+        # One part of another fill of the same pair, and one that is gone: neither chunk is there any more.
+        kept = await raw.hget("pfa:{RIO}:records", "1/2")
+        await cache.put_chunks("RIO", {1: (ONE, os.urandom(2_500_000))})
+        await raw.hset("pfa:{RIO}:records", "1/2", kept)
+        await raw.hdel("pfa:{RIO}:records", "2/1")
+        assert await cache.get_chunks("RIO", pairs) == {0: b"small"}
+
+
+@pytest.mark.parametrize("kind", [Kind.MODIFIED, Kind.VOCABULARY])
+async def test_a_large_value_is_replaced_as_a_whole(cache: RedisCache, raw: redis.asyncio.Redis, kind: Kind) -> None:
+    large = os.urandom(3_300_000)
+    await cache.put("RIO", kind, "", ONE, large)
+    entry = await until_found(lambda: cache.get("RIO", kind, "", ONE))
+    assert entry.value == large
+    await cache.put("RIO", kind, "", OTHER, b"small")
+    assert await cache.get("RIO", kind, "", ONE) is None
+    assert (await until_found(lambda: cache.get("RIO", kind, ""))).value == b"small"
+    async with raw:
+        assert await raw.hkeys(f"pfa:{{RIO}}:{kind}") == [b"0"]
+
+
+async def test_what_each_family_holds_is_told(redis_url: str) -> None:
+    cache = make_cache(redis_url, process_bytes=1 << 20)
+    await cache.put_chunks("RIO", {0: (ONE, b"zero"), 1: (ONE, b"one")})
+    await cache.put("RIO", Kind.QUERY, "q", ONE, b"answer")
+    await cache.put("RIO", Kind.VOCABULARY, "", ONE, b"words")
+    for layer in (await cache.status("RIO")).layers:
+        families = {family.name: family for family in layer.families}
+        counted = {name: family.entries for name, family in families.items()}
+        assert counted == {"records": 2, "query": 1, "modified": 0, "vocabulary": 1}
+        assert layer.entries == 4
+        assert families["modified"].bytes == 0 < families["vocabulary"].bytes < layer.bytes
+    await cache.close()
 
 
 async def test_a_flush_is_a_miss_and_nothing_more(cache: RedisCache, raw: redis.asyncio.Redis) -> None:
