@@ -459,6 +459,8 @@ class AggregateValue(_message.Message):
     TRANSFERABLE_FIELD_NUMBER: _builtins.int
     PROJECTED_FIELD_NUMBER: _builtins.int
     PERCENT_FIELD_NUMBER: _builtins.int
+    WHOLE_COUNT_FIELD_NUMBER: _builtins.int
+    WHOLE_MONEY_FIELD_NUMBER: _builtins.int
     count: _builtins.int
     """A number of records or of values."""
     covered: _builtins.int
@@ -475,6 +477,8 @@ class AggregateValue(_message.Message):
     """The figure in percent of the whole, rounded half to even at two decimals: "12.50". Absent: it was not asked for, or
     the whole is zero.
     """
+    whole_count: _builtins.int
+    """A number of records."""
     @_builtins.property
     def money(self) -> _money_pb2.Money:
         """An amount in the organization's currency."""
@@ -482,6 +486,10 @@ class AggregateValue(_message.Message):
     @_builtins.property
     def date(self) -> _date_pb2.Date:
         """A date."""
+
+    @_builtins.property
+    def whole_money(self) -> _money_pb2.Money:
+        """An amount in the organization's currency."""
 
     def __init__(
         self,
@@ -495,19 +503,25 @@ class AggregateValue(_message.Message):
         transferable: _builtins.int = ...,
         projected: _builtins.int = ...,
         percent: _builtins.str | None = ...,
+        whole_count: _builtins.int = ...,
+        whole_money: _money_pb2.Money | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_percent", b"_percent", "count", b"count", "date", b"date", "money", b"money", "percent", b"percent", "value", b"value"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_percent", b"_percent", "count", b"count", "date", b"date", "money", b"money", "percent", b"percent", "value", b"value", "whole", b"whole", "whole_count", b"whole_count", "whole_money", b"whole_money"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_percent", b"_percent", "count", b"count", "covered", b"covered", "date", b"date", "discontinued", b"discontinued", "missing", b"missing", "money", b"money", "percent", b"percent", "projected", b"projected", "transferable", b"transferable", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_percent", b"_percent", "count", b"count", "covered", b"covered", "date", b"date", "discontinued", b"discontinued", "missing", b"missing", "money", b"money", "percent", b"percent", "projected", b"projected", "transferable", b"transferable", "value", b"value", "whole", b"whole", "whole_count", b"whole_count", "whole_money", b"whole_money"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__percent: _TypeAlias = _typing.Literal["percent"]  # noqa: Y015
     _WhichOneofArgType__percent: _TypeAlias = _typing.Literal["_percent", b"_percent"]  # noqa: Y015
     _WhichOneofReturnType_value: _TypeAlias = _typing.Literal["count", "money", "date"]  # noqa: Y015
     _WhichOneofArgType_value: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+    _WhichOneofReturnType_whole: _TypeAlias = _typing.Literal["whole_count", "whole_money"]  # noqa: Y015
+    _WhichOneofArgType_whole: _TypeAlias = _typing.Literal["whole", b"whole"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__percent) -> _WhichOneofReturnType__percent | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType_value) -> _WhichOneofReturnType_value | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_whole) -> _WhichOneofReturnType_whole | None: ...
 
 Global___AggregateValue: _TypeAlias = AggregateValue  # noqa: Y015
 
@@ -551,7 +565,6 @@ class AggregateRecordsResponse(_message.Message):
     MATCHED_FIELD_NUMBER: _builtins.int
     REVISION_TOKEN_FIELD_NUMBER: _builtins.int
     AGE_FIELD_NUMBER: _builtins.int
-    WHOLES_FIELD_NUMBER: _builtins.int
     YES_FIELD_NUMBER: _builtins.int
     matched: _builtins.int
     """How many records matched the filter."""
@@ -561,15 +574,13 @@ class AggregateRecordsResponse(_message.Message):
     """Whether there are any; absent where that was not the question."""
     @_builtins.property
     def groups(self) -> _containers.RepeatedCompositeFieldContainer[Global___AggregateGroup]:
-        """The groups, ordered by their keys, the group without a value last. One group, without keys, where none was asked for."""
+        """The groups, ordered as asked for, else by their keys, the group without a value last. One group, without keys, where
+        none was asked for.
+        """
 
     @_builtins.property
     def age(self) -> _duration_pb2.Duration:
         """How old the figures are, where they come from a cache."""
-
-    @_builtins.property
-    def wholes(self) -> _containers.RepeatedCompositeFieldContainer[Global___AggregateValue]:
-        """The wholes that percentages are of, in the order of the aggregations; empty where none were asked for."""
 
     def __init__(
         self,
@@ -578,12 +589,11 @@ class AggregateRecordsResponse(_message.Message):
         matched: _builtins.int = ...,
         revision_token: _builtins.str = ...,
         age: _duration_pb2.Duration | None = ...,
-        wholes: _abc.Iterable[Global___AggregateValue] | None = ...,
         yes: _builtins.bool | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_yes", b"_yes", "age", b"age", "yes", b"yes"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_yes", b"_yes", "age", b"age", "groups", b"groups", "matched", b"matched", "revision_token", b"revision_token", "wholes", b"wholes", "yes", b"yes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_yes", b"_yes", "age", b"age", "groups", b"groups", "matched", b"matched", "revision_token", b"revision_token", "yes", b"yes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__yes: _TypeAlias = _typing.Literal["yes"]  # noqa: Y015
     _WhichOneofArgType__yes: _TypeAlias = _typing.Literal["_yes", b"_yes"]  # noqa: Y015

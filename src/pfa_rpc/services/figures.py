@@ -12,7 +12,7 @@ from typing import Final
 from google.type.money_pb2 import Money
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from nlq.query import Aggregate, Aggregation, Condition, Function
+from nlq.query import Aggregate, Aggregation, Condition, DatePart, Function, group_field
 from nlq.schema import FieldType
 from pfa.v1.record_service_pb2 import (
     AggregateFunction,
@@ -23,14 +23,16 @@ from pfa.v1.record_service_pb2 import (
     GroupKey,
 )
 from pfa_rpc.errors import InvalidRequest
+from pfa_rpc.records.cost import divide_half_even
 from pfa_rpc.records.encode import date_message, money_message
 from pfa_rpc.schema import BY_NAME
 from pfa_rpc.services.answers import Answers, Need
 from pfa_rpc.services.requests import canonical, revision_token
 from pfa_rpc.services.tokens import Tokens, digest
 from pfa_rpc.store import reads
-from pfa_rpc.store.aggregates import MONTH, MONTH_SUFFIX, Figure, Group, aggregate, is_spreadable
-from pfa_rpc.store.aggregates import GroupKey as StoredKey
+from pfa_rpc.store.aggregates import MONTH, aggregate, is_spreadable
+from pfa_rpc.store.groups import Figure, Group
+from pfa_rpc.store.groups import GroupKey as StoredKey
 from pfa_rpc.store.organizations import Organization
 
 MAX_AGGREGATIONS: Final = 10
@@ -73,11 +75,10 @@ def _check_group(path: str, name: str, group_by: tuple[str, ...]) -> None:
         raise InvalidRequest.of(path, f"{name[:100]!r} is named twice")
     if name == MONTH:
         return
-    day = BY_NAME.get(name.removesuffix(MONTH_SUFFIX))
-    if name.endswith(MONTH_SUFFIX) and day is not None and day.type is FieldType.DATE:
-        return
-    field = BY_NAME.get(name)
-    if field is None or not field.groupable:
+    base, part = group_field(name)
+    field = BY_NAME.get(base)
+    fits = field is not None and (field.type is FieldType.DATE if part else field.groupable)
+    if not fits:
         possible = ", ".join(known.name for known in BY_NAME.values() if known.groupable)
         raise InvalidRequest.of(
             path, f"{name[:100]!r} is no group; write one of {possible}, a date such as forecast_start.month, or month"
@@ -120,9 +121,20 @@ class FiguresRequest:
     @property
     def key(self) -> str:
         """Names the figures in the cache."""
-        items = [[item.function.value, item.field] for item in self.spec.aggregations]
         text, _ = canonical(self.condition)
-        return digest("figures", text, items, list(self.spec.group_by), self.include_transferable, self.limit).hex()
+        return digest("figures", text, *_spec_parts(self.spec), self.include_transferable, self.limit).hex()
+
+
+def _spec_parts(spec: Aggregate) -> list[object]:
+    """Return what names an aggregate in a digest."""
+    order = [[term.by if isinstance(term.by, str) else _named(term.by), term.descending] for term in spec.order]
+    having = [[_named(each.figure), each.operator.value, str(each.value)] for each in spec.having]
+    asked = [spec.percent, canonical(spec.part)[0], spec.distinct, spec.yes_no]
+    return [[_named(item) for item in spec.aggregations], list(spec.group_by), having, order, asked]
+
+
+def _named(figure: Aggregation) -> list[str | None]:
+    return [figure.function.value, figure.field]
 
 
 class Figures:
@@ -155,8 +167,9 @@ async def _read(connection: AsyncConnection, organization: Organization, asked: 
         spec,
         await reads.read_vocabulary(connection, organization_id, fields=spec.group_by),
         include_transferable=asked.include_transferable,
+        limit=asked.limit,
     )
-    return await figures_message(groups[: asked.limit], spec, organization.currency_code, matched)
+    return await figures_message(groups, spec, organization.currency_code, matched)
 
 
 async def figures_message(groups: Sequence[Group], spec: Aggregate, currency: str, matched: int) -> bytes:
@@ -167,7 +180,13 @@ async def figures_message(groups: Sequence[Group], spec: Aggregate, currency: st
         message = AggregateRecordsResponse(groups=[_group_message(group, spec, currency) for group in part])
         parts.append(message.SerializeToString())
         await asyncio.sleep(0)
-    return b"".join(parts) + AggregateRecordsResponse(matched=matched).SerializeToString()
+    end = AggregateRecordsResponse(matched=matched, yes=_any_there(groups, spec) if spec.yes_no else None)
+    return b"".join(parts) + end.SerializeToString()
+
+
+def _any_there(groups: Sequence[Group], spec: Aggregate) -> bool:
+    """Return the answer to whether there are any: groups that meet the conditions, or records."""
+    return bool(groups) if spec.group_by else any(figure.value for group in groups for figure in group.figures)
 
 
 def _group_message(group: Group, spec: Aggregate, currency: str) -> AggregateGroup:
@@ -182,11 +201,24 @@ def _key_message(name: str, key: StoredKey) -> GroupKey:
         case bool():
             return GroupKey(flag=key)
         case date():
-            is_month = name == MONTH or name.endswith(MONTH_SUFFIX)
-            return GroupKey(month=date_message(key)) if is_month else GroupKey(date=date_message(key))
+            return _day_key(name, key)
         case _:
             field = BY_NAME[name]
             return GroupKey(text=field.enum_value(key).name if field.type is FieldType.ENUM else key)
+
+
+def _day_key(name: str, day: date) -> GroupKey:
+    """Return the key of a group of dates, by the period that the group is of."""
+    part = DatePart.MONTH if name == MONTH else group_field(name)[1]
+    match part:
+        case DatePart.MONTH:
+            return GroupKey(month=date_message(day))
+        case DatePart.QUARTER:
+            return GroupKey(quarter=date_message(day))
+        case DatePart.YEAR:
+            return GroupKey(year=day.year)
+        case None:
+            return GroupKey(date=date_message(day))
 
 
 def _values(figures: Sequence[Figure], spec: Aggregate, currency: str) -> list[AggregateValue]:
@@ -205,6 +237,8 @@ def _values(figures: Sequence[Figure], spec: Aggregate, currency: str) -> list[A
             is_count=item.function in (Function.COUNT, Function.COUNT_DISTINCT),
             currency=currency,
         )
+        if figure.whole is not None:
+            _set_share(message, figure, figure.whole, currency)
         messages.append(message)
     return messages
 
@@ -220,6 +254,23 @@ def _set_value(message: AggregateValue, value: int | Decimal | date | None, *, i
             message.count = int(value)
         case _:
             message.money.CopyFrom(exact_money(Decimal(value), currency))
+
+
+def _set_share(message: AggregateValue, figure: Figure, whole: int | Decimal, currency: str) -> None:
+    """Say what a count or a sum is a share of, and how many percent of it."""
+    if message.WhichOneof("value") == "count":
+        message.whole_count = int(whole)
+    else:
+        message.whole_money.CopyFrom(exact_money(Decimal(whole), currency))
+    if whole > 0 and isinstance(figure.value, int | Decimal):
+        message.percent = percent_text(Decimal(figure.value), Decimal(whole))
+
+
+def percent_text(part: Decimal, whole: Decimal) -> str:
+    """Return a share in percent, rounded half to even at two decimals; the whole is above zero."""
+    # Of whole numbers in a fine unit: a quotient of decimals would be rounded twice.
+    scaled, unit = (int(amount.scaleb(_NANO_DECIMALS)) for amount in (part, whole))
+    return format(Decimal(divide_half_even(scaled * 10_000, unit)).scaleb(-2), "f")
 
 
 def exact_money(amount: Decimal, currency: str) -> Money:

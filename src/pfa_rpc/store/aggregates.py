@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final
@@ -17,55 +17,27 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from nlq.query import Aggregate, Aggregation, Condition, Function
+from nlq.query import Aggregate, Aggregation, Condition, DatePart, Function, conjunction, group_field
 from nlq.schema import FieldType
 from nlq.vocabulary import Vocabulary
 from pfa_rpc.errors import LimitExceeded
 from pfa_rpc.records.cost import LAYERS, divide_half_even, layer_cost, spread
 from pfa_rpc.schema import BY_NAME, RATE_DECIMALS, Field, Origin
 from pfa_rpc.store.filters import Expression, column, where
+from pfa_rpc.store.groups import Figure, Group, GroupKey, arranged, share_of_all, share_of_own, with_hidden
 from pfa_rpc.store.tables import records
 
 MONTH: Final = "month"
 """The group that spreads sums of costs over months by day."""
-MONTH_SUFFIX: Final = ".month"
-"""Ends the name of a group by the month of a date field: forecast_start.month."""
 GROUP_LIMIT: Final = 10_000
 """Most groups in one answer."""
+READ_LIMIT: Final = 100_000
+"""Most groups that are looked at for one answer."""
 
 _TOTALS: Final = (Function.SUM, Function.AVG)
 _STEP: Final = 250
 """Rows, or months of rows, that are worked on before other calls get their turn."""
 _HALF: Final = 2**31
-
-GroupKey = str | bool | date | None
-"""Text in its most used spelling, the stored form of an enum value, a flag, a date or the first day of a month."""
-
-
-@dataclass(slots=True)
-class Figure:
-    """One figure of one group."""
-
-    value: int | Decimal | date | None = None
-    """A count, an amount of money in currency units, or a date; None where no record had a value."""
-    covered: int = 0
-    """How many records it covers."""
-    missing: int = 0
-    """How many records had no value."""
-    discontinued: int = 0
-    """How many discontinued records a total left out."""
-    transferable: int = 0
-    """How many funds-transferable records a total left out."""
-    projected: int = 0
-    """How many of the covered records are still on site and costed to a projected end."""
-
-
-@dataclass(slots=True)
-class Group:
-    """The figures of one group."""
-
-    keys: tuple[GroupKey, ...]
-    figures: list[Figure] = field(default_factory=list)
 
 
 async def aggregate(
@@ -76,29 +48,58 @@ async def aggregate(
     vocabulary: Vocabulary,
     *,
     include_transferable: bool = False,
+    limit: int | None = None,
 ) -> list[Group]:
-    """Return the groups of an aggregate, ordered by their keys, missing ones last.
+    """Return the groups of an aggregate in its order, at most `limit`; without an order by their keys, missing last.
 
     The spec has been checked: functions fit their fields, groups can be grouped by. Raises LimitExceeded for more
-    than GROUP_LIMIT groups.
+    than GROUP_LIMIT groups, or for more than READ_LIMIT where conditions or a limit leave few of them.
     """
-    matching = where(organization_id, condition)
-    if MONTH in spec.group_by:
-        groups = await _by_month(connection, matching, spec, include_transferable=include_transferable)
-    else:
-        groups = await _in_sql(connection, matching, spec, include_transferable=include_transferable)
-    groups.sort(key=lambda group: [(key is None, 0 if key is None else key) for key in group.keys])
-    for number, group in enumerate(groups):
+    full = with_hidden(spec)
+    most = READ_LIMIT if spec.having or limit is not None else GROUP_LIMIT
+    reading = _Reading(connection, organization_id, full, include_transferable, most)
+    groups = await reading.groups(condition)
+    if spec.percent and spec.part is not None:
+        parts = await reading.groups(conjunction(condition, spec.part))
+        groups = share_of_own(groups, parts, full.aggregations)
+    elif spec.percent:
+        share_of_all(groups, full.aggregations)
+    shown = (
+        await asyncio.to_thread(arranged, groups, spec, full, limit)
+        if len(groups) > _STEP
+        else arranged(groups, spec, full, limit)
+    )
+    _check_size(len(shown), GROUP_LIMIT)
+    for number, group in enumerate(shown):
         if number % _STEP == _STEP - 1:
             await asyncio.sleep(0)
         group.keys = tuple(_label(name, key, vocabulary) for name, key in zip(spec.group_by, group.keys, strict=True))
-    return groups
+    return shown
 
 
-def _check_size(groups: int) -> None:
-    if groups > GROUP_LIMIT:
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What is computed, of whatever condition."""
+
+    connection: AsyncConnection
+    organization_id: str
+    spec: Aggregate
+    include_transferable: bool
+    most: int
+    """Most groups."""
+
+    async def groups(self, condition: Condition | None) -> list[Group]:
+        """Return the groups of the records that a condition holds for, by stored keys, in any order."""
+        matching = where(self.organization_id, condition)
+        if MONTH in self.spec.group_by:
+            return await _by_month(self, matching)
+        return await _in_sql(self, matching)
+
+
+def _check_size(groups: int, most: int) -> None:
+    if groups > most:
         raise LimitExceeded(
-            f"the answer has more than {GROUP_LIMIT:,} groups; narrow the filter, or group by less",
+            f"the answer has more than {most:,} groups; narrow the filter, or group by less",
             metadata={"limit": "groups"},
         )
 
@@ -121,22 +122,30 @@ def _label(name: str, key: Any, vocabulary: Vocabulary) -> GroupKey:
 # --- in SQL ----------------------------------------------------------------------------------------------------------
 
 
+_PERIODS: Final = {DatePart.MONTH: 1, DatePart.QUARTER: 3, DatePart.YEAR: 12}
+"""Months of a period."""
+
+
 def _group_columns(names: Iterable[str]) -> list[sa.ColumnElement[Any]]:
-    columns: list[sa.ColumnElement[Any]] = []
-    for name in names:
-        if name.endswith(MONTH_SUFFIX):
-            day = column(BY_NAME[name.removesuffix(MONTH_SUFFIX)])
-            columns.append(sa.extract("year", day) * 12 + sa.extract("month", day) - 1)
-        else:
-            columns.append(column(BY_NAME[name]))
-    return columns
+    return [_group_column(*group_field(name)) for name in names]
+
+
+def _group_column(name: str, part: DatePart | None) -> sa.ColumnElement[Any]:
+    """Return the column of a group; of a part of a date, the number of the month, quarter or year."""
+    stored = column(BY_NAME[name])
+    if part is None:
+        return stored
+    months = sa.extract("year", stored) * 12 + sa.extract("month", stored) - 1
+    return months if part is DatePart.MONTH else sa.cast(months, sa.Integer) // _PERIODS[part]
 
 
 def _group_key(name: str, stored: Any) -> GroupKey:
-    if name.endswith(MONTH_SUFFIX) and stored is not None:
-        year, month = divmod(int(stored), 12)
-        return date(year, month + 1, 1)
-    return stored  # type: ignore[no-any-return]
+    """Return the key of a group; of a part of a date, its first day."""
+    _, part = group_field(name)
+    if part is None or stored is None:
+        return stored  # type: ignore[no-any-return]
+    year, month = divmod(int(stored) * _PERIODS[part], 12)
+    return date(year, month + 1, 1)
 
 
 def _kept(function: Function, measured: Field | None, *, include_transferable: bool) -> Expression:
@@ -206,18 +215,19 @@ def _whole(high: Any, low: Any) -> int | None:
 _MEASURES: Final = 7
 
 
-async def _in_sql(
-    connection: AsyncConnection, matching: Expression, spec: Aggregate, *, include_transferable: bool
-) -> list[Group]:
+async def _in_sql(reading: _Reading, matching: Expression) -> list[Group]:
+    connection, spec = reading.connection, reading.spec
     groups = _group_columns(spec.group_by)
     measures = [
-        measure for item in spec.aggregations for measure in _measures(item, include_transferable=include_transferable)
+        measure
+        for item in spec.aggregations
+        for measure in _measures(item, include_transferable=reading.include_transferable)
     ]
     labelled = [expression.label(f"c{number}") for number, expression in enumerate([*groups, *measures])]
     # One more than fits tells that there are too many, however many there are.
-    query = sa.select(*labelled).where(matching).group_by(*groups).limit(GROUP_LIMIT + 1)
+    query = sa.select(*labelled).where(matching).group_by(*groups).limit(reading.most + 1)
     rows = [row async for row in _in_turns(await connection.execute(query))]
-    _check_size(len(rows))
+    _check_size(len(rows), reading.most)
     medians = [
         await _medians(connection, matching, groups, BY_NAME[item.field])
         if item.function is Function.MEDIAN and item.field is not None
@@ -307,14 +317,12 @@ _LAYER_FIELDS: Final = (
 )
 
 
-async def _by_month(
-    connection: AsyncConnection, matching: Expression, spec: Aggregate, *, include_transferable: bool
-) -> list[Group]:
+async def _by_month(reading: _Reading, matching: Expression) -> list[Group]:
     """Spread sums of costs over months. A record counts as covered in each month that its cost falls in."""
-    groups = _group_columns(name for name in spec.group_by if name != MONTH)
+    groups = _group_columns(name for name in reading.spec.group_by if name != MONTH)
     columns = [*(records.c[name] for name in _LAYER_FIELDS), *groups]
-    spreader = _Spreader(spec, include_transferable=include_transferable)
-    rows = _in_turns(await connection.execute(sa.select(*columns).where(matching)))
+    spreader = _Spreader(reading)
+    rows = _in_turns(await reading.connection.execute(sa.select(*columns).where(matching)))
     async for row in rows:
         await spreader.add(dict(zip(_LAYER_FIELDS, row, strict=False)), tuple(row[len(_LAYER_FIELDS) :]))
     return spreader.groups()
@@ -323,9 +331,10 @@ async def _by_month(
 class _Spreader:
     """Gathers the costs of records by month and group."""
 
-    def __init__(self, spec: Aggregate, *, include_transferable: bool) -> None:
-        self._spec = spec
-        self._include_transferable = include_transferable
+    def __init__(self, reading: _Reading) -> None:
+        spec = reading.spec
+        self._include_transferable = reading.include_transferable
+        self._most = reading.most
         self._layers = [str(item.field).removesuffix("_cost") for item in spec.aggregations]
         self._place = spec.group_by.index(MONTH)
         self._others = [name for name in spec.group_by if name != MONTH]
@@ -353,7 +362,7 @@ class _Spreader:
             figure.projected += cost.projected
             self._worked += 1
             if self._worked % _STEP == 0:  # counted in months: a record can fall in thousands of them
-                _check_size(len(self._figures))
+                _check_size(len(self._figures), self._most)
                 await asyncio.sleep(0)
 
     def _figure(self, month: date | None, stored: tuple[Any, ...], number: int) -> Figure:
@@ -363,7 +372,7 @@ class _Spreader:
 
     def groups(self) -> list[Group]:
         """Return what was gathered. Raises LimitExceeded."""
-        _check_size(len(self._figures))
+        _check_size(len(self._figures), self._most)
         return [Group(keys, figures) for keys, figures in self._figures.items()]
 
 

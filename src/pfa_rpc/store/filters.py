@@ -39,7 +39,7 @@ from pfa_rpc.store.tables import UNSYNCED_STATES, records, unsynced
 
 Expression = sa.ColumnElement[bool]
 
-_COMPARE: Final[dict[Operator, Callable[[Any, Any], Any]]] = {
+COMPARE: Final[dict[Operator, Callable[[Any, Any], Any]]] = {
     Operator.EQ: operator.eq,
     Operator.NE: operator.ne,
     Operator.LT: operator.lt,
@@ -169,7 +169,7 @@ def _comparison(field: Field, op: Operator, value: Value) -> Expression:
         return _enum_comparison(field, op, stored)
     if op is Operator.NE and not field.required:
         return column(field).is_distinct_from(stored)
-    compared: Expression = _COMPARE[op](column(field), stored)
+    compared: Expression = COMPARE[op](column(field), stored)
     return compared
 
 
@@ -203,7 +203,7 @@ def _field_comparison(condition: FieldComparison) -> Expression:
         right = DaysLater(right, sa.literal(condition.plus)) if condition.plus else right
     if op is Operator.NE:
         return sa.func.coalesce(left == right, sa.false()).is_(sa.false())
-    compared: Expression = _COMPARE[op](left, right)
+    compared: Expression = COMPARE[op](left, right)
     return compared
 
 

@@ -15,10 +15,10 @@ from nlq.query import Aggregate, Aggregation, Function
 from pfa.v1.query_service_pb2 import InterpretRequest
 from pfa.v1.record_pb2 import Record
 from pfa.v1.record_service_pb2 import AggregateRecordsResponse, ListRecordsRequest
-from pfa_rpc.services import query
+from pfa_rpc.services import languages
 from pfa_rpc.services.figures import figures_message
 from pfa_rpc.services.requests import MAX_PATHS, Mask
-from pfa_rpc.store.aggregates import Figure, Group
+from pfa_rpc.store.groups import Figure, Group
 from tests.integration.services.conftest import Client, failure
 
 T = TypeVar("T")
@@ -69,7 +69,7 @@ async def test_questions_that_come_together_wait_for_one_preparation(
         prepared.append(arguments)
         return Language(*arguments)
 
-    monkeypatch.setattr(query, "Language", prepare)
+    monkeypatch.setattr(languages, "Language", prepare)
     request = InterpretRequest(organization_id="RIO", question="how many rentals")
     await asyncio.gather(*(client.questions.Interpret(request) for _ in range(8)))
     assert len(prepared) == 1

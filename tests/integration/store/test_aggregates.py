@@ -18,8 +18,9 @@ from pfa_rpc.records.encode import Values
 from pfa_rpc.records.rules import MAX_MONEY
 from pfa_rpc.schema import BY_NAME
 from pfa_rpc.store import aggregates, reads
-from pfa_rpc.store.aggregates import Figure, Group, aggregate
+from pfa_rpc.store.aggregates import aggregate
 from pfa_rpc.store.database import Database
+from pfa_rpc.store.groups import Figure, Group
 from pfa_rpc.store.organizations import create_organization
 from pfa_rpc.store.records import new_record, save_records
 from tests.fixtures.records import make_values
