@@ -196,7 +196,7 @@ def _amount(tokens: Sequence[Token], index: int, *, signed: bool = True) -> Mone
     """Return the amount or number at a token, below zero behind a minus of its own."""
     if index >= len(tokens):
         return None
-    amount = read_money(tokens, index) or read_number(tokens, index) or _part(tokens, index)
+    amount = read_money(tokens, index) or _number(tokens, index)
     gap = tokens[index].gap
     apart = len(gap) > 1 or (index > 0 and tokens[index - 1].kind is Kind.SYMBOL)
     if amount is None or amount.value < 0 or not (signed and apart and gap.endswith(("-", "−"))):
@@ -204,10 +204,12 @@ def _amount(tokens: Sequence[Token], index: int, *, signed: bool = True) -> Mone
     return replace(amount, value=-amount.value)
 
 
-def _part(tokens: Sequence[Token], index: int) -> Number | None:
-    """Return the part of one at a token: "one half", "3/4"."""
-    part = read_part(tokens, index)
-    return Number(*part) if part is not None else None
+def _number(tokens: Sequence[Token], index: int) -> Number | None:
+    """Return the number at a token, a part of one too: "one half", "3/4"."""
+    number, part = read_number(tokens, index), read_part(tokens, index)
+    if part is None or (number is not None and number.end >= part[1]):
+        return number
+    return Number(*part)
 
 
 def _ends(low: Money | Number, high: Money | Number) -> RangeReading:

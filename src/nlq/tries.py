@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
-from nlq import words
+from nlq import comparisons, words
 from nlq.normalize import Token, keys
 from nlq.schema import FieldSpec, FieldType, Schema
 from nlq.tags import FILLER, PRONOUN, RECORD, UNKNOWN, Flagged, Meaning, Payload, Rank, Reading
@@ -98,14 +98,14 @@ def fixed_trie(schema: Schema) -> tuple[Trie, frozenset[str]]:
 
 def _fixed_phrases(schema: Schema) -> Iterator[tuple[str, Reading]]:
     """Yield the phrases with their readings, the preferred reading of a phrase first."""
-    for operator, phrases in words.SUFFIXES.items():
+    for operator, phrases in comparisons.SUFFIXES.items():
         yield from ((phrase, Reading("SUFFIX", operator)) for phrase in phrases)
     for tag, phrases in words.PHRASES.items():
         name, payload = _RANKS.get(tag, (tag, None))
         yield from ((phrase, Reading(name, payload)) for phrase in phrases)
-    for operator, phrases in words.COMPARISONS.items():
+    for operator, phrases in comparisons.COMPARISONS.items():
         yield from ((phrase, Reading("COMPARE", operator)) for phrase in phrases)
-    yield from ((phrase, Reading("ABOUT")) for phrase in words.ABOUT)
+    yield from ((phrase, Reading("ABOUT")) for phrase in comparisons.ABOUT)
     for function, phrases in words.FUNCTIONS.items():
         yield from ((phrase, Reading("FUNCTION", function)) for phrase in phrases)
     for field in schema.fields:

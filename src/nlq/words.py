@@ -1,101 +1,15 @@
 """The fixed words of questions, as data: which phrases carry which tag of the grammar.
 
-Gives `PHRASES`, `COMPARISONS`, `FILLERS`, `PRONOUNS`, `UNREAD` and `UNITS`. Adding a way to say something is adding a
-phrase here; the grammar (`phrase.lark`) knows the tags only. Phrases are read through the same stemming as questions,
-so singular stands for plural, and hyphens and apostrophes do not count.
+Gives `PHRASES`, `FILLERS`, `PRONOUNS`, `UNREAD` and `UNITS`; `comparisons` has the words of comparisons. Adding a way
+to say something is adding a phrase here; the grammar (`phrase.lark`) knows the tags only. Phrases are read through the
+same stemming as questions, so singular stands for plural, and hyphens and apostrophes do not count.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from nlq.query import Function, Operator
-
-COMPARISONS: Final[dict[Operator, tuple[str, ...]]] = {
-    Operator.GT: (
-        ">",
-        "over",
-        "above",
-        "more than",
-        "greater than",
-        "higher than",
-        "larger than",
-        "bigger than",
-        "exceeding",
-        "exceeds",
-        "exceed",
-        "beyond",
-        "north of",
-        "in excess of",
-        "upwards of",
-        "costlier than",
-        "more expensive than",
-        "not less than or equal to",
-    ),
-    Operator.GE: (
-        ">=",
-        "at least",
-        "no less than",
-        "not less than",
-        "not under",
-        "not below",
-        "no lower than",
-        "no fewer than",
-        "not lower than",
-        "minimum of",
-        "a minimum of",
-        "min of",
-        "starting at",
-        "starting from",
-        *("greater than or equal", "greater than or equal to"),
-        "more than or equal to",
-        "equal to or greater than",
-        "equal to or more than",
-        "equal or greater than",
-    ),
-    Operator.LT: (
-        "<",
-        "under",
-        "below",
-        "less than",
-        "fewer than",
-        "lower than",
-        "smaller than",
-        "cheaper than",
-        "south of",
-        "less expensive than",
-    ),
-    Operator.LE: (
-        "<=",
-        "at most",
-        "no more than",
-        "not more than",
-        "not over",
-        "not above",
-        "no higher than",
-        "not higher than",
-        "no greater than",
-        "not greater than",
-        "not exceeding",
-        "up to",
-        "maximum of",
-        "a maximum of",
-        "max of",
-        *("less than or equal", "less than or equal to"),
-        "lower than or equal to",
-        "equal to or less than",
-        "equal or less than",
-    ),
-    Operator.EQ: ("=", "exactly", "equal to", "equals", "equal", "precisely", "of exactly", "is exactly"),
-    Operator.NE: ("!=", "not equal to", "not exactly"),
-}
-"""Phrases before an amount: "over $5,000"."""
-
-SUFFIXES: Final[dict[Operator, tuple[str, ...]]] = {
-    Operator.GE: ("or more", "or higher", "or above", "or greater", "or over", "and up", "and above", "and over", "+"),
-    Operator.LE: ("or less", "or lower", "or below", "or under", "or fewer", "and under", "and below", "or cheaper"),
-}
-"""Phrases after an amount: "$5,000 or more"."""
+from nlq.query import Function
 
 FUNCTIONS: Final[dict[Function, tuple[str, ...]]] = {
     Function.SUM: ("total", "sum of", "sum", "total of", "combined", "summed", "overall"),
@@ -105,21 +19,6 @@ FUNCTIONS: Final[dict[Function, tuple[str, ...]]] = {
     Function.MAX: ("maximum", "max"),
 }
 """Words for a figure of a field: "total monthly rate"."""
-
-ABOUT: Final = (
-    "about",
-    "around",
-    "approximately",
-    "approx",
-    "roughly",
-    "nearly",
-    "almost",
-    "circa",
-    "close to",
-    "near",
-    "~",
-)
-"""Phrases before an amount that is meant within a tenth."""
 
 PHRASES: Final[dict[str, tuple[str, ...]]] = {
     "BETWEEN": ("between", "in between", "ranging from", "in the range of", "in the range"),
