@@ -5,35 +5,73 @@ Gives `read_expression`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
-from nlq.money import read_money
-from nlq.normalize import tokenize
-from nlq.numbers import read_number
-
-_KEYS: Final = {
-    "date": ("start", "end"),
-    "range": ("min", "max"),
-    "money": ("value", "unit"),
-    "number": ("value",),
-    "ordinal": ("value",),
-    "duration": ("seconds",),
-}
+from nlq.durations import read_duration_text
+from nlq.money import read_money_text
+from nlq.numbers import read_number_text
+from nlq.ordinals import read_ordinal_text
+from nlq.ranges import read_range_text
 
 
 def read_expression(kind: str, text: str, today: date) -> dict[str, Any]:
     """Return what a text is as an expression of a kind, as plain JSON; nulls where it is none."""
-    tokens = tokenize(text)
-    if kind == "money":
-        money = read_money(tokens, 0) if tokens else None
-        return {"value": _plain(money.value) if money is not None else None, "unit": None}
-    if kind == "number":
-        number = read_number(tokens, 0) if tokens else None
-        return {"value": _plain(number.value) if number is not None else None}
-    return dict.fromkeys(_KEYS.get(kind, ()))
+    del today
+    reader = _READERS.get(kind)
+    return reader(text) if reader is not None else {"start": None, "end": None}
 
 
-def _plain(value: Decimal) -> int | float:
-    return int(value) if value == int(value) else float(value)
+def _range(text: str) -> dict[str, Any]:
+    """Return the ends of a range of numbers; an end that is open is null, and includes nothing."""
+    reading = read_range_text(text)
+    if reading is None:
+        return dict.fromkeys(("min", "max", "min_inclusive", "max_inclusive"))
+    return {
+        "min": _plain(reading.low),
+        "max": _plain(reading.high),
+        "min_inclusive": reading.low_inclusive if reading.low is not None else None,
+        "max_inclusive": reading.high_inclusive if reading.high is not None else None,
+    }
+
+
+def _money(text: str) -> dict[str, Any]:
+    """Return an amount of money, in the currency that its mark leaves no doubt of."""
+    money = read_money_text(text)
+    if money is None:
+        return {"value": None, "unit": None}
+    return {"value": _plain(money.value), "unit": money.currency}
+
+
+def _number(text: str) -> dict[str, Any]:
+    """Return a number."""
+    return {"value": _plain(read_number_text(text))}
+
+
+def _ordinal(text: str) -> dict[str, Any]:
+    """Return a place in an order."""
+    return {"value": read_ordinal_text(text)}
+
+
+def _duration(text: str) -> dict[str, Any]:
+    """Return a duration in seconds, a month counted as 30 days and a year as 365."""
+    duration = read_duration_text(text)
+    return {"seconds": _plain(duration.nominal) if duration is not None else None}
+
+
+_READERS: Final[dict[str, Callable[[str], dict[str, Any]]]] = {
+    "range": _range,
+    "money": _money,
+    "number": _number,
+    "ordinal": _ordinal,
+    "duration": _duration,
+}
+
+
+def _plain(value: Decimal | None) -> int | float | None:
+    """Return a number as JSON has them."""
+    if value is None:
+        return None
+    return int(value) if value == value.to_integral_value() else float(value)
