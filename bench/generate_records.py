@@ -22,11 +22,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 
-from pfa_rpc.records.fragments import FragmentEncoder
 from pfa_rpc.records.generating import BATCH_RECORDS, draw, plan
 from pfa_rpc.store.bulk import insert_rows
 from pfa_rpc.store.database import Database
-from pfa_rpc.store.generating import generate, row_of
+from pfa_rpc.store.generating import DrawnRows, generate
 from pfa_rpc.store.migrate import migrate
 from pfa_rpc.store.tables import records as table
 from tests.servers.finding import postgresql_binaries
@@ -76,9 +75,9 @@ def measured(name: str, records: int) -> Iterator[None]:
 async def bare_copy(url: str, records: int, organizations: int) -> None:
     """COPY rows of the largest organization, made beforehand."""
     planned = plan(records, organizations, 1)[0]
-    encoder = FragmentEncoder(planned.organization_id, planned.currency_code)
+    maker = DrawnRows(planned)
     drawn = [item for batch in range(min(4, -(-planned.records // BATCH_RECORDS))) for item in draw(planned, batch)]
-    rows = [row_of(item, planned, encoder, position=number, revision=1) for number, item in enumerate(drawn)]
+    rows = [maker.row(item, number, 1) for number, item in enumerate(drawn)]
     database = Database(url)
     with measured("bare COPY", len(rows)):
         for start in range(0, len(rows), BATCH_RECORDS):

@@ -19,10 +19,12 @@ from pfa_rpc.records.encode import encode
 from pfa_rpc.records.fragments import FragmentEncoder
 from pfa_rpc.records.generating import BATCH_RECORDS, PlannedOrganization, draw, plan
 from pfa_rpc.records.rules import broken_rules
+from pfa_rpc.store.binary_copy import column_maker, row_head
+from pfa_rpc.store.copied_rows import COLUMNS
 from pfa_rpc.store.copying import contents
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.doctor import examine
-from pfa_rpc.store.generating import OtherData, fill, generate, row_of
+from pfa_rpc.store.generating import DrawnRows, OtherData, fill, generate
 from pfa_rpc.store.migrate import migrate
 from pfa_rpc.store.organizations import Organization, create_organization, get_organization
 from pfa_rpc.store.records import StoredRecord, to_row
@@ -126,11 +128,21 @@ async def test_a_row_is_the_one_that_the_write_path_makes(tmp_path: Path) -> Non
     planned = organization()
     created: Organization = await create_organization(database, "GEN01", currency_code="EUR")
     await database.close()
-    encoder = FragmentEncoder("GEN01", "EUR")
+    maker = DrawnRows(planned)
     for number, drawn in enumerate(draw(planned, 0)):
-        row = row_of(drawn, planned, encoder, position=number, revision=4)
-        right = to_row(StoredRecord(drawn.values, drawn.base, row["seen_digest"], number), created, 4)
-        assert {**row, "modified_fields": row["modified_fields"] or ()} == right
+        row = maker.row(drawn, number, 4)
+        assert row == to_row(StoredRecord(drawn.values, drawn.base, row["seen_digest"], number), created, 4)
+
+
+def test_a_row_for_copy_is_the_row_itself_in_the_form_of_copy() -> None:
+    planned = organization()
+    maker = DrawnRows(planned)
+    columns = [column_maker(records.c[name]) for name in COLUMNS]
+    assert set(COLUMNS) == set(records.columns.keys())
+    for number, drawn in enumerate(draw(planned, 0)):
+        row = maker.row(drawn, number, 4)
+        parts = [make(row[name]) for name, make in zip(COLUMNS, columns, strict=True)]
+        assert maker.copied(drawn, number, 4) == row_head(len(COLUMNS)) + b"".join(parts)
 
 
 # --- a database of them ----------------------------------------------------------------------------------------------

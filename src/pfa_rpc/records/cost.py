@@ -7,19 +7,19 @@ rounded to cents once, half to even, and every total is a sum of such costs.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 LAYERS: Final = ("plan", "forecast", "actual")
+_PERIODS: Final = {layer: (f"{layer}_start", f"{layer}_end") for layer in LAYERS}
+_COST_NAMES: Final = tuple((layer, f"{layer}_cost") for layer in LAYERS)
 
 # days / 30.44 x rate, in cents: days x ten-thousandths x 100 / (30.44 x 10,000)
 _RENT_DIVISOR: Final = 3044
 _PRICE_DIVISOR: Final = 100
 
 
-@dataclass(frozen=True, slots=True)
-class LayerCost:
+class LayerCost(NamedTuple):
     """How a layer's cost comes about."""
 
     cents: int | None
@@ -47,7 +47,8 @@ def rent_cents(days: int, rate: int) -> int:
 
 def layer_cost(values: Mapping[str, Any], layer: str) -> LayerCost:
     """Return what a layer ("plan", "forecast", "actual") of a record costs, and over which days."""
-    start, end, projected = values.get(f"{layer}_start"), values.get(f"{layer}_end"), False
+    start_name, end_name = _PERIODS[layer]
+    start, end, projected = values.get(start_name), values.get(end_name), False
     if values["source"] == "purchase":
         return _purchase_cost(values, layer, start, end)
     if layer == "actual" and start is not None and end is None and values.get("forecast_end") is not None:
@@ -61,13 +62,15 @@ def layer_cost(values: Mapping[str, Any], layer: str) -> LayerCost:
 def _purchase_cost(values: Mapping[str, Any], layer: str, start: date | None, end: date | None) -> LayerCost:
     """Price once: of the plan where there are plan dates, of the actual once the record is actualized."""
     price = values.get("purchase_price")
-    due = {"plan": start is not None or end is not None, "forecast": True, "actual": values["is_actualized"]}[layer]
-    return LayerCost(divide_half_even(price, _PRICE_DIVISOR) if due and price is not None else None, start, end)
+    is_due = (
+        (start is not None or end is not None) if layer == "plan" else layer == "forecast" or values["is_actualized"]
+    )
+    return LayerCost(divide_half_even(price, _PRICE_DIVISOR) if is_due and price is not None else None, start, end)
 
 
 def costs_of(values: Mapping[str, Any]) -> dict[str, int | None]:
     """Return plan_cost, forecast_cost and actual_cost of a record in cents, None where a cost is not known."""
-    return {f"{layer}_cost": layer_cost(values, layer).cents for layer in LAYERS}
+    return {name: layer_cost(values, layer).cents for layer, name in _COST_NAMES}
 
 
 def spread(cost: LayerCost) -> Iterator[tuple[date | None, int]]:

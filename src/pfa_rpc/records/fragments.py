@@ -5,134 +5,149 @@ It remembers those that it has made, within bounds. It gives the very bytes that
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
-from typing import Any, Final
+from operator import itemgetter
+from typing import Any
+
+from google.type.money_pb2 import Money
 
 from nlq.schema import FieldType
 from pfa.v1.record_pb2 import Record
 from pfa_rpc.records.encode import date_message, money_message, timestamp_message, to_message, with_etag
+from pfa_rpc.records.remembered import Remembered
+from pfa_rpc.records.steps import Make, Step, Values, field_step, grouped
 from pfa_rpc.records.wire import prefix, varint
 from pfa_rpc.schema import FIELDS, Field, Origin
-
-_REMEMBERED: Final = 16_384
-"""Most values that are remembered of a field."""
-
-_Wire = Callable[[Any], bytes]
 
 
 class FragmentEncoder:
     """Encodes the records of one organization. For one thread at a time."""
 
     def __init__(self, organization_id: str, currency: str) -> None:
-        self._organization_id = organization_id
         self._revision = -1
-        groups: dict[str, list[tuple[int, str, _Wire]]] = {}
-        for field in FIELDS:
-            parent, _, leaf = field.proto.rpartition(".")
-            number, wire = _number(parent, leaf), _remembering(field, _wire_of(field, parent, currency))
-            groups.setdefault(parent, []).append((number, field.name, wire))
-        self._steps = self._ordered(groups)
-        self._plan: list[tuple[str | None, Any]] = []
+        self._revision_wire = b""
+        organization_wire = Record(organization_id=organization_id).SerializeToString()
+        steps = [
+            *_top_steps(currency),
+            (Record.ORGANIZATION_ID_FIELD_NUMBER, Step(_nothing, lambda _: organization_wire)),
+            (Record.REVISION_FIELD_NUMBER, Step(_nothing, lambda _: self._revision_wire)),
+        ]
+        in_order = grouped([step for _, step in sorted(steps, key=itemgetter(0))])
+        self._steps = [(step.take, step.make) for step in in_order]
 
-    @staticmethod
-    def _ordered(groups: dict[str, list[tuple[int, str, _Wire]]]) -> list[tuple[str | None, Any]]:
-        """Return what stands in a payload, by field number.
-
-        Each is (name, wire form); (None, tag and fields of a nested message); or ("", a field that is none of these).
-        """
-        steps: list[tuple[int, str | None, Any]] = [*groups.pop("")]
-        for parent, members in groups.items():
-            number, fields = _number("", parent), sorted(members, key=_first)
-            steps.append((number, None, (prefix(number, 0)[:-1], [(name, wire) for _, name, wire in fields])))
-        fixed = {Record.ORGANIZATION_ID_FIELD_NUMBER: "organization_id", Record.REVISION_FIELD_NUMBER: "revision"}
-        steps += [(number, "", name) for number, name in fixed.items()]
-        return [(name, what) for _, name, what in sorted(steps, key=_first)]
-
-    def encode(self, values: Mapping[str, Any], revision: int) -> bytes:
-        """Return the payload of a record."""
+    def encode(self, values: Values, revision: int) -> bytes:
+        """Return the payload of a record, of which every field of the table of fields is given."""
         if revision != self._revision:
-            self._set_revision(revision)
-        parts: list[bytes] = []
-        for name, what in self._plan:
-            if name is None:
-                if inner := [wire(value) for key, wire in what[1] if (value := values[key]) is not None]:
-                    parts.append(what[0])
-                    parts.append(_with_length(b"".join(inner)))
-            elif name == "":
-                parts.append(what)
-            elif (value := values[name]) is not None:
-                parts.append(what(value))
-        content = b"".join(parts)
-        return with_etag(content)
-
-    def _set_revision(self, revision: int) -> None:
-        fixed = {
-            "organization_id": Record(organization_id=self._organization_id).SerializeToString(),
-            "revision": Record(revision=revision).SerializeToString(),
-        }
-        self._revision = revision
-        self._plan = [(name, fixed[what] if name == "" else what) for name, what in self._steps]
+            self._revision = revision
+            self._revision_wire = Record(revision=revision).SerializeToString()
+        return with_etag(b"".join([make(take(values)) for take, make in self._steps]))
 
 
-def _first(step: tuple[int, Any, Any]) -> int:
-    return step[0]
+def _nothing(_values: Values) -> None:
+    return None
+
+
+def _itself(values: Values) -> Values:
+    return values
+
+
+def _top_steps(currency: str) -> list[tuple[int, Step]]:
+    """Return (field number, step) of what stands in a payload beside the organization and the revision."""
+    by_parent: dict[str, list[Field]] = {}
+    for field in FIELDS:
+        by_parent.setdefault(field.proto.rpartition(".")[0], []).append(field)
+    steps = _steps_of(by_parent.pop(""), currency)
+    for parent, fields in by_parent.items():
+        number = _number("", parent)
+        inner = [step for _, step in sorted(_steps_of(fields, currency), key=itemgetter(0))]
+        steps.append((number, _nested(number, fields, grouped(inner))))
+    return steps
+
+
+def _steps_of(fields: list[Field], currency: str) -> list[tuple[int, Step]]:
+    """Return (field number, step) of fields of one message."""
+    steps = []
+    for field in fields:
+        number = _number(*field.proto.rpartition(".")[::2])
+        steps.append((number, field_step(field, _remembering(field, _wire_of(field, number, currency)))))
+    return steps
+
+
+def _nested(number: int, fields: list[Field], steps: list[Step]) -> Step:
+    """Return the step of a nested message, which is there where one of its fields is."""
+    head, names = _head(number), [field.name for field in fields]
+    pairs = [(step.take, step.make) for step in steps]
+
+    def make(values: Values) -> bytes:
+        inner = b"".join([make(take(values)) for take, make in pairs])
+        if not inner and all(values[name] is None for name in names):
+            return b""
+        return head(len(inner)) + inner
+
+    return Step(_itself, make)
 
 
 def _number(parent: str, leaf: str) -> int:
-    holder = getattr(Record(), parent) if parent else Record()
+    holder = getattr(Record(), parent) if parent else Record
     return int(holder.DESCRIPTOR.fields_by_name[leaf].number)
 
 
-def _wire_of(field: Field, parent: str, currency: str) -> _Wire:
+def _head(number: int) -> Callable[[int], bytes]:
+    """Return the function length → tag and length of a field."""
+    return Remembered(partial(prefix, number)).__getitem__
+
+
+def _wire_of(field: Field, number: int, currency: str) -> Make:
     """Return the function value → field of its message as it is serialized, tag and all."""
-    number = _number(parent, field.proto.rpartition(".")[2])
-    tag = prefix(number, 0)[:-1]
-    any_wire = partial(_any_wire, field, parent, currency)
+    head = _head(number)
+    any_wire = partial(_any_wire, field, currency)
+
+    def delimited(content: bytes) -> bytes:
+        return head(len(content)) + content
+
     match field.type:
         case FieldType.ID | FieldType.TEXT:
-            return lambda value: tag + _with_length(value.encode()) if value else any_wire(value)
+            return lambda value: delimited(value.encode()) if value else any_wire(value)
         case FieldType.MONEY:
-            decimals = field.decimals
-            return lambda value: tag + _with_length(money_message(value, decimals, currency).SerializeToString())
+            return _money_wire(head, field.decimals, currency)
         case FieldType.DATE:
-            return lambda value: tag + _with_length(date_message(value).SerializeToString())
+            return lambda value: delimited(date_message(value).SerializeToString())
         case FieldType.TIME:
-            return lambda value: tag + _with_length(timestamp_message(value).SerializeToString())
+            return lambda value: delimited(timestamp_message(value).SerializeToString())
         case _:
             return any_wire
 
 
-_LENGTHS: Final = tuple(varint(length) for length in range(512))
+def _money_wire(head: Callable[[int], bytes], decimals: int, currency: str) -> Make:
+    """Return the function scaled integer → google.type.Money as it is serialized within a message."""
+    scale = 10**decimals
+    code = Money(currency_code=currency).SerializeToString()
+    units_tag = varint(Money.UNITS_FIELD_NUMBER << 3)
+    nanos = Remembered(lambda rest: Money(nanos=money_message(rest, decimals, "").nanos).SerializeToString())
+
+    def wire(amount: int) -> bytes:
+        if amount < 0:
+            content = money_message(amount, decimals, currency).SerializeToString()
+        else:
+            units, rest = divmod(amount, scale)
+            content = (code + units_tag + varint(units) if units else code) + nanos[rest]
+        return head(len(content)) + content
+
+    return wire
 
 
-def _with_length(data: bytes) -> bytes:
-    length = len(data)
-    return (_LENGTHS[length] if length < len(_LENGTHS) else varint(length)) + data
-
-
-def _any_wire(field: Field, parent: str, currency: str, value: Any) -> bytes:
+def _any_wire(field: Field, currency: str, value: Any) -> bytes:
     """Return the same by way of a message that has this field only."""
     message = to_message({field.name: value}, currency)
+    parent = field.proto.rpartition(".")[0]
     return (getattr(message, parent) if parent else message).SerializeToString()
 
 
-def _remembering(field: Field, wire: _Wire) -> _Wire:
-    """Return a function that remembers what it gave, for fields whose values come again."""
+def _remembering(field: Field, wire: Make) -> Make:
+    """Return a function that gives nothing for a missing value, and remembers values that come again."""
     if field.origin in (Origin.KEY, Origin.COST):
-        return wire
-    return _Remembered(wire).__getitem__
-
-
-class _Remembered(dict[Any, bytes]):
-    """Value → wire form, made when it is first asked for."""
-
-    def __init__(self, wire: _Wire) -> None:
-        super().__init__()
-        self._wire = wire
-
-    def __missing__(self, value: Any) -> bytes:
-        made = self._wire(value)
-        if len(self) < _REMEMBERED:
-            self[value] = made
-        return made
+        return lambda value: b"" if value is None else wire(value)
+    remembered = Remembered(wire)
+    remembered[None] = b""
+    return remembered.__getitem__

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -10,17 +10,20 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from pfa_rpc.store.binary_copy import in_parts, row_maker
 
-async def insert_rows(connection: AsyncConnection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
+
+async def insert_rows(connection: AsyncConnection, table: sa.Table, rows: Iterable[dict[str, Any]]) -> None:
     """Insert rows that have a value for every column of a table, in the order of its columns.
 
-    By COPY on PostgreSQL. Elsewhere the statement is text, and values are handed to the driver as it takes them:
-    SQLAlchemy's own handling of parameters would take as long as the database.
+    By COPY on PostgreSQL, which works on the first rows while the next are made. Elsewhere the statement is text, and
+    values are handed to the driver as it takes them: SQLAlchemy's own handling of parameters would take as long as the
+    database.
     """
-    if connection.dialect.name == "postgresql":
-        await _copy(connection, table, rows)
-        return
     names = [column.name for column in table.columns]
+    if connection.dialect.name == "postgresql":
+        await copy_rows(connection, table, names, map(row_maker(table), rows))
+        return
     statement = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"  # noqa: S608
     await connection.exec_driver_sql(statement, list(map(_converter(table, connection.dialect), rows)))
 
@@ -70,16 +73,17 @@ def _update_from_arrays(table: sa.Table, names: tuple[str, ...], dialect: sa.Dia
     )
 
 
-async def _copy(connection: AsyncConnection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
+async def copy_rows(
+    connection: AsyncConnection, table: sa.Table, columns: Sequence[str], rows: Iterable[bytes]
+) -> None:
+    """Insert rows by PostgreSQL's COPY, each in the form that `binary_copy` gives, its columns in the order given."""
     import asyncpg  # noqa: PLC0415 (only where PostgreSQL is used)
 
-    names = [column.name for column in table.columns]
     driver = (await connection.get_raw_connection()).driver_connection
     if driver is None:
         raise TypeError("a connection in use has a driver connection")
     try:
-        records = map(_converter(table, connection.dialect), rows)
-        await driver.copy_records_to_table(table.name, columns=names, records=list(records))
+        await driver.copy_to_table(table.name, columns=columns, source=in_parts(rows), format="binary")
     except asyncpg.IntegrityConstraintViolationError as error:
         raise sa.exc.IntegrityError(f"COPY {table.name}", None, error) from error
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:

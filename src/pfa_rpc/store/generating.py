@@ -14,31 +14,28 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
-from functools import lru_cache
 from hashlib import blake2b
+from itertools import count, islice
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import sqlalchemy as sa
 
-from nlq.query import fold
-from nlq.schema import FieldType
 from pfa_rpc.errors import PfaError, SetupError
-from pfa_rpc.records.cost import costs_of
-from pfa_rpc.records.encode import PAYLOAD_VERSION, Values
-from pfa_rpc.records.fragments import FragmentEncoder
 from pfa_rpc.records.generating import BATCH_RECORDS, Drawn, PlannedOrganization, draw, plan
-from pfa_rpc.records.revision import chunk_of
+from pfa_rpc.records.revision import CHUNK_RECORDS, chunk_of
 from pfa_rpc.schema import FIELDS
-from pfa_rpc.store.bulk import insert_rows
+from pfa_rpc.store.bulk import copy_rows, insert_rows
 from pfa_rpc.store.chunks import mark_chunks
+from pfa_rpc.store.copied_rows import COLUMNS, CopiedRows
 from pfa_rpc.store.database import Database, Write
 from pfa_rpc.store.organizations import Organization, create_organization, get_organization, list_organizations
-from pfa_rpc.store.records import encode_base, record_id
+from pfa_rpc.store.records import record_id
+from pfa_rpc.store.rows import RowMaker
 from pfa_rpc.store.tables import records
 from pfa_rpc.store.vocabulary import add_uses
 
@@ -51,10 +48,7 @@ _COLLECTED_OBJECTS: Final = 500_000
 """More than a batch has. It makes no cycles; to look for them at every 700 objects takes a tenth of the time."""
 _DIGEST_BYTES: Final = 16
 _NAMED: Final = tuple(field.name for field in FIELDS if field.named)
-_TEXT: Final = tuple((field.name, field.column) for field in FIELDS if field.type is FieldType.TEXT)
-_OTHER: Final = tuple((field.name, field.column) for field in FIELDS if field.type is not FieldType.TEXT)
-_LISTS: Final = tuple(field.column for field in FIELDS if field.type is FieldType.NAMES)
-_fold: Final = lru_cache(32_768)(fold)
+_take_named: Final = itemgetter(*_NAMED)
 
 Progress = Callable[[int, int], None]
 """Is told (records that are there, records that will be)."""
@@ -201,65 +195,82 @@ async def fill(
 
     `wrote` is told of each batch. Raises OtherData where someone else writes to the organization.
     """
-    encoder = FragmentEncoder(planned.organization_id, planned.currency_code)
+    maker = DrawnRows(planned)
     written = 0
     while stop is None or not stop():
         async with database.reading() as connection:
             position = (await get_organization(connection, planned.organization_id)).record_count
         if position >= planned.records:
             break
-        drawn = list(draw(planned, position // BATCH_RECORDS))
         async with database.write(planned.organization_id) as write:
             if write.next_position != position or position % BATCH_RECORDS:
                 raise OtherData(
                     f"organization {planned.organization_id!r} is being written to by someone else; "
                     "name an empty database"
                 )
-            await _insert(write, planned, encoder, drawn)
-        written += len(drawn)
+            number = await _insert(write, planned, maker, position // BATCH_RECORDS)
+        written += number
         if wrote is not None:
-            wrote(len(drawn))
+            wrote(number)
     return written
 
 
-async def _insert(write: Write, planned: PlannedOrganization, encoder: FragmentEncoder, drawn: Sequence[Drawn]) -> None:
-    """Write a batch of new records as `save_records` would, in less time."""
-    first = write.reserve_positions(len(drawn))
-    rows = [
-        row_of(item, planned, encoder, position=first + number, revision=write.revision.number)
-        for number, item in enumerate(drawn)
-    ]
-    await insert_rows(write.connection, records, rows)
-    await mark_chunks(write, set(range(chunk_of(first), chunk_of(first + len(drawn) - 1) + 1)))
-    uses: dict[tuple[str, str], int] = {}
-    for name in _NAMED:
-        counted = Counter(map(itemgetter(name), (item.values for item in drawn)))
-        uses |= {(name, spelling): number for spelling, number in counted.items() if spelling is not None}
+async def _insert(write: Write, planned: PlannedOrganization, maker: DrawnRows, batch: int) -> int:
+    """Write a batch of new records as `save_records` would, in less time; return how many they are."""
+    first = write.reserve_positions(min(BATCH_RECORDS, planned.records - write.next_position))
+    uses: Counter[tuple[str, str]] = Counter()
+    drawn = _counted(draw(planned, batch), uses)
+    places = count(first)
+    if write.connection.dialect.name == "postgresql":
+        copied = (maker.copied(item, next(places), write.revision.number) for item in drawn)
+        await copy_rows(write.connection, records, COLUMNS, copied)
+    else:
+        await insert_rows(
+            write.connection, records, (maker.row(item, next(places), write.revision.number) for item in drawn)
+        )
+    last = first + write.reserved - 1
+    await mark_chunks(write, set(range(chunk_of(first), chunk_of(last) + 1)))
     await add_uses(write.connection, write.organization_id, uses)
+    return write.reserved
 
 
-def row_of(
-    drawn: Drawn, planned: PlannedOrganization, encoder: FragmentEncoder, *, position: int, revision: int
-) -> dict[str, Any]:
-    """Return every column of a drawn record, the same as the write path of records makes from its values."""
-    values: Values = drawn.values
-    values["id"] = record_id(planned.organization_id, values["pfa_id"])
-    values |= costs_of(values)
-    row = {column: values[name] for name, column in _OTHER}
-    for name, column in _TEXT:
-        text = values[name]
-        row[column] = None if text is None else _fold(text)
-    payload = encoder.encode(values, revision)
-    for name in _LISTS:  # an empty list is stored as missing
-        row[name] = row[name] or None
-    row["organization_id"] = planned.organization_id
-    row["position"] = position
-    row["revision"] = revision
-    row["payload"] = payload
-    row["payload_version"] = PAYLOAD_VERSION
-    row["base"] = None if drawn.base is None else encode_base(drawn.base, planned.currency_code)
-    # No row of PEMS has this digest: the first one that comes is looked at.
-    row["seen_digest"] = blake2b(payload, digest_size=_DIGEST_BYTES).digest()
+def _counted(drawn: Iterator[Drawn], uses: Counter[tuple[str, str]]) -> Iterator[Drawn]:
+    """Yield records, and count the uses of their values; a few at a time, which the processor's own memory holds."""
+    while part := list(islice(drawn, CHUNK_RECORDS)):
+        columns = zip(*(_take_named(item.values) for item in part), strict=True)
+        for name, column in zip(_NAMED, columns, strict=True):
+            counted = Counter(column)
+            uses.update({(name, spelling): number for spelling, number in counted.items() if spelling is not None})
+        yield from part
+
+
+class DrawnRows:
+    """Makes the rows of drawn records of one organization."""
+
+    def __init__(self, planned: PlannedOrganization) -> None:
+        self._organization_id = planned.organization_id
+        self._rows = RowMaker(planned.organization_id, planned.currency_code)
+        self._copied = CopiedRows()
+
+    def row(self, drawn: Drawn, position: int, revision: int) -> dict[str, Any]:
+        """Return every column."""
+        self._complete(drawn)
+        row = self._rows.row(drawn.values, base=drawn.base, seen_digest=None, position=position, revision=revision)
+        return _not_seen(row)
+
+    def copied(self, drawn: Drawn, position: int, revision: int) -> bytes:
+        """Return the same in the form of COPY."""
+        self._complete(drawn)
+        kept = self._rows.kept(drawn.values, base=drawn.base, seen_digest=None, position=position, revision=revision)
+        return self._copied.row(_not_seen(kept), drawn.values)
+
+    def _complete(self, drawn: Drawn) -> None:
+        drawn.values["id"] = record_id(self._organization_id, drawn.values["pfa_id"])
+
+
+def _not_seen(row: dict[str, Any]) -> dict[str, Any]:
+    """Give a row a digest that no row of PEMS has: the first one that comes is looked at."""
+    row["seen_digest"] = blake2b(row["payload"], digest_size=_DIGEST_BYTES).digest()
     return row
 
 
