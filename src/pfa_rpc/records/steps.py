@@ -42,7 +42,8 @@ def grouped(steps: Sequence[Step]) -> list[Step]:
     """Return the steps with neighbours that vary little joined to one."""
     joined: list[Step] = []
     for is_group, members in groupby(steps, key=_varies_little):
-        joined += [_joined(list(members))] if is_group else members
+        part = list(members)
+        joined += [_joined(part)] if is_group else part
     return joined
 
 
