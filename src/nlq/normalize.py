@@ -18,6 +18,8 @@ from nlq.query import fold
 
 MAX_LENGTH: Final = 2000
 """Most characters of a question."""
+TAKEN: Final = "\0"
+"""Key of a token that is read already and carries no condition; no question holds the character."""
 
 
 class Kind(enum.Enum):

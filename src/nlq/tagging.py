@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from nlq.money import MARKS, read_money
-from nlq.normalize import Kind, Token, keys, stem
+from nlq.normalize import TAKEN, Kind, Token, keys, stem
 from nlq.numbers import NUMBER_WORDS, read_number
 from nlq.schema import Schema
 from nlq.tags import FILLER, RECORD, UNKNOWN, Amount, Meaning, Reading, Tagged
@@ -22,6 +22,7 @@ _BEFORE_AMOUNT: Final = frozenset(("COMPARE", "ABOUT", "BETWEEN", "LIMIT", "RANK
 _JOINS: Final = frozenset(("AND", "OR", "COMMA"))
 _DASH: Final = re.compile(r"\s*[-–—]\s*")
 _UNKNOWN: Final = (Reading(UNKNOWN),)
+_FILLER: Final = (Reading(FILLER),)
 _TO: Final = (Reading("TO"),)
 _DATE_SIGNS: Final = frozenset(("-", "/", "."))
 _ARTICLES: Final = frozenset(("a", "i"))
@@ -56,6 +57,8 @@ class Tagger:
     def _next(self, tokens: list[Token], index: int, before: list[Tagged]) -> Tagged:
         """Return the stretch that starts at a token."""
         token = tokens[index]
+        if token.key == TAKEN:
+            return Tagged(index, index + 1, _FILLER)
         if token.kind is Kind.QUOTED:
             return self._quoted(tokens, index)
         if token.gap == "/" and before and before[-1].is_amount and (rate := self.fixed.exactly(("per", token.key))):
