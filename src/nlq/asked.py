@@ -13,7 +13,7 @@ from nlq.conjuncts import conjuncts
 from nlq.followups import FollowUp, Move
 from nlq.notes import Note
 from nlq.query import Aggregate, Comparison, FigureSort, Function, Operator, Query, Sort
-from nlq.schema import Schema
+from nlq.schema import FieldType, Schema
 
 _TOTALS: Final = frozenset((Function.SUM, Function.AVG))
 _COUNTED: Final = "count()"
@@ -26,20 +26,41 @@ class Shape:
     query: Query
     settled: list[Note] = field(default_factory=list)
     """Choices of the follow-up that the question before decides otherwise."""
+    added: list[Note] = field(default_factory=list)
+    """Choices in their place."""
     warnings: list[str] = field(default_factory=list)
     refused: str = ""
 
 
 def asked(follow: FollowUp, before: Query, said: Query, notes: Sequence[Note], schema: Schema) -> Shape:
     """Return figures, order and limit: those said take the place of those before, and what is dropped is gone."""
+    if lacking := _lacking(follow, before):
+        return Shape(before, refused=lacking)
     base = _dropped(follow, before)
     if said.aggregate is not None:
         return _figures(follow, base, said, said.aggregate, notes)
+    by_convention = any(note.chosen == schema.conventions.ranking_field for note in notes)
+    grouped = base.aggregate is not None and bool(base.aggregate.group_by)
+    if grouped and by_convention and said.limit is not None and not follow.wants_records:
+        shape = _groups(follow, base, said)
+        shape.settled += [note for note in notes if note.chosen == schema.conventions.ranking_field]
+        return shape
     if base.aggregate is not None and (follow.wants_records or said.sort):
         base = replace(base, aggregate=None, sort=(), limit=None)
     if base.aggregate is not None:
         return _groups(follow, base, said)
     return _records(follow, base, said, notes, schema)
+
+
+def _lacking(follow: FollowUp, before: Query) -> str:
+    """Return why what is dropped cannot be: the question before lacks it; "" where it can."""
+    drop = follow.dropped
+    figures = before.aggregate
+    if drop.order and not before.sort and not (figures is not None and figures.order):
+        return "The question before has no order."
+    if drop.limit and before.limit is None:
+        return "The question before has no limit."
+    return "The question before has no groups." if drop.groups and not (figures and figures.group_by) else ""
 
 
 def _dropped(follow: FollowUp, before: Query) -> Query:
@@ -84,6 +105,8 @@ def _groups(follow: FollowUp, base: Query, said: Query) -> Shape:
         order = (FigureSort(aggregate.aggregations[0], descending=True),)
     if follow.reverse:
         order = tuple(replace(term, descending=not term.descending) for term in order)
+    if said.sort and not said.sort[0].descending:
+        order = tuple(replace(term, descending=not term.descending) for term in order)
     limit = base.limit if said.limit is None else said.limit
     shape = Shape(replace(base, limit=limit, aggregate=replace(aggregate, order=order)))
     if (said.limit is not None and not aggregate.group_by) or (follow.reverse and not order):
@@ -97,16 +120,29 @@ def _records(follow: FollowUp, base: Query, said: Query, notes: Sequence[Note], 
     ranked = [note for note in notes if note.chosen == schema.conventions.ranking_field]
     sort = said.sort or base.sort
     if base.sort and ranked and said.limit is not None and [term.field for term in said.sort] == [ranked[0].chosen]:
-        # "top 5 of those" keeps the order that was asked for before.
+        # "top 5 of those" ranks by what the records were sorted by before.
         shape.settled += ranked
-        sort = base.sort if said.sort[0].descending else _reversed(base.sort)
+        sort = _ranked(base.sort, said.sort[0], schema)
+        text = f"records are ranked by {schema.by_name[sort[0].field].label}, as they were sorted before"
+        shape.added.append(replace(ranked[0], text=text, chosen=sort[0].field))
+    if follow.direction is not None and sort:
+        sort = (*sort[:-1], replace(sort[-1], descending=follow.direction))
     if follow.reverse:
         shape.refused = "" if sort else "The question before has no order to reverse."
         sort = _reversed(sort)
-    if said.sort and sort != base.sort and base.limit is not None and said.limit is None:
+    if said.sort and sort != base.sort and base.limit is not None and said.limit is None and not follow.single:
         shape.warnings.append(f"The first {base.limit} are taken in the new order; say “all of them” to have all.")
-    shape.query = replace(base, sort=sort, limit=base.limit if said.limit is None else said.limit)
+    limit = 1 if follow.single and said.sort and said.limit is None else said.limit
+    shape.query = replace(base, sort=sort, limit=base.limit if limit is None else limit)
     return shape
+
+
+def _ranked(sort: tuple[Sort, ...], rank: Sort, schema: Schema) -> tuple[Sort, ...]:
+    """Return an order from the end that a ranking asks for: of figures the most for "top", of others as they were."""
+    first = sort[0]
+    figured = schema.by_name[first.field].type in (FieldType.MONEY, FieldType.INTEGER)
+    turned = first.descending is not rank.descending if figured else not rank.descending
+    return _reversed(sort) if turned else sort
 
 
 def _reversed(sort: Sequence[Sort]) -> tuple[Sort, ...]:

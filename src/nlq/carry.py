@@ -25,7 +25,7 @@ from nlq.conjuncts import (
     widened,
 )
 from nlq.followups import FollowUp, Move
-from nlq.lending import lend, refit
+from nlq.lending import lend, moved, refit, refit_query
 from nlq.notes import Note, money_fields
 from nlq.parse import FlagPart, Part
 from nlq.query import Comparison, Condition, Operator, Query, conjunction, fold
@@ -107,7 +107,7 @@ class _Carrier:
         assumed = self._assumed()
         stated = [each for each in conjuncts(self._said.query.where) if each not in assumed]
         where = self._where(stated)
-        shape = asked(self._follow, self._before, self._said.query, self._said.ambiguities, self._schema)
+        shape = asked(self._follow, self._refitted(where), self._said.query, self._said.ambiguities, self._schema)
         self._refuse(shape.refused)
         if self._result.refused:
             return self._result
@@ -115,11 +115,34 @@ class _Carrier:
         self._result.query = query
         self._result.warnings += shape.warnings
         self._result.ambiguities += [note for note in self._said.ambiguities if note not in shape.settled]
+        self._result.ambiguities += shape.added
+        self._result.ambiguities += self._measure_notes()
         self._write_down(query)
         return self._result
 
+    def _refitted(self, where: Condition | None) -> Query:
+        """Return the query before with its order and figures of the kinds of records that are asked for now."""
+        before, now = conjuncts(self._before.where), conjuncts(where)
+        query = refit_query(self._before, before, now, self._schema)
+        if query != self._before:
+            name = moved(before, now, self._schema)[1]
+            others = tuple(each for each in money_fields(self._schema) if each != name)
+            label = self._schema.by_name[name].label
+            text = f"what was asked of another amount is asked of the {label}, which these records have"
+            self._result.ambiguities.append(Note(text, 0, 0, name, others))
+        return query
+
     def _refuse(self, reason: str) -> None:
         self._result.refused = self._result.refused or reason
+
+    def _measure_notes(self) -> list[Note]:
+        """Say which figure was lent, where the question names none."""
+        if self._follow.measure is None:
+            return []
+        measure, first, end, known = self._follow.measure
+        why = "the question before is about it" if known else "no question names another"
+        others = tuple(name for name in money_fields(self._schema) if name != measure.name)
+        return [Note(f"the figure is of the {measure.label}, because {why}", first, end, measure.name, others)]
 
     # Conditions
 
@@ -152,6 +175,12 @@ class _Carrier:
             edited = narrowed(before, stated, self._schema)
             self._warn_of(edited.replaced, stated)
             return edited
+        if self._follow.instead_of:
+            # "Yard A instead of Silo 4" leaves the other areas.
+            held = {choice.field for choice in map(choice_of, before) if choice is not None and choice.wanted}
+            beside = [each for each in stated if about(each, self._schema) <= held]
+            before = widened(before, beside, self._schema).where
+            stated = [each for each in stated if each not in beside]
         return exchanged(before, stated, self._schema, apart=move is Move.ADJUST)
 
     def _taken_back(self, before: Sequence[Condition]) -> list[Condition]:

@@ -1,7 +1,7 @@
 """Cues: the words by which a question goes on from the one before it, as data.
 
-Gives `Cue`, `CUES`, `cues_at`, `CUE_WORDS`, `LEADS` and `PREPOSITIONS`. Adding a way to refer to the question before is
-adding a phrase here. Phrases are read through the same stemming as questions.
+Gives `Cue`, `CUES`, `cues_at`, `CUE_WORDS`, `LEADS`, `EVERY` and `PREPOSITIONS`. Adding a way to refer to the question
+before is adding a phrase here. Phrases are read through the same stemming as questions.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ class Cue(enum.Enum):
     """What follows is not wanted, or no condition: "remove", "drop"."""
     OPEN = "open"
     """What follows is no condition any more: "regardless of", "ignore"."""
+    UNDO = "undo"
+    """What follows is taken back, if it is a filter, an order or the like: "clear", "undo"."""
     FILTER = "filter"
     """The thing that LESS and OPEN are about: "filter", "condition"."""
     INSTEAD = "instead"
@@ -70,6 +72,11 @@ _SAME: Final = tuple(
 def _with_that(*patterns: str) -> tuple[str, ...]:
     """Return the phrases with each word for what was said before in the place of `*`, and with none."""
     return tuple(" ".join(pattern.replace("*", word).split()) for pattern in patterns for word in ("", *_THAT))
+
+
+def _of_that(*patterns: str) -> tuple[str, ...]:
+    """Return the phrases with each word for what was said before in the place of `*`."""
+    return tuple(pattern.replace("*", word) for pattern in patterns for word in _THAT)
 
 
 CUES: Final[dict[Cue, tuple[str, ...]]] = {
@@ -120,10 +127,13 @@ CUES: Final[dict[Cue, tuple[str, ...]]] = {
     ),
     Cue.OPEN: (
         *("regardless of", "irrespective of", "no matter", "no matter what", "never mind", "nevermind", "forget"),
-        *("forget about", "clear", "undo", "turn off", "relax", "lift", "disable", "don't filter by", "release"),
-        *("do not filter by", "stop filtering by", "disregard", "without regard to", "independent of", "whatever the"),
-        *("not filtered by", "without filtering by", "don't restrict to", "don't limit", "don't sort", "do not sort"),
-        *("don't group", "do not group", "stop sorting", "get rid of", "reset"),
+        *("forget about", "ignore", "disregard", "without regard to", "independent of", "whatever the"),
+        *("don't filter by", "do not filter by", "stop filtering by", "not filtered by", "without filtering by"),
+    ),
+    Cue.UNDO: (
+        *("clear", "undo", "turn off", "relax", "lift", "disable", "release", "reset", "don't restrict to"),
+        *("don't limit", "do not limit", "don't sort", "do not sort", "don't group", "do not group", "stop sorting"),
+        *("stop grouping", "cancel", "delete"),
     ),
     Cue.FILTER: ("filter", "condition", "restriction", "constraint", "criterion", "criteria", "clause", "limitation"),
     Cue.INSTEAD: ("instead", "rather", "in its place"),
@@ -132,6 +142,7 @@ CUES: Final[dict[Cue, tuple[str, ...]]] = {
         *("that list", "this list", "that result", "that selection", "this selection", "the above", "the ones above"),
         *("that set", "this set", "the previous ones", "the previous results", "the previous list", "the same ones"),
         *("the last ones", "is that", "is this", "was that", "are those all", "they're", "they've", "the latter"),
+        *_of_that("break * down", "break * up", "split * up", "split *", "group *", "divide *", "summarize *"),
         *("you just listed", "you just showed", "you listed", "you showed me", "just listed", "from before"),
     ),
     Cue.POSSESSIVE: ("their", "its"),
@@ -206,6 +217,9 @@ PREPOSITIONS: Final = frozenset(
     for key in keys(word)
 )
 """Words, as keys, before a piece of a question that names no records by itself: "in Silo 5"."""
+
+EVERY: Final = frozenset(("all", "any", "every", "whatever", "each"))
+"""Words before a field that is no condition any more: "all silos"."""
 
 _END: Final = ""
 

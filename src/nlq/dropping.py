@@ -10,14 +10,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from nlq.conjuncts import about, choice_of, conjuncts
-from nlq.cues import Cue, cues_at
+from nlq.cues import EVERY, Cue, cues_at
 from nlq.normalize import Token
 from nlq.query import Query, fold
-from nlq.schema import FieldType, Schema
+from nlq.schema import FieldSpec, FieldType, Schema
 from nlq.tags import FILLER, LABEL, RECORD, Flagged, Tagged
 
 _BETWEEN: Final = frozenset((FILLER, LABEL, "AND", "OR", "COMMA", "VALUE", "FLAG", "FIELD", "MEASURE"))
-_ALL: Final = frozenset(("all", "every", "any", "everything"))
 _DATED: Final = frozenset((FieldType.DATE, FieldType.TIME))
 _THINGS: Final = frozenset((Cue.FILTER, Cue.ORDERING, Cue.LIMIT, Cue.GROUPING, Cue.DATES, Cue.AMOUNTS))
 
@@ -67,7 +66,7 @@ def read_dropped(
             continue
         if stretch.tag not in _BETWEEN or (filtered and stretch.tag in ("AND", "OR", "COMMA", "VALUE", "FLAG")):
             break
-        every = every or (stretch.tag == FILLER and tokens[stretch.first].key in _ALL)
+        every = every or (stretch.tag == FILLER and tokens[stretch.first].key in EVERY)
         found.fields |= set(_named(stretch, before, schema))
         place += 1
     if not filtered:
@@ -102,13 +101,24 @@ def _limited(before: Query, schema: Schema, types: Iterable[FieldType]) -> set[s
     return {name for name in names if schema.by_name[name].type in types}
 
 
+def _amounts(field: FieldSpec, before: Query, schema: Schema) -> Iterable[str]:
+    """Return the fields that "the rate filter" is on: those of an amount that differs by kind of record go together.
+
+    It is the one amount's, whichever it was taken to be of.
+    """
+    limited = _limited(before, schema, (FieldType.MONEY,))
+    together = [names for each in conjuncts(before.where) if field.name in (names := about(each, schema))]
+    if not together and len(limited) == 1:
+        return limited
+    return {name for names in together for name in names if name in limited} or (field.name,)
+
+
 def _named(stretch: Tagged, before: Query, schema: Schema) -> Iterable[str]:
     """Return the fields that a stretch names, by their own names or by values that the query before asks for."""
     if stretch.field is not None and stretch.tag in ("FIELD", "MEASURE", RECORD):
-        limited = _limited(before, schema, (stretch.field.type,))
-        # "the rate filter" is the amount's, whichever it was taken to be of.
-        amounts = stretch.field.type is FieldType.MONEY and stretch.field.name not in limited and len(limited) == 1
-        return tuple(limited) if amounts else (stretch.field.name,)
+        return (
+            _amounts(stretch.field, before, schema) if stretch.field.type is FieldType.MONEY else (stretch.field.name,)
+        )
     payload = stretch.readings[0].payload
     if isinstance(payload, Flagged):
         return (payload.field.name,)

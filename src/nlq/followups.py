@@ -9,15 +9,17 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 
-from nlq.cues import LEADS, PREPOSITIONS, Cue, cues_at
+from nlq.conjuncts import about, conjuncts
+from nlq.cues import EVERY, LEADS, Cue, cues_at
 from nlq.dropping import Dropped, read_dropped
+from nlq.elliptic import hangs, is_everything, is_preposition, names_nothing
 from nlq.normalize import Token
 from nlq.query import Query
-from nlq.schema import Schema
-from nlq.tags import FILLER, PRONOUN, RECORD, SILENT, UNKNOWN, Reading, Tagged
-from nlq.words import EVERYTHING
+from nlq.schema import FieldSpec, FieldType, Schema
+from nlq.tags import FILLER, PRONOUN, RECORD, SILENT, UNKNOWN, Rank, Reading, Tagged
 
 _FILLER: Final = (Reading(FILLER),)
 _UNKNOWN: Final = (Reading(UNKNOWN),)
@@ -25,7 +27,7 @@ _JOINS: Final = frozenset(("AND", "OR", "BUT", "COMMA"))
 _NEGATIONS: Final = frozenset(("NOT", "WITHOUT"))
 _NAMING: Final = frozenset(("VALUE", "FLAG", RECORD))
 _NOUNS: Final = frozenset((*_NAMING, "FIELD", "MEASURE"))
-_LIMITS: Final = frozenset(("COMPARE", "ABOUT", "BETWEEN", "WITH", "NOT", "WITHOUT", "ABSENT", "NEITHER", "DATE"))
+_PRONOUN_KEYS: Final = frozenset(("it", "them", "these", "they", "those"))
 _ENDS: Final = frozenset(("RANK", "EXTREME"))
 NO_CONTEXT: Final = "“{}” goes on from another question, and there is none before this one."
 
@@ -55,8 +57,14 @@ class FollowUp:
     dropped: Dropped = field(default_factory=Dropped)
     wants_records: bool = False
     """Whether it asks for records where the question before asked for figures."""
+    single: bool = False
+    """Whether it asks which one."""
     unlimited: bool = False
     reverse: bool = False
+    direction: bool | None = None
+    """Whether the order before goes down, where only that is said."""
+    measure: tuple[FieldSpec, int, int, bool] | None = None
+    """The figure that "the total" is of, its tokens (first, end), and whether the question before names it."""
     instead_of: list[Tagged] = field(default_factory=list)
     """The values that give way."""
 
@@ -69,13 +77,25 @@ def read_follow_up(tagged: list[Tagged], tokens: list[Token], before: Query, sch
 
 def needs_another(tagged: list[Tagged], tokens: list[Token], schema: Schema) -> list[str]:
     """Make the words that refer to a question before UNKNOWN, as there is none; return a sentence for each."""
-    reader = _Reader([_copy(stretch) for stretch in tagged], tokens, Query(), schema)
+    said = any(stretch.tag == PRONOUN for stretch in tagged)
+    if not said and not any(cues_at(tokens, index) for index in range(len(tokens))):
+        return []
+    _split_fillers(tagged)
+    reader = _Reader([_copy(stretch) for stretch in tagged], tokens, Query(), schema, alone=True)
     if not reader.read():
         return []
     for stretch in tagged:
         if any(first <= stretch.first and stretch.end <= end for first, end in reader.needing):
             stretch.readings = _UNKNOWN
     return [NO_CONTEXT.format(" ".join(token.raw for token in tokens[first:end])) for first, end in reader.needing]
+
+
+def _split_fillers(tagged: list[Tagged]) -> None:
+    """Make each filler one of its own, so that no cue ends within one: "what about the pumps" holds "about the"."""
+    for place in range(len(tagged) - 1, -1, -1):
+        stretch = tagged[place]
+        if stretch.tag == FILLER and stretch.end > stretch.first + 1:
+            tagged[place : place + 1] = [Tagged(each, each + 1, _FILLER) for each in range(stretch.first, stretch.end)]
 
 
 def _copy(stretch: Tagged) -> Tagged:
@@ -85,12 +105,17 @@ def _copy(stretch: Tagged) -> Tagged:
 class _Reader:
     """Reads the cues of one question."""
 
-    def __init__(self, tagged: list[Tagged], tokens: list[Token], before: Query, schema: Schema) -> None:
+    def __init__(
+        self, tagged: list[Tagged], tokens: list[Token], before: Query, schema: Schema, *, alone: bool = False
+    ) -> None:
+        _split_fillers(tagged)
         self._tagged = tagged
         self._tokens = tokens
         self._before = before
         self._schema = schema
         self._ends = {stretch.end: position for position, stretch in enumerate(tagged)}
+        self._alone = alone
+        self._taken: set[int] = set()
         self._refers = False
         self._joined = False
         self.follow = FollowUp()
@@ -99,19 +124,68 @@ class _Reader:
 
     def read(self) -> bool:
         """Take out the cues; return whether the question goes on from another."""
-        place = self._openings()
-        self._later(place)
+        if not self._goes_on():
+            return False
+        self._join_sort()
+        self._take_direction()
+        self._lend_measure()
+        return True
+
+    def _goes_on(self) -> bool:
+        """Take out the cues; return whether the question goes on from another."""
+        self._openings()
+        self._later()
         self._closings()
-        if self._refers or self._fragment(place):
+        if self._refers:
             return True
-        if self._joined:
-            self.follow.move = Move.ADJUST
-        return self._joined or self._names_nothing()
+        hanging = hangs(self._tagged, self._tokens)
+        if hanging or self._joined:
+            self.follow.move = Move.NARROW if hanging == "NOT" else Move.ADJUST
+            return True
+        return names_nothing(self._tagged, self._tokens)
+
+    def _join_sort(self) -> None:
+        """Read "sort those by rate" as "sort by rate"."""
+        content = self._content()
+        for stretch, after in pairwise(content):
+            if stretch.tag == "SORT" and after.tag == "BY":
+                after.readings = _FILLER
+
+    def _take_direction(self) -> None:
+        """Take "descending" on its own as the direction of the order before."""
+        content = self._content()
+        if not self._before.sort or not content or any(each.tag not in ("SORT", "DIRECTION") for each in content):
+            return
+        payload = content[-1].readings[0].payload
+        if isinstance(payload, Rank) and not payload.money:
+            self.follow.direction = payload.descending
+            self.follow.cues += [(each.first, each.end) for each in content]
+            for each in content:
+                each.readings = _FILLER
+
+    def _lend_measure(self) -> None:
+        """Let "the total" or "the highest" without a figure be of the one that the question before is about."""
+        content = self._content()
+        figures = [each for each in content if each.reading("FUNCTION") is not None or each.tag == "EXTREME"]
+        if not figures or any(
+            each.tag == "MEASURE" or each.is_amount or (each.tag == "COUNT" and each not in figures) for each in content
+        ):
+            return
+        known = measure_of(self._before, self._schema)
+        measure = self._schema.by_name.get(known or self._schema.conventions.ranking_field)
+        if measure is None:
+            return
+        last = figures[-1]
+        self._tagged.insert(self._tagged.index(last) + 1, Tagged(last.end, last.end, (Reading("MEASURE", measure),)))
+        self.follow.measure = (measure, figures[0].first, last.end, bool(known))
+
+    def _content(self) -> list[Tagged]:
+        return [stretch for stretch in self._tagged if stretch.tag not in SILENT]
 
     # The beginning
 
-    def _openings(self) -> int:
-        """Take the cues at the beginning; return the position after them."""
+    def _openings(self) -> None:
+        """Take the cues at the beginning."""
         place = 0
         while place < len(self._tagged):
             after = self._opening(place)
@@ -120,11 +194,11 @@ class _Reader:
             elif self._tagged[place].tag in _JOINS:
                 self._join(place)
                 place += 1
-            elif self._tagged[place].tag == FILLER and not self._is_preposition(place):
+            elif self._tagged[place].tag == FILLER and not is_preposition(self._tagged[place], self._tokens):
                 place += 1
             else:
+                self._every_field(place + 1)  # "in all silos"
                 break
-        return place
 
     def _opening(self, place: int) -> int | None:
         """Take a cue that begins at a position of the beginning; return the position after it, None without one."""
@@ -133,7 +207,9 @@ class _Reader:
                 return self._cue(place, after, Move.EXCHANGE)
             if Cue.ALSO in cues and self._widens(after):
                 return self._also(place, after)
-            if cues & {Cue.LESS, Cue.OPEN} and (end := self._drop(place, after)) is not None:
+            if Cue.OPEN in cues and (end := self._open_field(place, after)) is not None:
+                return end
+            if cues & {Cue.LESS, Cue.OPEN, Cue.UNDO} and (end := self._drop(place, after)) is not None:
                 return end
             if Cue.LESS in cues and self._tag_after(after) in _NAMING:
                 self._cue(place, after, Move.EXCLUDE)
@@ -142,17 +218,37 @@ class _Reader:
                 self._set(place, after, (Reading("LIMIT"),))
                 self._refers = True
                 return after
-            if cues & {Cue.ONLY, Cue.LIMIT_TO} and not self._is_everything(after) and self._tag_after(after):
+            if cues & {Cue.ONLY, Cue.LIMIT_TO} and self._narrows(after):
                 return self._cue(place, after, Move.NARROW, needs=False)
             if Cue.ASK in cues and not self._names_after_rank(after):
                 self.follow.wants_records = True
+                self.follow.single = self._is_single(place, after)
                 return self._cue(place, after, Move.NARROW, needs=False)
             if Cue.NOW in cues and self._key_after(after) not in LEADS:
                 self._join(place)
                 return after
         if self._tagged[place].tag in _NEGATIONS:
             return self._drop(place, place + 1)
-        return None
+        return self._every_field(place)
+
+    def _open_field(self, place: int, after: int) -> int | None:
+        """Take "regardless of the silo", where a field is all that follows."""
+        named = [each for each in self._tagged[after:] if each.tag not in (FILLER, *_JOINS)]
+        if not named or any(each.field is None for each in named):
+            return None
+        self.follow.dropped.fields |= {each.field.name for each in named if each.field is not None}
+        return self._cue(place, len(self._tagged), Move.EXCHANGE)
+
+    def _every_field(self, place: int) -> int | None:
+        """Take "all silos" or "any area", which are a question's only content, as no condition on the field."""
+        after = place + 1
+        if after >= len(self._tagged) or self._tokens[self._tagged[place].first].key not in EVERY:
+            return None
+        named = self._tagged[after].field
+        if named is None or any(each is not self._tagged[after] for each in self._content()):
+            return None
+        self.follow.dropped.fields.add(named.name)
+        return self._cue(place, after + 1, Move.EXCHANGE, needs=False)
 
     def _also(self, place: int, after: int) -> int:
         """Take "also" as an alternative of values; before a flag it includes those with the flag."""
@@ -174,8 +270,9 @@ class _Reader:
 
     # The rest
 
-    def _later(self, place: int) -> None:
+    def _later(self) -> None:
         """Take the cues of the rest: words that stand for the records of the question before."""
+        place = 0
         named = False
         while place < len(self._tagged):
             stretch = self._tagged[place]
@@ -187,10 +284,16 @@ class _Reader:
             else:
                 place = after
 
+    def _determines(self, place: int) -> bool:
+        """Return whether "those" belongs to a noun: "those cranes" asks for cranes."""
+        after = place + 1
+        return after < len(self._tagged) and self._tagged[after].tag in _NOUNS
+
     def _reference(self, place: int) -> int | None:
         """Take a word that stands for records, before any are named."""
         stretch = self._tagged[place]
-        if stretch.tag == PRONOUN:
+        if stretch.tag == PRONOUN and not (self._alone and self._determines(place)):
+            self._ask_records()
             return self._cue(place, place + 1, self.follow.move)
         if stretch.tag == "SORT" and any(cue.key in _PRONOUN_KEYS for cue in self._tokens[stretch.first : stretch.end]):
             self._refers = True
@@ -206,7 +309,7 @@ class _Reader:
     def _anywhere(self, place: int) -> int | None:
         """Take a cue that may stand anywhere."""
         for after, cues in self._cues(place):
-            if Cue.UNLIMITED in cues:
+            if Cue.UNLIMITED in cues and (after == len(self._tagged) or self._key_after(place) not in LEADS):
                 self.follow.unlimited = True
                 return self._cue(place, after, self.follow.move)
             if Cue.REVERSE in cues and after == len(self._tagged):
@@ -223,6 +326,7 @@ class _Reader:
 
     def _ones(self, place: int, after: int) -> int:
         """Take "ones" that stands for no records named before; a negation of such needs a question before."""
+        self._ask_records()
         negated = any(stretch.tag in _NEGATIONS for stretch in self._tagged[:place])
         return self._cue(place, after, self.follow.move, needs=negated)
 
@@ -257,65 +361,33 @@ class _Reader:
                 elif Cue.ONLY in cues and self._tagged[place].tag == FILLER and not self._has(RECORD):
                     self._cue(place, after, Move.NARROW, needs=False)
 
-    # What names nothing
-
-    def _names_nothing(self) -> bool:
-        """Return whether the question asks for figures or an order, and names no records: "how many are there?"."""
-        content = [stretch for stretch in self._tagged if stretch.tag not in SILENT]
-        if not content or self._is_everything(0) or any(stretch.tag == UNKNOWN for stretch in content):
-            return False
-        return not any(stretch.tag in _NAMING or stretch.tag in _LIMITS for stretch in self._tagged) and not self._has(
-            RECORD
-        )
-
-    def _fragment(self, place: int) -> bool:
-        """Return whether the question is a piece that hangs on another: "in Silo 5?", "over $5k"."""
-        if self._has(RECORD) or any(token.key in LEADS or token.key in EVERYTHING for token in self._tokens):
-            return False
-        content = [position for position in range(len(self._tagged)) if self._tagged[position].tag not in SILENT]
-        if not content:
-            return False
-        first = self._tagged[content[0]]
-        if first.tag not in _LIMITS and not self._hangs(content[0]):
-            return False
-        values = [position for position in content if self._tagged[position].tag in ("VALUE", "FLAG")]
-        if not all(self._hangs(position) for position in values):
-            return False
-        self.follow.move = Move.NARROW if first.tag in (*_NEGATIONS, "NEITHER") else Move.ADJUST
-        return True
-
-    def _hangs(self, position: int) -> bool:
-        """Return whether a preposition, a negation or a list stands before a stretch."""
-        while position > 0:
-            before = self._tagged[position - 1]
-            if before.tag in ("VALUE", *_JOINS) and position > 1:
-                position -= 1
-                continue
-            if before.tag in _LIMITS or self._is_preposition(position - 1):
-                return True
-            if before.tag not in SILENT:
-                return False
-            position -= 1
-        return False
-
     # Small questions
 
     def _cues(self, place: int) -> Iterator[tuple[int, frozenset[Cue]]]:
         """Yield the cues at a position with the position after them, the longest first; none that cuts a stretch."""
         for end, cues in cues_at(self._tokens, self._tagged[place].first):
-            if end in self._ends and self._tagged[place].end <= end:
+            if end in self._ends and self._tagged[place].end <= end and self._tagged[place].first not in self._taken:
                 yield self._ends[end] + 1, cues
 
     def _cue(self, place: int, after: int, move: Move, *, needs: bool = True) -> int:
         """Take stretches out as a cue; return the position after them."""
         span = (self._tagged[place].first, self._tagged[after - 1].end)
         self._set(place, after, _FILLER)
+        self._taken.update(range(*span))
         self._refers = True
         self.follow.move = move
         self.follow.cues.append(span)
         if needs:
             self.needing.append(span)
         return after
+
+    def _ask_records(self) -> None:
+        """Note that a verb asks for the records themselves: "show them"."""
+        self.follow.wants_records |= any(token.key in LEADS for token in self._tokens)
+
+    def _is_single(self, place: int, after: int) -> bool:
+        """Return whether "which is" or "which one" asks for one record."""
+        return any(self._tokens[each.first].key in ("is", "one", "has", "was") for each in self._tagged[place:after])
 
     def _join(self, place: int) -> None:
         """Take a word that joins a question to the one before, unless a whole question follows it."""
@@ -347,15 +419,9 @@ class _Reader:
     def _has(self, tag: str) -> bool:
         return any(stretch.tag == tag for stretch in self._tagged)
 
-    def _is_everything(self, place: int) -> bool:
-        """Return whether words for all records stand at a position or after it."""
-        return any(
-            stretch.tag == FILLER and self._tokens[stretch.first].key in EVERYTHING for stretch in self._tagged[place:]
-        )
-
-    def _is_preposition(self, place: int) -> bool:
-        stretch = self._tagged[place]
-        return self._tokens[stretch.end - 1].key in PREPOSITIONS if stretch.end > stretch.first else False
+    def _narrows(self, place: int) -> bool:
+        """Return whether "only" narrows: "just show me all purchases" does not."""
+        return bool(self._tag_after(place)) and not is_everything(self._tagged[place:], self._tokens)
 
     def _names_after_rank(self, place: int) -> bool:
         """Return whether records are named behind "the cheapest": "which is the cheapest crane?"."""
@@ -364,4 +430,12 @@ class _Reader:
         return any(stretch.tag == "VALUE" for stretch in self._tagged[place:])
 
 
-_PRONOUN_KEYS: Final = frozenset(("it", "them", "these", "they", "those"))
+def measure_of(before: Query, schema: Schema) -> str:
+    """Return the one field of money that a query is about: of its figures, its order or its limits; "" if none is."""
+    figures = [figure.field for figure in before.aggregate.aggregations] if before.aggregate is not None else []
+    limited = [name for condition in conjuncts(before.where) for name in sorted(about(condition, schema))]
+    for names in (figures, [term.field for term in before.sort], limited):
+        money = {name for name in names if name is not None and schema.by_name[name].type is FieldType.MONEY}
+        if len(money) == 1:
+            return money.pop()
+    return ""

@@ -1,0 +1,146 @@
+"""Questions go on from the one before: what they say edits its query, and what is carried over is told."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nlq.cues import CUES
+from nlq.interpretation import Interpretation
+from tests.unit.nlq.cases import TODAY, asked, cases, check_laws, language, not_understood
+
+ROWS = cases("followups.txt", 5)
+CONTEXTS = sorted({row[0] for row in ROWS if row[0]})
+PHRASES = (
+    *(phrase for phrases in CUES.values() for phrase in phrases),
+    *("rentals", "cranes", "Silo 4", "Yard B", "JLG", "over 5k", "under $9,000", "those", "them", "discontinued"),
+    *("sort", "by", "monthly rate", "area", "how many", "total", "top 5", "descending", "without", "a contract", "not"),
+    *("next month", "forecast end", "purple", "and", "or", ",", "the", "in", "all", "purchases"),
+)
+FOLLOWUPS = st.one_of(
+    st.sampled_from([row[1] for row in ROWS]), st.lists(st.sampled_from(PHRASES), min_size=1, max_size=7).map(" ".join)
+)
+
+
+def follow(before: str, question: str) -> Interpretation:
+    """The reading of a question that is asked after another one."""
+    context = language().interpret(before, TODAY).query if before else None
+    return language().interpret(question, TODAY, context)
+
+
+@pytest.mark.parametrize(("before", "question", "condition", "extras", "unread"), ROWS)
+def test_a_question_goes_on_from_the_one_before(
+    before: str, question: str, condition: str, extras: str, unread: str
+) -> None:
+    reading = follow(before, question)
+    assert (reading.filter, asked(reading), "; ".join(not_understood(reading))) == (condition, extras, unread)
+    check_laws(question, reading, language())
+
+
+# What is carried over is said
+
+
+def test_what_is_carried_over_is_told_condition_by_condition() -> None:
+    carried = follow("rentals in Silo 4 sorted by monthly rate", "only the cranes").carried
+    assert [(note.chosen, note.text) for note in carried] == [
+        ('area_silo = "Silo 4"', 'carried over from the question before: area_silo = "Silo 4"'),
+        ("source = RENTAL", "carried over from the question before: source = RENTAL"),
+        ("monthly_rate", "carried over from the question before: sorted by monthly_rate"),
+    ]
+
+
+def test_figures_and_limits_are_carried_over_too() -> None:
+    assert [note.chosen for note in follow("how many cranes are in Silo 4?", "and in Silo 7?").carried] == [
+        'category = "Cranes"',
+        "count()",
+    ]
+    assert "the first 5" in [note.chosen for note in follow("top 5 cranes by monthly rate", "only rentals").carried]
+
+
+def test_a_condition_by_convention_stays_a_default() -> None:
+    reading = follow("rentals", "only the cranes")
+    assert [note.chosen for note in reading.defaults] == ["is_discontinued = false"]
+    assert not follow("rentals including discontinued", "only the cranes").defaults
+
+
+def test_a_question_of_its_own_carries_nothing_over() -> None:
+    assert not follow("rentals in Silo 4", "show me all purchases over $10k").carried
+
+
+def test_an_amount_without_a_field_is_of_the_field_that_was_asked_for_before() -> None:
+    (choice,) = follow("pumps with a forecast cost over 50k", "only those under 80k").ambiguities
+    assert (choice.chosen, "monthly_rate" in choice.alternatives) == ("forecast_cost", True)
+
+
+def test_a_figure_that_the_question_leaves_out_is_told() -> None:
+    (choice,) = follow("rentals", "total of those").ambiguities
+    assert (choice.chosen, "actual_cost" in choice.alternatives) == ("forecast_cost", True)
+    (known,) = follow("average monthly rate of cranes", "and the median?").ambiguities
+    assert known.chosen == "monthly_rate"
+
+
+def test_an_amount_moves_with_the_kind_of_records_and_says_so() -> None:
+    reading = follow("rentals over $5000", "the same for purchases")
+    assert "purchase_price" in [choice.chosen for choice in reading.ambiguities]
+
+
+def test_what_cannot_hold_with_the_question_before_gives_way_and_says_so() -> None:
+    (warning,) = follow("cranes", "only the pumps").warnings
+    assert 'category = "Cranes"' in warning
+
+
+# What needs a question before
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["what about Silo 7?", "drop the silo filter", "exclude the discontinued ones", "sort them by area", "the same"],
+)
+def test_without_a_question_before_a_follow_up_is_reported_with_the_reason(question: str) -> None:
+    reading = follow("", question)
+    assert not reading.complete
+    assert any("none before this one" in warning for warning in reading.warnings)
+
+
+@pytest.mark.parametrize(
+    ("before", "question", "reason"),
+    [
+        ("rentals", "drop the silo filter", "no condition on the area"),
+        ("rentals", "undo the sort", "no order"),
+        ("rentals", "also Silo 4", "no area"),
+        ("cranes or rentals", "what about purchases", "ties"),
+        ("top 10 rentals by monthly rate", "total of those", "first 10"),
+    ],
+)
+def test_what_the_question_before_cannot_give_is_reported_with_the_reason(
+    before: str, question: str, reason: str
+) -> None:
+    reading = follow(before, question)
+    assert not reading.complete
+    assert any(reason in warning for warning in reading.warnings)
+
+
+# Laws
+
+
+@given(before=st.sampled_from(CONTEXTS), question=FOLLOWUPS)
+@settings(max_examples=400, deadline=None)
+def test_every_follow_up_obeys_the_laws(before: str, question: str) -> None:
+    check_laws(question, follow(before, question), language())
+
+
+@given(before=st.sampled_from(CONTEXTS), questions=st.lists(FOLLOWUPS, min_size=2, max_size=4))
+@settings(max_examples=150, deadline=None)
+def test_follow_ups_of_follow_ups_obey_the_laws(before: str, questions: list[str]) -> None:
+    query = language().interpret(before, TODAY).query
+    for question in questions:
+        reading = language().interpret(question, TODAY, query)
+        check_laws(question, reading, language())
+        query = reading.query
+
+
+@given(FOLLOWUPS)
+@settings(max_examples=300, deadline=None)
+def test_without_a_question_before_the_laws_hold_too(question: str) -> None:
+    check_laws(question, follow("", question), language())
