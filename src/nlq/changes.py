@@ -58,8 +58,12 @@ def canonical_changes(changes: Iterable[Change], schema: Schema) -> str:
 
     Changes are in the order of the schema's fields. KeyError where one names a field that the schema lacks.
     """
-    ordered = sorted(changes, key=lambda change: schema.places[change.field][0])
-    return ", ".join(_text(change, schema) for change in ordered)
+    return ", ".join(_text(change, schema) for change in ordered(changes, schema))
+
+
+def ordered(changes: Iterable[Change], schema: Schema) -> tuple[Change, ...]:
+    """Return changes in the order of the schema's fields."""
+    return tuple(sorted(changes, key=lambda change: schema.places[change.field][0]))
 
 
 def _text(change: Change, schema: Schema) -> str:

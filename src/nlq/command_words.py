@@ -72,6 +72,7 @@ _STRONG: Final[tuple[tuple[tuple[Act, ...], int, str], ...]] = (
     ((Act.CLEAR,), 0, "clear, unset, unassign"),
     ((Act.RESET, Act.SET), 0, "reset, revert, restore, realign"),
     ((Act.DELETE,), 0, "purge, destroy, truncate, eliminate, trash, get rid of, throw away"),
+    ((Act.DELETE,), 0, "drop table, drop the table, drop database, drop the database, drop all records, drop records"),
     ((Act.DELETE, Act.CLEAR), 0, "delete, erase, wipe, wipe out"),
     ((Act.CREATE,), 0, "create, insert, duplicate, clone"),
 )
@@ -158,7 +159,23 @@ LEADS: Final = frozenset(
         *("please", "pl", "plz", "kindly", "can", "could", "would", "will", "you", "u", "hi", "hello", "hey", "ok"),
         *("okay", "now", "then", "also", "just", "simply", "so", "and", "go", "ahead", "i", "we", "id", "wed", "ill"),
         *("want", "need", "wish", "like", "to", "let", "me", "us", "help", "must", "should", "shall", "have", "has"),
-        *("get", "got", "ensure", "ask", "you", "next", "first", "dear", "team", ",", "pls", "it", "is", "time", "lets"),
+        *(
+            "get",
+            "got",
+            "ensure",
+            "ask",
+            "you",
+            "next",
+            "first",
+            "dear",
+            "team",
+            ",",
+            "pls",
+            "it",
+            "is",
+            "time",
+            "lets",
+        ),
     )
 )
 """Words, as keys, that may stand before the verb of an order."""
@@ -201,13 +218,17 @@ PARTICLES: Final[dict[str, tuple[int, int, int]]] = {
 }
 """Words that direct a verb, as keys → which way a verb goes with them that by itself goes later, either way, earlier;
 0 where people mean it both ways."""
-MORE: Final = frozenset(("higher", "more", "up", "increase", "raise", "uplift", "markup", "surcharge", "hike", "upward"))
+MORE: Final = frozenset(
+    ("higher", "more", "up", "increase", "raise", "uplift", "markup", "surcharge", "hike", "upward")
+)
 LESS: Final = frozenset(
     ("lower", "less", "down", "off", "decrease", "reduction", "discount", "cut", "cheaper", "rebate", "downward")
 )
 FURTHER: Final = frozenset(("another", "extra", "additional", "more", "further", "a", "an", "the", "full", "one"))
 """Words, as keys, that may stand before a duration or share."""
-ARTICLES: Final = frozenset(("the", "a", "an", "all", "of", "every", "each", "it", "their", "any", "both", "new", "our"))
+ARTICLES: Final = frozenset(
+    ("the", "a", "an", "all", "of", "every", "each", "it", "their", "any", "both", "new", "our")
+)
 """Words, as keys, that may stand between a verb and the field that it changes, or before a value."""
 LINKS: Final = frozenset(("of", "for", "on", "to", "from", "at", "is", "should", "be", "must", "are"))
 """Words, as keys, between what is changed and the records."""
@@ -220,7 +241,14 @@ CLOSINGS: Final = frozenset(
     ("please", "pl", "pls", "plz", "thanks", "thank", "you", "thx", "now", "ok", "okay", "kindly", "asap", "today")
 )
 """Words, as keys, that may stand at the end of an order."""
-UNITS: Final = {"day": (0, 1), "week": (0, 7), "fortnight": (0, 14), "month": (1, 0), "quarter": (3, 0), "year": (12, 0)}
+UNITS: Final = {
+    "day": (0, 1),
+    "week": (0, 7),
+    "fortnight": (0, 14),
+    "month": (1, 0),
+    "quarter": (3, 0),
+    "year": (12, 0),
+}
 """Units of time, as keys → months and days."""
 BEFORE_CONDITION: Final = frozenset(
     (
@@ -230,3 +258,9 @@ BEFORE_CONDITION: Final = frozenset(
     )
 )
 """Words, as keys, behind which a duration or a field is part of a condition on the records."""
+COMMAND_WORDS: Final[frozenset[str]] = frozenset().union(
+    *(LEADS, WISHES, ASKING, MODALS, OBLIGING, LATER, EARLIER, LONGER, SHORTER, PARTICLES, MORE, LESS, FURTHER),
+    *(ARTICLES, LINKS, PRONOUNS, JOINS, STATES, EVERYTHING, CLOSINGS, UNITS, BEFORE_CONDITION),
+    ("until", "till", "through", "thru", "into", "as", "down", "over"),
+)
+"""Words, as keys, that commands know, and that no misspelt word is."""

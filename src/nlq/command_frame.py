@@ -1,0 +1,250 @@
+"""Frame of a command: where its verbs stand, which words are only polite, and which may name the records.
+
+Gives `Verbs`, `Frame`, `Clause` and `read_frame`. A question without a verb of change costs one look-up a word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from nlq.command_words import (
+    ASKING,
+    CLOSINGS,
+    JOINS,
+    LEADS,
+    MODALS,
+    OBLIGING,
+    PRONOUNS,
+    VERBS,
+    WISHES,
+    Verb,
+    participle,
+)
+from nlq.fuzzy import Speller
+from nlq.normalize import Kind, Token, keys
+
+_PAUSES: Final = (":", "—", "–", " -", "- ")
+_COMMA: Final = ","
+
+
+@dataclass(slots=True)
+class Clause:
+    """A verb and the tokens that can belong to it."""
+
+    verb: Verb
+    first: int
+    """First token of the verb."""
+    start: int
+    """The token after the verb."""
+    end: int
+    """The token after the last of the clause, closing politeness left aside."""
+    before: tuple[int, int] = (0, 0)
+    """The tokens (first, end) before the verb that can name the records and fields: "the cranes should be pushed"."""
+
+
+@dataclass(slots=True)
+class Frame:
+    """The verbs of a command, with what stands around them."""
+
+    clauses: list[Clause]
+    polite: list[tuple[int, int]] = field(default_factory=list)
+    """Tokens (first, end) that carry no meaning in a command."""
+    corrected: dict[int, str] = field(default_factory=dict)
+    """Token → the verb that it was read as."""
+
+
+class Verbs:
+    """The verbs of change, those of the schema included, by the letters of their first word."""
+
+    def __init__(self, states: Mapping[str, tuple[str, bool]]) -> None:
+        """Take verbs of the schema → the flag that they set, and to what."""
+        verbs = dict(VERBS)
+        for phrase, (name, state) in states.items():
+            verbs[phrase] = Verb(frozenset(), 1 if state else -1, state=name)
+        self._orders = _by_first_word(verbs.items())
+        self._participles = _by_first_word((participle(phrase), verb) for phrase, verb in verbs.items())
+        self.words = self._orders.keys() | self._participles.keys()
+        """First words of all verbs."""
+        self._speller = Speller(phrase for phrase, verb in verbs.items() if not verb.weak and len(phrase) > 4)
+
+    def order(self, tokens: Sequence[Token], index: int) -> tuple[int, Verb] | None:
+        """Return the token after the verb of an order that stands at a token, and the verb."""
+        return _match(self._orders, tokens, index)
+
+    def participle(self, tokens: Sequence[Token], index: int) -> tuple[int, Verb] | None:
+        """Return the token after the participle that stands at a token, and its verb."""
+        return _match(self._participles, tokens, index)
+
+    def spelt(self, word: str) -> str | None:
+        """Return the verb that a word misspells, None where it is none."""
+        return self._speller.correct(word)
+
+    def named(self, word: str) -> Verb:
+        """Return the verb that is spelt so. KeyError where there is none."""
+        return dict(self._orders[word])[(word,)]
+
+
+_Matches = dict[str, list[tuple[tuple[str, ...], Verb]]]
+
+
+def _by_first_word(verbs: Iterable[tuple[str, Verb]]) -> _Matches:
+    """Return phrases with their verbs by their first word, longer ones first."""
+    found: _Matches = {}
+    for phrase, verb in verbs:
+        words = tuple(phrase.split())
+        found.setdefault(words[0], []).append((words, verb))
+    for listed in found.values():
+        listed.sort(key=lambda entry: -len(entry[0]))
+    return found
+
+
+def _match(matches: _Matches, tokens: Sequence[Token], index: int) -> tuple[int, Verb] | None:
+    for words, verb in matches.get(tokens[index].raw.casefold(), ()):
+        end = index + len(words)
+        if tuple(token.raw.casefold() for token in tokens[index:end]) == words:
+            return end, verb
+    return None
+
+
+def read_frame(tokens: Sequence[Token], verbs: Verbs, known: frozenset[str]) -> Frame | None:
+    """Return the verbs of a command with their clauses, None where the words are a question.
+
+    `known` holds the words that mean something; only others can be misspelt verbs.
+    """
+    lead = _lead(tokens)
+    end = _closing(tokens, lead)
+    if lead >= end or (tokens[lead].key in ASKING and tokens[lead].kind is Kind.WORD):
+        return None
+    if not any(token.raw.casefold() in verbs.words for token in tokens):
+        return _misspelt(tokens, verbs, known, lead, end)
+    frame = _order(tokens, verbs, lead, end) or _obliged(tokens, verbs, lead, end) or _behind(tokens, verbs, lead, end)
+    if frame is None:
+        return _misspelt(tokens, verbs, known, lead, end)
+    if end < len(tokens):
+        frame.polite.append((end, len(tokens)))
+    return frame
+
+
+def _lead(tokens: Sequence[Token]) -> int:
+    """Return the first token that is not merely polite."""
+    index = 0
+    while index < len(tokens) and tokens[index].key in LEADS:
+        index += 1
+    return index
+
+
+def _closing(tokens: Sequence[Token], lead: int) -> int:
+    """Return the token after the last that is not merely polite."""
+    end = len(tokens)
+    while end > lead and tokens[end - 1].key in CLOSINGS and tokens[end - 1].kind is Kind.WORD:
+        end -= 1
+    if end < len(tokens) and end > lead + 1 and tokens[end - 1].key == _COMMA:
+        end -= 1
+    return end
+
+
+def _order(tokens: Sequence[Token], verbs: Verbs, lead: int, end: int) -> Frame | None:
+    """Read "please push the cranes by a week"."""
+    found = verbs.order(tokens, lead)
+    # "lower than" compares, "end date" and "start in March" name a date.
+    if found is None or found[0] >= end + 1:
+        return None
+    frame = Frame(_clauses(tokens, verbs, Clause(found[1], lead, found[0], end)))
+    if lead:
+        frame.polite.append((0, lead))
+    return frame
+
+
+def _clauses(tokens: Sequence[Token], verbs: Verbs, first: Clause) -> list[Clause]:
+    """Return a clause, cut where "and" begins another order."""
+    clauses = [first]
+    for index in range(first.start + 1, first.end):
+        if tokens[index - 1].key not in JOINS:
+            continue
+        obliging = first.before[1] > 0
+        find = verbs.participle if obliging else verbs.order
+        found = find(tokens, index) or (verbs.order(tokens, index) if obliging else None)
+        if found is not None and found[0] <= first.end and index > clauses[-1].start:
+            before = clauses[-1]
+            last = before.end
+            before.end = _join_start(tokens, index)
+            clauses.append(Clause(found[1], index, found[0], last))
+    return clauses
+
+
+def _join_start(tokens: Sequence[Token], index: int) -> int:
+    """Return the first of the joining words that stand right before a token."""
+    while tokens[index - 1].key in JOINS:
+        index -= 1
+    return index
+
+
+def _obliged(tokens: Sequence[Token], verbs: Verbs, lead: int, end: int) -> Frame | None:
+    """Read "the cranes should be pushed by a week" and "I want the cranes pushed by a week"."""
+    wished = any(token.key in WISHES for token in tokens[:lead])
+    for index in range(lead + 1, end):
+        found = verbs.participle(tokens, index)
+        if found is None or tokens[index - 1].key == "not":
+            continue
+        modal = index
+        while modal > lead and tokens[modal - 1].key in MODALS:
+            modal -= 1
+        obliged = modal < index and tokens[index - 1].key in (*OBLIGING, "now", "all") and index - modal > 1
+        if modal == lead or tokens[modal - 1].key in ("that", "which", "who") or found[0] > end:
+            continue
+        if not obliged and not (wished and modal == index and not found[1].state):
+            continue
+        clause = Clause(found[1], index, found[0], end, before=(lead, modal))
+        polite = [(modal, index)] if modal < index else []
+        return Frame(_clauses(tokens, verbs, clause), [*([(0, lead)] if lead else []), *polite])
+    return None
+
+
+def _behind(tokens: Sequence[Token], verbs: Verbs, lead: int, end: int) -> Frame | None:
+    """Read "for the cranes in Silo 4, extend by 2 weeks"; "take the cranes and push them by a week"."""
+    taking = tokens[lead].key == "take"
+    for index in range(lead + 1, end):
+        before = tokens[index - 1].key
+        gap = tokens[index].gap
+        paused = before == _COMMA or any(pause in gap for pause in _PAUSES) or (taking and before == "and")
+        found = verbs.order(tokens, index) if paused or before == "please" else None
+        if found is None or (found[1].state and found[0] < end):
+            continue
+        start = index - (before in (_COMMA, "and", "please"))
+        start -= start > lead and tokens[start - 1].key in (_COMMA, "then")
+        clause = Clause(found[1], index, found[0], end, before=(lead + taking, start))
+        polite = [(start, index)] if start < index else []
+        if lead or taking:
+            polite.append((0, lead + taking))
+        return Frame(_clauses(tokens, verbs, clause), polite)
+    return None
+
+
+def _misspelt(tokens: Sequence[Token], verbs: Verbs, known: frozenset[str], lead: int, end: int) -> Frame | None:
+    """Read an order whose verb is misspelt: "exend the cranes by a week"."""
+    token = tokens[lead]
+    if token.kind is not Kind.WORD or token.key in known or lead + 1 >= end:
+        return None
+    word = verbs.spelt(token.raw.casefold())
+    if word is None:
+        return None
+    clauses = _clauses(tokens, verbs, Clause(verbs.named(word), lead, lead + 1, end))
+    polite = ([(0, lead)] if lead else []) + ([(end, len(tokens))] if end < len(tokens) else [])
+    return Frame(clauses, polite, {lead: word})
+
+
+def names_nothing(tokens: Sequence[Token], places: Iterable[int]) -> bool:
+    """Return whether tokens hold nothing but words that stand for records named elsewhere, and joining words."""
+    return all(
+        tokens[place].key in PRONOUNS or tokens[place].key in JOINS or keys_only(tokens[place]) for place in places
+    )
+
+
+_EMPTY: Final = frozenset((*keys("the same ones all"), "please", "by", "of", "on", "for", "to"))
+
+
+def keys_only(token: Token) -> bool:
+    """Return whether a token says nothing by itself."""
+    return token.key in _EMPTY
