@@ -97,6 +97,7 @@ NAMES: Final[dict[str, frozenset[str]]] = {
 
 MARKS: Final[dict[str, frozenset[str]]] = _SIGNS | {
     "rmb": frozenset(("CNY",)),
+    "rs": frozenset(("INR", "PKR", "LKR", "NPR")),
     "us$": frozenset(("USD",)),
     **{code.casefold(): frozenset((code,)) for code in _CODES if code not in _SAID_AS_WORDS},
 }
@@ -105,9 +106,28 @@ MARKS: Final[dict[str, frozenset[str]]] = _SIGNS | {
 CODES_IN_CAPITALS: Final = frozenset(code.casefold() for code in _SAID_AS_WORDS)
 
 PREFIXES: Final[dict[str, str]] = {
-    "us": "USD", "usd": "USD", "u": "USD", "c": "CAD", "ca": "CAD", "can": "CAD", "cad": "CAD", "a": "AUD",
-    "au": "AUD", "aud": "AUD", "aus": "AUD", "nz": "NZD", "nzd": "NZD", "hk": "HKD", "hkd": "HKD", "s": "SGD",
-    "sg": "SGD", "sgd": "SGD", "nt": "TWD", "mx": "MXN", "mex": "MXN", "r": "BRL",
+    "us": "USD",
+    "usd": "USD",
+    "u": "USD",
+    "c": "CAD",
+    "ca": "CAD",
+    "can": "CAD",
+    "cad": "CAD",
+    "a": "AUD",
+    "au": "AUD",
+    "aud": "AUD",
+    "aus": "AUD",
+    "nz": "NZD",
+    "nzd": "NZD",
+    "hk": "HKD",
+    "hkd": "HKD",
+    "s": "SGD",
+    "sg": "SGD",
+    "sgd": "SGD",
+    "nt": "TWD",
+    "mx": "MXN",
+    "mex": "MXN",
+    "r": "BRL",
 }
 """Letters that touch a dollar sign → its currency."""
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from nlq.digits import EXACT
 from nlq.normalize import Kind, Token, tokenize
-from nlq.numbers import read_number, read_part
+from nlq.numbers import NUMBER_WORDS, read_number, read_part
 
 _DAY: Final = Decimal(86400)
 _MONTH_DAYS: Final = Decimal(30)
@@ -154,10 +154,12 @@ def _total(parts: Sequence[_Part]) -> DurationReading | None:
 
 def _part(tokens: Sequence[Token], index: int) -> _Part | None:
     """Read a count and its unit: "2 weeks", "a year and a half", "half a month", "all day"."""
-    token = tokens[index]
-    if token.key in _STARTS or token.key in _ARTICLES:
-        return _uncounted(tokens, index) or _counted(tokens, index)
-    return _counted(tokens, index)
+    key = tokens[index].key
+    if key in _STARTS or key in _ARTICLES:
+        return _fractional(tokens, index) or _uncounted(tokens, index) or _counted(tokens, index)
+    if tokens[index].kind is Kind.NUMBER or key in NUMBER_WORDS:
+        return _fractional(tokens, index) or _counted(tokens, index)
+    return None
 
 
 def _uncounted(tokens: Sequence[Token], index: int) -> _Part | None:
@@ -165,7 +167,7 @@ def _uncounted(tokens: Sequence[Token], index: int) -> _Part | None:
     key = tokens[index].key
     start = index + 1 if key in _ARTICLES or key in _WHOLE or key in _ANOTHER else index
     start += start > index and _key(tokens, start) in _WHOLE | _MORE and _key(tokens, start) != "other"
-    unit = UNITS.get(_key(tokens, start))
+    unit = UNITS.get(_key(tokens, start)) or _SHORT.get(_key(tokens, start))
     if unit is None or tokens[start].raw.casefold() != tokens[start].key:
         return None
     part = _with_half(tokens, _Part(Decimal(1), unit, start + 1))
@@ -173,28 +175,26 @@ def _uncounted(tokens: Sequence[Token], index: int) -> _Part | None:
 
 
 def _counted(tokens: Sequence[Token], index: int) -> _Part | None:
-    """Read a number or a part of one, and the unit after it."""
+    """Read a number and the unit after it."""
     start = index + 1 if tokens[index].key in _ANOTHER and index + 1 < len(tokens) else index
-    for value, end in _counts(tokens, start):
-        if (unit := _unit(tokens, end)) is not None:
-            return _with_half(tokens, _Part(value, *unit))
-    return None
+    number = read_number(tokens, start)
+    if number is None or number.value < 0 or number.shorthand:
+        return None
+    unit = _unit(tokens, number.end + (_key(tokens, number.end) == "of"))
+    return _with_half(tokens, _Part(number.value, *unit)) if unit is not None else None
 
 
-def _counts(tokens: Sequence[Token], index: int) -> Sequence[tuple[Decimal, int]]:
-    """Return the counts that can start at a token, with the index of what they count."""
-    counts = []
-    number = read_number(tokens, index)
-    if number is not None and number.value >= 0 and not number.shorthand:
-        counts.append((number.value, number.end + (_key(tokens, number.end) == "of")))
+def _fractional(tokens: Sequence[Token], index: int) -> _Part | None:
+    """Read a part of a unit: "half a year", "three quarters of an hour", "a quarter century"."""
     part = read_part(tokens, index)
-    start = index + (tokens[index].key in _ARTICLES)
-    if part is None and _key(tokens, start) == "quarter" and _key(tokens, start + 1) in ("of", "a", "an"):
-        part = (Decimal("0.25"), start + 1)
-    if part is not None:
-        end = part[1] + (_key(tokens, part[1]) == "of")
-        counts.append((part[0], end + (_key(tokens, end) in _ARTICLES)))
-    return counts
+    if part is None and tokens[index].key == "quarter":
+        part = (Decimal("0.25"), index + 1)
+    if part is None:
+        return None
+    end = part[1] + (_key(tokens, part[1]) == "of")
+    end += _key(tokens, end) in _ARTICLES
+    unit = _unit(tokens, end)
+    return _Part(part[0], *unit) if unit is not None else None
 
 
 def _unit(tokens: Sequence[Token], index: int) -> tuple[Unit, int] | None:

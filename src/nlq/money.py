@@ -16,16 +16,20 @@ from nlq.currencies import ADJECTIVES, CENTS, CODES_IN_CAPITALS, MARKS, NAMES, P
 from nlq.digits import EXACT, fits, read_digits
 from nlq.normalize import Kind, Token, tokenize
 from nlq.number_words import ARTICLES, SCALES
-from nlq.numbers import Number, read_number
+from nlq.numbers import Number, read_number, read_part
 
 __all__ = ["MARKS", "Money", "read_money", "read_money_text"]
 
+_MINUS: Final = ("-", "−")
 _BILLION: Final = Decimal(10**9)
+_SHORT: Final = {"m": Decimal(10**6), "mm": Decimal(10**6), "mn": Decimal(10**6), "bn": _BILLION, "b": _BILLION}
+"""Multipliers that a mark before the number settles, apart from it as well: "$5 bn"."""
 _SCALED_CODES: Final = {
     letter + code: (scale, MARKS[code])
     for letter, scale in (("k", Decimal(1000)), ("m", Decimal(10**6)), ("bn", _BILLION))
     for code in ("usd", "eur", "gbp", "cad", "aud", "chf", "sek", "nok", "dkk", "jpy", "inr", "zar", "cny")
 }
+_PARTS: Final = ARTICLES | {"half", "one", "two", "three"}
 _HEDGES: Final = frozenset(
     ("about", "around", "approximately", "approx", "roughly", "almost", "nearly", "exactly", "~")
 )
@@ -60,7 +64,7 @@ def read_money(tokens: Sequence[Token], index: int) -> Money | None:
     mark, start = _mark_before(tokens, index)
     if start >= len(tokens):
         return None
-    money = _marked_behind(tokens, index) if mark is None else _marked_before(tokens, start, mark)
+    money = _marked_behind(tokens, index) if mark is None else _marked_before(tokens, index, start, mark)
     if money is None or not fits(money.value):
         return None
     return _with_cents(tokens, money) if money.currencies and money.scale == 1 else money
@@ -136,12 +140,13 @@ def _sign_behind(tokens: Sequence[Token], index: int, end: int) -> bool:
     return True
 
 
-def _marked_before(tokens: Sequence[Token], start: int, mark: frozenset[str]) -> Money | None:
+def _marked_before(tokens: Sequence[Token], index: int, start: int, mark: frozenset[str]) -> Money | None:
     """Read the number behind a mark, which may be said twice: "$5", "USD 5 dollars", "$5 USD"."""
     number = _number(tokens, start)
     if number is None:
         return None
-    value = -number.value if tokens[start].gap.endswith(("-", "−")) and start > 0 else number.value  # "$-5"
+    signed = tokens[start].gap.endswith(_MINUS) or (index == 0 and tokens[0].gap.endswith(_MINUS))
+    value = -number.value if signed else number.value  # "$-5", "-$5"
     again, end = _mark_behind(tokens, number.end)
     if again is None or tokens[end - 1].kind is not Kind.WORD or not mark & again:
         return Money(value, number.end, number.scale, mark, number.multiple)
@@ -156,9 +161,10 @@ def _number(tokens: Sequence[Token], start: int) -> Number | None:
     figures = read_digits(tokens, start, marked=True)
     if figures is not None and (number is None or figures[1] > number.end):
         number = Number(*figures)
-    if number is not None and number.scale == 1 and _key(tokens, number.end) == "b" and _touches(tokens, number.end):
-        return Number(EXACT.multiply(number.value, _BILLION), number.end + 1, _BILLION)
-    return number
+    scale = _SHORT.get(_key(tokens, number.end)) if number is not None and number.scale == 1 else None
+    if number is None or scale is None:
+        return number
+    return Number(EXACT.multiply(number.value, scale), number.end + 1, scale, shorthand=True, multiple=scale)
 
 
 def _marked_behind(tokens: Sequence[Token], index: int) -> Money | None:
@@ -192,22 +198,28 @@ def _before_mark(tokens: Sequence[Token], index: int) -> Number | None:
 
 
 def _single(tokens: Sequence[Token], index: int) -> Money | None:
-    """Read "a dollar", "a cent"."""
-    if tokens[index].key not in ARTICLES:
+    """Read one unit or a part of it: "a dollar", "a cent", "half a dollar"."""
+    part = read_part(tokens, index) if tokens[index].key in _PARTS else None
+    if part is None and tokens[index].key not in ARTICLES:
         return None
-    key = _key(tokens, index + 1)
+    value, end = part or (Decimal(1), index)
+    end += part is not None and _key(tokens, end) == "of"
+    end += _key(tokens, end) in ARTICLES
+    key = _key(tokens, end)
     if key in CENTS:
-        return Money(Decimal("0.01"), index + 2, Decimal(1), frozenset())
+        return Money(value / 100, end + 1, Decimal(1), frozenset())
     if key not in NAMES or key in CODES_IN_CAPITALS:
         return None
-    return Money(Decimal(1), index + 2, Decimal(1), NAMES[key])
+    return Money(value, end + 1, Decimal(1), NAMES[key])
 
 
 def _with_cents(tokens: Sequence[Token], money: Money) -> Money:
-    """Read the cents of "3 dollars 50 cents", "$20 and 43c"."""
+    """Read the cents of "3 dollars 50 cents", "$20 and 43c", and "and a half"."""
     start = money.end + (_key(tokens, money.end) == "and")
     if start >= len(tokens) or money.value != money.value.to_integral_value():
         return money
+    if start > money.end and tokens[money.end - 1].key in NAMES and (part := read_part(tokens, start)) is not None:
+        return replace(money, value=money.value + part[0], end=part[1])
     number = read_number(tokens, start)
     if number is None or not _are_cents(number):
         return money

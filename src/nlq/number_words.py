@@ -49,6 +49,7 @@ SHORTHAND: Final = {
     "mil": Decimal(10**6),
     "mill": Decimal(10**6),
     "mln": Decimal(10**6),
+    "mn": Decimal(10**6),
     "mio": Decimal(10**6),
     "bn": Decimal(10**9),
     "bln": Decimal(10**9),
@@ -105,6 +106,6 @@ VULGAR: Final = _vulgar()
 """Keys of the signs of fractions ("½") → their values."""
 
 NUMBER_WORDS: Final = frozenset(
-    (*BELOW_HUNDRED, *SCALES, *COLLECTIVES, *ARTICLES, *VULGAR, "half", "quarter", "point", "nought", "nil")
+    (*BELOW_HUNDRED, *SCALES, *COLLECTIVES, *ARTICLES, *VULGAR, "half", "quarter", "point", *ZEROS[:3])
 )
 """Keys of all words that a number can hold, as far as they say nothing else."""

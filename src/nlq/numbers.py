@@ -32,11 +32,13 @@ from nlq.number_words import (
 __all__ = ["NUMBER_WORDS", "SCALES", "Number", "read_number", "read_number_text", "read_part", "read_percent"]
 
 _ONE: Final = Decimal(1)
+_THOUSAND: Final = Decimal(1000)
 _MILLION: Final = Decimal(10**6)
 _STARTS: Final = NUMBER_WORDS | SIGNS.keys()
 _PARTIAL: Final = frozenset(("half", "quarter", *VULGAR))
-_TOUCHING: Final = frozenset(("m", "mm", "bn", "tn"))
+_TOUCHING: Final = frozenset(("m", "mm", "mn", "bn", "tn"))
 _ORDINAL_ENDINGS: Final = frozenset(("st", "nd", "rd", "th"))
+_MINUS: Final = ("-", "−")
 _POINTS: Final = frozenset(("point", "dot"))
 _DIGITS: Final = {word: str(value) for word, value in SMALL.items() if value < 10} | dict.fromkeys((*ZEROS, "o"), "0")
 
@@ -106,8 +108,10 @@ def read_percent(tokens: Sequence[Token], index: int) -> tuple[int, Decimal] | N
 def read_number_text(text: str) -> Decimal | None:
     """Return the number that a text is as a whole, None where it is none or says anything besides."""
     tokens = tokenize(text)
-    if not tokens:
-        return None
+    while tokens and tokens[-1].key == ",":
+        tokens.pop()
+    if not tokens or (tokens[0].gap.endswith(tuple(" \t")) and tokens[0].gap.strip() in _MINUS):
+        return None  # a dash apart from its number can be the mark of a list
     start = 1 if tokens[0].key == "+" and len(tokens) > 1 and not tokens[1].gap else 0
     number = read_number(tokens, start)
     if number is not None and number.end == len(tokens):
@@ -154,7 +158,7 @@ def _signed(tokens: Sequence[Token], index: int) -> Number | None:
         return None if number is None else replace(number, value=SIGNS[token.key] * number.value)
     number = _joined(tokens, index)
     # Elsewhere a dash before a number joins more often than it negates.
-    if number is not None and index == 0 and token.gap.endswith(("-", "−")):
+    if number is not None and index == 0 and token.gap.removesuffix(".").endswith(_MINUS):
         return replace(number, value=-number.value)
     return number
 
@@ -164,6 +168,7 @@ def _joined(tokens: Sequence[Token], index: int) -> Number | None:
     number = _stretch(tokens, index)
     while number is not None and number.scale > 1:
         start, apart = _after_and(tokens, number.end)
+        start = _after_comma(tokens, number) or start
         rest = _stretch(tokens, start) if _goes_on(tokens, start) else None
         if rest is None or not 0 < rest.value < number.scale or not _joins(tokens[start], number, rest, apart=apart):
             break
@@ -179,20 +184,31 @@ def _after_and(tokens: Sequence[Token], index: int) -> tuple[int, bool]:
     return (index + 1, True) if _key(tokens, index) == "and" else (index, False)
 
 
+def _after_comma(tokens: Sequence[Token], number: Number) -> int | None:
+    """Return the index behind the comma of "two thousand, three hundred", None where none is."""
+    if _key(tokens, number.end) != "," or number.scale < _THOUSAND or number.shorthand:
+        return None
+    rest = _joined(tokens, number.end + 1) if _is_word(tokens, number.end + 1) else None
+    return number.end + 1 if rest is not None and rest.value >= 100 else None
+
+
 def _goes_on(tokens: Sequence[Token], index: int) -> bool:
     """Return whether a number can go on with a token."""
     if index >= len(tokens):
         return False
-    return tokens[index].kind is Kind.NUMBER or (tokens[index].key in BELOW_HUNDRED and _singular(tokens[index]))
+    return tokens[index].kind is Kind.NUMBER or _is_word(tokens, index)
+
+
+def _is_word(tokens: Sequence[Token], index: int) -> bool:
+    """Return whether a token is a word of a number below a hundred."""
+    return _key(tokens, index) in BELOW_HUNDRED and _singular(tokens[index])
 
 
 def _joins(first: Token, number: Number, rest: Number, *, apart: bool) -> bool:
     """Return whether what follows a number belongs to it: plain figures do only in "3 hundred and 21"."""
     if number.shorthand:
         return rest.shorthand and not apart
-    if first.kind is not Kind.NUMBER or rest.scale > 1:
-        return not (apart and rest.scale > 100)
-    return apart and number.scale == 100
+    return first.kind is not Kind.NUMBER or rest.scale > 1 or (apart and number.scale == 100)
 
 
 def _with_half(tokens: Sequence[Token], number: Number) -> Number:
@@ -232,8 +248,10 @@ def _stretch(tokens: Sequence[Token], index: int) -> Number | None:
 
 def _counted(tokens: Sequence[Token], end: int, value: Decimal) -> Number:
     """Read a multiplier after "a couple of": "a couple of thousand"."""
-    after = end + 1 if _key(tokens, end) == "of" and _key(tokens, end + 1) in NAMED_SCALES else end
+    after = end + (_key(tokens, end) == "of")
     key = _key(tokens, after)
+    if key == "dozen":
+        return Number(value * COLLECTIVES[key], after + 1)
     if key in NAMED_SCALES:
         return Number(value * SCALES[key], after + 1, SCALES[key], multiple=SCALES[key])
     return Number(value, end)
@@ -321,6 +339,9 @@ def _below_hundred(tokens: Sequence[Token], index: int) -> tuple[Decimal, int] |
 
 def _below_hundred_after(tokens: Sequence[Token], index: int) -> tuple[Decimal, int] | None:
     """Read what follows "hundred" in its own group: "(and) twenty five", unless that has a hundred of its own."""
+    if _key(tokens, index) in _POINTS:
+        value, end = _with_decimals(tokens, Decimal(0), index)
+        return (value, end) if end > index else None
     start, _ = _after_and(tokens, index)
     below = _below_hundred(tokens, start)
     if below is None or not below[0]:
@@ -358,7 +379,7 @@ def _decimals(tokens: Sequence[Token], index: int) -> tuple[str, int]:
 def _with_part(tokens: Sequence[Token], value: Decimal, end: int) -> tuple[Decimal, int]:
     """Read "and a half", "and three quarters" after a whole number."""
     start = end + 1
-    if start >= len(tokens) or value != value.to_integral_value() or tokens[start].kind is Kind.NUMBER:
+    if start >= len(tokens) or value != value.to_integral_value():
         return value, end
     part = read_part(tokens, start)
     return (value + part[0], part[1]) if part is not None else (value, end)

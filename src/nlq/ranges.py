@@ -93,9 +93,15 @@ def _key(tokens: Sequence[Token], index: int) -> str:
 
 def _skip(tokens: Sequence[Token], index: int, words: frozenset[str]) -> int:
     """Return the index after words that add nothing; a word that begins an amount or a comparison stays."""
-    while _key(tokens, index) in words and _BEFORE.longest(tokens, index) is None and _amount(tokens, index) is None:
+    while _key(tokens, index) in words and not _begins(tokens, index):
         index += 1
     return index
+
+
+def _begins(tokens: Sequence[Token], index: int) -> bool:
+    """Return whether a comparison, a range or an amount begins at a token."""
+    compared = _BEFORE.longest(tokens, index) or _RANGE.longest(tokens, index)
+    return compared is not None or _amount(tokens, index) is not None
 
 
 def _joint(tokens: Sequence[Token], index: int, before: str) -> tuple[str, int]:
