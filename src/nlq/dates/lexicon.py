@@ -7,6 +7,9 @@ from typing import Final, TypeVar
 
 from nlq.dates.periods import Unit
 from nlq.normalize import stem
+from nlq.number_words import BELOW_HUNDRED
+from nlq.number_words import ORDINALS as ORDINAL_WORDS
+from nlq.number_words import TENS as TEN_WORDS
 
 _Value = TypeVar("_Value")
 
@@ -70,17 +73,14 @@ DETERMINERS: Final = _table(
     }
 )
 ORDINALS: Final = {
-    word: number
-    for number, word in enumerate(
-        (
-            *("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"),
-            *("eleventh", "twelfth", "thirteenth", "fourteenth", "fifteenth", "sixteenth", "seventeenth"),
-            *("eighteenth", "nineteenth", "twentieth"),
-        ),
-        1,
-    )
-} | {"thirtieth": 30}
-TENS: Final = {"twenty": 20, "thirty": 30, "forty": 40, "fifty": 50}
+    word: int(BELOW_HUNDRED[cardinal])
+    for word, cardinal in ORDINAL_WORDS.items()
+    if 0 < BELOW_HUNDRED.get(cardinal, 0) < 100
+}
+"""Ordinals in one word: "third", "twentieth"."""
+TENS: Final = {word: int(value) for word, value in TEN_WORDS.items()}
+COUNTS: Final = frozenset(BELOW_HUNDRED)
+"""Words that a count or a year in words can begin with."""
 SUFFIXES: Final = frozenset(("st", "nd", "rd", "th"))
 PARTS: Final = _table(
     {
@@ -93,7 +93,6 @@ EDGES: Final = _table({"beginning begin start": "start", "end ending": "end"})
 """Parts that are also a first or a last day."""
 PERIOD_ENDS: Final = {"eow": Unit.WEEK, "eom": Unit.MONTH, "eoq": Unit.QUARTER, "eoy": Unit.YEAR}
 TO_DATE: Final = {"wtd": Unit.WEEK, "mtd": Unit.MONTH, "qtd": Unit.QUARTER, "ytd": Unit.YEAR}
-SEASONS: Final = frozenset(("spring", "summer", "autumn", "fall", "winter"))
 ARTICLES: Final = frozenset(("the", "my", "our"))
 VERBS_AFTER_MAY: Final = frozenset(
     (
@@ -101,5 +100,5 @@ VERBS_AFTER_MAY: Final = frozenset(
         *("never", "cost", "move", "expire", "return", "i", "we", "you", "they", "it", "he", "she"),
     )
 )
-DOUBTFUL: Final = frozenset(("may", "march", "mar", "dec", "sat", "sun", "mon", "wed", "fall", "spring"))
+DOUBTFUL: Final = frozenset(("may", "march", "mar", "sat", "sun", "mon", "wed", "fall", "spring", "now"))
 """Words that alone are something else as often as a date."""

@@ -1,14 +1,15 @@
 """Limits: words that make a date the beginning or the end of what is asked ("since", "by", "no later than").
 
-Gives `Limit`, `OPENERS`, `CLOSERS` and `limited`.
+Gives `Limit`, `Limited`, `OPENERS`, `CLOSERS`, `read_phrases` and `limited`.
 """
 
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from typing import Final
+from typing import Final, NamedTuple
 
 from nlq.dates import conventions as said
 from nlq.dates.pieces import Line, Piece
@@ -32,76 +33,112 @@ class Limited:
     end: int
     start: date | None
     stop: date | None
-    notes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    amount: bool = False
+    """Whether it is of bare numbers that can be amounts too."""
 
 
-_OPENING: Final = {
-    Limit.WITHIN: "in|on|during|at|within|for|throughout|around the time of|dated|due|due on|due in|in the year|=",
+class Phrase(NamedTuple):
+    """Words that say what a date is of the period asked about."""
+
+    words: tuple[str, ...]
+    limit: Limit
+    dated: bool
+    """Whether only a date can follow, so that "3/4" and "2026" are one."""
+    asked: bool
+    """Whether the words are read inside questions too."""
+
+
+_DATED: Final = {
+    Limit.WITHIN: "on|during",
     Limit.FROM: (
-        "since|from|starting|starting on|starting from|starting in|beginning|beginning on|beginning in|beginning from|as of"
-        "|as from|as early as|no earlier than|not earlier than|not before|no sooner than|on or after|in or after|from or after"
-        "|after or on|after or in|later than or on|later than or in|later than or at|at or after|since or after|>=|commencing"
-        "|effective|on or later than|in or later than|ever since|at the earliest"
+        "since|ever since|as of|as from|as early as|no earlier than|not earlier than|not before|no sooner than"
+        "|on or after|in or after|after or on|after or in|later than or on|later than or in|later than or at|on or later than"
+        "|in or later than|starting from|beginning from|from or after"
     ),
-    Limit.AFTER: "after|later than|past|following|beyond|>|not until after|any time after|anytime after|sometime after",
-    Limit.BEFORE: "before|earlier than|prior to|ahead of|sooner than|<|any time before|anytime before|sometime before",
+    Limit.AFTER: (
+        "after|later than|not until after|any time after|anytime after|sometime after|newer than|more recent than"
+    ),
+    Limit.BEFORE: (
+        "before|earlier than|prior to|ahead of|sooner than|any time before|anytime before|sometime before|older than"
+    ),
     Limit.UNTIL: (
-        "by|until|till|til|through|thru|up to|up until|up through|up till|to|no later than|not later than|not after|on or before|in or before"
-        "|before or on|before or in|before or at|at or before|by or before|on or earlier than|earlier than or on|earlier than or in"
-        "|in or earlier than|at the latest|<=|not beyond|as late as|at the latest by|by or on|on or by"
+        "until|till|til|up until|up till|no later than|not later than|not after|on or before|in or before|before or on"
+        "|before or in|before or at|by or before|on or earlier than|earlier than or on|earlier than or in"
+        "|until and including|earlier than or at|in or earlier than|by or on|on or by|as late as|at the latest by|through and including"
     ),
 }
+"""Phrases that only a date can follow."""
+_LOOSE: Final = {
+    Limit.WITHIN: "in|at|within|for|throughout|in the year",
+    Limit.FROM: "from|at or after|>=",
+    Limit.AFTER: "past|following|beyond|>",
+    Limit.BEFORE: "<",
+    Limit.UNTIL: "by|through|thru|up to|up through|to|at or before|<=|up to and including|not beyond",
+}
+"""Phrases that amounts and places follow too."""
+_ALONE: Final = {
+    Limit.WITHIN: "=",
+    Limit.FROM: (
+        "starting|starting on|starting in|beginning|beginning on|beginning in|commencing|commencing on|effective"
+    ),
+    Limit.UNTIL: "ending|ending on|ending in",
+}
+"""Phrases that in a question are words for a field: "rentals starting next week"."""
 _CLOSING: Final = {
     Limit.FROM: (
-        "onward|onwards|and later|or later|and after|or after|and onward|and onwards|and beyond|or beyond|and greater|or greater"
-        "|and on|and up|and newer|or newer|on|at the earliest|or afterwards|and afterwards|and above|or above|and thereafter|or thereafter"
+        "onward|onwards|and later|or later|and after|or after|and onward|and onwards|and beyond|or beyond|and greater"
+        "|or greater|and on|and up|and newer|or newer|at the earliest|or afterwards|and afterwards|and above|or above"
+        "|and thereafter|or thereafter|and later on|or more recent"
     ),
     Limit.UNTIL: (
-        "and earlier|or earlier|and before|or before|and older|or older|or sooner|at the latest|and below|or below|and prior|or prior"
+        "and earlier|or earlier|and before|or before|and older|or older|or sooner|at the latest|at latest|and below"
+        "|or below|and prior|or prior|or less|and less"
     ),
 }
-Phrases = dict[str, list[tuple[tuple[str, ...], Limit]]]
+
+Phrases = dict[str, list[Phrase]]
 
 
-def _phrases(table: dict[Limit, str]) -> Phrases:
+def _table(*groups: tuple[dict[Limit, str], bool, bool]) -> Phrases:
     """Return phrases by their first word, the longest first."""
     found: Phrases = {}
-    for limit, phrases in table.items():
-        for phrase in phrases.split("|"):
-            words = tuple(stem(word) for word in phrase.split())
-            found.setdefault(words[0], []).append((words, limit))
-    for listed in found.values():
-        listed.sort(key=lambda entry: -len(entry[0]))
+    for group, dated, asked in groups:
+        for limit, listed in group.items():
+            for phrase in listed.split("|"):
+                words = tuple(stem(word) for word in phrase.split())
+                found.setdefault(words[0], []).append(Phrase(words, limit, dated, asked))
+    for phrases in found.values():
+        phrases.sort(key=lambda phrase: -len(phrase.words))
     return found
 
 
-OPENERS: Final = _phrases(_OPENING)
-CLOSERS: Final = _phrases(_CLOSING)
+OPENERS: Final = _table((_DATED, True, True), (_LOOSE, False, True), (_ALONE, True, False))
+CLOSERS: Final = _table((_CLOSING, True, True))
 
 
-def read_phrases(line: Line, index: int, phrases: Phrases) -> list[tuple[Limit, int]]:
-    """Return the limits that begin at a word with the index after each, the longest first."""
-    return [
-        (limit, index + len(words))
-        for words, limit in phrases.get(line.keys[index], ())
-        if tuple(line.keys[index : index + len(words)]) == words
-    ]
+def read_phrases(line: Line, index: int, phrases: Phrases) -> Iterator[tuple[Phrase, int]]:
+    """Give the phrases that begin at a word with the index after each, the longest first."""
+    for phrase in phrases.get(line.keys[index], ()):
+        end = index + len(phrase.words)
+        if (phrase.asked or line.whole) and tuple(line.keys[index:end]) == phrase.words:
+            yield phrase, end
 
 
-def limited(piece: Piece, limit: Limit) -> Limited:
-    """Return a date as a limit of a period."""
-    whole = piece.whole or (piece.start, piece.stop)
-    edge = piece.edge
+def limited(piece: Piece, limit: Limit, *, dated: bool) -> Limited:
+    """Return the period that a date limits."""
+    amount = piece.amount and not dated
     notes = piece.notes
-    if limit is Limit.WITHIN or (limit is Limit.FROM and edge == "range"):
-        return Limited(piece.end, piece.start, piece.stop, notes)
-    if edge in ("start", "end"):
+    if limit is Limit.WITHIN or piece.edge == "range":
+        return Limited(piece.end, piece.start, piece.stop, notes, amount)
+    if piece.edge:
         notes = (*(note for note in notes if note != said.PARTS_OF_PERIOD), said.EDGE_OF_PERIOD)
+    whole = piece.whole or (piece.start, piece.stop)
     if limit is Limit.FROM:
-        return Limited(piece.end, piece.start, None, notes)
+        return Limited(piece.end, piece.start, None, notes, amount)
     if limit is Limit.AFTER:
-        start = whole[0] if edge == "start" else piece.stop
-        return Limited(piece.end, start, None, (*notes, said.AFTER_PERIOD))
+        start = whole[0] if piece.edge == "start" else piece.stop
+        return Limited(piece.end, start, None, (*notes, said.AFTER_PERIOD), amount)
     if limit is Limit.BEFORE:
-        return Limited(piece.end, None, whole[1] if edge == "end" else piece.start, notes)
-    return Limited(piece.end, None, piece.stop, (*notes, said.UNTIL_INCLUDED))
+        return Limited(piece.end, None, whole[1] if piece.edge == "end" else piece.start, notes, amount)
+    return Limited(piece.end, None, piece.stop, (*notes, said.UNTIL_INCLUDED), amount)

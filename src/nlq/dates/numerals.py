@@ -1,19 +1,22 @@
 """Numerals: the counts, ordinals, days and years inside dates.
 
-Gives `read_count`, `read_ordinal_number`, `read_day`, `read_year` and `full_year`; each returns a number and the index
-after it, or None.
+Gives `read_count`, `read_place`, `read_day`, `read_year` and `full_year`; each returns a number and the index after it,
+or None. Figures are read here, words by the readers of numbers and ordinals.
 """
 
 from __future__ import annotations
 
-from nlq.dates.conventions import COUPLE, FEW_COUNT, FIRST_YEAR, LAST_YEAR, PIVOT
-from nlq.dates.lexicon import ORDINALS, SUFFIXES, TENS
-from nlq.dates.pieces import Line
-from nlq.normalize import Kind
-from nlq.numbers import NUMBER_WORDS, read_number
+from typing import Final
 
-_APOSTROPHES = ("'", "’", "‘", "`")
-_CENTURIES = (19, 20, 21)
+from nlq.dates.conventions import COUPLE, FEW_COUNT, FIRST_YEAR, LAST_YEAR, PIVOT
+from nlq.dates.lexicon import COUNTS, ORDINALS, SUFFIXES, TENS
+from nlq.dates.pieces import Line
+from nlq.numbers import read_number
+
+_APOSTROPHES: Final = ("'", "’", "‘", "`")
+_CENTURIES: Final = (19, 20, 21)
+MOST: Final = 99_999
+"""Largest count that is read: more units than the calendar has are no date."""
 
 
 def read_count(line: Line, index: int) -> tuple[int, int] | None:
@@ -22,51 +25,47 @@ def read_count(line: Line, index: int) -> tuple[int, int] | None:
     if digits:
         return (int(digits), index + 1) if len(digits) <= 5 else None
     key = line.keys[index]
-    if key == "a" and line.keys[index + 1] in ("couple", "few"):
-        return read_count(line, index + 1)
     if key in ("a", "an"):
-        return 1, index + 1
+        return read_count(line, index + 1) if line.keys[index + 1] in ("couple", "few") else (1, index + 1)
     if key == "couple":
         return COUPLE, index + 1 + (line.keys[index + 1] == "of")
     if key == "few":
         return FEW_COUNT, index + 1
-    return _cardinal(line, index)
+    return read_cardinal(line, index)
 
 
-def _cardinal(line: Line, index: int) -> tuple[int, int] | None:
+def read_cardinal(line: Line, index: int) -> tuple[int, int] | None:
     """Read a whole number in words."""
-    if line.keys[index] not in NUMBER_WORDS or line.keys[index] in ("half", "a"):
+    if line.keys[index] not in COUNTS:
         return None
-    number = read_number(list(line.tokens), index)
-    if number is None or number.value != int(number.value) or number.value > 99999:
+    number = read_number(line.tokens, index)
+    if number is None or number.value != int(number.value) or not 0 <= number.value <= MOST:
         return None
     return int(number.value), number.end
 
 
-def read_ordinal_number(line: Line, index: int) -> tuple[int, int] | None:
-    """Read "3rd", "third", "twenty first", "twenty-first"."""
+def read_place(line: Line, index: int) -> tuple[int, int] | None:
+    """Read "3rd", "third", "twenty first", "twenty-first"; an ending that does not fit its figures is forgiven."""
     digits = line.number(index)
     if digits:
-        if len(digits) <= 3 and line.keys[index + 1] in SUFFIXES and line.touches(index + 1):
+        if len(digits) <= 2 and line.keys[index + 1] in SUFFIXES and line.touches(index + 1):
             return int(digits), index + 2
         return None
     key = line.keys[index]
-    if key in ORDINALS:
-        return ORDINALS[key], index + 1
     if key in TENS and 0 < (unit := ORDINALS.get(line.keys[index + 1], 0)) < 10:
         return TENS[key] + unit, index + 2
-    return None
+    return (ORDINALS[key], index + 1) if key in ORDINALS else None
 
 
 def read_day(line: Line, index: int, *, words: bool = True) -> tuple[int, int] | None:
     """Read a day of a month: "5", "05", "5th", "fifth", "twenty five"."""
     digits = line.number(index)
     if digits:
-        if len(digits) > 2 or not 1 <= int(digits) <= 99:
+        if len(digits) > 2 or not int(digits):
             return None
         suffixed = line.keys[index + 1] in SUFFIXES and line.touches(index + 1)
         return (int(digits), index + 1 + suffixed) if int(digits) <= 31 or suffixed else None
-    found = read_ordinal_number(line, index) or (_cardinal(line, index) if words else None)
+    found = read_place(line, index) or (read_cardinal(line, index) if words else None)
     return found if found is not None and 1 <= found[0] <= 31 else None
 
 
@@ -79,7 +78,7 @@ def full_year(digits: str) -> int:
 
 
 def read_year(line: Line, index: int, *, words: bool = False, short: bool = False) -> tuple[int, int] | None:
-    """Read a year: "2026", "'26", with words "twenty twenty six", short "26"."""
+    """Read a year: "2026", "'26", with `words` also "twenty twenty six", with `short` also "26"."""
     digits = line.number(index)
     if digits:
         if len(digits) == 4:
@@ -92,17 +91,12 @@ def read_year(line: Line, index: int, *, words: bool = False, short: bool = Fals
 
 def _year_in_words(line: Line, index: int) -> tuple[int, int] | None:
     """Read "nineteen ninety six", "twenty ten", "two thousand and five"."""
-    first = _cardinal(line, index)
+    first = read_cardinal(line, index)
     if first is None:
         return None
     if first[0] in _CENTURIES:
-        second = _cardinal(line, first[1])
+        second = read_cardinal(line, first[1])
         if second is not None and 10 <= second[0] < 100:
             return first[0] * 100 + second[0], second[1]
         return None
     return first if FIRST_YEAR <= first[0] <= LAST_YEAR else None
-
-
-def is_word(line: Line, index: int) -> bool:
-    """Return whether there is a word at an index."""
-    return index < line.size and line.tokens[index].kind is Kind.WORD

@@ -12,7 +12,7 @@ from typing import Final
 
 from nlq.dates import conventions as said
 from nlq.dates.lexicon import ARTICLES, MONTH_NAMES
-from nlq.dates.periods import Span, Unit, iso_week, period_of
+from nlq.dates.periods import Span, Unit, iso_week, part_of, period_of
 from nlq.normalize import Kind, Token
 
 LIMIT: Final = 32
@@ -24,7 +24,7 @@ _DAY: Final = timedelta(days=1)
 class Line:
     """The tokens that an expression is read from, their keys, and today."""
 
-    __slots__ = ("depth", "inside_number", "keys", "size", "today", "tokens", "whole")
+    __slots__ = ("depth", "due", "keys", "size", "today", "tokens", "whole")
 
     def __init__(self, tokens: Sequence[Token], index: int, today: date, *, whole: bool) -> None:
         self.tokens = tokens[index : index + LIMIT]
@@ -34,12 +34,10 @@ class Line:
         self.today = today
         self.depth = 0
         """How many periods inside others are being read."""
-        self.inside_number = (
-            index > 0 and tokens[index].gap in ("-", "/", ".") and tokens[index - 1].kind is Kind.NUMBER
-        )
-        """Whether the first token goes on from a number before it, as in "133-03-2020"."""
         self.whole = whole
         """Whether the text is known to be a date, so that doubtful forms are read as one."""
+        self.due = whole
+        """Whether the word before calls for a date ("on 3/4")."""
 
     def number(self, index: int) -> str:
         """Return the digits of a token, an empty text where it is no plain number."""
@@ -74,8 +72,12 @@ class Parts:
     quarter: int | None = None
     half: int | None = None
     week: int | None = None
-    decimal: bool = False
+    either: bool = False
     """Whether month and day were digits that could be read in either order."""
+    part: str = ""
+    """The part of it that is meant: early, mid or late."""
+    edge: str = ""
+    """ "start" or "end" where that part was called a beginning or an end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,9 @@ class Piece:
     edge: str = ""
     """ "start" or "end" where it is the beginning or the end of a period."""
     doubtful: bool = False
-    """Whether the words alone are something else as often as a date."""
+    """Whether the words alone are something else as often as a date ("may", "sat")."""
+    amount: bool = False
+    """Whether it is a bare number that can be an amount too ("2026")."""
 
     def ending(self, end: int) -> Piece:
         """Return the piece with more words in it."""
@@ -123,14 +127,24 @@ def invalid(end: int, sentence: str) -> Piece:
 
 def resolve(line: Line, parts: Parts, end: int) -> Piece:
     """Return the period that parts name, with what they leave out filled in by the conventions."""
-    notes = (said.MONTH_FIRST,) if parts.decimal else ()
+    notes = (said.MONTH_FIRST,) if parts.either else ()
     if parts.day is not None:
         piece = _day(line, parts, end)
     elif parts.weekday is not None and parts.month is None:
         piece = of_day(end, _coming_weekday(line.today, parts.weekday), said.COMING_DAY)
     else:
         piece = _period(line, parts, end)
-    return replace(piece, parts=parts, notes=piece.notes + notes)
+    piece = replace(piece, parts=parts, notes=piece.notes + notes)
+    return in_part(piece, parts.part, parts.edge) if parts.part and not piece.invalid else piece
+
+
+def in_part(piece: Piece, part: str, edge: str) -> Piece:
+    """Return the early, mid or late part of a period, which keeps the period that it is of."""
+    whole = (piece.start, piece.stop)
+    span = part_of(whole, part)
+    parts = replace(piece.parts, part=part, edge=edge) if piece.parts is not None else None
+    notes = (*piece.notes, said.PARTS_OF_PERIOD)
+    return Piece(piece.end, span[0], span[1], Unit.DAY, parts, notes, "", whole, edge)
 
 
 def _coming_weekday(today: date, weekday: int) -> date:

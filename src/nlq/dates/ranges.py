@@ -1,56 +1,49 @@
 """Ranges: two dates with a word or a dash between them, each completed by what only the other one says.
 
-Gives `read_range` and `DASH`.
+Gives `read_range`.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import date, timedelta
 from typing import Final
 
 from nlq.dates import conventions as said
 from nlq.dates.lexicon import MONTHS
+from nlq.dates.named import read_relative_month, with_year
 from nlq.dates.numerals import read_day
 from nlq.dates.numeric import read_numeric
 from nlq.dates.periods import Unit
-from nlq.dates.pieces import Line, Parts, Piece, of_span, resolve
+from nlq.dates.pieces import Line, Parts, Piece, of_day, of_span, resolve
 from nlq.dates.simple import read_period
+from nlq.dates.weekdays import weekday_of
 
-_DASH: Final = re.compile(r"\)?\s*[-–—−~]\s*")
-_TO: Final = (
-    ("up", "to"),
-    ("up", "until"),
-    ("up", "through"),
-    ("to",),
-    ("through",),
-    ("thru",),
-    ("until",),
-    ("till",),
-    ("til",),
-    ("~",),
+_DASH: Final = re.compile(r"\)?\s*(?:[-–—−~]|\.{2,3})\s*")
+_TO: Final = tuple(
+    tuple(words.split())
+    for words in (
+        *("up to and including", "through and including", "until and including", "to and including", "through to"),
+        *("up to", "up until", "up through", "to", "through", "thru", "until", "till", "til", "~"),
+    )
 )
 _AND: Final = (("and",), *_TO)
-_COMMA: Final = frozenset((",",))
 _FRAMES: Final = frozenset(("from", "between"))
-_IN: Final = frozenset(("in", "on"))
+_THE: Final = frozenset(("the",))
+_OF: Final = frozenset(("of", "in"))
 
 
 def read_range(line: Line, index: int) -> Piece | None:
-    """Read "March to June 2026", "1-5 June", "from 2 July to 10 July", "between March and May"."""
+    """Read "March to June 2026", "1-5 June", "from 2 July to 10 July", "between March and May", "weeks 12-15"."""
     word = line.keys[index]
     framed = word in _FRAMES
     start = index + framed
     left = read_period(line, start)
+    found = None
     if left is not None and not left.invalid:
-        inner = _inner_range(line, left) if not framed else None
-        found = inner or _with_right(line, left, word, framed=framed)
-        if found is not None:
-            return found
-    day = read_day(line, line.skip(start, frozenset(("the",))), words=framed)
-    if day is None:
-        return None
-    return _from_bare_day(line, day, word, framed=framed)
+        found = (_inner_range(line, left) if not framed else None) or _with_right(line, left, word)
+    return found or _from_bare_day(line, line.skip(start, _THE), word, framed=framed)
 
 
 def _joined(line: Line, index: int, word: str) -> int | None:
@@ -58,123 +51,148 @@ def _joined(line: Line, index: int, word: str) -> int | None:
     if index >= line.size:
         return None
     for words in _AND if word == "between" else _TO:
-        if line.keys[index] == words[0] and (len(words) == 1 or line.keys[index + 1] == words[1]):
+        if tuple(line.keys[index : index + len(words)]) == words:
             return index + len(words)
     return index if _DASH.fullmatch(line.tokens[index].gap) else None
 
 
-def _with_right(line: Line, left: Piece, word: str, *, framed: bool) -> Piece | None:
+def _with_right(line: Line, left: Piece, word: str) -> Piece | None:
     """Read the end of a range whose first date is known."""
     after = _joined(line, left.end, word)
-    if after is None or (left.doubtful and not framed):
+    if after is None and line.gap(left.end) == "/" and left.parts is not None and left.parts.year and left.parts.day:
+        after = left.end  # "2026-03-01/2026-03-15"
+    if after is None or after >= line.size:
         return None
     right = _right(line, left, after)
-    if right is None:
-        return None
-    if right.invalid:
+    if right is None or right.invalid:
         return right
-    return _span(line, left, right)
+    return _range(line, left, right)
 
 
 def _right(line: Line, left: Piece, index: int) -> Piece | None:
-    """Read the second date of a range; a bare number is a day of the first one's month."""
+    """Read the second date of a range; a bare number is a day of the first one's month, or a week beside a week."""
     right = read_period(line, index)
-    numeric = left.parts is not None and left.parts.decimal
-    if right is None and numeric:
-        right = read_numeric(line, index, dated=True)
     parts = left.parts
-    if parts is not None and parts.day is not None and parts.month is not None:
-        day = read_day(line, line.skip(index, frozenset(("the",))))
+    if parts is None:
+        return right
+    if parts.day is not None and parts.month is not None:
+        day = read_day(line, line.skip(index, _THE))
         if day is not None and (right is None or right.end <= day[1] or right.parts == Parts(day=day[0])):
-            return _same_month(line, parts, day)
+            return _completed(line, replace(parts, day=day[0], weekday=None, either=False), day[1])
+    elif right is None or right.amount:
+        digits = line.number(index)
+        if parts.week is not None and 0 < len(digits) <= 2:
+            return _completed(line, replace(parts, week=int(digits)), index + 1)
+        if parts.quarter is not None and digits in tuple("1234"):
+            return _completed(line, replace(parts, quarter=int(digits)), index + 1)
     return right
 
 
-def _same_month(line: Line, parts: Parts, day: tuple[int, int]) -> Piece:
-    """Return the day behind a dash as one of the month before it, with the year behind it."""
-    from nlq.dates.named import with_year
+def _completed(line: Line, parts: Parts, end: int) -> Piece | None:
+    """Return the second of two dates that share month or year, with the year behind it."""
+    if parts.week is not None and not 1 <= parts.week <= 53:
+        return None
+    piece = with_year(line, replace(parts, year=None), end)
+    if piece.parts is None or piece.parts.year is not None:
+        return piece
+    return resolve(line, parts, end)
 
-    piece = with_year(line, Parts(month=parts.month, day=day[0]), day[1])
-    if piece.parts is not None and piece.parts.year is None:
-        return resolve(line, replace(piece.parts, year=parts.year), piece.end)
-    return piece
 
-
-def _from_bare_day(line: Line, day: tuple[int, int], word: str, *, framed: bool) -> Piece | None:
+def _from_bare_day(line: Line, index: int, word: str, *, framed: bool) -> Piece | None:
     """Read "1 to 5 June", "3 and 12 of Sept", "3. to 5.10.2017", "4 to January 22"."""
-    after = _joined(line, day[1], word)
-    if after is None:
+    day = read_day(line, index, words=framed)
+    after = _joined(line, day[1], word) if day is not None else None
+    if day is None or after is None or after >= line.size:
         return None
-    right = (
-        read_numeric(line, after, dated=True, day_first=True) if "." in line.keys[after] or line.number(after) else None
-    )
-    right = right or read_period(line, after) or _bare_with_month(line, after)
-    if right is None or right.parts is None or right.parts.day is None or right.parts.month is None:
+    due, line.due = line.due, True
+    # The day stood before the month once, so it does again: "3. to 5.10." ends in October.
+    right = read_numeric(line, after, day_first=True) or read_period(line, after) or _of_relative_month(line, after)
+    line.due = due
+    if right is None or right.invalid:
+        return right if right is not None and framed else None
+    if right.parts is None or right.parts.day is None or right.parts.month is None:
         return None
-    if right.invalid:
-        return right
     left = resolve(line, replace(right.parts, day=day[0], weekday=None), day[1])
-    return left if left.invalid else _span(line, left, right)
+    return left if left.invalid else _range(line, left, right)
 
 
-def _bare_with_month(line: Line, index: int) -> Piece | None:
-    """Read "23 next month" behind a day and a dash."""
-    from nlq.dates.named import read_relative_month
-
-    day = read_day(line, line.skip(index, frozenset(("the",))))
-    if day is None:
-        return None
-    month = read_relative_month(line, line.skip(day[1], frozenset(("of", "in"))))
-    return resolve(line, replace(month[0], day=day[0]), month[1]) if month is not None else None
+def _of_relative_month(line: Line, index: int) -> Piece | None:
+    """Read "23 next month" as the second day of a range."""
+    day = read_day(line, line.skip(index, _THE))
+    month = read_relative_month(line, line.skip(day[1], _OF)) if day is not None else None
+    return resolve(line, replace(month[0], day=day[0]), month[1]) if day is not None and month is not None else None
 
 
-def _span(line: Line, left: Piece, right: Piece) -> Piece:
-    """Return the range between two dates, years carried from the one that says it to the other."""
+def _range(line: Line, left: Piece, right: Piece) -> Piece:
+    """Return the period from one date to another, both included."""
     left, right = _carried(line, left, right)
     if left.invalid or right.invalid:
         return left if left.invalid else right
+    span = (left.start, right.stop)
     notes = tuple(dict.fromkeys((*left.notes, *right.notes, said.RANGE_ENDS)))
-    piece = of_span(right.end, (left.start, right.stop), Unit.DAY, *notes)
-    return replace(piece, whole=(left.start, right.stop), edge="range")
+    return Piece(
+        right.end, span[0], span[1], Unit.DAY, None, notes, "", span, "range", amount=left.amount and right.amount
+    )
 
 
 def _carried(line: Line, left: Piece, right: Piece) -> tuple[Piece, Piece]:
-    """Return two dates with missing years filled in from each other, the second after the first."""
+    """Return two dates with what one leaves out filled in from the other, the second after the first."""
     first, second = left.parts, right.parts
-    if first is None or second is None:
-        return left, right
-    if first.year is None and second.year is not None:
-        left = resolve(line, replace(first, year=second.year), left.end)
-        if left.start > right.start and not left.invalid:
-            left = resolve(line, replace(first, year=second.year - 1), left.end)
-    elif second.year is None and (first.year is not None or second.weekday is None):
-        year = first.year if first.year is not None else left.start.year
-        if second.month is None and second.quarter is None and second.half is None and second.week is None:
-            return left, right
-        right = resolve(line, replace(second, year=year), right.end)
-        if right.start < left.start and not right.invalid:
-            right = resolve(line, replace(second, year=year + 1), right.end)
+    by_right = second is None or second.year is not None or (second.month is not None and _is_day_alone(first))
+    if first is not None and first.year is None and by_right:
+        return _before(line, left, first, right.start), right
+    if second is not None and second.year is None:
+        return left, _after(line, right, second, left.start)
     return left, right
+
+
+def _is_day_alone(parts: Parts | None) -> bool:
+    """Return whether a date is a day of a month that was not named."""
+    return parts is not None and parts.day is not None and parts.month is None
+
+
+def _before(line: Line, left: Piece, parts: Parts, limit: date) -> Piece:
+    """Return the last date of a name that is not after another."""
+    for candidate in _candidates(line, parts, left.end, limit, -1):
+        if candidate.start <= limit:
+            return candidate.noting(*_kept(left))
+    return left
+
+
+def _after(line: Line, right: Piece, parts: Parts, limit: date) -> Piece:
+    """Return the first date of a name that is not before another."""
+    for candidate in _candidates(line, parts, right.end, limit, 1):
+        if candidate.start >= limit:
+            return candidate.noting(*_kept(right))
+    return right
+
+
+def _kept(piece: Piece) -> tuple[str, ...]:
+    """Return the conventions of a date that hold whatever its year."""
+    return tuple(note for note in piece.notes if note not in (said.THIS_YEAR, said.COMING_DAY, said.NEAREST_YEAR))
+
+
+def _candidates(line: Line, parts: Parts, end: int, near: date, direction: int) -> list[Piece]:
+    """Return the dates that parts can name around a day, in the direction of the search."""
+    if parts.month is None and parts.weekday is not None and parts.day is None:
+        ahead = (parts.weekday - near.weekday()) % 7
+        return [of_day(end, near + timedelta(days=ahead if direction > 0 or not ahead else ahead - 7))]
+    if parts.month is None and parts.day is not None:
+        months = [near.year * 12 + near.month - 1 + direction * distance for distance in (0, 1, 2)]
+        found = [resolve(line, replace(parts, year=month // 12, month=month % 12 + 1), end) for month in months]
+    else:
+        found = [resolve(line, replace(parts, year=near.year + direction * distance), end) for distance in (0, 1)]
+    return [piece for piece in found if not piece.invalid] or found[:1]
 
 
 def _inner_range(line: Line, left: Piece) -> Piece | None:
     """Read "November between 19 and 20", "last week between Friday and Sunday", "this week from Tue to Thu"."""
     word = line.keys[left.end]
-    if word not in _FRAMES or left.unit not in (Unit.WEEK, Unit.MONTH):
+    if word not in _FRAMES:
         return None
-    from nlq.dates.lexicon import WEEKDAYS
-
-    first = line.keys[left.end + 1]
-    if left.unit is Unit.WEEK and first in WEEKDAYS:
-        after = _joined(line, left.end + 2, word)
-        if after is None or line.keys[after] not in WEEKDAYS:
-            return None
-        from datetime import timedelta
-
-        start = left.start + timedelta(days=WEEKDAYS[first])
-        stop = left.start + timedelta(days=WEEKDAYS[line.keys[after]] + 1)
-        return of_span(after + 1, (start, stop), Unit.DAY, *left.notes, said.RANGE_ENDS)
-    if left.unit is not Unit.MONTH or first in MONTHS:
+    if left.unit is Unit.WEEK:
+        return _weekdays_inside(line, left, word)
+    if left.unit is not Unit.MONTH or line.keys[left.end + 1] in MONTHS:
         return None
     begin = read_day(line, left.end + 1)
     after = _joined(line, begin[1], word) if begin is not None else None
@@ -182,8 +200,16 @@ def _inner_range(line: Line, left: Piece) -> Piece | None:
     if begin is None or finish is None:
         return None
     month = Parts(left.start.year, left.start.month)
-    return _span(
-        line,
-        resolve(line, replace(month, day=begin[0]), begin[1]),
-        resolve(line, replace(month, day=finish[0]), finish[1]),
-    )
+    first = resolve(line, replace(month, day=begin[0]), begin[1])
+    return _range(line, first.noting(*left.notes), resolve(line, replace(month, day=finish[0]), finish[1]))
+
+
+def _weekdays_inside(line: Line, week: Piece, word: str) -> Piece | None:
+    """Read two weekdays of a week."""
+    first = weekday_of(line, week.end + 1)
+    after = _joined(line, week.end + 2, word) if first is not None else None
+    second = weekday_of(line, after) if after is not None else None
+    if first is None or after is None or second is None:
+        return None
+    span = (week.start + timedelta(days=first), week.start + timedelta(days=second + 1))
+    return replace(of_span(after + 1, span, Unit.DAY, *week.notes, said.RANGE_ENDS), whole=span, edge="range")

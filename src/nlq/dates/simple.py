@@ -11,15 +11,20 @@ from datetime import timedelta
 from typing import Final
 
 from nlq.dates import conventions as said
+from nlq.dates.eras import read_decade, read_season
+from nlq.dates.holidays import HOLIDAY_STARTS, read_holiday
 from nlq.dates.inside import (
     ranked_behind,
+    read_closest,
+    read_inner,
     read_part,
     read_ranked,
     read_rest,
     read_week_of,
-    weekday_within,
 )
 from nlq.dates.lexicon import (
+    ARTICLES,
+    COUNTS,
     DAY_WORDS,
     DETERMINERS,
     MONTHS,
@@ -31,12 +36,13 @@ from nlq.dates.lexicon import (
     UNITS,
     WEEKDAYS,
 )
-from nlq.dates.named import read_day_first, read_month_first, read_number_first, read_quarter, read_weekday_first
-from nlq.dates.numerals import read_ordinal_number, read_day
-from nlq.dates.numeric import skip_time
+from nlq.dates.named import read_day_first, read_month_first, read_number_first, read_numbered, weekday_number
+from nlq.dates.numerals import read_day, read_place
 from nlq.dates.periods import Unit, period_of, shift
 from nlq.dates.pieces import Line, Parts, Piece, of_day, of_span, resolve
 from nlq.dates.relative import (
+    is_plural,
+    offset_day,
     read_abbreviation,
     read_counted,
     read_day_word,
@@ -44,117 +50,183 @@ from nlq.dates.relative import (
     read_offset,
     read_unit_word,
 )
-from nlq.numbers import NUMBER_WORDS
+from nlq.dates.times import skip_time
+from nlq.dates.weekdays import read_weekday_first, weekday_behind, weekday_of
+from nlq.normalize import Kind
 
 Reader = Callable[[Line, int], Piece | None]
-_ARTICLES: Final = frozenset(("the", "my", "our"))
-_FROM: Final = {"from": 1, "after": 1, "before": -1, "since": 1}
-_STARTING: Final = frozenset(("starting", "beginning", "start", "begin"))
+
+_SIGNS: Final = {"from": 1, "after": 1, "following": 1, "before": -1, "prior": -1, "preceding": -1}
+_STARTING: Final = frozenset(("starting", "beginning", "start", "begin", "commencing"))
+_FROM: Final = frozenset(("from", "on", "of"))
 _THE_UNITS: Final = frozenset((Unit.WEEK, Unit.MONTH, Unit.QUARTER, Unit.YEAR))
-
-
-def _ranked(line: Line, index: int) -> Piece | None:
-    return read_ranked(line, index, read_period)
-
-
-def _part(line: Line, index: int) -> Piece | None:
-    return read_part(line, index, read_period)
-
-
-def _week_of(line: Line, index: int) -> Piece | None:
-    return read_week_of(line, index, read_period)
-
-
-def _rest(line: Line, index: int) -> Piece | None:
-    return read_rest(line, index, read_period)
+_AFTER_DAY: Final = frozenset(
+    (
+        *(
+            "and",
+            "or",
+            "in",
+            "for",
+            "with",
+            "without",
+            "by",
+            "to",
+            "until",
+            "till",
+            "through",
+            "of",
+            "at",
+            "from",
+            "on",
+        ),
+        *("onward", "if", "but", "not", "that", "which", "where", "whose", "who", "is", "are", "was", "were"),
+    )
+)
+"""Words that can follow "the 5th" of a month; "the 5th crane" is no day."""
 
 
 def _from_offset(line: Line, index: int) -> Piece | None:
-    """Read "2 weeks after tomorrow", "3 days from Tuesday", "2 weeks starting May 20th"."""
+    """Read "2 weeks after tomorrow", "3 days from Tuesday", "2 weeks starting May 20th", "10 days from 18 Dec"."""
     offset = read_offset(line, index)
-    if offset is None or line.depth:
+    if offset is None:
         return None
     months, days, end = offset
     key = line.keys[end]
-    starting = key in _STARTING
-    if not starting and key not in _FROM:
+    lasts = index > 0 and line.keys[index - 1] == "for"
+    if key in _STARTING or (lasts and line.keys[line.skip(end, frozenset((",",)))] == "from"):
+        base = read_inner(line, line.skip(end + 1 + (key == ","), _FROM), read_period)
+        if base is None or base.unit is not Unit.DAY:
+            return None
+        span = (base.start, shift(base.start, months, days))
+        return replace(of_span(base.end, span, Unit.DAY, *base.notes), whole=span, edge="range")
+    if key not in _SIGNS:
         return None
-    after = end + 1
-    if starting:
-        after += line.keys[after] in ("from", "on")
-    line.depth += 1
-    base = read_period(line, after)
-    line.depth -= 1
-    if base is None or base.invalid or base.doubtful or base.unit is not Unit.DAY:
+    base = read_inner(line, end + 1 + (key == "prior" and line.keys[end + 1] == "to"), read_period)
+    if base is None or base.unit is not Unit.DAY or base.whole is not None:
         return None
-    if starting:
-        return of_span(base.end, (base.start, shift(base.start, months, days)), Unit.DAY, *base.notes)
-    sign = _FROM[key]
-    return of_day(base.end, shift(base.start, sign * months, sign * days), *base.notes)
+    piece = offset_day(base.end, base.start, _SIGNS[key] * months, _SIGNS[key] * days)
+    return piece.noting(*base.notes)
+
+
+def _beside(line: Line, index: int) -> Piece | None:
+    """Read "day after tomorrow", "the week before Christmas", "Friday after June 5"."""
+    sign = {"after": 1, "before": -1}.get(line.keys[index + 1])
+    if sign is None or line.keys[line.skip(index + 2, ARTICLES)] in ("next", "last"):
+        return None
+    unit, weekday = UNITS.get(line.keys[index]), weekday_of(line, index)
+    base = read_inner(line, index + 2, read_period)
+    if base is None or base.whole is not None or base.amount:
+        return None
+    if weekday is not None:
+        day = base.stop if sign > 0 else base.start - timedelta(days=1)
+        distance = (weekday - day.weekday()) % 7 if sign > 0 else -((day.weekday() - weekday) % 7)
+        return of_day(base.end, day + timedelta(days=distance), *base.notes)
+    if unit is None or base.unit is not Unit.DAY:
+        return None
+    if unit is Unit.DAY:
+        return of_day(base.end, base.start + timedelta(days=sign), *base.notes)
+    return of_span(base.end, period_of(base.start, unit, sign), unit, *base.notes)
 
 
 def _numbered_day(line: Line, index: int) -> Piece | None:
-    """Read "18th" where an article stands before it, or "27" in a text that is a date."""
-    if not (index and line.keys[index - 1] == "the"):
+    """Read "the 18th", and "the 27" in a text that is a date."""
+    if not index or line.keys[index - 1] != "the":
         return None
-    ordinal = read_ordinal_number(line, index)
-    if ordinal is not None and not line.number(index) and not line.whole:
-        return None  # "the second" is a rank more often than a day
-    day = ordinal or (read_day(line, index) if line.whole else None)
-    if day is None or not 1 <= day[0] <= 31:
+    place = read_place(line, index)
+    day = place or (read_day(line, index) if line.whole else None)
+    if day is None or not 1 <= day[0] <= 31 or not (line.whole or _ends_phrase(line, index, day[1])):
         return None
     return skip_time(line, resolve(line, Parts(day=day[0]), day[1]))
 
 
+def _ends_phrase(line: Line, index: int, end: int) -> bool:
+    """Return whether an ordinal is a day in a question: in figures, and no noun follows that it would rank."""
+    behind = line.tokens[end].kind is Kind.SYMBOL or line.keys[end] in _AFTER_DAY if end < line.size else True
+    return bool(line.number(index)) and behind
+
+
 def _the_unit(line: Line, index: int) -> Piece | None:
-    """Read "the week", "the year": the one that today is in."""
-    if not (index and line.keys[index - 1] == "the"):
+    """Read "the week", "the year": the one that today is in; "the day after" is tomorrow."""
+    if not index or line.keys[index - 1] != "the" or is_plural(line, index):
         return None
-    unit = UNITS[line.keys[index]]
-    if line.keys[index + 1] in ("of", "from", "in", "when") or (unit not in _THE_UNITS and not line.whole):
+    unit, behind = UNITS[line.keys[index]], line.keys[index + 1]
+    if unit is Unit.DAY and line.whole and behind in ("after", "before"):
+        return of_day(index + 2, line.today + timedelta(days=1 if behind == "after" else -1))
+    if behind in ("of", "from", "in", "when", "that") or (unit not in _THE_UNITS and not line.whole):
         return None
-    if unit is Unit.DAY and line.keys[index + 1] in ("after", "before"):
-        return of_day(index + 2, line.today + timedelta(days=1 if line.keys[index + 1] == "after" else -1))
     return of_span(index + 1, period_of(line.today, unit), unit, said.THE_PERIOD)
 
 
+def _after_next(line: Line, index: int) -> Piece | None:
+    """Read "March after next", "Friday after next": the one after the next."""
+    after = line.skip(index + 2, ARTICLES)
+    if line.keys[index + 1] != "after" or line.keys[after] != "next":
+        return None
+    if line.keys[index] in WEEKDAYS:
+        monday, _ = period_of(line.today, Unit.WEEK, 2)
+        return of_day(after + 1, monday + timedelta(days=WEEKDAYS[line.keys[index]]), said.WEEKDAY_OF_WEEK)
+    month = MONTHS[line.keys[index]]
+    year = line.today.year + 1 + (month <= line.today.month)
+    return resolve(line, Parts(year, month), after + 1).noting(said.NAMED_AROUND_TODAY)
+
+
+def _ranked(line: Line, index: int) -> Piece | None:
+    """Read a period that is ranked within another."""
+    return read_ranked(line, index, read_period)
+
+
+def _part(line: Line, index: int) -> Piece | None:
+    """Read a part of a period."""
+    return read_part(line, index, read_period)
+
+
+def _week_of(line: Line, index: int) -> Piece | None:
+    """Read the week that holds a day; "a week starting" is seven days from it."""
+    piece = read_week_of(line, index, read_period)
+    article = index > 0 and line.keys[index - 1] in ("a", "one")
+    return None if article else piece
+
+
+def _rest(line: Line, index: int) -> Piece | None:
+    """Read the rest of a period."""
+    return read_rest(line, index, read_period)
+
+
+def _closest(line: Line, index: int) -> Piece | None:
+    """Read the weekday that is closest to a day."""
+    return read_closest(line, index, read_period)
+
+
 _NUMBERS: Final[tuple[Reader, ...]] = (
-    read_number_first,
-    read_quarter,
-    read_counted,
-    _from_offset,
-    _ranked,
-    _numbered_day,
+    *(read_number_first, read_decade, read_numbered, read_counted, _from_offset, _ranked, _numbered_day),
 )
-_WORDS: Final[tuple[Reader, ...]] = (read_counted, _from_offset)
+_COUNTED: Final[tuple[Reader, ...]] = (read_counted, _from_offset)
+_GROUPS: Final[tuple[tuple[frozenset[str], tuple[Reader, ...]], ...]] = (
+    (frozenset(MONTHS), (read_month_first, _after_next)),
+    (frozenset(WEEKDAYS), (read_weekday_first, _beside, _after_next)),
+    (frozenset(DAY_WORDS), (read_day_word,)),
+    (frozenset(DETERMINERS), (read_determined,)),
+    (frozenset(("last", "final")), (_ranked,)),
+    (frozenset(PARTS), (_part,)),
+    (frozenset(UNITS), (read_unit_word, read_numbered, _beside, _week_of, _the_unit)),
+    (frozenset(("q", "h", "w")), (read_numbered, _week_of)),
+    (frozenset(("rest", "remainder", "balance", "later", "earlier")), (_rest,)),
+    (frozenset(("closest", "nearest")), (_closest,)),
+    (frozenset((*PERIOD_ENDS, *TO_DATE, "cy")), (read_abbreviation,)),
+    (frozenset(ORDINALS) | frozenset(TENS), (read_day_first, read_numbered, _ranked, _numbered_day)),
+    (COUNTS, (read_counted, _from_offset, read_number_first, read_decade, _numbered_day)),
+    (frozenset(("a", "an", "couple", "few", "another")), _COUNTED),
+    (frozenset(said.SEASON_STARTS), (read_season,)),
+    (HOLIDAY_STARTS, (read_holiday,)),
+)
 
 
 def _starts() -> dict[str, tuple[Reader, ...]]:
     """Return the readers for each word that a date can begin with."""
     starts: dict[str, tuple[Reader, ...]] = {}
-    groups: tuple[tuple[frozenset[str], tuple[Reader, ...]], ...] = (
-        (frozenset(MONTHS), (read_month_first,)),
-        (frozenset(WEEKDAYS), (read_weekday_first,)),
-        (frozenset(DAY_WORDS), (read_day_word,)),
-        (frozenset(DETERMINERS), (read_determined,)),
-        (frozenset(("last", "final")), (_ranked,)),
-        (frozenset(PARTS), (_part,)),
-        (frozenset(UNITS), (read_unit_word, read_quarter, _week_of, _the_unit)),
-        (frozenset(("q", "h", "w", "quarter", "qtr")), (read_quarter, _week_of)),
-        (frozenset(("rest", "remainder", "balance", "later", "earlier")), (_rest,)),
-        (frozenset(PERIOD_ENDS) | frozenset(TO_DATE), (read_abbreviation,)),
-        (frozenset(ORDINALS), (read_day_first, read_quarter, _ranked, _numbered_day)),
-        (frozenset(TENS), (read_day_first, read_quarter, _ranked, _numbered_day)),
-        (frozenset(("a", "an", "couple", "few")), _WORDS),
-        (
-            frozenset(NUMBER_WORDS) - frozenset(("half", "a")),
-            (read_counted, _from_offset, read_number_first, _numbered_day),
-        ),
-    )
-    for words, readers in groups:
+    for words, readers in _GROUPS:
         for word in words:
-            known = starts.get(word, ())
-            starts[word] = known + tuple(reader for reader in readers if reader not in known)
+            starts[word] = tuple(dict.fromkeys((*starts.get(word, ()), *readers)))
     return starts
 
 
@@ -163,20 +235,31 @@ STARTS: Final = _starts()
 
 def read_period(line: Line, index: int) -> Piece | None:
     """Return the longest date or period that begins at a word."""
-    index = line.skip(index, _ARTICLES)
-    readers = _NUMBERS if line.number(index) or "." in line.keys[index] else STARTS.get(line.keys[index], ())
+    index = line.skip(index, ARTICLES)
+    if index < line.size and line.tokens[index].kind is Kind.NUMBER:
+        readers = _NUMBERS
+    else:
+        readers = STARTS.get(line.keys[index], ())
     best: Piece | None = None
     for reader in readers:
         piece = reader(line, index)
         if piece is not None and (best is None or piece.end > best.end):
             best = piece
-    return _followed(line, best) if best is not None else None
+    return _followed(line, best) if best is not None and not best.invalid else best
 
 
 def _followed(line: Line, piece: Piece) -> Piece:
-    """Return a period with what can stand behind any: a weekday of a week, a quarter of a year, a weekday in brackets."""
-    piece = ranked_behind(line, weekday_within(line, piece))
-    if piece.unit is Unit.DAY and line.gap(piece.end) in ("(", "[") and line.keys[piece.end] in WEEKDAYS:
-        if WEEKDAYS[line.keys[piece.end]] == piece.start.weekday() and piece.whole is None:
-            return replace(piece, end=piece.end + 1)
+    """Return a period with what can stand behind any: a weekday of a week, a quarter of a year, how long it lasts."""
+    if piece.unit is not Unit.DAY:
+        return ranked_behind(line, weekday_behind(line, weekday_number(line, piece)))
+    if piece.whole is not None or piece.stop - piece.start != timedelta(days=1):
+        return piece
+    if line.gap(piece.end) in ("(", "[") and line.keys[piece.end] in WEEKDAYS:
+        agrees = WEEKDAYS[line.keys[piece.end]] == piece.start.weekday()
+        return replace(
+            piece, end=piece.end + 1, notes=piece.notes if agrees else (*piece.notes, said.WEEKDAY_DISAGREES)
+        )
+    if line.keys[piece.end] == "for" and (offset := read_offset(line, piece.end + 1)) is not None:
+        span = (piece.start, shift(piece.start, offset[0], offset[1]))
+        return replace(of_span(offset[2], span, Unit.DAY, *piece.notes), whole=span, edge="range")
     return piece

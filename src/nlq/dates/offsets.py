@@ -1,0 +1,136 @@
+"""Offsets: limits that lie an amount of time from a day ("in 2 weeks", "within 30 days", "more than 3 weeks ago").
+
+Gives `read_offset_limit` and `OFFSET_STARTS`; also what reaches to now or begins there ("in the past", "to date").
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from nlq.dates import conventions as said
+from nlq.dates.limits import Limited
+from nlq.dates.periods import Unit, shift
+from nlq.dates.pieces import Line
+from nlq.dates.relative import offset_day, read_offset, rolling
+from nlq.dates.simple import read_period
+
+_DAY: Final = timedelta(days=1)
+_MORE: Final = {
+    "more": True,
+    "over": True,
+    "older": True,
+    "longer": True,
+    "less": False,
+    "under": False,
+    "fewer": False,
+}
+_THAN: Final = frozenset(("than",))
+_ABOUT_PERIODS: Final = frozenset(("the", "next", "coming", "following"))
+_PAST: Final = (("in", "the", "past"), ("already", "past"))
+_FUTURE: Final = (("in", "the", "future"),)
+_NOW: Final = frozenset(("now", "today"))
+_TO_NOW: Final = (
+    *(("to", "date"), ("till", "date"), ("until", "date"), ("so", "far"), ("to", "now"), ("up", "to", "date")),
+    *(("up", "to", "now"), ("as", "of", "date")),
+)
+OFFSET_STARTS: Final = frozenset((*_MORE, "in", "within", "after", "already", "to", "till", "until", "so", "up", "at"))
+
+
+def read_offset_limit(line: Line) -> Limited | None:
+    """Read a limit that an amount of time, or now, says."""
+    key = line.keys[0]
+    if key in ("in", "within", "after"):
+        found = _offset(line, key)
+        if found is not None:
+            return found
+    if key in _MORE:
+        return _more(line, 1, more=_MORE[key])
+    return _now(line)
+
+
+def _offset(line: Line, key: str) -> Limited | None:
+    """Read "in 2 weeks", "within 30 days of today", "after 5 days", "in less than 2 weeks"."""
+    if line.keys[1] in ("less", "under") and key != "after":
+        return _within(line, 2 + (line.keys[2] == "than"))
+    if key == "within":
+        return _within(line, 1)
+    offset = read_offset(line, 1)
+    if offset is None:
+        return None
+    months, days, end = offset
+    if line.keys[end] == "from" and line.keys[end + 1] in _NOW:
+        end += 2
+    elif line.keys[end] == "time" and key == "in":
+        end += 1
+    piece = offset_day(end, line.today, months, days)
+    if key == "in":
+        return Limited(end, piece.start, piece.stop, piece.notes)
+    return Limited(end, piece.start, None, (said.AFTER_OFFSET,))
+
+
+def _within(line: Line, index: int) -> Limited | None:
+    """Read the amount of time, and the day that it is counted from, of "within 2 weeks after Tuesday"."""
+    while line.keys[index] in _ABOUT_PERIODS:
+        index += 1
+    offset = read_offset(line, index)
+    if offset is None:
+        return None
+    months, days, end = offset
+    if line.keys[end] == "ago":
+        piece = rolling(line, end + 1, -months, -days)
+        return Limited(piece.end, piece.start, piece.stop, (said.WITHIN,))
+    if line.keys[end] in ("from", "after", "of") and line.keys[end + 1] == "now":
+        end += 2
+    elif line.keys[end] in ("from", "after", "before", "of"):
+        return _around(line, end, months, days)
+    piece = rolling(line, end, months, days)
+    return Limited(end, piece.start, piece.stop, (said.WITHIN,))
+
+
+def _around(line: Line, end: int, months: int, days: int) -> Limited | None:
+    """Return the days between an offset and the day that it is counted from; "of" reaches to both sides."""
+    base = read_period(line, end + 1)
+    if base is None or base.invalid or base.doubtful or base.unit is not Unit.DAY:
+        return None
+    word = line.keys[end]
+    start = base.start if word in ("from", "after") else shift(base.start, -months, -days)
+    last = base.start if word == "before" else shift(base.start, months, days)
+    if word == "of" and base.start == line.today:
+        start = base.start
+    return Limited(base.end, start, last + _DAY, (*base.notes, said.WITHIN))
+
+
+def _more(line: Line, index: int, *, more: bool) -> Limited | None:
+    """Read "more than 2 weeks after today", "less than 30 days ago", "over a year ago", "older than 90 days"."""
+    after = line.skip(index, _THAN)
+    if after == index and line.keys[0] not in ("over", "under"):
+        return None
+    offset = read_offset(line, after)
+    if offset is None:
+        return None
+    months, days, end = offset
+    if line.keys[0] == "older" and line.keys[end] != "ago":
+        return Limited(end, None, shift(line.today, -months, -days), (said.OFFSET_DAY,))
+    piece = read_period(line, after)
+    if piece is None or piece.end <= end or piece.unit is not Unit.DAY or piece.stop - piece.start != _DAY:
+        return None
+    if piece.start >= line.today:
+        stop = None if more else piece.stop
+        return Limited(piece.end, piece.stop if more else line.today, stop, piece.notes)
+    return Limited(piece.end, None if more else piece.start, piece.start if more else line.today + _DAY, piece.notes)
+
+
+def _now(line: Line) -> Limited | None:
+    """Read "in the past", "in the future", "to date", "so far"."""
+    for words in (*_PAST, *_FUTURE, *_TO_NOW):
+        if tuple(line.keys[: len(words)]) == words:
+            end = len(words)
+            if words in _PAST:
+                return Limited(end, None, line.today)
+            if words in _FUTURE:
+                return Limited(end, line.today + _DAY, None)
+            if words[0] == "so" and (period := read_period(line, end)) is not None and period.start <= line.today:
+                return Limited(period.end, period.start, line.today + _DAY, (said.TO_DATE,))
+            return Limited(end, None, line.today + _DAY, (said.TO_DATE,))
+    return None
