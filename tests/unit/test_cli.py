@@ -815,6 +815,7 @@ def test_the_status_of_the_cache_is_a_line_for_each_layer(
     server: FakeServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     near = cache_api.CacheLayer(name="process", reachable=True, entries=120, bytes=61_000_000, hits=7, misses=1)
+    near.families.add(name="records", entries=118, bytes=60_000_000)
     far = cache_api.CacheLayer(name="redis", stale=2, errors=3)
     server.answers["GetCacheStatus"] = lambda *_: cache_api.GetCacheStatusResponse(layers=[near, far])
     assert main(["cache", "status"]) == exits.OK
@@ -824,6 +825,8 @@ def test_the_status_of_the_cache_is_a_line_for_each_layer(
         ["layer", "answers", "entries", "bytes", "hits", "misses", "stale", "errors"],
         ["process", "yes", "120", "61,000,000", "7", "1", "0", "0"],
         ["redis", "no", "0", "0", "0", "0", "2", "3"],
+        ["layer", "kind", "entries", "bytes"],
+        ["process", "records", "118", "60,000,000"],
     ]
     assert main(["cache", "status", "--json"]) == exits.OK
     assert json.loads(capsys.readouterr().out)["layers"][0]["entries"] == "120"
@@ -839,6 +842,7 @@ def test_warming_tells_what_was_there_filled_and_left_out(
         filled_bytes=51_200_000,
         answers_filled=2,
         vocabulary_prepared=True,
+        modified_records=7,
         elapsed=aged(1_234),
     )
     assert main(["cache", "warm", "--chunks", "100"]) == exits.OK
@@ -847,6 +851,7 @@ def test_warming_tells_what_was_there_filled_and_left_out(
         "118 chunks: 2 cached already, 98 filled (51,200,000 bytes)",
         "18 chunks left out; --chunks allows more",
         "2 answers made, vocabulary read anew",
+        "7 modified records",
         "1,234 ms",
     ]
     assert main(["cache", "warm", "--json"]) == exits.OK

@@ -26,7 +26,7 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1apfa/v1/cache_service.proto\x12\x06pfa.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\"E\n\x10WarmCacheRequest\x12\x1d\n\x0forganization_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\nmax_chunks\x18\x02 \x01(\x05\"\xe0\x01\n\x11WarmCacheResponse\x12\x0e\n\x06\x63hunks\x18\x01 \x01(\x05\x12\x15\n\rchunks_cached\x18\x02 \x01(\x05\x12\x15\n\rchunks_filled\x18\x03 \x01(\x05\x12\x16\n\x0e\x61nswers_filled\x18\x04 \x01(\x05\x12\x1b\n\x13vocabulary_prepared\x18\x05 \x01(\x08\x12\x14\n\x0c\x66illed_bytes\x18\x06 \x01(\x03\x12*\n\x07\x65lapsed\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x16\n\x0erevision_token\x18\x08 \x01(\t\"6\n\x15GetCacheStatusRequest\x12\x1d\n\x0forganization_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"<\n\x16GetCacheStatusResponse\x12\"\n\x06layers\x18\x01 \x03(\x0b\x32\x12.pfa.v1.CacheLayer\"\x8a\x01\n\nCacheLayer\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\treachable\x18\x02 \x01(\x08\x12\x0f\n\x07\x65ntries\x18\x03 \x01(\x03\x12\r\n\x05\x62ytes\x18\x04 \x01(\x03\x12\x0c\n\x04hits\x18\x05 \x01(\x03\x12\x0e\n\x06misses\x18\x06 \x01(\x03\x12\r\n\x05stale\x18\x07 \x01(\x03\x12\x0e\n\x06\x65rrors\x18\x08 \x01(\x03\"2\n\x11\x43learCacheRequest\x12\x1d\n\x0forganization_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"%\n\x12\x43learCacheResponse\x12\x0f\n\x07\x65ntries\x18\x01 \x01(\x03\x32\xe6\x01\n\x0c\x43\x61\x63heService\x12@\n\tWarmCache\x12\x18.pfa.v1.WarmCacheRequest\x1a\x19.pfa.v1.WarmCacheResponse\x12O\n\x0eGetCacheStatus\x12\x1d.pfa.v1.GetCacheStatusRequest\x1a\x1e.pfa.v1.GetCacheStatusResponse\x12\x43\n\nClearCache\x12\x19.pfa.v1.ClearCacheRequest\x1a\x1a.pfa.v1.ClearCacheResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1apfa/v1/cache_service.proto\x12\x06pfa.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\"E\n\x10WarmCacheRequest\x12\x1d\n\x0forganization_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\nmax_chunks\x18\x02 \x01(\x05\"\x94\x02\n\x11WarmCacheResponse\x12\x0e\n\x06\x63hunks\x18\x01 \x01(\x05\x12\x15\n\rchunks_cached\x18\x02 \x01(\x05\x12\x15\n\rchunks_filled\x18\x03 \x01(\x05\x12\x16\n\x0e\x61nswers_filled\x18\x04 \x01(\x05\x12\x1b\n\x13vocabulary_prepared\x18\x05 \x01(\x08\x12\x14\n\x0c\x66illed_bytes\x18\x06 \x01(\x03\x12*\n\x07\x65lapsed\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x16\n\x0erevision_token\x18\x08 \x01(\t\x12\x1d\n\x10modified_records\x18\t \x01(\x05H\x00\x88\x01\x01\x42\x13\n\x11_modified_records\"6\n\x15GetCacheStatusRequest\x12\x1d\n\x0forganization_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"<\n\x16GetCacheStatusResponse\x12\"\n\x06layers\x18\x01 \x03(\x0b\x32\x12.pfa.v1.CacheLayer\"\xb1\x01\n\nCacheLayer\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\treachable\x18\x02 \x01(\x08\x12\x0f\n\x07\x65ntries\x18\x03 \x01(\x03\x12\r\n\x05\x62ytes\x18\x04 \x01(\x03\x12\x0c\n\x04hits\x18\x05 \x01(\x03\x12\x0e\n\x06misses\x18\x06 \x01(\x03\x12\r\n\x05stale\x18\x07 \x01(\x03\x12\x0e\n\x06\x65rrors\x18\x08 \x01(\x03\x12%\n\x08\x66\x61milies\x18\t \x03(\x0b\x32\x13.pfa.v1.CacheFamily\";\n\x0b\x43\x61\x63heFamily\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x65ntries\x18\x02 \x01(\x03\x12\r\n\x05\x62ytes\x18\x03 \x01(\x03\"2\n\x11\x43learCacheRequest\x12\x1d\n\x0forganization_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"%\n\x12\x43learCacheResponse\x12\x0f\n\x07\x65ntries\x18\x01 \x01(\x03\x32\xe6\x01\n\x0c\x43\x61\x63heService\x12@\n\tWarmCache\x12\x18.pfa.v1.WarmCacheRequest\x1a\x19.pfa.v1.WarmCacheResponse\x12O\n\x0eGetCacheStatus\x12\x1d.pfa.v1.GetCacheStatusRequest\x1a\x1e.pfa.v1.GetCacheStatusResponse\x12\x43\n\nClearCache\x12\x19.pfa.v1.ClearCacheRequest\x1a\x1a.pfa.v1.ClearCacheResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,17 +42,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WARMCACHEREQUEST']._serialized_start=103
   _globals['_WARMCACHEREQUEST']._serialized_end=172
   _globals['_WARMCACHERESPONSE']._serialized_start=175
-  _globals['_WARMCACHERESPONSE']._serialized_end=399
-  _globals['_GETCACHESTATUSREQUEST']._serialized_start=401
-  _globals['_GETCACHESTATUSREQUEST']._serialized_end=455
-  _globals['_GETCACHESTATUSRESPONSE']._serialized_start=457
-  _globals['_GETCACHESTATUSRESPONSE']._serialized_end=517
-  _globals['_CACHELAYER']._serialized_start=520
-  _globals['_CACHELAYER']._serialized_end=658
-  _globals['_CLEARCACHEREQUEST']._serialized_start=660
-  _globals['_CLEARCACHEREQUEST']._serialized_end=710
-  _globals['_CLEARCACHERESPONSE']._serialized_start=712
-  _globals['_CLEARCACHERESPONSE']._serialized_end=749
-  _globals['_CACHESERVICE']._serialized_start=752
-  _globals['_CACHESERVICE']._serialized_end=982
+  _globals['_WARMCACHERESPONSE']._serialized_end=451
+  _globals['_GETCACHESTATUSREQUEST']._serialized_start=453
+  _globals['_GETCACHESTATUSREQUEST']._serialized_end=507
+  _globals['_GETCACHESTATUSRESPONSE']._serialized_start=509
+  _globals['_GETCACHESTATUSRESPONSE']._serialized_end=569
+  _globals['_CACHELAYER']._serialized_start=572
+  _globals['_CACHELAYER']._serialized_end=749
+  _globals['_CACHEFAMILY']._serialized_start=751
+  _globals['_CACHEFAMILY']._serialized_end=810
+  _globals['_CLEARCACHEREQUEST']._serialized_start=812
+  _globals['_CLEARCACHEREQUEST']._serialized_end=862
+  _globals['_CLEARCACHERESPONSE']._serialized_start=864
+  _globals['_CLEARCACHERESPONSE']._serialized_end=901
+  _globals['_CACHESERVICE']._serialized_start=904
+  _globals['_CACHESERVICE']._serialized_end=1134
 # @@protoc_insertion_point(module_scope)

@@ -59,6 +59,7 @@ class WarmCacheResponse(_message.Message):
     FILLED_BYTES_FIELD_NUMBER: _builtins.int
     ELAPSED_FIELD_NUMBER: _builtins.int
     REVISION_TOKEN_FIELD_NUMBER: _builtins.int
+    MODIFIED_RECORDS_FIELD_NUMBER: _builtins.int
     chunks: _builtins.int
     """How many chunks the organization has."""
     chunks_cached: _builtins.int
@@ -73,6 +74,10 @@ class WarmCacheResponse(_message.Message):
     """How large the chunks that were filled are, in bytes."""
     revision_token: _builtins.str
     """Names the revision of the organization that everything in the cache is at least as new as."""
+    modified_records: _builtins.int
+    """How many records of the organization PEMS does not know of yet; they are in the cache, together. Absent: there are
+    more than are kept so.
+    """
     @_builtins.property
     def elapsed(self) -> _duration_pb2.Duration:
         """How long it took."""
@@ -88,12 +93,15 @@ class WarmCacheResponse(_message.Message):
         filled_bytes: _builtins.int = ...,
         elapsed: _duration_pb2.Duration | None = ...,
         revision_token: _builtins.str = ...,
+        modified_records: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["elapsed", b"elapsed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_modified_records", b"_modified_records", "elapsed", b"elapsed", "modified_records", b"modified_records"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answers_filled", b"answers_filled", "chunks", b"chunks", "chunks_cached", b"chunks_cached", "chunks_filled", b"chunks_filled", "elapsed", b"elapsed", "filled_bytes", b"filled_bytes", "revision_token", b"revision_token", "vocabulary_prepared", b"vocabulary_prepared"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_modified_records", b"_modified_records", "answers_filled", b"answers_filled", "chunks", b"chunks", "chunks_cached", b"chunks_cached", "chunks_filled", b"chunks_filled", "elapsed", b"elapsed", "filled_bytes", b"filled_bytes", "modified_records", b"modified_records", "revision_token", b"revision_token", "vocabulary_prepared", b"vocabulary_prepared"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__modified_records: _TypeAlias = _typing.Literal["modified_records"]  # noqa: Y015
+    _WhichOneofArgType__modified_records: _TypeAlias = _typing.Literal["_modified_records", b"_modified_records"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__modified_records) -> _WhichOneofReturnType__modified_records | None: ...
 
 Global___WarmCacheResponse: _TypeAlias = WarmCacheResponse  # noqa: Y015
 
@@ -159,6 +167,7 @@ class CacheLayer(_message.Message):
     MISSES_FIELD_NUMBER: _builtins.int
     STALE_FIELD_NUMBER: _builtins.int
     ERRORS_FIELD_NUMBER: _builtins.int
+    FAMILIES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name: process or redis."""
     reachable: _builtins.bool
@@ -175,6 +184,10 @@ class CacheLayer(_message.Message):
     """How many were there, but made from another revision than the one needed."""
     errors: _builtins.int
     """How many could not be looked for, or put."""
+    @_builtins.property
+    def families(self) -> _containers.RepeatedCompositeFieldContainer[Global___CacheFamily]:
+        """What it holds, by family."""
+
     def __init__(
         self,
         *,
@@ -186,14 +199,47 @@ class CacheLayer(_message.Message):
         misses: _builtins.int = ...,
         stale: _builtins.int = ...,
         errors: _builtins.int = ...,
+        families: _abc.Iterable[Global___CacheFamily] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "entries", b"entries", "errors", b"errors", "hits", b"hits", "misses", b"misses", "name", b"name", "reachable", b"reachable", "stale", b"stale"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "entries", b"entries", "errors", b"errors", "families", b"families", "hits", b"hits", "misses", b"misses", "name", b"name", "reachable", b"reachable", "stale", b"stale"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CacheLayer: _TypeAlias = CacheLayer  # noqa: Y015
+
+@_typing.final
+class CacheFamily(_message.Message):
+    """Entries of one kind."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    ENTRIES_FIELD_NUMBER: _builtins.int
+    BYTES_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Name: records (chunks of records), query (answers), modified (the records that PEMS does not know of yet) or
+    vocabulary (what questions can name).
+    """
+    entries: _builtins.int
+    """How many entries. A chunk that is larger than Redis keeps as one counts as several there."""
+    bytes: _builtins.int
+    """How large they are, in bytes, as the layer counts them."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        entries: _builtins.int = ...,
+        bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "entries", b"entries", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CacheFamily: _TypeAlias = CacheFamily  # noqa: Y015
 
 @_typing.final
 class ClearCacheRequest(_message.Message):

@@ -60,7 +60,7 @@ class CacheServiceServicer:
 
     def WarmCache(self, request, context):
         """Fills the cache with what a client asks first of an organization: its chunks of records, the vocabulary of its
-        questions, the page that ListRecords gives without filter and order for page_size 1,000 and include_total_size, and
+        questions, the records that PEMS does not know of yet, the page that ListRecords gives without filter and order for page_size 1,000 and include_total_size, and
         the number of records with the sums of plan_cost, forecast_cost and actual_cost from AggregateRecords. Two calls at
         once share their work, and one that is cancelled stops.
         """

@@ -37,7 +37,7 @@ class CacheServiceStub:
     def __new__(cls, channel: _aio.Channel) -> CacheServiceAsyncStub: ...
     WarmCache: _grpc.UnaryUnaryMultiCallable[_cache_service_pb2.WarmCacheRequest, _cache_service_pb2.WarmCacheResponse]
     """Fills the cache with what a client asks first of an organization: its chunks of records, the vocabulary of its
-    questions, the page that ListRecords gives without filter and order for page_size 1,000 and include_total_size, and
+    questions, the records that PEMS does not know of yet, the page that ListRecords gives without filter and order for page_size 1,000 and include_total_size, and
     the number of records with the sums of plan_cost, forecast_cost and actual_cost from AggregateRecords. Two calls at
     once share their work, and one that is cancelled stops.
     """
@@ -57,7 +57,7 @@ class CacheServiceAsyncStub(CacheServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     WarmCache: _aio.UnaryUnaryMultiCallable[_cache_service_pb2.WarmCacheRequest, _cache_service_pb2.WarmCacheResponse]  # type: ignore[assignment]
     """Fills the cache with what a client asks first of an organization: its chunks of records, the vocabulary of its
-    questions, the page that ListRecords gives without filter and order for page_size 1,000 and include_total_size, and
+    questions, the records that PEMS does not know of yet, the page that ListRecords gives without filter and order for page_size 1,000 and include_total_size, and
     the number of records with the sums of plan_cost, forecast_cost and actual_cost from AggregateRecords. Two calls at
     once share their work, and one that is cancelled stops.
     """
@@ -80,7 +80,7 @@ class CacheServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_cache_service_pb2.WarmCacheResponse, _abc.Awaitable[_cache_service_pb2.WarmCacheResponse]]:
         """Fills the cache with what a client asks first of an organization: its chunks of records, the vocabulary of its
-        questions, the page that ListRecords gives without filter and order for page_size 1,000 and include_total_size, and
+        questions, the records that PEMS does not know of yet, the page that ListRecords gives without filter and order for page_size 1,000 and include_total_size, and
         the number of records with the sums of plan_cost, forecast_cost and actual_cost from AggregateRecords. Two calls at
         once share their work, and one that is cancelled stops.
         """

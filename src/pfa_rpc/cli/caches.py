@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from pfa_rpc.cli import options
 from pfa_rpc.cli.options import example
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from pfa.v1.cache_service_pb2 import CacheLayer
 
 cache = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 """The group of commands."""
@@ -31,7 +37,8 @@ def status_command(
 
     One line for each layer, the process that is asked and Redis: whether it answers, its entries and their bytes, and,
     for all organizations since the process started, how many look-ups hit, missed, found something out of date or
-    failed.
+    failed. Then one line for each layer and kind of entry: chunks of records, answers to queries, the modified records
+    and the vocabulary.
     """
     target = options.target_of(server, token, timeout)
     from pfa.v1.cache_service_pb2 import GetCacheStatusRequest
@@ -55,6 +62,20 @@ def status_command(
         answers = "yes" if layer.reachable else "no"
         table.add_row(plain(layer.name), answers, *(f"{number:,}" for number in numbers))
     output.show(table)
+    output.show(_families_table(response.layers))
+
+
+def _families_table(layers: Iterable[CacheLayer]) -> Table:
+    from pfa_rpc.cli.render import new_table
+    from pfa_rpc.cli.text import plain
+
+    table = new_table()
+    for heading in ("layer", "kind", "entries", "bytes"):
+        table.add_column(heading, justify="left" if heading in {"layer", "kind"} else "right", no_wrap=True)
+    for layer in layers:
+        for family in layer.families:
+            table.add_row(plain(layer.name), plain(family.name), f"{family.entries:,}", f"{family.bytes:,}")
+    return table
 
 
 @cache.command("warm", epilog=WARM_EXAMPLE)
@@ -72,8 +93,9 @@ def warm_command(
 ) -> None:
     """Fill the cache with what clients ask first of an organization.
 
-    The chunks of its records, the vocabulary of its questions, its first page and its totals; what is there already
-    and up to date stays. Nobody has to do this: readers fill the cache too, only that the first of them waits.
+    The chunks of its records, the vocabulary of its questions, its modified records, its first page and its totals;
+    what is there already and up to date stays. Nobody has to do this: readers fill the cache too, only that the first
+    of them waits.
     """
     target = options.target_of(server, token, timeout)
     from pfa.v1.cache_service_pb2 import WarmCacheRequest
@@ -97,6 +119,8 @@ def warm_command(
         output.line(f"{count(left_out, 'chunk')} left out; --chunks allows more")
     vocabulary = "read anew" if response.vocabulary_prepared else "up to date already"
     output.line(f"{count(response.answers_filled, 'answer')} made, vocabulary {vocabulary}")
+    modified = count(response.modified_records, "modified record")
+    output.line(modified if response.HasField("modified_records") else "too many modified records to keep together")
     output.line(f"{response.elapsed.ToMilliseconds():,} ms", "dim")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import functools
 import gc
 import os
 import signal
@@ -129,7 +130,7 @@ async def _stop_gracefully(server: Running, seconds: float, again: asyncio.Queue
 
 @asynccontextmanager
 async def running(
-    settings: Settings, *, build: Build = build_services, stop_seconds: float | None = 0.0
+    settings: Settings, *, build: Build | None = None, stop_seconds: float | None = 0.0
 ) -> AsyncIterator[Running]:
     """Give a server that is up, and stop it afterwards, giving calls `stop_seconds` (None: it is stopped already).
 
@@ -146,7 +147,7 @@ async def running(
         cache = _make_cache(settings)
         stack.push_async_callback(cache.close)
         await _serve_metrics(settings, stack)
-        server = await _start(settings, build(database, tokens, cache))
+        server = await _start(settings, (build or _build(settings))(database, tokens, cache))
         try:
             yield server
         finally:
@@ -154,6 +155,10 @@ async def running(
                 await server.stop(stop_seconds)
             else:
                 await server.stop_at_once()
+
+
+def _build(settings: Settings) -> Build:
+    return functools.partial(build_services, modified_records=settings.cache_modified_records)
 
 
 def _make_cache(settings: Settings) -> Cache:

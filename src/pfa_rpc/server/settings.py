@@ -243,6 +243,13 @@ class Settings(BaseSettings):
         le=1 << 40,
         description="Most that one process keeps of answers in its memory, in bytes; 0 keeps nothing there.",
     )
+    cache_modified_records: int = Field(
+        5_000,
+        ge=0,
+        le=100_000,
+        description="Most records that PEMS does not know of yet which the cache keeps together for an organization; "
+        "where there are more the database serves them. 0 keeps none.",
+    )
     metrics_listen: Annotated[str, AfterValidator(_check_metrics_address)] = Field(
         "",
         description="HOST:PORT or [IPV6]:PORT that serves metrics over HTTP; port 0 takes a free one. "

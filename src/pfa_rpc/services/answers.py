@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Final
 
 from google.protobuf.duration_pb2 import Duration
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -16,6 +17,9 @@ from pfa_rpc.records.revision import Revision
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.organizations import Organization, get_organization
 from pfa_rpc.store.revisions import get_revision
+
+ANY_AGE_SECONDS: Final = Kind.QUERY.seconds or 0
+"""How old an answer may be where any will do, in seconds, also one that is kept for longer."""
 
 Fill = Callable[[AsyncConnection, Organization], Awaitable[bytes]]
 """Makes an answer from one snapshot."""
@@ -59,30 +63,31 @@ class Answers:
         self._cache = cache
         self._flights: SingleFlight[Answer] = SingleFlight()
 
-    async def get(self, organization_id: str, key: str, need: Need, fill: Fill) -> Answer:
+    async def get(self, organization_id: str, key: str, need: Need, fill: Fill, kind: Kind = Kind.QUERY) -> Answer:
         """Return an answer from the cache, or made by `fill`. Raises OrganizationNotFound."""
         if need != FRESH:
-            entry = await self._cache.get(organization_id, Kind.QUERY, key)
+            entry = await self._cache.get(organization_id, kind, key)
             if entry is not None and _is_enough(entry, need):
                 return Answer(entry.revision, entry.value, entry.age_seconds)
         seen = await get_revision(self._database, organization_id)
-        entry = await self._cache.get(organization_id, Kind.QUERY, key, seen)
+        entry = await self._cache.get(organization_id, kind, key, seen)
         if entry is not None:
             return Answer(entry.revision, entry.value, entry.age_seconds)
-        return await self._flights.run((organization_id, key), seen, lambda: self._fill(organization_id, key, fill))
+        flight = (organization_id, kind, key)
+        return await self._flights.run(flight, seen, lambda: self._fill(organization_id, kind, key, fill))
 
-    async def _fill(self, organization_id: str, key: str, fill: Fill) -> tuple[Revision, Answer]:
-        with filling(Kind.QUERY.value):
+    async def _fill(self, organization_id: str, kind: Kind, key: str, fill: Fill) -> tuple[Revision, Answer]:
+        with filling(kind.value):
             async with self._database.reading() as connection:
                 organization = await get_organization(connection, organization_id)
                 value = await fill(connection, organization)
-        await self._cache.put(organization_id, Kind.QUERY, key, organization.revision, value)
+        await self._cache.put(organization_id, kind, key, organization.revision, value)
         return organization.revision, Answer(organization.revision, value)
 
 
 def _is_enough(entry: Entry, need: Need) -> bool:
     if need.any_age:
-        return True
+        return entry.age_seconds <= ANY_AGE_SECONDS
     wanted = need.at_least
     # Equal numbers with unlike nonces are of two histories, one of which a restore has ended.
     return wanted is not None and (entry.revision.number > wanted.number or entry.revision == wanted)

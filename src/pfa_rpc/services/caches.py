@@ -14,6 +14,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from nlq.query import Aggregate, Aggregation, Function
 from pfa.v1.cache_service_pb2 import (
+    CacheFamily,
     CacheLayer,
     ClearCacheRequest,
     ClearCacheResponse,
@@ -23,21 +24,21 @@ from pfa.v1.cache_service_pb2 import (
     WarmCacheResponse,
 )
 from pfa.v1.record_service_pb2 import AggregateRecordsResponse
-from pfa_rpc.cache.interface import CHUNKS, Cache, LayerStatus
-from pfa_rpc.cache.metrics import filling
+from pfa_rpc.cache.interface import Cache, LayerStatus
 from pfa_rpc.cache.single_flight import SingleFlight
 from pfa_rpc.records.revision import Revision
 from pfa_rpc.services.answers import FRESH, Answers
 from pfa_rpc.services.call import Call
+from pfa_rpc.services.chunk_reads import RecordChunks
 from pfa_rpc.services.figures import Figures, FiguresRequest
-from pfa_rpc.services.framing import frame_records
+from pfa_rpc.services.modified import MOST_RECORDS, ModifiedRecords
 from pfa_rpc.services.pages import PageRequest, RecordPages
 from pfa_rpc.services.principal import Permission
 from pfa_rpc.services.requests import MAX_PAGE, Mask, authorize, bounded, revision_token
 from pfa_rpc.services.tokens import Tokens
-from pfa_rpc.store.chunks import read_chunks
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.revisions import get_chunk_revisions, get_revision
+from pfa_rpc.store.tables import UNSYNCED_STATES
 
 DEFAULT_CHUNKS: Final = 2_000
 """Chunks that are looked at where a request says nothing: a million records, some 350 MB."""
@@ -81,13 +82,23 @@ class _Chunks:
 class CacheService:
     """Fills, tells of and clears the cache."""
 
-    def __init__(self, database: Database, tokens: Tokens, cache: Cache, prepare_language: PrepareLanguage) -> None:
+    def __init__(
+        self,
+        database: Database,
+        tokens: Tokens,
+        cache: Cache,
+        prepare_language: PrepareLanguage,
+        *,
+        modified_records: int = MOST_RECORDS,
+    ) -> None:
         self._database = database
+        self._chunks = RecordChunks(database, cache)
         self._tokens = tokens
         self._cache = cache
         self._prepare_language = prepare_language
         answers = Answers(database, cache)
-        self._pages = RecordPages(answers)
+        self._modified = ModifiedRecords(answers, modified_records)
+        self._pages = RecordPages(answers, self._modified)
         self._figures = Figures(answers, tokens)
         self._flights: SingleFlight[WarmCacheResponse] = SingleFlight()
         self._turns = asyncio.Semaphore(MAX_WARMING)
@@ -120,6 +131,7 @@ class CacheService:
             revision = await get_revision(self._database, wish.organization_id)
             prepared = await self._prepare_language(wish.organization_id)
             answers = await self._warm_answers(wish)
+            modified = await self._modified.get(wish.organization_id, frozenset(UNSYNCED_STATES), FRESH)
             chunks = await self._warm_chunks(wish)
         elapsed = Duration()
         elapsed.FromTimedelta(timedelta(seconds=time.perf_counter() - started))
@@ -129,6 +141,7 @@ class CacheService:
             chunks_filled=chunks.filled,
             answers_filled=answers,
             vocabulary_prepared=prepared,
+            modified_records=None if modified is None else len(modified.positions),
             filled_bytes=chunks.filled_bytes,
             elapsed=elapsed,
             revision_token=revision_token(self._tokens, wish.organization_id, revision),
@@ -156,18 +169,10 @@ class CacheService:
         return done
 
     async def _warm_window(self, organization_id: str, window: Mapping[int, Revision], done: _Chunks) -> None:
-        cached = await self._cache.get_chunks(organization_id, window)
-        missing = [number for number in window if number not in cached]
-        done.cached += len(cached)
-        if not missing:
-            return
-        with filling(CHUNKS):
-            async with self._database.reading() as connection:
-                found = await read_chunks(connection, organization_id, missing)
-            fresh = {number: (chunk.revision, frame_records(chunk.payloads)) for number, chunk in found.items()}
-        await self._cache.put_chunks(organization_id, fresh)
-        done.filled += len(fresh)
-        done.filled_bytes += sum(len(framed) for _, framed in fresh.values())
+        fetched = await self._chunks.fetch(organization_id, window)
+        done.cached += len(fetched.framed) - fetched.filled
+        done.filled += fetched.filled
+        done.filled_bytes += fetched.filled_bytes
 
 
 def _layer_message(layer: LayerStatus) -> CacheLayer:
@@ -180,4 +185,5 @@ def _layer_message(layer: LayerStatus) -> CacheLayer:
         misses=layer.misses,
         stale=layer.stale,
         errors=layer.errors,
+        families=[CacheFamily(name=one.name, entries=one.entries, bytes=one.bytes) for one in layer.families],
     )

@@ -14,9 +14,10 @@ from nlq.interpretation import Interpretation
 from nlq.pipeline import Language
 from nlq.query import Query
 from nlq.vocabulary import Vocabulary
+from pfa_rpc.cache.interface import Cache
 from pfa_rpc.schema import SCHEMA
 from pfa_rpc.services.requests import language_error
-from pfa_rpc.store import reads
+from pfa_rpc.services.vocabularies import Vocabularies
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.organizations import Organization, get_organization
 
@@ -44,8 +45,9 @@ class Prepared:
 class Languages:
     """The prepared languages of the organizations used last; one is made anew when its vocabulary has changed."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, cache: Cache) -> None:
         self._database = database
+        self._vocabularies = Vocabularies(database, cache)
         self._prepared: OrderedDict[str, Prepared] = OrderedDict()
         self._lock = asyncio.Lock()
         self._serials = itertools.count()
@@ -96,10 +98,10 @@ class Languages:
     async def _prepare(self, organization_id: str) -> Prepared:
         async with self._database.reading() as connection:
             organization = await get_organization(connection, organization_id)
-            known = self._known(organization)  # by another call, while this one waited for its turn
-            if known is not None:
-                return known
-            vocabulary = await reads.read_vocabulary(connection, organization_id)
+        known = self._known(organization)  # by another call, while this one waited for its turn
+        if known is not None:
+            return known
+        organization, vocabulary = await self._vocabularies.get(organization)
         prepared = await self._made(organization, vocabulary)
         self._prepared[organization_id] = prepared
         self._prepared.move_to_end(organization_id)

@@ -13,7 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from nlq.query import Condition, Sort
 from pfa_rpc.records.revision import Revision
 from pfa_rpc.services.answers import Answers, Need
-from pfa_rpc.services.framing import frame_records
+from pfa_rpc.services.framing import frame_records, split_frames
+from pfa_rpc.services.modified import Modified, ModifiedRecords, unsynced_states
 from pfa_rpc.services.requests import Mask, canonical
 from pfa_rpc.services.tokens import digest
 from pfa_rpc.store import reads
@@ -60,11 +61,17 @@ class FramedPage:
 class RecordPages:
     """Pages of records."""
 
-    def __init__(self, answers: Answers) -> None:
+    def __init__(self, answers: Answers, modified: ModifiedRecords) -> None:
         self._answers = answers
+        self._modified = modified
 
     async def get(self, page: PageRequest, need: Need) -> FramedPage:
         """Return a page, as new as is needed. Raises OrganizationNotFound."""
+        states = None if page.order else unsynced_states(page.condition)
+        if states is not None:
+            modified = await self._modified.get(page.organization_id, states, need)
+            if modified is not None:
+                return await _of_modified(modified, page)
 
         async def fill(connection: AsyncConnection, organization: Organization) -> bytes:
             return await _read(connection, organization.organization_id, page)
@@ -91,3 +98,17 @@ async def _read(connection: AsyncConnection, organization_id: str, page: PageReq
     payloads: Sequence[bytes] = await page.mask.apply_all(found.payloads)
     head = json.dumps([found.next_key, total, len(payloads)]).encode()
     return len(head).to_bytes(_LENGTH_BYTES, "big") + head + frame_records(payloads)
+
+
+async def _of_modified(modified: Modified, page: PageRequest) -> FramedPage:
+    """Return a page of records that are at hand."""
+    size = len(modified.positions)
+    first = 0 if page.after is None else modified.after(int(page.after[-1] or 0))
+    start = min(first + page.skip, size)
+    end = min(start + page.limit, size)
+    framed = modified.frames(start, end)
+    if page.mask:
+        framed = frame_records(await page.mask.apply_all(split_frames(framed)))
+    next_key: reads.PageKey | None = [modified.positions[end - 1]] if end < size else None
+    answer = modified.answer
+    return FramedPage(answer.revision, answer.age, framed, end - start, next_key, size if page.with_total else None)

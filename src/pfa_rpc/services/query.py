@@ -34,6 +34,7 @@ from pfa_rpc.services.figures import Figures, FiguresRequest
 from pfa_rpc.services.framing import embed, frame_records, split_by_bytes, split_frames
 from pfa_rpc.services.interpretations import change_messages, interpretation_message
 from pfa_rpc.services.languages import Languages, Prepared
+from pfa_rpc.services.modified import MOST_RECORDS, ModifiedRecords
 from pfa_rpc.services.pages import FramedPage, PageRequest, RecordPages
 from pfa_rpc.services.principal import Permission
 from pfa_rpc.services.requests import (
@@ -64,12 +65,14 @@ _COUNT: Final = Aggregate((Aggregation(Function.COUNT),))
 class QueryService:
     """Reads questions, and answers them."""
 
-    def __init__(self, database: Database, tokens: Tokens, cache: Cache) -> None:
+    def __init__(
+        self, database: Database, tokens: Tokens, cache: Cache, *, modified_records: int = MOST_RECORDS
+    ) -> None:
         self._tokens = tokens
-        self._languages = Languages(database)
+        self._languages = Languages(database, cache)
         self._vocabulary = VocabularyCalls(database, tokens, self._languages)
         answers = Answers(database, cache)
-        self._pages = RecordPages(answers)
+        self._pages = RecordPages(answers, ModifiedRecords(answers, modified_records))
         self._figures = Figures(answers, tokens)
 
     async def prepare(self, organization_id: str) -> bool:

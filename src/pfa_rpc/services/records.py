@@ -21,6 +21,7 @@ from pfa_rpc.services.answers import Answers
 from pfa_rpc.services.call import Call
 from pfa_rpc.services.figures import Figures, FiguresRequest, read_aggregate
 from pfa_rpc.services.framing import embed
+from pfa_rpc.services.modified import MOST_RECORDS, ModifiedRecords
 from pfa_rpc.services.pages import PageRequest, RecordPages
 from pfa_rpc.services.principal import Permission
 from pfa_rpc.services.requests import (
@@ -49,12 +50,15 @@ MAX_SKIP: Final = 10_000_000
 class RecordService:
     """Reads records as payloads: bytes from the database to the client."""
 
-    def __init__(self, database: Database, tokens: Tokens, cache: Cache) -> None:
+    def __init__(
+        self, database: Database, tokens: Tokens, cache: Cache, *, modified_records: int = MOST_RECORDS
+    ) -> None:
         self._database = database
         self._tokens = tokens
-        self._streams = RecordStreams(database, cache, tokens)
         answers = Answers(database, cache)
-        self._pages = RecordPages(answers)
+        modified = ModifiedRecords(answers, modified_records)
+        self._streams = RecordStreams(database, cache, tokens, modified)
+        self._pages = RecordPages(answers, modified)
         self._figures = Figures(answers, tokens)
 
     async def get_record(self, request: GetRecordRequest, call: Call) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pfa_rpc.cache.interface import Cache
 from pfa_rpc.services.caches import CacheService
+from pfa_rpc.services.modified import MOST_RECORDS
 from pfa_rpc.services.organizations import OrganizationService
 from pfa_rpc.services.query import QueryService
 from pfa_rpc.services.records import RecordService
@@ -11,12 +12,18 @@ from pfa_rpc.services.tokens import Tokens
 from pfa_rpc.store.database import Database
 
 
-def build_services(database: Database, tokens: Tokens, cache: Cache) -> dict[str, object]:
-    """Return full service name → the object that serves it."""
-    questions = QueryService(database, tokens, cache)
+def build_services(
+    database: Database, tokens: Tokens, cache: Cache, *, modified_records: int = MOST_RECORDS
+) -> dict[str, object]:
+    """Return full service name → the object that serves it.
+
+    `modified_records` is how many modified records of an organization are kept together in the cache; 0 keeps none.
+    """
+    questions = QueryService(database, tokens, cache, modified_records=modified_records)
+    warming = CacheService(database, tokens, cache, questions.prepare, modified_records=modified_records)
     return {
-        "pfa.v1.RecordService": RecordService(database, tokens, cache),
+        "pfa.v1.RecordService": RecordService(database, tokens, cache, modified_records=modified_records),
         "pfa.v1.QueryService": questions,
-        "pfa.v1.CacheService": CacheService(database, tokens, cache, questions.prepare),
+        "pfa.v1.CacheService": warming,
         "pfa.v1.OrganizationService": OrganizationService(database, tokens),
     }

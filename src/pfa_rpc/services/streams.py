@@ -6,7 +6,7 @@ A stream runs in order of insertion, which never changes. It holds no database c
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -14,12 +14,14 @@ from nlq.query import Condition
 from pfa.v1.record_service_pb2 import StreamRecordsResponse
 from pfa_rpc.cache.interface import Cache
 from pfa_rpc.records.revision import CHUNK_RECORDS, Revision, chunk_of
+from pfa_rpc.services.answers import FRESH
 from pfa_rpc.services.call import Call
+from pfa_rpc.services.chunk_reads import RecordChunks
 from pfa_rpc.services.framing import frame_records, frames_length, split_by_bytes, split_frames
+from pfa_rpc.services.modified import ModifiedRecords, unsynced_states
 from pfa_rpc.services.requests import Mask, revision_token
 from pfa_rpc.services.tokens import Tokens
 from pfa_rpc.store import reads
-from pfa_rpc.store.chunks import read_chunks
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.organizations import get_organization
 from pfa_rpc.store.revisions import get_chunk_revisions
@@ -63,20 +65,36 @@ class Stream:
 class RecordStreams:
     """Writes streams."""
 
-    def __init__(self, database: Database, cache: Cache, tokens: Tokens) -> None:
+    def __init__(self, database: Database, cache: Cache, tokens: Tokens, modified: ModifiedRecords) -> None:
         self._database = database
-        self._cache = cache
+        self._chunks = RecordChunks(database, cache)
         self._tokens = tokens
+        self._modified = modified
 
     async def write(self, stream: Stream, call: Call) -> None:
         """Write a stream to its end. One that matches nothing is one message without records."""
         began_at = stream.position
         if stream.condition is None:
             await self._write_whole(stream, call)
-        else:
+        elif not await self._write_modified(stream, call):
             await self._write_filtered(stream, call)
         if stream.position == began_at:
             await call.write(self._trailer(stream))
+
+    # --- modified records --------------------------------------------------------------------------------------------
+
+    async def _write_modified(self, stream: Stream, call: Call) -> bool:
+        """Write modified records, if that is what was asked for and they are kept together; else return False."""
+        states = unsynced_states(stream.condition)
+        if states is None:
+            return False
+        getting = self._modified.get(stream.organization_id, states, FRESH)
+        modified = await self._while_alive(getting, stream, call)
+        if modified is None:
+            return False
+        stream.revision = stream.revision or modified.answer.revision
+        await self._write_records(stream, modified.stretch(stream.position), call)
+        return True
 
     # --- by SQL ------------------------------------------------------------------------------------------------------
 
@@ -105,22 +123,9 @@ class RecordStreams:
         wanted = [number for number in pairs if number >= first]
         last = max(pairs, default=0)
         for window in _windows(wanted):
-            fetching = self._fetch(stream, {number: pairs[number] for number in window})
-            for number, framed in (await self._while_alive(fetching, stream, call)).items():
+            fetching = self._chunks.fetch(stream.organization_id, {number: pairs[number] for number in window})
+            for number, framed in (await self._while_alive(fetching, stream, call)).framed.items():
                 await self._write_chunk(stream, number, framed, call, is_last=number == last)
-
-    async def _fetch(self, stream: Stream, pairs: Mapping[int, Revision]) -> dict[int, bytes]:
-        """Return chunk → its framed records, in order: cached where the pair is equal, else from the database."""
-        organization_id = stream.organization_id
-        framed = await self._cache.get_chunks(organization_id, pairs)
-        missing = [number for number in pairs if number not in framed]
-        if missing:
-            async with self._database.reading() as connection:
-                found = await read_chunks(connection, organization_id, missing)
-            fresh = {number: (chunk.revision, frame_records(chunk.payloads)) for number, chunk in found.items()}
-            await self._cache.put_chunks(organization_id, fresh)
-            framed |= {number: chunk for number, (_, chunk) in fresh.items()}
-        return {number: framed[number] for number in pairs if number in framed}
 
     async def _write_chunk(self, stream: Stream, number: int, framed: bytes, call: Call, *, is_last: bool) -> None:
         first = number * CHUNK_RECORDS

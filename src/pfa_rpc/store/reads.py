@@ -17,7 +17,7 @@ from nlq.vocabulary import Vocabulary
 from pfa_rpc.schema import BY_NAME, Field
 from pfa_rpc.store.filters import Expression, column, where
 from pfa_rpc.store.synonyms import read_synonyms
-from pfa_rpc.store.tables import field_values, records
+from pfa_rpc.store.tables import field_values, records, unsynced
 
 PageKey = list[str | int | bool | None]
 """Where a page ended: the sort values of its last record, then its position. JSON-able."""
@@ -82,6 +82,19 @@ async def read_stretch(
     query = (
         sa.select(records.c.position, records.c.payload)
         .where(where(organization_id, condition), records.c.position > after)
+        .order_by(records.c.position)
+        .limit(limit)
+    )
+    return [tuple(row) for row in await connection.execute(query)]
+
+
+async def read_unsynced(
+    connection: AsyncConnection, organization_id: str, *, limit: int
+) -> Sequence[tuple[int, str, bytes]]:
+    """Return (position, state, payload) of at most `limit` records that PEMS does not know of yet, in that order."""
+    query = (
+        sa.select(records.c.position, records.c.sync_state, records.c.payload)
+        .where(records.c.organization_id == organization_id, unsynced())
         .order_by(records.c.position)
         .limit(limit)
     )

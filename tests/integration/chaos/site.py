@@ -1,8 +1,8 @@
 """Data that tells how old it is: `Site` writes it, and reads it back through servers under disturbance.
 
-Every write counts up, and puts the count into the monthly rate of each record that it touches: of all of them, or of
-the tail, which is the second chunk. So an answer itself says which write it shows. Before a read the last committed
-state is noted: an answer that shows less is stale, one that shows no state that ever was is torn.
+Every write counts up, and puts the count into the monthly rate and the area of each record that it touches: of all of
+them, or of the tail, which is the second chunk. So an answer itself says which write it shows. Before a read the last
+committed state is noted: an answer that shows less is stale, one that shows no state that ever was is torn.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Final
 import grpc
 import sqlalchemy as sa
 
-from pfa.v1.query_service_pb2 import AskRequest
+from pfa.v1.query_service_pb2 import AskRequest, ListVocabularyRequest
 from pfa.v1.query_service_pb2_grpc import QueryServiceStub
 from pfa.v1.record_pb2 import Record
 from pfa.v1.record_service_pb2 import (
@@ -43,7 +43,7 @@ from tests.fixtures.records import make_values
 HEADS: Final = CHUNK_RECORDS
 """Records of the first chunk, which are cranes."""
 TAILS: Final = 8
-"""Records of the second chunk, which are pumps."""
+"""Records of the second chunk, which are pumps, and modified."""
 UNIT: Final = 10_000
 """What a monthly rate of 1.00 is stored as."""
 READERS: Final = 3
@@ -82,6 +82,9 @@ class Reader:
         self.ways: tuple[Callable[[], Awaitable[View]], ...] = (
             *(self.list_tail, self.list_tail),
             *(self.list_border, self.list_border),
+            *(self.list_modified, self.list_modified),
+            self.stream_modified,
+            *(self.list_vocabulary, self.list_vocabulary),
             self.aggregate,
             self.ask,
             *(self.stream_whole, self.stream_whole),
@@ -97,6 +100,18 @@ class Reader:
         """List a page that has records of both chunks."""
         request = ListRecordsRequest(organization_id="RIO", skip=HEADS - 12, page_size=12 + TAILS)
         return _view((await self._records.ListRecords(request)).records, heads=12)
+
+    async def list_modified(self) -> View:
+        """List the modified records, which are the second chunk."""
+        request = ListRecordsRequest(organization_id="RIO", filter="sync_state = MODIFIED")
+        return _view((await self._records.ListRecords(request)).records, heads=0)
+
+    async def list_vocabulary(self) -> View:
+        """List the areas that questions can name: that of the first chunk, and that of the second if it is newer."""
+        request = ListVocabularyRequest(organization_id="RIO", field="area_silo")
+        values = (await self._questions.ListVocabulary(request)).values
+        counts = [int(value.value.removeprefix("Area ")) for value in values]
+        return View([min(counts)], [max(counts)])
 
     async def aggregate(self) -> View:
         """Compute the least and the greatest of each chunk."""
@@ -123,9 +138,13 @@ class Reader:
         """Stream everything by SQL, which is one stretch."""
         return await self._stream("source = SOURCE_RENTAL")
 
-    async def _stream(self, text: str) -> View:
+    async def stream_modified(self) -> View:
+        """Stream the modified records."""
+        return await self._stream("sync_state = MODIFIED", heads=0)
+
+    async def _stream(self, text: str, heads: int = HEADS) -> View:
         call = self._records.StreamRecords(StreamRecordsRequest(organization_id="RIO", filter=text))
-        return _view([record async for batch in call for record in batch.records])
+        return _view([record async for batch in call for record in batch.records], heads)
 
 
 def _view(records: Sequence[Record], heads: int = HEADS) -> View:
@@ -227,7 +246,7 @@ class Site:
         head = found["1"].values["monthly_rate"] // UNIT if first else self._count
         changes = [(found[pfa_id], found[pfa_id].copy()) for pfa_id in ids]
         for _, after in changes:
-            after.values["monthly_rate"] = self._count * UNIT
+            after.values |= {"monthly_rate": self._count * UNIT, "area_silo": f"Area {self._count}"}
         await save_records(write, organization, changes)
         await self.pause(0.01)
         state = State(head, self._count)
@@ -302,10 +321,11 @@ async def running_site(database_url: str, redis_url: str) -> AsyncIterator[Site]
 async def make_data(database: Database) -> None:
     """Write the records, all of which say 0."""
     organization = await create_organization(database, "RIO")
-    categories = ["Cranes"] * HEADS + ["Pumps"] * TAILS
+    head = {"category": "Cranes", "sync_state": "pristine"}
+    tail = {"category": "Pumps", "sync_state": "modified"}
     records = [
-        new_record("RIO", str(number), make_values(str(number), category=category, monthly_rate=0))
-        for number, category in enumerate(categories, 1)
+        new_record("RIO", str(number), make_values(str(number), monthly_rate=0, area_silo="Area 0", **values))
+        for number, values in enumerate([head] * HEADS + [tail] * TAILS, 1)
     ]
     async with database.write("RIO") as write:
         await save_records(write, organization, [(None, record) for record in records])

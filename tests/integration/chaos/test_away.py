@@ -19,7 +19,7 @@ from pfa.v1.record_service_pb2 import StreamRecordsRequest
 from pfa.v1.record_service_pb2_grpc import RecordServiceStub
 from pfa_rpc.server.application import running
 from pfa_rpc.server.settings import Settings
-from pfa_rpc.services import streams
+from pfa_rpc.services import chunk_reads, streams
 from pfa_rpc.store import reads
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.migrate import migrate
@@ -205,7 +205,7 @@ async def test_a_stream_that_lost_its_database_goes_on_exactly_where_it_was(
     way: str,
     end: Callable[[PostgreSQL], None],
 ) -> None:
-    place, text = (streams, "") if way == "read_chunks" else (reads, "source = SOURCE_RENTAL")
+    place, text = (chunk_reads, "") if way == "read_chunks" else (reads, "source = SOURCE_RENTAL")
     read = getattr(place, way)
     turns = 0
 

@@ -22,7 +22,7 @@ from pfa_rpc.cache.breaker import Breaker
 from pfa_rpc.cache.interface import Kind
 from pfa_rpc.cache.redis_cache import RedisCache
 from pfa_rpc.records.revision import Revision
-from pfa_rpc.services import figures, streams
+from pfa_rpc.services import chunk_reads, figures
 from pfa_rpc.services.answers import Answer, Answers, Fill
 from pfa_rpc.store import reads
 from pfa_rpc.store.chunks import Chunk, read_chunks
@@ -44,8 +44,10 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> None:
         (reads, "list_page"),
         (reads, "count"),
         (reads, "read_stretch"),
+        (reads, "read_unsynced"),
+        (reads, "read_vocabulary"),
         (figures, "aggregate"),
-        (streams, "read_chunks"),
+        (chunk_reads, "read_chunks"),
         (RedisCache, "put"),
         (RedisCache, "put_chunks"),
     ):
@@ -147,7 +149,7 @@ class Vandal:
                 return entry
 
 
-def counted(result: str, kind: str = "query") -> float:
+def counted(result: str, kind: str) -> float:
     """Return how many entries were looked for in Redis with this result."""
     labels = {"kind": kind, "layer": "redis", "result": result}
     return REGISTRY.get_sample_value("pfa_cache_reads_total", labels) or 0.0
@@ -155,12 +157,16 @@ def counted(result: str, kind: str = "query") -> float:
 
 async def test_no_fresh_read_is_stale_or_torn(site: Site, own_redis: Redis) -> None:
     vandal = Vandal(own_redis, site)
-    before = {result: counted(result) + counted(result, "records") for result in ("hit", "miss", "stale", "error")}
+    results, kinds = ("hit", "miss", "stale", "error"), ("query", "records", "modified", "vocabulary")
+    before = {(result, kind): counted(result, kind) for result in results for kind in kinds}
     await site.run(SECONDS, site.restore, vandal.flush, vandal.garble, vandal.crash)
     assert site.violations == []
     # All of it has happened, and Redis did answer reads meanwhile.
-    for result, number in before.items():
-        assert counted(result) + counted(result, "records") > number, result
+    grown = {labels: counted(*labels) - number for labels, number in before.items()}
+    for result in results:
+        assert sum(grown[result, kind] for kind in kinds) > 0, result
+    for kind in kinds:
+        assert min(grown["hit", kind], grown["stale", kind]) > 0, kind
     assert min(vandal.crashes, vandal.flushes, vandal.garbled, site.writes, site.reads) > 0
 
 
@@ -181,12 +187,14 @@ async def test_a_revision_without_its_nonce_is_seen(site: Site, monkeypatch: pyt
 async def test_an_answer_filed_under_a_revision_of_another_snapshot_is_seen(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def fill_twice(self: Answers, organization_id: str, key: str, fill: Fill) -> tuple[Revision, Answer]:
+    async def fill_twice(
+        self: Answers, organization_id: str, kind: Kind, key: str, fill: Fill
+    ) -> tuple[Revision, Answer]:
         async with self._database.reading() as connection:
             value = await fill(connection, await get_organization(connection, organization_id))
         async with self._database.reading() as connection:
             revision = (await get_organization(connection, organization_id)).revision
-        await self._cache.put(organization_id, Kind.QUERY, key, revision, value)
+        await self._cache.put(organization_id, kind, key, revision, value)
         return revision, Answer(revision, value)
 
     monkeypatch.setattr(Answers, "_fill", fill_twice)
@@ -201,7 +209,7 @@ async def test_a_chunk_filed_under_a_revision_of_another_snapshot_is_seen(
         _, pairs = await get_chunk_revisions(site.database, organization_id)
         return {number: Chunk(pairs[number], chunk.payloads) for number, chunk in found.items()}
 
-    monkeypatch.setattr(streams, "read_chunks", slowed(read_twice))
+    monkeypatch.setattr(chunk_reads, "read_chunks", slowed(read_twice))
     for reader in site.readers:
         reader.ways = (reader.stream_whole,)  # nothing else reads chunks
     await assert_seen(site)

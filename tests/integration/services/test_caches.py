@@ -25,15 +25,16 @@ from pfa_rpc.cache.process import ProcessCache
 from pfa_rpc.errors import PermissionDenied
 from pfa_rpc.server.application import running
 from pfa_rpc.server.settings import Settings
-from pfa_rpc.services import caches, streams
+from pfa_rpc.services import chunk_reads
 from pfa_rpc.services.caches import CacheService
 from pfa_rpc.services.principal import Permission, Principal
 from pfa_rpc.services.tokens import Tokens
 from pfa_rpc.store import chunks, reads
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.migrate import migrate
-from pfa_rpc.store.organizations import get_organization
-from pfa_rpc.store.records import read_for_write, save_records
+from pfa_rpc.store.organizations import create_organization, get_organization
+from pfa_rpc.store.records import new_record, read_for_write, save_records
+from tests.fixtures.records import make_values
 from tests.integration.services.conftest import failure
 from tests.integration.services.test_permissions import RecordedCall
 from tests.integration.store.conftest import Filled, database, fill, filled
@@ -101,8 +102,9 @@ async def test_what_a_client_asks_first_comes_from_a_warm_cache(site: Site, monk
         (reads, "list_page"),
         (reads, "count"),
         (reads, "read_vocabulary"),
+        (reads, "read_unsynced"),
         (chunks, "read_chunks"),
-        (streams, "read_chunks"),
+        (chunk_reads, "read_chunks"),
     ):
         monkeypatch.setattr(module, name, None, raising=False)  # a read of the records would fail
     page = await site.records.ListRecords(
@@ -128,6 +130,7 @@ async def test_warming_tells_what_was_there_and_what_was_filled(site: Site) -> N
     assert (first.chunks, first.chunks_cached, first.chunks_filled) == (RIO_CHUNKS, 0, RIO_CHUNKS)
     assert (first.answers_filled, first.vocabulary_prepared) == (2, True)
     assert first.filled_bytes > 100_000
+    assert first.modified_records > 100
     assert first.elapsed.ToMicroseconds() > 0
     second = await site.warm()
     assert (second.chunks, second.chunks_cached, second.chunks_filled) == (RIO_CHUNKS, RIO_CHUNKS, 0)
@@ -155,12 +158,15 @@ async def test_status_tells_the_layers_and_clearing_empties_one_organization(sit
     assert [layer.name for layer in response.layers] in (["process"], ["process", "redis"])
     for layer in response.layers:
         assert layer.reachable
-        assert (layer.entries, layer.errors) == (RIO_CHUNKS + 2, 0)
+        assert (layer.entries, layer.errors) == (RIO_CHUNKS + 4, 0)
         assert layer.bytes > 100_000
         assert layer.misses > 0
+        counted = {family.name: family.entries for family in layer.families}
+        assert counted == {"records": RIO_CHUNKS, "query": 2, "modified": 1, "vocabulary": 1}
+        assert all(family.bytes > 0 for family in layer.families)
     other = await site.entries("RIO2")
     cleared = await site.caches.ClearCache(ClearCacheRequest(organization_id="RIO"))
-    assert cleared.entries == (RIO_CHUNKS + 2) * len(response.layers)
+    assert cleared.entries == (RIO_CHUNKS + 4) * len(response.layers)
     assert set(await site.entries("RIO")) == {0}
     assert await site.entries("RIO2") == other
 
@@ -219,7 +225,7 @@ async def test_two_who_warm_at_once_share_the_work(filled: Filled, monkeypatch: 
         await asyncio.sleep(0.05)
         return await read(*arguments)
 
-    monkeypatch.setattr(caches, "read_chunks", counting)
+    monkeypatch.setattr(chunk_reads, "read_chunks", counting)
     warming, call = service(filled), RecordedCall()
     both = [warming.warm_cache(WarmCacheRequest(organization_id="RIO"), call) for _ in range(2)]
     first, second = await asyncio.gather(*both)
@@ -237,7 +243,7 @@ async def test_nobody_goes_on_warming_for_a_caller_who_left(filled: Filled, monk
         finally:
             ended.set()
 
-    monkeypatch.setattr(caches, "read_chunks", endless)
+    monkeypatch.setattr(chunk_reads, "read_chunks", endless)
     task = asyncio.create_task(service(filled).warm_cache(WarmCacheRequest(organization_id="RIO"), RecordedCall()))
     await asyncio.wait_for(begun.wait(), 10)
     task.cancel()
@@ -248,11 +254,11 @@ async def test_nobody_goes_on_warming_for_a_caller_who_left(filled: Filled, monk
 async def test_readers_warm_and_look_but_only_an_admin_clears(filled: Filled) -> None:
     warming, viewer = service(filled), RecordedCall()
     assert (await warming.warm_cache(WarmCacheRequest(organization_id="RIO"), viewer)).chunks_filled == 1
-    assert (await warming.get_cache_status(GetCacheStatusRequest(organization_id="RIO"), viewer)).layers[0].entries == 3
+    assert (await warming.get_cache_status(GetCacheStatusRequest(organization_id="RIO"), viewer)).layers[0].entries == 4
     with pytest.raises(PermissionDenied, match="'admin'"):
         await warming.clear_cache(ClearCacheRequest(organization_id="RIO"), viewer)
     admin = RecordedCall(Principal("admin", frozenset({"RIO"}), frozenset({Permission.ADMIN})))
-    assert (await warming.clear_cache(ClearCacheRequest(organization_id="RIO"), admin)).entries == 3
+    assert (await warming.clear_cache(ClearCacheRequest(organization_id="RIO"), admin)).entries == 4
     for attempt in (
         warming.warm_cache(WarmCacheRequest(organization_id="RIO2"), viewer),
         warming.get_cache_status(GetCacheStatusRequest(organization_id="RIO2"), viewer),
@@ -260,3 +266,49 @@ async def test_readers_warm_and_look_but_only_an_admin_clears(filled: Filled) ->
     ):
         with pytest.raises(PermissionDenied, match="may not use organization 'RIO2'"):
             await attempt
+
+
+async def test_a_vocabulary_is_read_once_for_all_processes(
+    settings: Settings, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = Database(settings.database_url)
+    await migrate(database)
+    await fill(database, "RIO", 50, seed=1)
+    served = Settings.load(database_url=settings.database_url, listen="127.0.0.1:0", redis_url=redis_url)
+    question = InterpretRequest(organization_id="RIO", question="pumps")
+    async with running(served) as up, grpc.aio.insecure_channel(up.target) as channel:
+        first = await QueryServiceStub(channel).Interpret(question)
+    async with running(served) as up, grpc.aio.insecure_channel(up.target) as channel:
+        monkeypatch.setattr(reads, "read_vocabulary", None)  # another read would fail
+        second = await QueryServiceStub(channel).Interpret(question)
+    assert second.interpretation == first.interpretation
+    assert first.interpretation.complete
+    await database.close()
+
+
+@pytest.mark.parametrize("size", [100, 3_000])
+async def test_chunks_of_long_descriptions_are_cached_too(
+    settings: Settings, redis_url: str, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    database = Database(settings.database_url)
+    await migrate(database)
+    organization = await create_organization(database, "RIO")
+    texts = [f"{number} " + "long and unlike " * (size // 16) for number in range(600)]
+    records = [
+        new_record("RIO", str(number), make_values(str(number), description=text)) for number, text in enumerate(texts)
+    ]
+    async with database.write("RIO") as write:
+        await save_records(write, organization, [(None, record) for record in records])
+    await database.close()
+    served = Settings.load(
+        database_url=settings.database_url, listen="127.0.0.1:0", redis_url=redis_url, cache_process_bytes=0
+    )
+
+    async def streamed() -> list[str]:
+        call = RecordServiceStub(channel).StreamRecords(StreamRecordsRequest(organization_id="RIO"))
+        return [record.description async for batch in call for record in batch.records]
+
+    async with running(served) as up, grpc.aio.insecure_channel(up.target) as channel:
+        assert await streamed() == texts
+        monkeypatch.setattr(chunk_reads, "read_chunks", None)  # a read of the records would fail
+        assert await streamed() == texts
