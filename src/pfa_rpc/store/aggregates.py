@@ -23,8 +23,9 @@ from nlq.vocabulary import Vocabulary
 from pfa_rpc.errors import LimitExceeded
 from pfa_rpc.records.cost import LAYERS, divide_half_even, layer_cost, spread
 from pfa_rpc.schema import BY_NAME, RATE_DECIMALS, Field, Origin
-from pfa_rpc.store.filters import Expression, column, where
+from pfa_rpc.store.filters import Expression, column
 from pfa_rpc.store.groups import Figure, Group, GroupKey, arranged, share_of_all, share_of_own, with_hidden
+from pfa_rpc.store.statements import Build, execute
 from pfa_rpc.store.tables import records
 
 MONTH: Final = "month"
@@ -90,10 +91,11 @@ class _Reading:
 
     async def groups(self, condition: Condition | None) -> list[Group]:
         """Return the groups of the records that a condition holds for, by stored keys, in any order."""
-        matching = where(self.organization_id, condition)
-        if MONTH in self.spec.group_by:
-            return await _by_month(self, matching)
-        return await _in_sql(self, matching)
+        return await (_by_month if MONTH in self.spec.group_by else _in_sql)(self, condition)
+
+    async def execute(self, condition: Condition | None, build: Build) -> sa.CursorResult[Any]:
+        """Execute what `build` makes of the records that a condition holds for."""
+        return await execute(self.connection, self.organization_id, condition, build)
 
 
 def _check_size(groups: int, most: int) -> None:
@@ -215,8 +217,8 @@ def _whole(high: Any, low: Any) -> int | None:
 _MEASURES: Final = 7
 
 
-async def _in_sql(reading: _Reading, matching: Expression) -> list[Group]:
-    connection, spec = reading.connection, reading.spec
+async def _in_sql(reading: _Reading, condition: Condition | None) -> list[Group]:
+    spec = reading.spec
     groups = _group_columns(spec.group_by)
     measures = [
         measure
@@ -225,11 +227,11 @@ async def _in_sql(reading: _Reading, matching: Expression) -> list[Group]:
     ]
     labelled = [expression.label(f"c{number}") for number, expression in enumerate([*groups, *measures])]
     # One more than fits tells that there are too many, however many there are.
-    query = sa.select(*labelled).where(matching).group_by(*groups).limit(reading.most + 1)
-    rows = [row async for row in _in_turns(await connection.execute(query))]
+    query = sa.select(*labelled).group_by(*groups).limit(reading.most + 1)
+    rows = [row async for row in _in_turns(await reading.execute(condition, query.where))]
     _check_size(len(rows), reading.most)
     medians = [
-        await _medians(connection, matching, groups, BY_NAME[item.field])
+        await _medians(reading, condition, groups, BY_NAME[item.field])
         if item.function is Function.MEDIAN and item.field is not None
         else {}
         for item in spec.aggregations
@@ -273,10 +275,23 @@ def _finished(item: Aggregation, raw: Any, covered: int) -> int | Decimal | date
 
 
 async def _medians(
-    connection: AsyncConnection, matching: Expression, groups: Sequence[sa.ColumnElement[Any]], measured: Field
+    reading: _Reading, condition: Condition | None, groups: Sequence[sa.ColumnElement[Any]], measured: Field
 ) -> dict[tuple[Any, ...], Decimal]:
     """Return the median of a field in each group: the middle value, or the mean of the two."""
-    value = column(measured)
+    result = await reading.execute(condition, lambda matching: _middles(matching, groups, column(measured)))
+    medians = {}
+    async for row in _in_turns(result):
+        high, low, middles = row[len(groups) :]
+        total = _whole(high, low)
+        if total is not None:
+            medians[tuple(row[: len(groups)])] = Decimal(total).scaleb(-measured.decimals) / middles
+    return medians
+
+
+def _middles(
+    matching: Expression, groups: Sequence[sa.ColumnElement[Any]], value: sa.ColumnElement[Any]
+) -> sa.Select[Any]:
+    """Return the statement of the sum and the number of the one or two middle values of each group."""
     labelled = [expression.label(f"g{number}") for number, expression in enumerate(groups)]
     ranked = (
         sa.select(
@@ -290,18 +305,11 @@ async def _medians(
     )
     names = [ranked.c[label.name] for label in labelled]
     place, size = ranked.c.place, ranked.c.size
-    query = (
+    return (
         sa.select(*names, *_sum_in_halves(ranked.c.value), sa.func.count())
         .where(sa.or_(place * 2 == size, place * 2 == size + 1, place * 2 == size + 2))
         .group_by(*names)
     )
-    medians = {}
-    async for row in _in_turns(await connection.execute(query)):
-        high, low, middles = row[len(names) :]
-        total = _whole(high, low)
-        if total is not None:
-            medians[tuple(row[: len(names)])] = Decimal(total).scaleb(-measured.decimals) / middles
-    return medians
 
 
 # --- spread over months ----------------------------------------------------------------------------------------------
@@ -317,12 +325,12 @@ _LAYER_FIELDS: Final = (
 )
 
 
-async def _by_month(reading: _Reading, matching: Expression) -> list[Group]:
+async def _by_month(reading: _Reading, condition: Condition | None) -> list[Group]:
     """Spread sums of costs over months. A record counts as covered in each month that its cost falls in."""
     groups = _group_columns(name for name in reading.spec.group_by if name != MONTH)
     columns = [*(records.c[name] for name in _LAYER_FIELDS), *groups]
     spreader = _Spreader(reading)
-    rows = _in_turns(await reading.connection.execute(sa.select(*columns).where(matching)))
+    rows = _in_turns(await reading.execute(condition, sa.select(*columns).where))
     async for row in rows:
         await spreader.add(dict(zip(_LAYER_FIELDS, row, strict=False)), tuple(row[len(_LAYER_FIELDS) :]))
     return spreader.groups()

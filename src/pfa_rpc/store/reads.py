@@ -15,7 +15,8 @@ from nlq.query import Condition, Sort
 from nlq.schema import FieldType
 from nlq.vocabulary import Vocabulary
 from pfa_rpc.schema import BY_NAME, Field
-from pfa_rpc.store.filters import Expression, column, where
+from pfa_rpc.store.filters import Expression, column
+from pfa_rpc.store.statements import execute
 from pfa_rpc.store.synonyms import read_synonyms
 from pfa_rpc.store.tables import field_values, records, unsynced
 
@@ -53,25 +54,27 @@ async def list_page(
 ) -> Page:
     """Return at most `limit` records in an order, those that come after a key, `skip` of them passed over."""
     terms = [(BY_NAME[term.field], term.descending) for term in sort]
-    query = (
-        sa.select(records.c.payload, *(column(field) for field, _ in terms), records.c.position)
-        .where(where(organization_id, condition))
-        .order_by(*(_ordering(field, descending) for field, descending in terms), records.c.position)
-        .limit(limit + 1)
-        .offset(skip or None)
-    )
-    if after is not None:
-        query = query.where(_comes_after(terms, after))
-    rows = (await connection.execute(query)).all()
+
+    def page(matching: Expression) -> sa.Select[Any]:
+        query = (
+            sa.select(records.c.payload, *(column(field) for field, _ in terms), records.c.position)
+            .where(matching)
+            .order_by(*(_ordering(field, descending) for field, descending in terms), records.c.position)
+            .limit(limit + 1)
+            .offset(skip or None)
+        )
+        return query if after is None else query.where(_comes_after(terms, after))
+
+    rows = (await execute(connection, organization_id, condition, page)).all()
     has_more = len(rows) > limit
-    next_key = [_to_key(value) for value in rows[limit - 1][1:]] if has_more else None
+    next_key = list(map(_to_key, rows[limit - 1][1:])) if has_more else None
     return Page([row[0] for row in rows[:limit]], next_key)
 
 
 async def count(connection: AsyncConnection, organization_id: str, condition: Condition | None) -> int:
     """Return how many records a condition holds for."""
-    query = sa.select(sa.func.count()).select_from(records).where(where(organization_id, condition))
-    counted: int = (await connection.execute(query)).scalar_one()
+    counting = sa.select(sa.func.count()).select_from(records)
+    counted: int = (await execute(connection, organization_id, condition, counting.where)).scalar_one()
     return counted
 
 
@@ -79,13 +82,13 @@ async def read_stretch(
     connection: AsyncConnection, organization_id: str, condition: Condition | None, *, after: int, limit: int
 ) -> Sequence[tuple[int, bytes]]:
     """Return (position, payload) of the next records of a stream, at most `limit`, in order of insertion."""
-    query = (
+    stretch = (
         sa.select(records.c.position, records.c.payload)
-        .where(where(organization_id, condition), records.c.position > after)
+        .where(records.c.position > after)
         .order_by(records.c.position)
         .limit(limit)
     )
-    return [tuple(row) for row in await connection.execute(query)]
+    return [tuple(row) for row in await execute(connection, organization_id, condition, stretch.where)]
 
 
 async def read_unsynced(

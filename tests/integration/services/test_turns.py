@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+import threading
+from collections import Counter
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 import grpc
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
+from google.type.date_pb2 import Date
+from sqlalchemy.sql.compiler import SQLCompiler
 
+from nlq.filter_text import parse_filter
 from nlq.pipeline import Language
 from nlq.query import Aggregate, Aggregation, Function
-from pfa.v1.query_service_pb2 import InterpretRequest
+from pfa.v1.query_service_pb2 import AddSynonymRequest, InterpretRequest, Synonym
 from pfa.v1.record_pb2 import Record
-from pfa.v1.record_service_pb2 import AggregateRecordsResponse, ListRecordsRequest
-from pfa_rpc.services import languages
+from pfa.v1.record_service_pb2 import AggregateRecordsRequest, AggregateRecordsResponse, ListRecordsRequest
+from pfa_rpc.schema import SCHEMA
+from pfa_rpc.services import languages, requests
 from pfa_rpc.services.figures import figures_message
 from pfa_rpc.services.requests import MAX_PATHS, Mask
 from pfa_rpc.store.groups import Figure, Group
 from tests.integration.services.conftest import Client, failure
+from tests.integration.store.oracle import holds
 
 T = TypeVar("T")
 
@@ -73,3 +80,94 @@ async def test_questions_that_come_together_wait_for_one_preparation(
     request = InterpretRequest(organization_id="RIO", question="how many rentals")
     await asyncio.gather(*(client.questions.Interpret(request) for _ in range(8)))
     assert len(prepared) == 1
+
+
+def count_by_thread(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str) -> Counter[bool]:
+    """Count the calls of a function: under True those on the thread of the event loop, which is that of the test."""
+    counts: Counter[bool] = Counter()
+    loop, function = threading.get_ident(), getattr(owner, name)
+
+    def counted(*arguments: Any, **options: Any) -> Any:
+        counts[threading.get_ident() == loop] += 1
+        return function(*arguments, **options)
+
+    monkeypatch.setattr(owner, name, counted)
+    return counts
+
+
+LARGE = " OR ".join(
+    f'(monthly_rate > {number} AND model = "m{number}" AND forecast_start < 2026-01-01)' for number in range(140)
+)
+
+
+@pytest.mark.parametrize("method", ["ListRecords", "AggregateRecords"])
+async def test_a_large_filter_is_read_and_put_into_sql_beside_the_loop(
+    client: Client, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    text = f'{LARGE} OR area_silo = "Silo 4"'
+    parsed = count_by_thread(monkeypatch, requests, "parse_filter")
+    written = count_by_thread(monkeypatch, requests, "canonical_filter")
+    bound = count_by_thread(monkeypatch, SQLCompiler, "visit_bindparam")
+    if method == "ListRecords":
+        listed = await client.records.ListRecords(
+            ListRecordsRequest(organization_id="RIO", filter=text, page_size=1_000, include_total_size=True)
+        )
+        found = listed.total_size
+    else:
+        request = AggregateRecordsRequest(organization_id="RIO", filter=text, group_by=["category"])
+        found = (await client.records.AggregateRecords(request)).matched
+    condition = parse_filter(text, SCHEMA)
+    assert condition is not None
+    assert found == sum(holds(condition, record) for record in client.rio) > 0
+    assert (parsed[True], parsed[False], written[True]) == (0, 1, 0)
+    assert bound[False] >= 400
+    assert bound[True] < 20, "only the small statements beside it"
+
+
+@pytest.mark.parametrize(("question", "beside"), [("rentals in Silo 4", False), ("rentals in Silo 4 " * 50, True)])
+async def test_a_long_question_is_read_beside_the_loop(
+    client: Client, monkeypatch: pytest.MonkeyPatch, question: str, beside: bool
+) -> None:
+    read = count_by_thread(monkeypatch, Language, "interpret")
+    request = InterpretRequest(organization_id="RIO", question=question)
+    await client.questions.Interpret(request)
+    assert read == {not beside: 1}
+
+
+async def test_a_question_is_read_once_for_each_vocabulary_day_and_context(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = count_by_thread(monkeypatch, Language, "interpret")
+
+    async def ask(**options: Any) -> str:
+        request = InterpretRequest(organization_id="RIO", question="cranes", **options)
+        return (await client.questions.Interpret(request)).context_token
+
+    async def readings(call: Callable[[], Coroutine[Any, Any, Any]]) -> int:
+        before = read[True]
+        await call()
+        return read[True] - before
+
+    assert await readings(ask) == 1
+    assert await readings(ask) == 0
+    assert await readings(lambda: ask(today=Date(year=2020, month=1, day=1))) == 1
+    token = await ask()
+    assert await readings(lambda: ask(context_token=token)) == 1
+    assert await readings(lambda: ask(context_token=token)) == 0
+    synonym = Synonym(phrase="cherry picker", field="category", value="cranes")
+    added = AddSynonymRequest(organization_id="RIO", synonym=synonym)
+    await client.questions.AddSynonym(added)
+    assert await readings(ask) == 1
+
+
+async def test_readings_that_are_remembered_are_bounded(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(languages, "READINGS_KEPT", 2)
+    read = count_by_thread(monkeypatch, Language, "interpret")
+    for question in ("cranes", "pumps", "rentals", "cranes"):
+        await client.questions.Interpret(InterpretRequest(organization_id="RIO", question=question))
+    assert read[True] == 4
+    monkeypatch.setattr(languages, "READINGS_KEPT", 100)
+    monkeypatch.setattr(languages, "CHARACTERS_KEPT", 8)
+    for question in ("purchases", "purchases"):
+        await client.questions.Interpret(InterpretRequest(organization_id="RIO", question=question))
+    assert read[True] == 6
