@@ -53,8 +53,8 @@ _DATED: Final = {
     Limit.WITHIN: "on|during",
     Limit.FROM: (
         "since|ever since|as of|as from|as early as|no earlier than|not earlier than|not before|no sooner than"
-        "|on or after|in or after|after or on|after or in|later than or on|later than or in|later than or at|on or later than"
-        "|in or later than|starting from|beginning from|from or after"
+        "|on or after|in or after|after or on|after or in|later than or on|later than or in|later than or at"
+        "|on or later than|in or later than|starting from|beginning from|from or after"
     ),
     Limit.AFTER: (
         "after|later than|not until after|any time after|anytime after|sometime after|newer than|more recent than"
@@ -65,7 +65,8 @@ _DATED: Final = {
     Limit.UNTIL: (
         "until|till|til|up until|up till|no later than|not later than|not after|on or before|in or before|before or on"
         "|before or in|before or at|by or before|on or earlier than|earlier than or on|earlier than or in"
-        "|until and including|earlier than or at|in or earlier than|by or on|on or by|as late as|at the latest by|through and including"
+        "|until and including|earlier than or at|in or earlier than|by or on|on or by|as late as"
+        "|at the latest by|through and including"
     ),
 }
 """Phrases that only a date can follow."""

@@ -6,7 +6,6 @@ Gives `read_month_first`, `read_day_first`, `read_number_first`, `read_numbered`
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -55,7 +54,7 @@ def _relative_year(line: Line, index: int) -> tuple[int, int] | None:
 def with_year(line: Line, parts: Parts, end: int, *, short: bool = False) -> Piece:
     """Return what parts name, with the year behind them where one stands there."""
     year = read_year_behind(line, end, short=short)
-    return resolve(line, parts, end) if year is None else resolve(line, replace(parts, year=year[0]), year[1])
+    return resolve(line, parts, end) if year is None else resolve(line, parts._replace(year=year[0]), year[1])
 
 
 def read_month_first(line: Line, index: int) -> Piece | None:
@@ -68,7 +67,7 @@ def read_month_first(line: Line, index: int) -> Piece | None:
     if day is None or not _is_day(line, index, after, day):
         piece = with_year(line, Parts(month=month), index + 1)
         lower = not line.raw(index)[0].isupper() and piece.end == index + 1
-        return replace(piece, doubtful=line.keys[index] in DOUBTFUL and lower)
+        return piece._replace(doubtful=line.keys[index] in DOUBTFUL and lower)
     tight = line.gap(day[1]) in _TIGHT and line.gap(after) in _TIGHT
     piece = with_year(line, Parts(month=month, day=day[0]), day[1], short=tight or _ends_text(line, day[1]))
     return skip_time(line, piece)
@@ -135,7 +134,7 @@ def read_day_first(line: Line, index: int) -> Piece | None:
         month = read_relative_month(line, named)
         if month is None or (named == after and read_place(line, index) is None):
             return None
-        return resolve(line, replace(month[0], day=day[0]), month[1])
+        return resolve(line, month[0]._replace(day=day[0]), month[1])
     tight = line.gap(named) in _TIGHT and line.gap(named + 1) in _TIGHT
     parts = Parts(month=MONTHS[line.keys[named]], day=day[0])
     return skip_time(line, with_year(line, parts, named + 1, short=tight or _ends_text(line, named + 1)))
@@ -167,11 +166,11 @@ def _year_first(line: Line, year: tuple[int, int]) -> Piece:
     if numbered is not None and numbered.parts is not None and numbered.parts.year is None:
         if numbered.unit is Unit.DAY:
             return numbered
-        return weekday_number(line, resolve(line, replace(numbered.parts, year=year[0]), numbered.end))
+        return weekday_number(line, resolve(line, numbered.parts._replace(year=year[0]), numbered.end))
     day = read_day(line, after, words=False)
     if day is not None and line.gap(after) in _TIGHT and line.gap(day[1]) in _TIGHT and is_month(line, day[1]):
         return resolve(line, Parts(year[0], MONTHS[line.keys[day[1]]], day[0]), day[1] + 1)
-    return replace(resolve(line, Parts(year[0]), year[1]), amount=True)
+    return resolve(line, Parts(year[0]), year[1])._replace(amount=True)
 
 
 def weekday_number(line: Line, piece: Piece) -> Piece:

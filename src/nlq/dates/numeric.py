@@ -5,7 +5,6 @@ Gives `read_numeric`.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final, NamedTuple
 
 from nlq.dates import conventions as said
@@ -96,7 +95,7 @@ def _three(line: Line, figures: list[_Figure], *, day_first: bool) -> Piece | No
     piece = _dated(line, parts, figures)
     if piece is None or sizes[2] != 2 or piece.invalid:
         return piece
-    return replace(piece, end=end, notes=(*piece.notes, said.TWO_DIGIT_YEAR))
+    return piece._replace(end=end, notes=(*piece.notes, said.TWO_DIGIT_YEAR))
 
 
 def _ordered(first: int, second: int, *, day_first: bool) -> tuple[int, int, bool]:

@@ -6,9 +6,8 @@ Gives `Line` (the words being read), `Parts` (a date as named: "March", "the 15t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from nlq.dates import conventions as said
 from nlq.dates.lexicon import ARTICLES, MONTH_NAMES
@@ -24,7 +23,7 @@ _DAY: Final = timedelta(days=1)
 class Line:
     """The tokens that an expression is read from, their keys, and today."""
 
-    __slots__ = ("depth", "due", "keys", "size", "today", "tokens", "whole")
+    __slots__ = ("depth", "due", "keys", "known", "size", "today", "tokens", "whole")
 
     def __init__(self, tokens: Sequence[Token], index: int, today: date, *, whole: bool) -> None:
         self.tokens = tokens[index : index + LIMIT]
@@ -38,6 +37,8 @@ class Line:
         """Whether the text is known to be a date, so that doubtful forms are read as one."""
         self.due = whole
         """Whether the word before calls for a date ("on 3/4")."""
+        self.known: dict[tuple[int, bool, int], Piece | None] = {}
+        """Periods that were read before, by where they begin and under what conditions."""
 
     def number(self, index: int) -> str:
         """Return the digits of a token, an empty text where it is no plain number."""
@@ -61,8 +62,7 @@ class Line:
         return index + 1 if self.keys[index] in words else index
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(NamedTuple):
     """A date as it was named; what was not said is None."""
 
     year: int | None = None
@@ -80,8 +80,7 @@ class Parts:
     """ "start" or "end" where that part was called a beginning or an end."""
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """A period that some words name, up to a token."""
 
     end: int
@@ -103,16 +102,21 @@ class Piece:
 
     def ending(self, end: int) -> Piece:
         """Return the piece with more words in it."""
-        return replace(self, end=end)
+        return self._replace(end=end)
 
     def noting(self, *notes: str) -> Piece:
         """Return the piece with more conventions."""
-        return replace(self, notes=(*self.notes, *notes))
+        return self._replace(notes=(*self.notes, *notes))
 
 
 def of_span(end: int, span: Span, unit: Unit, *notes: str) -> Piece:
     """Return a piece that covers a period."""
     return Piece(end, span[0], span[1], unit, notes=notes)
+
+
+def of_range(end: int, span: Span, *notes: str) -> Piece:
+    """Return a piece that covers the days from one date to another."""
+    return Piece(end, span[0], span[1], Unit.DAY, None, notes, "", span, "range")
 
 
 def of_day(end: int, day: date, *notes: str) -> Piece:
@@ -134,7 +138,7 @@ def resolve(line: Line, parts: Parts, end: int) -> Piece:
         piece = of_day(end, _coming_weekday(line.today, parts.weekday), said.COMING_DAY)
     else:
         piece = _period(line, parts, end)
-    piece = replace(piece, parts=parts, notes=piece.notes + notes)
+    piece = piece._replace(parts=parts, notes=piece.notes + notes)
     return in_part(piece, parts.part, parts.edge) if parts.part and not piece.invalid else piece
 
 
@@ -142,7 +146,7 @@ def in_part(piece: Piece, part: str, edge: str) -> Piece:
     """Return the early, mid or late part of a period, which keeps the period that it is of."""
     whole = (piece.start, piece.stop)
     span = part_of(whole, part)
-    parts = replace(piece.parts, part=part, edge=edge) if piece.parts is not None else None
+    parts = piece.parts._replace(part=part, edge=edge) if piece.parts is not None else None
     notes = (*piece.notes, said.PARTS_OF_PERIOD)
     return Piece(piece.end, span[0], span[1], Unit.DAY, parts, notes, "", whole, edge)
 

@@ -6,7 +6,6 @@ Gives `read_range`.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import date, timedelta
 from typing import Final
 
@@ -16,7 +15,7 @@ from nlq.dates.named import read_relative_month, with_year
 from nlq.dates.numerals import read_day
 from nlq.dates.numeric import read_numeric
 from nlq.dates.periods import Unit
-from nlq.dates.pieces import Line, Parts, Piece, of_day, of_span, resolve
+from nlq.dates.pieces import Line, Parts, Piece, of_day, of_range, resolve
 from nlq.dates.simple import read_period
 from nlq.dates.weekdays import weekday_of
 
@@ -78,13 +77,13 @@ def _right(line: Line, left: Piece, index: int) -> Piece | None:
     if parts.day is not None and parts.month is not None:
         day = read_day(line, line.skip(index, _THE))
         if day is not None and (right is None or right.end <= day[1] or right.parts == Parts(day=day[0])):
-            return _completed(line, replace(parts, day=day[0], weekday=None, either=False), day[1])
+            return _completed(line, parts._replace(day=day[0], weekday=None, either=False), day[1])
     elif right is None or right.amount:
         digits = line.number(index)
         if parts.week is not None and 0 < len(digits) <= 2:
-            return _completed(line, replace(parts, week=int(digits)), index + 1)
+            return _completed(line, parts._replace(week=int(digits)), index + 1)
         if parts.quarter is not None and digits in tuple("1234"):
-            return _completed(line, replace(parts, quarter=int(digits)), index + 1)
+            return _completed(line, parts._replace(quarter=int(digits)), index + 1)
     return right
 
 
@@ -92,7 +91,7 @@ def _completed(line: Line, parts: Parts, end: int) -> Piece | None:
     """Return the second of two dates that share month or year, with the year behind it."""
     if parts.week is not None and not 1 <= parts.week <= 53:
         return None
-    piece = with_year(line, replace(parts, year=None), end)
+    piece = with_year(line, parts._replace(year=None), end)
     if piece.parts is None or piece.parts.year is not None:
         return piece
     return resolve(line, parts, end)
@@ -112,7 +111,7 @@ def _from_bare_day(line: Line, index: int, word: str, *, framed: bool) -> Piece 
         return right if right is not None and framed else None
     if right.parts is None or right.parts.day is None or right.parts.month is None:
         return None
-    left = resolve(line, replace(right.parts, day=day[0], weekday=None), day[1])
+    left = resolve(line, right.parts._replace(day=day[0], weekday=None), day[1])
     return left if left.invalid else _range(line, left, right)
 
 
@@ -120,7 +119,7 @@ def _of_relative_month(line: Line, index: int) -> Piece | None:
     """Read "23 next month" as the second day of a range."""
     day = read_day(line, line.skip(index, _THE))
     month = read_relative_month(line, line.skip(day[1], _OF)) if day is not None else None
-    return resolve(line, replace(month[0], day=day[0]), month[1]) if day is not None and month is not None else None
+    return resolve(line, month[0]._replace(day=day[0]), month[1]) if day is not None and month is not None else None
 
 
 def _range(line: Line, left: Piece, right: Piece) -> Piece:
@@ -130,9 +129,7 @@ def _range(line: Line, left: Piece, right: Piece) -> Piece:
         return left if left.invalid else right
     span = (left.start, right.stop)
     notes = tuple(dict.fromkeys((*left.notes, *right.notes, said.RANGE_ENDS)))
-    return Piece(
-        right.end, span[0], span[1], Unit.DAY, None, notes, "", span, "range", amount=left.amount and right.amount
-    )
+    return of_range(right.end, span, *notes)._replace(amount=left.amount and right.amount)
 
 
 def _carried(line: Line, left: Piece, right: Piece) -> tuple[Piece, Piece]:
@@ -179,9 +176,9 @@ def _candidates(line: Line, parts: Parts, end: int, near: date, direction: int) 
         return [of_day(end, near + timedelta(days=ahead if direction > 0 or not ahead else ahead - 7))]
     if parts.month is None and parts.day is not None:
         months = [near.year * 12 + near.month - 1 + direction * distance for distance in (0, 1, 2)]
-        found = [resolve(line, replace(parts, year=month // 12, month=month % 12 + 1), end) for month in months]
+        found = [resolve(line, parts._replace(year=month // 12, month=month % 12 + 1), end) for month in months]
     else:
-        found = [resolve(line, replace(parts, year=near.year + direction * distance), end) for distance in (0, 1)]
+        found = [resolve(line, parts._replace(year=near.year + direction * distance), end) for distance in (0, 1)]
     return [piece for piece in found if not piece.invalid] or found[:1]
 
 
@@ -200,8 +197,8 @@ def _inner_range(line: Line, left: Piece) -> Piece | None:
     if begin is None or finish is None:
         return None
     month = Parts(left.start.year, left.start.month)
-    first = resolve(line, replace(month, day=begin[0]), begin[1])
-    return _range(line, first.noting(*left.notes), resolve(line, replace(month, day=finish[0]), finish[1]))
+    first = resolve(line, month._replace(day=begin[0]), begin[1])
+    return _range(line, first.noting(*left.notes), resolve(line, month._replace(day=finish[0]), finish[1]))
 
 
 def _weekdays_inside(line: Line, week: Piece, word: str) -> Piece | None:
@@ -212,4 +209,4 @@ def _weekdays_inside(line: Line, week: Piece, word: str) -> Piece | None:
     if first is None or after is None or second is None:
         return None
     span = (week.start + timedelta(days=first), week.start + timedelta(days=second + 1))
-    return replace(of_span(after + 1, span, Unit.DAY, *week.notes, said.RANGE_ENDS), whole=span, edge="range")
+    return of_range(after + 1, span, *week.notes, said.RANGE_ENDS)

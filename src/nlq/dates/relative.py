@@ -6,7 +6,6 @@ Gives `read_day_word`, `read_determined`, `read_counted`, `read_unit_word`, `rea
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date, timedelta
 from typing import Final
 
@@ -36,7 +35,7 @@ def read_day_word(line: Line, index: int) -> Piece:
     """Read "today", "tomorrow", "yesterday"."""
     key = line.keys[index]
     piece = skip_time(line, of_day(index + 1, line.today + timedelta(days=DAY_WORDS[key])))
-    return replace(piece, doubtful=key in DOUBTFUL)
+    return piece._replace(doubtful=key in DOUBTFUL)
 
 
 def read_determined(line: Line, index: int) -> Piece | None:
@@ -146,14 +145,14 @@ def _named_near(line: Line, index: int, direction: int) -> Piece | None:
     if piece is None or piece.parts is None or piece.parts.year is not None or piece.invalid:
         return None
     if not direction:
-        return replace(piece, parts=replace(piece.parts, year=line.today.year), doubtful=False)
+        return piece._replace(parts=piece.parts._replace(year=line.today.year), doubtful=False)
     return _nearest(line, piece.parts, piece.end, direction)
 
 
 def _nearest(line: Line, parts: Parts, end: int, direction: int) -> Piece | None:
     """Return the period of a name that is the first after today, or the last before it."""
     for distance in range(-1, 9):
-        named = resolve(line, replace(parts, year=line.today.year + distance * direction), end)
+        named = resolve(line, parts._replace(year=line.today.year + distance * direction), end)
         over = named.start > line.today if direction > 0 else named.stop <= line.today
         if over and not named.invalid:
             return named.noting(said.NAMED_AROUND_TODAY)

@@ -6,7 +6,6 @@ Gives `read_period` and `STARTS`, the words that can begin one.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -39,7 +38,7 @@ from nlq.dates.lexicon import (
 from nlq.dates.named import read_day_first, read_month_first, read_number_first, read_numbered, weekday_number
 from nlq.dates.numerals import read_day, read_place
 from nlq.dates.periods import Unit, period_of, shift
-from nlq.dates.pieces import Line, Parts, Piece, of_day, of_span, resolve
+from nlq.dates.pieces import Line, Parts, Piece, of_day, of_range, of_span, resolve
 from nlq.dates.relative import (
     is_plural,
     offset_day,
@@ -98,7 +97,7 @@ def _from_offset(line: Line, index: int) -> Piece | None:
         if base is None or base.unit is not Unit.DAY:
             return None
         span = (base.start, shift(base.start, months, days))
-        return replace(of_span(base.end, span, Unit.DAY, *base.notes), whole=span, edge="range")
+        return of_range(base.end, span, *base.notes)
     if key not in _SIGNS:
         return None
     base = read_inner(line, end + 1 + (key == "prior" and line.keys[end + 1] == "to"), read_period)
@@ -197,8 +196,12 @@ def _closest(line: Line, index: int) -> Piece | None:
     return read_closest(line, index, read_period)
 
 
+_FIGURES: Final[tuple[Reader, ...]] = (read_number_first, _numbered_day)
 _NUMBERS: Final[tuple[Reader, ...]] = (
     *(read_number_first, read_decade, read_numbered, read_counted, _from_offset, _ranked, _numbered_day),
+)
+_COUNTED_NEXT: Final = frozenset(
+    (*UNITS, *WEEKDAYS, *DETERMINERS, *("and", "hour", "hr", "mo", "full", "more", "calendar"))
 )
 _COUNTED: Final[tuple[Reader, ...]] = (read_counted, _from_offset)
 _GROUPS: Final[tuple[tuple[frozenset[str], tuple[Reader, ...]], ...]] = (
@@ -235,9 +238,17 @@ STARTS: Final = _starts()
 
 def read_period(line: Line, index: int) -> Piece | None:
     """Return the longest date or period that begins at a word."""
+    asked = (index, line.due, line.depth)
+    if asked not in line.known:
+        line.known[asked] = _read_period(line, index)
+    return line.known[asked]
+
+
+def _read_period(line: Line, index: int) -> Piece | None:
+    """Try the readers that a word can begin with, and take the longest."""
     index = line.skip(index, ARTICLES)
     if index < line.size and line.tokens[index].kind is Kind.NUMBER:
-        readers = _NUMBERS
+        readers = _NUMBERS if _counts(line, index) else _FIGURES
     else:
         readers = STARTS.get(line.keys[index], ())
     best: Piece | None = None
@@ -248,6 +259,12 @@ def read_period(line: Line, index: int) -> Piece | None:
     return _followed(line, best) if best is not None and not best.invalid else best
 
 
+def _counts(line: Line, index: int) -> bool:
+    """Return whether a figure can count units: a word of them stands behind it or touches it."""
+    key = line.keys[index + 1]
+    return key in _COUNTED_NEXT or line.touches(index + 1)
+
+
 def _followed(line: Line, piece: Piece) -> Piece:
     """Return a period with what can stand behind any: a weekday of a week, a quarter of a year, how long it lasts."""
     if piece.unit is not Unit.DAY:
@@ -256,10 +273,8 @@ def _followed(line: Line, piece: Piece) -> Piece:
         return piece
     if line.gap(piece.end) in ("(", "[") and line.keys[piece.end] in WEEKDAYS:
         agrees = WEEKDAYS[line.keys[piece.end]] == piece.start.weekday()
-        return replace(
-            piece, end=piece.end + 1, notes=piece.notes if agrees else (*piece.notes, said.WEEKDAY_DISAGREES)
-        )
+        return piece.ending(piece.end + 1) if agrees else piece.ending(piece.end + 1).noting(said.WEEKDAY_DISAGREES)
     if line.keys[piece.end] == "for" and (offset := read_offset(line, piece.end + 1)) is not None:
         span = (piece.start, shift(piece.start, offset[0], offset[1]))
-        return replace(of_span(offset[2], span, Unit.DAY, *piece.notes), whole=span, edge="range")
+        return of_range(offset[2], span, *piece.notes)
     return piece

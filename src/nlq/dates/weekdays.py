@@ -5,7 +5,6 @@ Gives `read_weekday_first`, `weekday_of` and `weekday_behind`.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -43,13 +42,13 @@ def read_weekday_first(line: Line, index: int) -> Piece | None:
         return None
     named = _date_behind(line, line.skip(line.skip(index + 1, _COMMA), _THE))
     if named is not None and named.parts is not None and named.parts.day is not None and not named.invalid:
-        piece = resolve(line, replace(named.parts, weekday=weekday), named.end)
+        piece = resolve(line, named.parts._replace(weekday=weekday), named.end)
         return piece.noting(*(note for note in named.notes if note not in _REPLACED and note not in piece.notes))
     week = _week_behind(line, index + 1)
     if week is not None:
         return of_day(week.end, week.start + timedelta(days=weekday), said.CALENDAR_WEEK)
     piece = resolve(line, Parts(weekday=weekday), index + 1)
-    return replace(piece, doubtful=line.keys[index] in DOUBTFUL and not line.raw(index)[0].isupper())
+    return piece._replace(doubtful=line.keys[index] in DOUBTFUL and not line.raw(index)[0].isupper())
 
 
 def _date_behind(line: Line, index: int) -> Piece | None:
