@@ -14,7 +14,7 @@ from typing import Final
 
 from nlq.canon import Canon
 from nlq.changes import Change, canonical_changes
-from nlq.command_clauses import ClauseReader, Outcome, Pending, refusal_of
+from nlq.command_clauses import ClauseReader, Outcome, Pending, Refusal, refusal_of
 from nlq.command_frame import Clause, Frame, Verbs, names_nothing, read_frame
 from nlq.command_phrases import PhraseReader
 from nlq.command_words import COMMAND_WORDS, EVERYTHING, JOINS, PRONOUNS
@@ -47,8 +47,8 @@ class Command:
     corrected: dict[int, str] = field(default_factory=dict)
     ask: str = ""
     """What has to be asked back; nothing is changed then."""
-    refusal: str = ""
-    """Why it is never done, in a sentence."""
+    refusal: Refusal | None = None
+    """Why it is never done."""
     invalid: str = ""
     """What is wrong with a date that does not exist."""
 
@@ -63,14 +63,25 @@ class CommandReader:
         self._phrases = PhraseReader(schema, tagger, currency)
         self._known = tagger.known
 
-    def read(self, tokens: Sequence[Token], today: date) -> Command | None:
-        """Return what a question orders, None where it orders no change."""
-        frame = read_frame(tokens, self._verbs, self._known)
+    def read(self, tokens: Sequence[Token], today: date, *, goes_on: bool) -> Command | None:
+        """Return what a question orders, None where it orders no change.
+
+        `goes_on` says whether a question was asked before, of which "remove the cranes" takes something away.
+        """
+        frame = read_frame(tokens, self._verbs, self._misspelt)
         if frame is None:
             return None
         spelt = self._spelt(tokens, frame)
         outcomes = self._outcomes(spelt, frame, today)
+        if goes_on and any(clause.verb.weak and outcome.refusal for clause, outcome in outcomes):
+            return None
         return self._command(tokens, frame, outcomes) if outcomes else None
+
+    def _misspelt(self, token: Token) -> str | None:
+        """Return the verb that a word misspells, None for words that mean or misspell something else."""
+        if token.key in self._known or token.key in COMMAND_WORDS or self._speller.correct(token.key) is not None:
+            return None
+        return self._verbs.spelt(token.raw.casefold())
 
     def _spelt(self, tokens: Sequence[Token], frame: Frame) -> list[Token]:
         """Return the tokens with misspelt words as the words that they stand for; `frame` remembers which."""
@@ -129,6 +140,7 @@ class CommandReader:
         command.ask = command.ask or outcome.ask
         command.refusal = command.refusal or outcome.refusal
         command.invalid = command.invalid or outcome.invalid
+        command.unread += outcome.unread
 
     def _check_targets(
         self, command: Command, tokens: Sequence[Token], outcomes: list[tuple[Clause, Outcome]], taken: set[int]

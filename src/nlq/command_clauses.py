@@ -51,6 +51,16 @@ class Pending:
     end: int
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Something that is never done."""
+
+    reason: str
+    """Why, in a sentence."""
+    order: str
+    """The plainest order that is refused so."""
+
+
 @dataclass(slots=True)
 class Outcome:
     """What a clause changes, or why it does not."""
@@ -61,8 +71,10 @@ class Outcome:
     pending: list[Pending] = field(default_factory=list)
     ask: str = ""
     """What has to be asked back; there are no changes then."""
-    refusal: str = ""
+    refusal: Refusal | None = None
     """Why this is never done."""
+    unread: list[tuple[int, int]] = field(default_factory=list)
+    """Tokens (first, end) of the clause that mean nothing."""
     invalid: str = ""
     """What is wrong with a date that does not exist."""
 
@@ -588,6 +600,7 @@ class ClauseReader:
             return False
         if when.invalid:
             self._outcome.invalid = when.invalid
+            self._outcome.unread.append((target.first, target.end))
             return True
         if when.start is None or when.stop is None:
             return self._ask(f"“{self._text(target.first, target.end)}”: which day is it exactly?")
@@ -728,7 +741,8 @@ class ClauseReader:
             return False
         required = [each.label for each in named.fields if each.required or each.type is FieldType.BOOL]
         if required:
-            self._outcome.refusal = f"Every record has a {required[0]}: it can be changed, and not be cleared."
+            reason = f"Every record has a {required[0]}: it can be changed, and not be cleared."
+            self._outcome.refusal = Refusal(reason, f"Clear the {required[0]}.")
         for each in named.fields:
             self._outcome.changes.append(Change(each.name, ChangeOperation.CLEAR))
         self._take_named(named)
@@ -744,15 +758,17 @@ class ClauseReader:
     def _never(self) -> bool:
         """Read an order to delete or create records."""
         if Act.CREATE in self._clause.verb.acts:
-            self._outcome.refusal = "Questions create no records."
+            self._outcome.refusal = Refusal("Questions create no records.", "Create a record.")
         else:
-            self._outcome.refusal = "Records are never deleted by a question; a requirement can be discontinued."
+            reason = "Records are never deleted by a question; a requirement can be discontinued."
+            self._outcome.refusal = Refusal(reason, "Delete all records.")
         return True
 
 
-def refusal_of(spec: FieldSpec, schema: Schema) -> str:
-    """Return why a field is never changed, empty where it may be."""
+def refusal_of(spec: FieldSpec, schema: Schema) -> Refusal | None:
+    """Return why a field is never changed, None where it may be."""
     if spec.editable:
-        return ""
+        return None
     what = f"Whether a record is {spec.label}" if spec.type is FieldType.BOOL else f"The {spec.label}"
-    return f"{what} cannot be changed. {schema.conventions.commands.fixed.get(spec.name, '')}".strip()
+    reason = f"{what} cannot be changed. {schema.conventions.commands.fixed.get(spec.name, '')}".strip()
+    return Refusal(reason, f"Change the {spec.label}.")

@@ -5,7 +5,7 @@ Gives `Verbs`, `Frame`, `Clause` and `read_frame`. A question without a verb of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -18,7 +18,9 @@ from nlq.command_words import (
     OBLIGING,
     PRONOUNS,
     VERBS,
+    VIEW,
     WISHES,
+    Act,
     Verb,
     participle,
 )
@@ -108,23 +110,32 @@ def _match(matches: _Matches, tokens: Sequence[Token], index: int) -> tuple[int,
     return None
 
 
-def read_frame(tokens: Sequence[Token], verbs: Verbs, known: frozenset[str]) -> Frame | None:
+def read_frame(tokens: Sequence[Token], verbs: Verbs, spelt: Callable[[Token], str | None]) -> Frame | None:
     """Return the verbs of a command with their clauses, None where the words are a question.
 
-    `known` holds the words that mean something; only others can be misspelt verbs.
+    `spelt` says which verb a word misspells.
     """
     lead = _lead(tokens)
     end = _closing(tokens, lead)
     if lead >= end or (tokens[lead].key in ASKING and tokens[lead].kind is Kind.WORD):
         return None
     if not any(token.raw.casefold() in verbs.words for token in tokens):
-        return _misspelt(tokens, verbs, known, lead, end)
+        return _misspelt(tokens, verbs, spelt, lead, end)
     frame = _order(tokens, verbs, lead, end) or _obliged(tokens, verbs, lead, end) or _behind(tokens, verbs, lead, end)
     if frame is None:
-        return _misspelt(tokens, verbs, known, lead, end)
+        return _misspelt(tokens, verbs, spelt, lead, end)
+    if any(_is_about_the_view(tokens, clause) for clause in frame.clauses):
+        return None
     if end < len(tokens):
         frame.polite.append((end, len(tokens)))
     return frame
+
+
+def _is_about_the_view(tokens: Sequence[Token], clause: Clause) -> bool:
+    """Return whether an order is about the question before, not about records: "remove the silo filter"."""
+    if not clause.verb.acts & {Act.CLEAR, Act.DELETE, Act.RESET, Act.SCALE, Act.SET}:
+        return False
+    return any(token.key in VIEW for token in tokens[clause.start : clause.end])
 
 
 def _lead(tokens: Sequence[Token]) -> int:
@@ -210,7 +221,7 @@ def _behind(tokens: Sequence[Token], verbs: Verbs, lead: int, end: int) -> Frame
         gap = tokens[index].gap
         paused = before == _COMMA or any(pause in gap for pause in _PAUSES) or (taking and before == "and")
         found = verbs.order(tokens, index) if paused or before == "please" else None
-        if found is None or (found[1].state and found[0] < end):
+        if found is None or found[1].acts & {Act.DELETE, Act.CREATE} or (found[1].state and found[0] < end):
             continue
         start = index - (before in (_COMMA, "and", "please"))
         start -= start > lead and tokens[start - 1].key in (_COMMA, "then")
@@ -222,12 +233,12 @@ def _behind(tokens: Sequence[Token], verbs: Verbs, lead: int, end: int) -> Frame
     return None
 
 
-def _misspelt(tokens: Sequence[Token], verbs: Verbs, known: frozenset[str], lead: int, end: int) -> Frame | None:
+def _misspelt(
+    tokens: Sequence[Token], verbs: Verbs, spelt: Callable[[Token], str | None], lead: int, end: int
+) -> Frame | None:
     """Read an order whose verb is misspelt: "exend the cranes by a week"."""
     token = tokens[lead]
-    if token.kind is not Kind.WORD or token.key in known or lead + 1 >= end:
-        return None
-    word = verbs.spelt(token.raw.casefold())
+    word = spelt(token) if token.kind is Kind.WORD and lead + 1 < end else None
     if word is None:
         return None
     clauses = _clauses(tokens, verbs, Clause(verbs.named(word), lead, lead + 1, end))

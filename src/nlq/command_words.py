@@ -258,6 +258,10 @@ BEFORE_CONDITION: Final = frozenset(
     )
 )
 """Words, as keys, behind which a duration or a field is part of a condition on the records."""
+VIEW: Final = frozenset(
+    ("filter", "condition", "limit", "grouping", "sorting", "restriction", "criterion", "criteria", "constraint")
+)
+"""Words, as keys, for parts of a question, which orders that go on from it are about."""
 COMMAND_WORDS: Final[frozenset[str]] = frozenset().union(
     *(LEADS, WISHES, ASKING, MODALS, OBLIGING, LATER, EARLIER, LONGER, SHORTER, PARTICLES, MORE, LESS, FURTHER),
     *(ARTICLES, LINKS, PRONOUNS, JOINS, STATES, EVERYTHING, CLOSINGS, UNITS, BEFORE_CONDITION),

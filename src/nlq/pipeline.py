@@ -12,12 +12,15 @@ from typing import Final
 
 from nlq.canon import Canon
 from nlq.carry import carry_over
+from nlq.changes import ordered
+from nlq.command import UNSUPPORTED, Command, CommandReader, finish
+from nlq.command_sentence import command_sentence
 from nlq.context import Settled, settle
 from nlq.errors import QuestionError
 from nlq.explain import Explainer, assumption
 from nlq.followups import FollowUp, needs_another, read_follow_up
 from nlq.fuzzy import Speller
-from nlq.interpretation import Interpretation, Piece, Role
+from nlq.interpretation import Interpretation, InterpretationKind, Piece, Role
 from nlq.normalize import Kind, Token, checked, tokenize
 from nlq.notes import Note
 from nlq.order_text import canonical_order
@@ -41,6 +44,7 @@ class _Reading:
     context: Query | None = None
     """The query of the question asked before."""
     tokens: list[Token] = field(default_factory=list)
+    command: Command | None = None
     tagged: list[Tagged] = field(default_factory=list)
     corrected: dict[int, str] = field(default_factory=dict)
     follow: FollowUp | None = None
@@ -68,6 +72,7 @@ class Language:
         self._names = said_names(schema, self._tagger.fixed)
         self._canon = Canon(schema)
         self._explainer = Explainer(schema, self._tagger)
+        self._commands = CommandReader(schema, self._tagger, self._speller, currency)
 
     def interpret(self, question: str, today: date, context: Query | None = None) -> Interpretation:
         """Return the reading of a question. The same question has the same reading every time.
@@ -103,6 +108,12 @@ class Language:
         reading.tokens = tokenize(reading.text)
         if not reading.tokens:
             raise QuestionError("The question holds no words.")
+
+    def _order(self, reading: _Reading) -> None:
+        """Take the words of a change out of a question that orders one."""
+        reading.command = self._commands.read(reading.tokens, reading.today, goes_on=reading.context is not None)
+        if reading.command is not None:
+            reading.tokens = reading.command.tokens
 
     def _tag(self, reading: _Reading) -> None:
         reading.tagged = self._tagger.tag(reading.tokens)
@@ -159,6 +170,12 @@ class Language:
         if reading.follow is not None and reading.context is not None:
             reading.carried = carry_over(reading.resolved, reading.follow, reading.context, reading.parts, self._canon)
 
+    def _finish(self, reading: _Reading) -> None:
+        """Bring a change and its records together."""
+        if reading.command is not None:
+            reading.corrected |= reading.command.corrected
+            finish(reading.command, reading.resolved, reading.tokens, self._canon, goes_on=reading.follow is not None)
+
     def _explain(self, reading: _Reading) -> None:
         resolved = reading.resolved
         reading.sentence = sentence_of(
@@ -170,6 +187,7 @@ class Language:
 
     _STEPS: Final[tuple[Callable[[Language, _Reading], None], ...]] = (
         _normalize,
+        _order,
         _tag,
         _correct,
         _follow,
@@ -177,13 +195,14 @@ class Language:
         _parse,
         _resolve,
         _carry,
+        _finish,
         _explain,
     )
 
     def _interpretation(self, reading: _Reading) -> Interpretation:
         resolved = reading.resolved
         query = resolved.query
-        return Interpretation(
+        found = Interpretation(
             query=query,
             filter=self._canon.text(query.where),
             sentence=reading.sentence,
@@ -194,4 +213,33 @@ class Language:
             ambiguities=tuple(assumption(note, reading.tokens) for note in resolved.ambiguities),
             complete=all(piece.role is not Role.NOT_UNDERSTOOD for piece in reading.pieces),
             warnings=tuple(dict.fromkeys(resolved.warnings)),
+        )
+        return found if reading.command is None else self._proposal(found, reading, reading.command)
+
+    def _proposal(self, found: Interpretation, reading: _Reading, command: Command) -> Interpretation:
+        """Return the reading of a command: what it changes, what has to be asked, or why it is never done."""
+        if command.refusal is not None:
+            return replace(
+                found,
+                query=Query(),
+                filter="",
+                order_by="",
+                sentence=command.refusal.order,
+                defaults=(),
+                carried=(),
+                ambiguities=(),
+                kind=InterpretationKind.REFUSED,
+                reason=UNSUPPORTED,
+                errors=(*found.errors, command.refusal.reason),
+            )
+        changes = () if command.ask else ordered(command.changes, self._schema)
+        return replace(
+            found,
+            sentence=command_sentence(changes, found.sentence, self._schema) if changes else found.sentence,
+            kind=InterpretationKind.CHANGE,
+            changes=changes,
+            question_back=command.ask,
+            errors=(*found.errors, *filter(None, (command.invalid,))),
+            codes=(*found.codes, *(("invalid_date",) if command.invalid else ())),
+            confirm=tuple(reading.tokens[index].raw for index in sorted(reading.corrected)),
         )
