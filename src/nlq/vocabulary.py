@@ -61,7 +61,3 @@ class Vocabulary:
         """Return the spelling most used of a value, None where no record has it."""
         term = self._by_key.get((field, fold(text)))
         return term.spelling if term else None
-
-    def is_same(self, other: Vocabulary) -> bool:
-        """Return whether both hold the same values, spellings and synonyms, so that questions are read alike."""
-        return self._terms == other._terms and self.synonyms == other.synonyms

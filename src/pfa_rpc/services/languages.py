@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
@@ -19,7 +19,7 @@ from pfa_rpc.schema import SCHEMA
 from pfa_rpc.services.requests import language_error
 from pfa_rpc.services.vocabularies import Vocabularies
 from pfa_rpc.store.database import Database
-from pfa_rpc.store.organizations import Organization, get_organization
+from pfa_rpc.store.organizations import Organization, current_organization
 
 LANGUAGES_KEPT: Final = 64
 """Organizations whose vocabulary is kept prepared."""
@@ -84,42 +84,34 @@ class Languages:
         return reading
 
     async def _current(self, organization_id: str) -> Prepared | None:
-        async with self._database.reading() as connection:
-            return self._known(await get_organization(connection, organization_id))
+        return self._known(await current_organization(self._database, organization_id))
 
     def _known(self, organization: Organization) -> Prepared | None:
         """Return the language of an organization as it is; None where it has changed since, or was never prepared."""
         known = self._prepared.get(organization.organization_id)
-        if known is None or known.organization != organization:
+        if known is None or _words(known.organization) != _words(organization):
             return None
         self._prepared.move_to_end(organization.organization_id)
-        return known
+        return replace(known, organization=organization)
 
     async def _prepare(self, organization_id: str) -> Prepared:
-        async with self._database.reading() as connection:
-            organization = await get_organization(connection, organization_id)
+        organization = await current_organization(self._database, organization_id)
         known = self._known(organization)  # by another call, while this one waited for its turn
         if known is not None:
             return known
         organization, vocabulary = await self._vocabularies.get(organization)
-        prepared = await self._made(organization, vocabulary)
+        language = await asyncio.to_thread(Language, SCHEMA, vocabulary, organization.currency_code)
+        prepared = Prepared(organization, vocabulary, language, next(self._serials))
         self._prepared[organization_id] = prepared
         self._prepared.move_to_end(organization_id)
         while len(self._prepared) > LANGUAGES_KEPT:
             self._prepared.popitem(last=False)
         return prepared
 
-    async def _made(self, organization: Organization, vocabulary: Vocabulary) -> Prepared:
-        """Return the language of a vocabulary: the one there is, where a change of records left its words alone."""
-        before = self._prepared.get(organization.organization_id)
-        if (
-            before is not None
-            and before.organization.currency_code == organization.currency_code
-            and before.vocabulary.is_same(vocabulary)
-        ):
-            return Prepared(organization, before.vocabulary, before.language, before.serial)
-        language = await asyncio.to_thread(Language, SCHEMA, vocabulary, organization.currency_code)
-        return Prepared(organization, vocabulary, language, next(self._serials))
+
+def _words(organization: Organization) -> tuple[int, str]:
+    """Return what names the words of an organization: equal ones mean the same language."""
+    return organization.vocabulary_nonce, organization.currency_code
 
 
 _Key = tuple[int, str, date, Query | None]

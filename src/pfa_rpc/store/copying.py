@@ -317,7 +317,7 @@ class _Organization:
         changed = await writer.execute(
             sa.update(table)
             .where(table.c.organization_id == code, table.c.revision == state.revision, table.c.nonce == state.nonce)
-            .values(revision=head.revision, nonce=nonce, next_position=position)
+            .values(revision=head.revision, nonce=nonce, next_position=position, vocabulary_nonce=nonce)
         )
         if changed.rowcount != 1:
             raise OtherData(f"someone else writes to organization {code!r} of the target; stop that, and copy again")

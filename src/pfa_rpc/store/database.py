@@ -32,6 +32,8 @@ class Write:
     organization_id: str
     revision: Revision
     next_position: int
+    vocabulary_changed: bool = False
+    """Whether other values, or synonyms, can be named after it; whoever changes that says so."""
     _reserved: int = 0
 
     def reserve_positions(self, count: int) -> int:
@@ -133,7 +135,7 @@ class Database:
             async with self.writing() as connection:
                 write = await _take_revision(connection, organization_id)
                 yield write
-                await _store_position(write)
+                await _store_changes(write)
         except NothingChanged:
             return
 
@@ -160,11 +162,15 @@ async def _take_revision(connection: AsyncConnection, organization_id: str) -> W
     return Write(connection, organization_id, Revision(row.revision, nonce), row.next_position)
 
 
-async def _store_position(write: Write) -> None:
+async def _store_changes(write: Write) -> None:
+    """Put down what the body of a write has changed of the organization itself."""
+    values: dict[str, int] = {}
     if write.reserved:
+        values["next_position"] = write.next_position + write.reserved
+    if write.vocabulary_changed:
+        values["vocabulary_nonce"] = write.revision.nonce
+    if values:
         table = organization_revisions
         await write.connection.execute(
-            sa.update(table)
-            .where(table.c.organization_id == write.organization_id)
-            .values(next_position=write.next_position + write.reserved)
+            sa.update(table).where(table.c.organization_id == write.organization_id).values(values)
         )

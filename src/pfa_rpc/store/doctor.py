@@ -419,6 +419,7 @@ async def _recount(write: Write) -> None:
             except (DecodeError, ValueError):
                 continue  # reported, and beyond repair
             uses.update((name, values[name]) for name in _NAMED if values[name] is not None)
+    write.vocabulary_changed = True
     mine = field_values.c.organization_id == write.organization_id
     await write.connection.execute(sa.delete(field_values).where(mine))
     counted = [

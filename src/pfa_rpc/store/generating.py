@@ -230,7 +230,7 @@ async def _insert(write: Write, planned: PlannedOrganization, maker: DrawnRows, 
         )
     last = first + write.reserved - 1
     await mark_chunks(write, set(range(chunk_of(first), chunk_of(last) + 1)))
-    await add_uses(write.connection, write.organization_id, uses)
+    await add_uses(write, uses)
     return write.reserved
 
 

@@ -1,10 +1,10 @@
-"""Organizations: `create_organization`, `get_organization`, `list_organizations`, `organization_not_found`, `is_code`."""
+"""Organizations: `create_organization`, `get_organization`, `current_organization`, `list_organizations`, `is_code`."""
 
 from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from pfa_rpc.errors import InvalidRequest, OrganizationExists, OrganizationNotFound, Violation
 from pfa_rpc.records.revision import Revision
 from pfa_rpc.store.database import Database
+from pfa_rpc.store.direct import SmallRead
 from pfa_rpc.store.tables import CODE_LENGTH, organization_revisions, organizations
 
 _CODE: Final = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_-]{{0,{CODE_LENGTH - 1}}}")
@@ -37,6 +38,8 @@ class Organization:
     created_at: datetime
     record_count: int
     revision: Revision
+    vocabulary_nonce: int
+    """Names what questions can name: equal ones of an organization mean the same spellings and synonyms."""
 
     @property
     def zone(self) -> ZoneInfo:
@@ -68,18 +71,21 @@ def _select() -> sa.Select[Any]:
         r.next_position,
         r.revision,
         r.nonce,
+        r.vocabulary_nonce,
     ).join_from(organizations, organization_revisions, o.organization_id == r.organization_id)
 
 
-def _organization(row: sa.Row[Any]) -> Organization:
+def _organization(row: Sequence[Any]) -> Organization:
+    code, display_name, currency_code, time_zone, created_at, count, revision, nonce, vocabulary_nonce = row
     return Organization(
-        organization_id=row.organization_id,
-        display_name=row.display_name,
-        currency_code=row.currency_code,
-        time_zone=row.time_zone,
-        created_at=row.created_at,
-        record_count=row.next_position,
-        revision=Revision(row.revision, row.nonce),
+        organization_id=code,
+        display_name=display_name,
+        currency_code=currency_code,
+        time_zone=time_zone,
+        created_at=created_at,
+        record_count=count,
+        revision=Revision(revision, nonce),
+        vocabulary_nonce=vocabulary_nonce,
     )
 
 
@@ -90,6 +96,19 @@ async def get_organization(connection: AsyncConnection, organization_id: str) ->
     if row is None:
         raise organization_not_found(organization_id)
     return _organization(row)
+
+
+_CURRENT: Final = SmallRead(
+    _select().where(organizations.c.organization_id == sa.bindparam("organization_id", type_=sa.Text))
+)
+
+
+async def current_organization(database: Database, organization_id: str) -> Organization:
+    """Return an organization as it is now, by the shortest way there is. Raises OrganizationNotFound."""
+    rows = await database.read_small(_CURRENT, organization_id)
+    if not rows:
+        raise organization_not_found(organization_id)
+    return _organization(rows[0])
 
 
 async def list_organizations(
@@ -121,6 +140,7 @@ async def create_organization(
         created_at=datetime.now(UTC),
         record_count=0,
         revision=Revision(0, secrets.randbits(63)),
+        vocabulary_nonce=secrets.randbits(63),
     )
     try:
         async with database.writing() as connection:
@@ -139,6 +159,7 @@ async def create_organization(
                     revision=organization.revision.number,
                     nonce=organization.revision.nonce,
                     next_position=0,
+                    vocabulary_nonce=organization.vocabulary_nonce,
                 )
             )
     except sa.exc.IntegrityError as error:

@@ -171,4 +171,4 @@ async def _count_uses(write: Write, changes: Iterable[Change]) -> None:
                     uses[name, old] -= 1
                 if new is not None:
                     uses[name, new] += 1
-    await add_uses(write.connection, write.organization_id, uses)
+    await add_uses(write, uses)

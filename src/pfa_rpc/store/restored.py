@@ -16,4 +16,5 @@ async def renew(database: Database, organization_id: str) -> tuple[Revision, int
         # Positions have no gaps: the next one tells how many chunks there are, also where their rows are missing.
         chunks = chunk_of(write.next_position - 1) + 1
         await mark_chunks(write, range(chunks))
+        write.vocabulary_changed = True
     return write.revision, chunks

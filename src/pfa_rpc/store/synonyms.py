@@ -48,6 +48,7 @@ async def add_synonym(
     """
     stored = StoredSynonym(synonym, added_by, datetime.now(UTC))
     async with database.write(organization_id) as write:
+        write.vocabulary_changed = True
         existing = await read_synonyms(write.connection, organization_id)
         same = _find(existing, synonym.phrase)
         if same is not None:
@@ -81,6 +82,7 @@ async def remove_synonym(database: Database, organization_id: str, phrase: str) 
     """
     table = organization_synonyms
     async with database.write(organization_id) as write:
+        write.vocabulary_changed = True
         found = _find(await read_synonyms(write.connection, organization_id), phrase)
         if found is None:
             raise SynonymNotFound(

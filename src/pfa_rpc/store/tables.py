@@ -73,6 +73,8 @@ organization_revisions = sa.Table(
     sa.Column("nonce", sa.BigInteger(), nullable=False),
     # Position that the next inserted record gets; the row is held by every write, so positions have no gaps or races.
     sa.Column("next_position", sa.BigInteger(), nullable=False),
+    # Drawn anew by every write after which other values, or synonyms, can be named.
+    sa.Column("vocabulary_nonce", sa.BigInteger(), nullable=False, server_default="0"),
 )
 
 records = sa.Table(

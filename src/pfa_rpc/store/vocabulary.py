@@ -1,23 +1,29 @@
-"""The vocabulary as it is kept: `add_uses` of the values that records hold."""
+"""The vocabulary as it is kept: `add_uses` of the values that records hold, which sees values come and go."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pfa_rpc.store.bulk import insert_for
+from pfa_rpc.store.database import Write
 from pfa_rpc.store.tables import field_values
+
+_AT_ONCE: Final = 500
+"""Spellings looked up by one statement: SQLite takes a limited number of parameters."""
 
 # One statement whatever the number of rows: one for each would take PostgreSQL a hundred times as long.
 _ADD: Final = sa.text(
-    "INSERT INTO field_values (organization_id, field, spelling, uses) "
-    "SELECT :organization_id, field, spelling, uses FROM unnest(:fields, :spellings, :uses) "
-    "AS added (field, spelling, uses) "
-    "ON CONFLICT (organization_id, field, spelling) DO UPDATE SET uses = field_values.uses + excluded.uses"
+    "WITH added AS (SELECT * FROM unnest(:fields, :spellings, :uses) AS a (field, spelling, uses)), "
+    "counted AS (INSERT INTO field_values (organization_id, field, spelling, uses) "
+    "SELECT :organization_id, field, spelling, uses FROM added "
+    "ON CONFLICT (organization_id, field, spelling) DO UPDATE SET uses = field_values.uses + excluded.uses "
+    "RETURNING field, spelling, uses) "
+    # As many as were added: there were none before. None: they are gone.
+    "SELECT EXISTS (SELECT FROM counted JOIN added USING (field, spelling) WHERE counted.uses IN (0, added.uses))"
 ).bindparams(
     sa.bindparam("organization_id", type_=sa.Text()),
     sa.bindparam("fields", type_=postgresql.ARRAY(sa.Text())),
@@ -26,23 +32,52 @@ _ADD: Final = sa.text(
 )
 
 
-async def add_uses(connection: AsyncConnection, organization_id: str, uses: Mapping[tuple[str, str], int]) -> None:
+async def add_uses(write: Write, uses: Mapping[tuple[str, str], int]) -> None:
     """Add to the number of records that hold a spelling, for (field, spelling) → how many more; fewer are negative."""
     # In one order for all, so that two writers wait for each other and do not lock each other out.
     changes = [(field, spelling, change) for (field, spelling), change in sorted(uses.items()) if change]
     if not changes:
         return
-    if connection.dialect.name == "postgresql":
-        fields, spellings, numbers = zip(*changes, strict=True)
-        parameters = {"fields": list(fields), "spellings": list(spellings), "uses": list(numbers)}
-        await connection.execute(_ADD, {"organization_id": organization_id, **parameters})
-        return
-    insert = insert_for(connection.dialect.name, field_values)
+    is_other = _add if write.connection.dialect.name == "postgresql" else _add_one_by_one
+    if await is_other(write, changes):
+        write.vocabulary_changed = True
+
+
+_Change = tuple[str, str, int]
+
+
+async def _add(write: Write, changes: Sequence[_Change]) -> bool:
+    """Add, and return whether a spelling came or went."""
+    fields, spellings, numbers = zip(*changes, strict=True)
+    parameters = {"fields": list(fields), "spellings": list(spellings), "uses": list(numbers)}
+    result = await write.connection.execute(_ADD, {"organization_id": write.organization_id, **parameters})
+    return bool(result.scalar_one())
+
+
+async def _add_one_by_one(write: Write, changes: Sequence[_Change]) -> bool:
+    """Add on SQLite, and return whether a spelling came or went."""
+    known = await _known(write, changes)
+    insert = insert_for(write.connection.dialect.name, field_values)
     upsert = insert.on_conflict_do_update(
         index_elements=["organization_id", "field", "spelling"],
         set_={"uses": field_values.c.uses + insert.excluded.uses},
     )
     names = ("field", "spelling", "uses")
-    await connection.execute(
-        upsert, [{"organization_id": organization_id, **dict(zip(names, change, strict=True))} for change in changes]
+    rows = [{"organization_id": write.organization_id, **dict(zip(names, change, strict=True))} for change in changes]
+    await write.connection.execute(upsert, rows)
+    return any(
+        not known.get((field, spelling)) or not known[field, spelling] + change for field, spelling, change in changes
     )
+
+
+async def _known(write: Write, changes: Sequence[_Change]) -> dict[tuple[str, str], int]:
+    """Return (field, spelling) → uses, of those that change and are there."""
+    table = field_values.c
+    known: dict[tuple[str, str], int] = {}
+    for start in range(0, len(changes), _AT_ONCE):
+        part = [(field, spelling) for field, spelling, _ in changes[start : start + _AT_ONCE]]
+        query = sa.select(table.field, table.spelling, table.uses).where(
+            table.organization_id == write.organization_id, sa.tuple_(table.field, table.spelling).in_(part)
+        )
+        known |= {(row.field, row.spelling): row.uses for row in await write.connection.execute(query)}
+    return known

@@ -9,8 +9,10 @@ from typing import Final
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 
 from pfa_rpc.errors import DatabaseUnavailable
+from pfa_rpc.store import migrate as migrate_module
 from pfa_rpc.store import migration_turn
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.migrate import migrate, require_current
@@ -19,8 +21,11 @@ from tests.servers.partitioned import PARTITIONS
 from tests.servers.stock import Stock
 
 INDEX: Final = "ix_records_modified_at"
-LATER: Final = "DROP TABLE organization_synonyms"
-"""Undoes the steps after the one that makes the index."""
+LATER_THAN_THE_INDEX: Final = (
+    "DROP TABLE organization_synonyms",
+    "ALTER TABLE organization_revisions DROP COLUMN vocabulary_nonce",
+)
+"""Takes back what the steps after it do."""
 SECONDS: Final = 20.0
 POSTGRESQL: Final = pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
 
@@ -55,15 +60,21 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
 
 @pytest.fixture
 async def before_the_index(database: Database) -> Database:
-    """A database at the step before the one that makes the index."""
-    await execute(
-        database,
-        f"DROP INDEX {INDEX}",
-        "DROP INDEX IF EXISTS ix_records_modified_fields",
-        LATER,
-        "UPDATE alembic_version SET version_num = '0002'",
-    )
+    """A database with some records, at the step before the one that makes the index."""
+    await fill(database, "RIO", 3, seed=1)
+    await downgrade(database, "0002")
     return database
+
+
+async def downgrade(database: Database, to: str) -> None:
+    """Take a database back to a step."""
+
+    def run(connection: sa.Connection) -> None:
+        connection.rollback()
+        command.downgrade(migrate_module._config(connection), to)
+
+    async with database.migrating() as connection:
+        await connection.run_sync(run)
 
 
 async def is_half_made(database: Database) -> bool:
@@ -89,7 +100,7 @@ async def test_a_step_that_was_stopped_half_way_is_finished_by_the_next_run(befo
         await connection.execute(sa.text("SELECT count(*) FROM records"))  # the index waits for who may still see this
         stopped = asyncio.create_task(migrate(database))
         await until(lambda: is_half_made(database))
-        assert await fill(database, "RIO", 3, seed=1), "writers go on meanwhile"
+        await execute(database, "UPDATE records SET revision = revision + 1")  # writers go on meanwhile
         await execute(
             database,
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'CREATE INDEX CONCURRENTLY%'",
@@ -132,7 +143,7 @@ async def test_an_index_that_is_not_valid_is_made_anew(before_the_index: Databas
 
 @POSTGRESQL
 async def test_an_index_that_was_finished_before_the_step_was_noted_stays(database: Database) -> None:
-    await execute(database, LATER, "UPDATE alembic_version SET version_num = '0002'")
+    await execute(database, "UPDATE alembic_version SET version_num = '0002'", *LATER_THAN_THE_INDEX)
     identity = f"SELECT '{INDEX}'::regclass::oid"
     known = await scalar(database, identity)
     await migrate(database)

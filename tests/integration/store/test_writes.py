@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -181,3 +182,38 @@ async def test_a_bad_organization_is_refused_with_every_reason(
     with pytest.raises(InvalidRequest) as caught:
         await create_organization(database, code, **options)
     assert [violation.field for violation in caught.value.violations] == fields
+
+
+async def vocabulary_of(database: Database, organization_id: str = "RIO") -> int:
+    async with database.reading() as connection:
+        return (await get_organization(connection, organization_id)).vocabulary_nonce
+
+
+async def save(database: Database, pfa_id: str, **values: Any) -> None:
+    """Give a record, which is made where there is none, some values."""
+    async with database.reading() as connection:
+        organization = await get_organization(connection, "RIO")
+    async with database.write("RIO") as write:
+        stored = (await read_for_write(write, [pfa_id])).get(pfa_id)
+        record = new_record("RIO", pfa_id, make_values(pfa_id, **values))
+        if stored is not None:
+            record = replace(stored, values={**stored.values, **values})
+        await save_records(write, organization, [(stored, record)])
+
+
+async def test_only_values_that_come_or_go_make_another_vocabulary(database: Database) -> None:
+    await create_organization(database, "RIO")
+    nonces = []
+    for pfa_id, maker in (
+        ("1", "Grove"),  # comes
+        ("2", "Grove"),
+        ("1", "GROVE"),  # another spelling
+        ("1", "Grove"),  # it goes
+        ("2", "Manitowoc"),
+        ("2", "Grove"),
+        ("2", "Manitowoc"),  # back again, after it was gone
+    ):
+        await save(database, pfa_id, manufacturer=maker, model="M")
+        nonces.append(await vocabulary_of(database))
+    assert nonces[0] == nonces[1]
+    assert len(set(nonces)) == 6
