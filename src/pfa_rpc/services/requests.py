@@ -89,7 +89,7 @@ async def read_filter(text: str, principal: Principal) -> Condition | None:
 def _parse(text: str) -> Condition | None:
     """Read a long filter, and put it into its canonical form, which every request asks for."""
     condition = parse_filter(text, SCHEMA)
-    _canonical_text(condition)
+    canonical(condition)
     return condition
 
 
@@ -128,11 +128,11 @@ def require_visible(principal: Principal, names: Iterable[str]) -> None:
 
 def canonical(condition: Condition | None, order: Sequence[Sort] = ()) -> tuple[str, str]:
     """Return the canonical filter and order, which name a request in tokens and caches."""
-    return _canonical_text(condition), canonical_order(order)
+    return "" if condition is None else _canonical_text(condition), canonical_order(order)
 
 
 @lru_cache(maxsize=_CANONICAL_KEPT)
-def _canonical_text(condition: Condition | None) -> str:
+def _canonical_text(condition: Condition) -> str:
     return canonical_filter(condition, SCHEMA)
 
 
