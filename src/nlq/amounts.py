@@ -12,12 +12,14 @@ from decimal import Decimal
 from itertools import zip_longest
 from typing import Final
 
+from nlq.money import could_be_thousands
 from nlq.query import And, Comparison, Condition, Operator, Or
 from nlq.schema import FieldSpec, FieldType, Schema
 from nlq.tags import Amount
 from nlq.terms import BoundTerm, Term, ValueTerm, holds_together
 
 _LOWER: Final = frozenset((Operator.GT, Operator.GE))
+REVERSED_RANGE: Final = "reversed_range"
 MAX_DIGITS: Final = 14
 """Most digits before the point; more than any rate or cost, and within what is kept."""
 
@@ -145,7 +147,7 @@ def _refused(term: BoundTerm, currency: str, *, counted: bool) -> str | None:
     amounts = [amount for _, amount in term.limits]
     if any(amount.foreign for amount in amounts):
         return f"Amounts are in {currency}; another currency is not converted."
-    if any(_could_be_thousands(amount) for amount in amounts):
+    if any(could_be_thousands(amount.value, amount.scale) for amount in amounts):
         return "A point before three digits could stand for thousands; write 5,000 or 5.00."
     if any(amount.value >= Decimal(10) ** MAX_DIGITS for amount in amounts):
         return f"An amount has more than {MAX_DIGITS} digits."
@@ -155,11 +157,6 @@ def _refused(term: BoundTerm, currency: str, *, counted: bool) -> str | None:
     if term.field is None:
         return "A number alone says nothing about a record." if term.exact and unmarked else None
     return _unfit(term.field, amounts)
-
-
-def _could_be_thousands(amount: Amount) -> bool:
-    """Return whether an amount is written like "5.000", which is five or five thousand."""
-    return amount.scale == 1 and amount.value.as_tuple().exponent == -3 and 1 <= abs(amount.value) < 1000
 
 
 def _of_left_out(term: BoundTerm, schema: Schema) -> str | None:

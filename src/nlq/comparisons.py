@@ -13,7 +13,7 @@ from typing import Final
 from nlq.query import Operator
 
 _MORE: Final = ("more", "greater", "higher", "larger", "bigger", "costlier", "more expensive", "dearer", "pricier")
-_LESS: Final = ("less", "fewer", "lower", "smaller", "cheaper", "less expensive", "less costly")
+_LESS: Final = ("less", "lesser", "fewer", "lower", "smaller", "cheaper", "less expensive", "less costly")
 _FARTHER: Final = (
     *("later", "older", "longer", "taller", "heavier", "deeper", "wider", "faster", "stronger", "hotter", "farther"),
     *("further", "better", "newer", "louder", "thicker"),
@@ -59,7 +59,16 @@ COMPARISONS: Final[dict[Operator, tuple[str, ...]]] = {
         "not less than or equal to",
     ),
     Operator.GE: (
-        *(">=", "at least", "at the least", "at least or equal to", "minimum of", "a minimum of", "the minimum of"),
+        *(
+            ">=",
+            "at least",
+            "at the least",
+            "at least or equal to",
+            "at least equal to",
+            "minimum of",
+            "a minimum of",
+            "the minimum of",
+        ),
         *("min of", "starting at", "starting from", "no fewer", "not fewer"),
         *_negated(_LESS),
         *_not(("under", "below")),
@@ -67,7 +76,16 @@ COMPARISONS: Final[dict[Operator, tuple[str, ...]]] = {
     ),
     Operator.LT: ("<", "under", "below", "beneath", "south of", "short of", *_strict(_LESS)),
     Operator.LE: (
-        *("<=", "at most", "at the most", "at most or equal to", "up to", "maximum of", "a maximum of"),
+        *(
+            "<=",
+            "at most",
+            "at the most",
+            "at most or equal to",
+            "at most equal to",
+            "up to",
+            "maximum of",
+            "a maximum of",
+        ),
         *("the maximum of", "max of", "not exceeding", *_EXCEEDS, "capped at", "limited at"),
         *_negated(_MORE),
         *_not(("over", "above", "beyond")),
@@ -82,12 +100,12 @@ COMPARISONS: Final[dict[Operator, tuple[str, ...]]] = {
 """Phrases before an amount: "over $5,000"."""
 
 COMPARISONS_OF_NUMBERS: Final[dict[Operator, tuple[str, ...]]] = {
-    Operator.GT: ("after", *_strict(_FARTHER)),
+    Operator.GT: ("after", "past", *_strict(_FARTHER), *(f"{word} that" for word in _MORE)),
     Operator.GE: ("since", "from", "min", "minimum", "as of", *_negated(_NEARER), *_or_equal(_FARTHER)),
-    Operator.LT: ("before", "prior to", *_strict(_NEARER)),
+    Operator.LT: ("before", "prior to", *_strict(_NEARER), *(f"{word} that" for word in _LESS)),
     Operator.LE: ("max", "maximum", "until", "till", *_negated(_FARTHER), *_or_equal(_NEARER)),
 }
-"""More phrases before a number; a question has other readings for them, of dates and of figures."""
+"""More phrases before a number, misspelt ones too; a question has other readings for them."""
 
 _UPWARDS: Final = ("more", "higher", "above", "greater", "over", "larger", "bigger", "upwards", "up", "longer")
 _DOWNWARDS: Final = ("less", "lower", "below", "under", "fewer", "smaller", "cheaper", "shorter")

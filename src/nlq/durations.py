@@ -13,7 +13,8 @@ from typing import Final
 
 from nlq.digits import EXACT
 from nlq.normalize import Kind, Token, tokenize
-from nlq.numbers import NUMBER_WORDS, read_number, read_part
+from nlq.number_words import SMALL, TENS
+from nlq.numbers import NUMBER_WORDS, Number, read_number, read_part
 
 _DAY: Final = Decimal(86400)
 _MONTH_DAYS: Final = Decimal(30)
@@ -180,8 +181,18 @@ def _counted(tokens: Sequence[Token], index: int) -> _Part | None:
     number = read_number(tokens, start)
     if number is None or number.value < 0 or number.shorthand:
         return None
+    number = _with_units(tokens, number)
     unit = _unit(tokens, number.end + (_key(tokens, number.end) == "of"))
     return _with_half(tokens, _Part(number.value, *unit)) if unit is not None else None
+
+
+def _with_units(tokens: Sequence[Token], number: Number) -> Number:
+    """Read "twenty and four" before a unit of time as the one number that it then is."""
+    if _key(tokens, number.end) != "and" or number.value not in TENS.values():
+        return number
+    units = SMALL.get(_key(tokens, number.end + 1), Decimal(0))
+    counts = 0 < units < 10 and _unit(tokens, number.end + 2) is not None
+    return Number(number.value + units, number.end + 2) if counts else number
 
 
 def _fractional(tokens: Sequence[Token], index: int) -> _Part | None:
@@ -204,7 +215,7 @@ def _unit(tokens: Sequence[Token], index: int) -> tuple[Unit, int] | None:
     if key in UNITS or key in _SHORT:
         return (UNITS.get(key) or _SHORT[key]), index + 1
     touches = 0 < index < len(tokens) and not tokens[index].gap and tokens[index - 1].kind is Kind.NUMBER
-    if touches and key in _LETTERS:
+    if key == "h" or (touches and key in _LETTERS):
         return _LETTERS[key], index + 1
     return None
 
@@ -220,13 +231,13 @@ def _with_half(tokens: Sequence[Token], part: _Part) -> _Part:
 
 
 def _following(tokens: Sequence[Token], before: _Part) -> _Part | None:
-    """Read a count of a smaller unit behind one: "2 years, 3 months", "1h30m"."""
+    """Read a count of a smaller unit behind one: "2 years, 3 months", "1h30m", "a year and a day"."""
     start = before.end
     while start < len(tokens) and start < before.end + 2 and tokens[start].key in _JOINS:
         start += 1
     if start >= len(tokens):
         return None
-    part = _counted(tokens, start) or _minutes(tokens, start, before)
+    part = _part(tokens, start) or _minutes(tokens, start, before)
     return part if part is not None and part.unit.nominal < before.unit.nominal else None
 
 

@@ -73,15 +73,23 @@ def read_money(tokens: Sequence[Token], index: int) -> Money | None:
 def read_money_text(text: str) -> Money | None:
     """Return the first amount with a currency that a text names, None where it names none.
 
-    Other words may stand around it ("From $109.90", "$30.56/month"). "20 dollars and 43" as a whole is 20.43.
+    Other words may stand around it ("From $109.90", "$30.56/month"). "20 dollars and 43" as a whole is 20.43. "$5.000"
+    is none: it is five where a point stands before decimals, five thousand where it stands between groups.
     """
     tokens = tokenize(text)
     for index in range(len(tokens)):
         money = read_money(tokens, index)
         if money is not None:
+            if could_be_thousands(money.value, money.scale):
+                return None
             alone = all(token.key in _HEDGES for token in tokens[:index])
             return _with_rest(tokens, money) if alone else money
     return None
+
+
+def could_be_thousands(value: Decimal, scale: Decimal) -> bool:
+    """Return whether an amount is written like "5.000", which is five or five thousand."""
+    return scale == 1 and value.as_tuple().exponent == -3 and 1 <= abs(value) < 1000
 
 
 def _key(tokens: Sequence[Token], index: int) -> str:

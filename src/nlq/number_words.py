@@ -21,8 +21,11 @@ ZEROS: Final = ("nought", "naught", "nil", "oh")
 """Other words for the digit 0, in digits that are spelled out."""
 
 _TENS_NAMES: Final = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
-TENS: Final = {word: Decimal(10 * value) for value, word in enumerate(_TENS_NAMES, 2)} | {"fourty": Decimal(40)}
-"""Words of tens; the common misspelling of forty stands for nothing else."""
+TENS: Final = {word: Decimal(10 * value) for value, word in enumerate(_TENS_NAMES, 2)} | {
+    "fourty": Decimal(40),
+    "ninty": Decimal(90),
+}
+"""Words of tens; the common misspellings stand for nothing else."""
 
 COMPOUNDS: Final = {tens + unit: value + SMALL[unit] for tens, value in TENS.items() for unit in _BELOW_TWENTY[1:10]}
 """Tens and units written as one word: "twentyfive"."""
@@ -60,7 +63,7 @@ SHORTHAND: Final = {
 
 SCALES: Final = NAMED_SCALES | SHORTHAND
 
-COLLECTIVES: Final = {"dozen": Decimal(12), "couple": Decimal(2)}
+COLLECTIVES: Final = {"dozen": Decimal(12), "couple": Decimal(2), "pair": Decimal(2)}
 """Words that count like a multiplier and end a number: "two dozen", "a couple of"."""
 
 ARTICLES: Final = frozenset(("a", "an"))

@@ -106,20 +106,34 @@ def read_percent(tokens: Sequence[Token], index: int) -> tuple[int, Decimal] | N
 
 
 def read_number_text(text: str) -> Decimal | None:
-    """Return the number that a text is as a whole, None where it is none or says anything besides."""
+    """Return the number that a text is as a whole, None where it is none or says anything besides.
+
+    As a whole "2 million 300" and "- 7" leave no doubt, and neither does "four oh seven".
+    """
     tokens = tokenize(text)
     while tokens and tokens[-1].key == ",":
         tokens.pop()
-    if not tokens or (tokens[0].gap.endswith(tuple(" \t")) and tokens[0].gap.strip() in _MINUS):
-        return None  # a dash apart from its number can be the mark of a list
+    if not tokens:
+        return None
     start = 1 if tokens[0].key == "+" and len(tokens) > 1 and not tokens[1].gap else 0
     number = read_number(tokens, start)
+    if number is not None and number.end < len(tokens):
+        number = _with_rest(tokens, number)
     if number is not None and number.end == len(tokens):
-        return number.value
+        apart = tokens[0].gap.strip() in _MINUS and tokens[0].gap[-1].isspace()
+        return -number.value if apart else number.value
     part = read_part(tokens, start)
     if part is not None and part[1] == len(tokens):
         return part[0]
     return _spelled(tokens)
+
+
+def _with_rest(tokens: Sequence[Token], number: Number) -> Number:
+    """Read the figures that end a text as a part of its number: "2 million 300", "5 thousand and 20"."""
+    rest = read_number(tokens, _after_and(tokens, number.end)[0])
+    if rest is None or rest.end < len(tokens) or not 0 < rest.value < number.scale or number.shorthand:
+        return number
+    return Number(EXACT.add(number.value, rest.value), rest.end)
 
 
 def _key(tokens: Sequence[Token], index: int) -> str:

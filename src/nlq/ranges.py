@@ -135,7 +135,7 @@ def _between(tokens: Sequence[Token], index: int) -> _Condition | None:
     if start is None and _key(tokens, low.end) in ("and", "&"):
         start = low.end + 1
     high = _upper(tokens, low, start)
-    return _Condition(_ends(low, high), high.end) if high is not None else None
+    return _Condition(_ends(low, high), high.end) if high is not None and not _elided(low, high) else None
 
 
 def _compared(tokens: Sequence[Token], index: int) -> _Condition | None:
@@ -163,7 +163,7 @@ def _plain(tokens: Sequence[Token], index: int) -> _Condition | None:
         return None
     high = _upper(tokens, low, _to(tokens, low.end))
     if high is not None:
-        return _Condition(_ends(low, high), high.end)
+        return None if _elided(low, high) else _Condition(_ends(low, high), high.end)
     end, behind = _behind(tokens, low.end)
     if behind is not None:
         return _Condition(_bound(behind, low.value), end)
@@ -200,6 +200,7 @@ def _upper(tokens: Sequence[Token], low: Money | Number, start: int | None) -> M
 
 def _amount(tokens: Sequence[Token], index: int, *, signed: bool = True) -> Money | Number | None:
     """Return the amount or number at a token, below zero behind a minus of its own."""
+    index += _key(tokens, index) == "+" and index + 1 < len(tokens) and not tokens[index + 1].gap
     if index >= len(tokens):
         return None
     amount = read_money(tokens, index) or _number(tokens, index)
@@ -216,6 +217,11 @@ def _number(tokens: Sequence[Token], index: int) -> Number | None:
     if part is None or (number is not None and number.end >= part[1]):
         return number
     return Number(*part)
+
+
+def _elided(low: Money | Number, high: Money | Number) -> bool:
+    """Return whether the upper end may lack the multiplier of the lower one: "between 1 million and 2"."""
+    return high.scale == 1 and low.scale > 1 and 0 < high.value < low.value
 
 
 def _ends(low: Money | Number, high: Money | Number) -> RangeReading:
