@@ -34,13 +34,13 @@ _DAY: Final = timedelta(days=1)
 
 
 def read_inner(line: Line, index: int, read: ReadPeriod) -> Piece | None:
-    """Read a period inside another expression, up to `_DEPTH` deep; no doubtful word is one."""
+    """Read a period inside another expression, up to `_DEPTH` deep."""
     if line.depth >= _DEPTH or index >= line.size:
         return None
     line.depth += 1
     piece = read(line, index)
     line.depth -= 1
-    return None if piece is None or piece.doubtful or piece.invalid else piece
+    return None if piece is None or piece.invalid else piece
 
 
 def _period_behind(line: Line, index: int, read: ReadPeriod, *, bare: bool) -> Piece | None:
@@ -159,6 +159,8 @@ def read_part(line: Line, index: int, read: ReadPeriod) -> Piece | None:
     key = line.keys[index]
     # "start March" is a field and its month: a beginning or an end needs its "of".
     bare = key not in EDGES or line.whole
+    if key in EDGES and line.keys[index + 1] in _OF and line.keys[index + 1] != "of":
+        return None  # "ending in March"
     period = _period_behind(line, index + 1, read, bare=bare)
     if period is None and bare and line.keys[index + 1] in UNITS and line.gap(index + 1) == "-":
         unit = UNITS[line.keys[index + 1]]

@@ -43,8 +43,10 @@ class Phrase(NamedTuple):
 
     words: tuple[str, ...]
     limit: Limit
+    due: bool
+    """Whether only a date can follow, so that "3/4" is one."""
     dated: bool
-    """Whether only a date can follow, so that "3/4" and "2026" are one."""
+    """Whether no amount can follow, so that "2026" is a year."""
     asked: bool
     """Whether the words are read inside questions too."""
 
@@ -70,12 +72,17 @@ _DATED: Final = {
     ),
 }
 """Phrases that only a date can follow."""
+_TIMED: Final = {
+    Limit.WITHIN: "in|within|throughout|in the year",
+    Limit.UNTIL: "through|thru|up through",
+}
+"""Phrases that years follow, but no amounts."""
 _LOOSE: Final = {
-    Limit.WITHIN: "in|at|within|for|throughout|in the year",
+    Limit.WITHIN: "at|for",
     Limit.FROM: "from|at or after|>=",
     Limit.AFTER: "past|following|beyond|>",
     Limit.BEFORE: "<",
-    Limit.UNTIL: "by|through|thru|up to|up through|to|at or before|<=|up to and including|not beyond",
+    Limit.UNTIL: "by|up to|to|at or before|<=|up to and including|not beyond",
 }
 """Phrases that amounts and places follow too."""
 _ALONE: Final = {
@@ -101,21 +108,23 @@ _CLOSING: Final = {
 Phrases = dict[str, list[Phrase]]
 
 
-def _table(*groups: tuple[dict[Limit, str], bool, bool]) -> Phrases:
-    """Return phrases by their first word, the longest first."""
+def _table(*groups: tuple[dict[Limit, str], bool, bool, bool]) -> Phrases:
+    """Return phrases by their first word, the longest first; groups say `due`, `dated` and `asked` of their phrases."""
     found: Phrases = {}
-    for group, dated, asked in groups:
+    for group, due, dated, asked in groups:
         for limit, listed in group.items():
             for phrase in listed.split("|"):
                 words = tuple(stem(word) for word in phrase.split())
-                found.setdefault(words[0], []).append(Phrase(words, limit, dated, asked))
+                found.setdefault(words[0], []).append(Phrase(words, limit, due, dated, asked))
     for phrases in found.values():
         phrases.sort(key=lambda phrase: -len(phrase.words))
     return found
 
 
-OPENERS: Final = _table((_DATED, True, True), (_LOOSE, False, True), (_ALONE, True, False))
-CLOSERS: Final = _table((_CLOSING, True, True))
+OPENERS: Final = _table(
+    (_DATED, True, True, True), (_TIMED, False, True, True), (_LOOSE, False, False, True), (_ALONE, True, True, False)
+)
+CLOSERS: Final = _table((_CLOSING, True, True, True))
 
 
 def read_phrases(line: Line, index: int, phrases: Phrases) -> Iterator[tuple[Phrase, int]]:

@@ -187,11 +187,14 @@ def read_numbered(line: Line, index: int) -> Piece | None:
     if found is None:
         return None
     name, number, end = found
+    # A letter and a number are a model or a size as often ("W12", "h2").
+    doubtful = line.keys[index] == "w" or (line.keys[index] == "h" and line.raw(index) == "h")
     if not 1 <= number <= _MOST[name]:
         return invalid(end, f"There is no {name} {number}.")
     quarter, half, week = (number if name == unit else None for unit in ("quarter", "half", "week"))
     short = line.touches(end) or line.gap(end) in ("-", "/")
-    return with_year(line, Parts(quarter=quarter, half=half, week=week), end, short=short)
+    piece = with_year(line, Parts(quarter=quarter, half=half, week=week), end, short=short)
+    return piece._replace(doubtful=doubtful and piece.end == end)
 
 
 def _numbered(line: Line, index: int) -> tuple[str, int, int] | None:

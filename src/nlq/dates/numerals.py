@@ -38,6 +38,13 @@ def read_cardinal(line: Line, index: int) -> tuple[int, int] | None:
     """Read a whole number in words."""
     if line.keys[index] not in COUNTS:
         return None
+    if index not in line.numbers:
+        line.numbers[index] = _cardinal(line, index)
+    return line.numbers[index]
+
+
+def _cardinal(line: Line, index: int) -> tuple[int, int] | None:
+    """Read a whole number by the reader of numbers."""
     number = read_number(line.tokens, index)
     if number is None or number.value != int(number.value) or not 0 <= number.value <= MOST:
         return None

@@ -9,10 +9,11 @@ from datetime import timedelta
 from typing import Final
 
 from nlq.dates import conventions as said
-from nlq.dates.limits import Limited
+from nlq.dates.lexicon import DETERMINERS, UNITS
+from nlq.dates.limits import Limit, Limited, limited
 from nlq.dates.periods import Unit, shift
 from nlq.dates.pieces import Line
-from nlq.dates.relative import offset_day, read_offset, rolling
+from nlq.dates.relative import is_plural, offset_day, read_offset, rolling
 from nlq.dates.simple import read_period
 
 _DAY: Final = timedelta(days=1)
@@ -27,6 +28,8 @@ _MORE: Final = {
 }
 _THAN: Final = frozenset(("than",))
 _ABOUT_PERIODS: Final = frozenset(("the", "next", "coming", "following"))
+_THE: Final = frozenset(("the",))
+_OVER: Final = frozenset(("over", "within", "during", "throughout"))
 _PAST: Final = (("in", "the", "past"), ("already", "past"))
 _FUTURE: Final = (("in", "the", "future"),)
 _NOW: Final = frozenset(("now", "today"))
@@ -34,12 +37,18 @@ _TO_NOW: Final = (
     *(("to", "date"), ("till", "date"), ("until", "date"), ("so", "far"), ("to", "now"), ("up", "to", "date")),
     *(("up", "to", "now"), ("as", "of", "date")),
 )
-OFFSET_STARTS: Final = frozenset((*_MORE, "in", "within", "after", "already", "to", "till", "until", "so", "up", "at"))
+OFFSET_STARTS: Final = frozenset(
+    (*_MORE, "in", "within", "after", "already", "to", "till", "until", "so", "up", "for", *_OVER)
+)
 
 
 def read_offset_limit(line: Line) -> Limited | None:
     """Read a limit that an amount of time, or now, says."""
     key = line.keys[0]
+    if key in _OVER or (key in ("in", "for") and line.keys[line.skip(1, _THE)] == "past"):
+        found = _unit_around(line)
+        if found is not None:
+            return found
     if key in ("in", "within", "after"):
         found = _offset(line, key)
         if found is not None:
@@ -47,6 +56,21 @@ def read_offset_limit(line: Line) -> Limited | None:
     if key in _MORE:
         return _more(line, 1, more=_MORE[key])
     return _now(line)
+
+
+def _unit_around(line: Line) -> Limited | None:
+    """Read "over the next month", "in the past year", "over the next 30 days": they count from today."""
+    after = line.skip(1, _THE)
+    direction = DETERMINERS.get(line.keys[after], 0)
+    if not direction:
+        return None
+    unit = UNITS.get(line.keys[after + 1])
+    if unit is None or is_plural(line, after + 1):
+        piece = read_period(line, after) if line.keys[0] == "over" else None
+        return limited(piece, Limit.WITHIN, dated=True) if piece is not None and not piece.invalid else None
+    months, days = unit.value
+    piece = rolling(line, after + 2, months * direction, days * direction)
+    return Limited(piece.end, piece.start, piece.stop, piece.notes)
 
 
 def _offset(line: Line, key: str) -> Limited | None:

@@ -23,7 +23,7 @@ _DAY: Final = timedelta(days=1)
 class Line:
     """The tokens that an expression is read from, their keys, and today."""
 
-    __slots__ = ("depth", "due", "keys", "known", "size", "today", "tokens", "whole")
+    __slots__ = ("amounts", "depth", "due", "keys", "known", "numbers", "size", "today", "tokens", "whole")
 
     def __init__(self, tokens: Sequence[Token], index: int, today: date, *, whole: bool) -> None:
         self.tokens = tokens[index : index + LIMIT]
@@ -39,6 +39,10 @@ class Line:
         """Whether the word before calls for a date ("on 3/4")."""
         self.known: dict[tuple[int, bool, int], Piece | None] = {}
         """Periods that were read before, by where they begin and under what conditions."""
+        self.amounts: dict[int, tuple[int, int, int] | None] = {}
+        """Amounts of time that were read before, by where they begin."""
+        self.numbers: dict[int, tuple[int, int] | None] = {}
+        """Numbers in words that were read before, by where they begin."""
 
     def number(self, index: int) -> str:
         """Return the digits of a token, an empty text where it is no plain number."""

@@ -101,7 +101,7 @@ def _from_bare_day(line: Line, index: int, word: str, *, framed: bool) -> Piece 
     """Read "1 to 5 June", "3 and 12 of Sept", "3. to 5.10.2017", "4 to January 22"."""
     day = read_day(line, index, words=framed)
     after = _joined(line, day[1], word) if day is not None else None
-    if day is None or after is None or after >= line.size:
+    if day is None or after is None or after >= line.size or len(line.number(after)) == 4:
         return None
     due, line.due = line.due, True
     # The day stood before the month once, so it does again: "3. to 5.10." ends in October.

@@ -10,7 +10,18 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
-from nlq.dates.lexicon import ARTICLES, DETERMINERS, UNITS
+from nlq.dates.conventions import SEASON_STARTS
+from nlq.dates.holidays import HOLIDAY_STARTS
+from nlq.dates.lexicon import (
+    ARTICLES,
+    DAY_WORDS,
+    MONTHS,
+    PERIOD_ENDS,
+    SUFFIXES,
+    TO_DATE,
+    UNITS,
+    WEEKDAYS,
+)
 from nlq.dates.limits import CLOSERS, OPENERS, Limit, Limited, limited, read_phrases
 from nlq.dates.offsets import OFFSET_STARTS, read_offset_limit
 from nlq.dates.pieces import Line, Piece
@@ -22,6 +33,22 @@ _DAY: Final = timedelta(days=1)
 _JOINS: Final = frozenset(("-", "/", "."))
 _BEGINNINGS: Final = STARTS.keys() | OPENERS.keys() | OFFSET_STARTS | ARTICLES | {"between"}
 """Every word that an expression can begin with."""
+_ALONE: Final = frozenset((*MONTHS, *WEEKDAYS, *DAY_WORDS, *PERIOD_ENDS, *TO_DATE, *SEASON_STARTS, *HOLIDAY_STARTS))
+"""Those of them that can be a date without more words."""
+_SECOND: Final = (
+    _BEGINNINGS
+    | {word for phrases in OPENERS.values() for phrase in phrases for word in phrase.words}
+    | {*("than", "past", "future", "date", "far", "now", "of", "to", "number", "no", "c", "b", "e")}
+)
+_AFTER_NUMBER: Final = (
+    STARTS.keys()
+    | SUFFIXES
+    | {*("of", "to", "through", "thru", "until", "till", "til", "up", ",", "~", "full", "more", "hour", "and")}
+)
+"""Words that can stand behind a number that is a date or counts units of one."""
+_EACH: Final = frozenset(("by", "per", "each", "every"))
+_CENTURIES: Final = frozenset(("19", "20", "21"))
+_SIGNS: Final = frozenset(("-", "/", ".", "–", "—", "−"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +99,46 @@ def read_date(tokens: Sequence[Token], index: int, today: date) -> DateReading |
     read only where their neighbours say that a date is meant. At most `pieces.LIMIT` tokens are looked at.
     """
     token = tokens[index]
-    if token.kind is not Kind.NUMBER:
-        if token.key not in _BEGINNINGS:
+    if token.kind is Kind.NUMBER:
+        if index and _goes_on_from(tokens[index - 1], token):
             return None
-    elif token.gap in _JOINS and index and tokens[index - 1].kind is Kind.NUMBER:
-        return None  # the rest of "133-03-2020" is no date
+        if not _can_be_date(tokens, index):
+            return None
+    elif token.key not in _BEGINNINGS or (token.key not in _ALONE and not _goes_on(tokens, index + 1)):
+        return None
+    if index and tokens[index - 1].key in _EACH and token.key in ARTICLES and _is_unit(tokens, index + 1):
+        return None  # "by the month"
     return _read(tokens, index, today, whole=False)
+
+
+def _is_unit(tokens: Sequence[Token], index: int) -> bool:
+    """Return whether a token is a unit of time."""
+    return index < len(tokens) and tokens[index].key in UNITS
+
+
+def _goes_on_from(before: Token, token: Token) -> bool:
+    """Return whether a number belongs to what stands before it: "133-03-2020" and "A1" hold no date behind them."""
+    if before.kind is Kind.NUMBER:
+        return token.gap in _JOINS
+    return not token.gap and before.kind is Kind.WORD
+
+
+def _can_be_date(tokens: Sequence[Token], index: int) -> bool:
+    """Return whether a number looks like a year, or what stands behind it makes it a date."""
+    key = tokens[index].key
+    if len(key) == 4 and key[:2] in _CENTURIES:
+        return True
+    if index + 1 == len(tokens):
+        return "." in key
+    behind = tokens[index + 1]
+    return behind.key in _AFTER_NUMBER or not behind.gap or behind.gap.strip() in _SIGNS
+
+
+def _goes_on(tokens: Sequence[Token], index: int) -> bool:
+    """Return whether a date, or more words before one, can begin at a token."""
+    if index == len(tokens):
+        return False
+    return tokens[index].kind is Kind.NUMBER or tokens[index].key in _SECOND
 
 
 def read_date_text(text: str, today: date) -> TextReading:
@@ -147,19 +208,11 @@ def _plain(line: Line) -> Limited | Piece | None:
 def _opened(line: Line) -> Limited | Piece | None:
     """Read an expression with a word before it: "since March", "by the end of June"."""
     for phrase, after in read_phrases(line, 0, OPENERS):
-        line.due = line.whole or phrase.dated
+        line.due = line.whole or phrase.due
         piece = _piece(line, after)
         if piece is not None and not _is_grouping(line, after, piece):
             return _closed(line, piece, phrase.limit, dated=phrase.dated)
-    return _throughout(line) if line.keys[0] == "over" else None
-
-
-def _throughout(line: Line) -> Limited | None:
-    """Read "over the next 30 days"; "over March" and "over 2026" are rather comparisons."""
-    if line.keys[line.skip(1, ARTICLES)] not in DETERMINERS:
-        return None
-    piece = read_period(line, 1)
-    return limited(piece, Limit.WITHIN, dated=True) if piece is not None and not piece.invalid else None
+    return None
 
 
 def _closed(line: Line, piece: Piece, limit: Limit, *, dated: bool) -> Limited | Piece:

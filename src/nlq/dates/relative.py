@@ -109,6 +109,13 @@ def _full_units(line: Line, count: int, index: int, direction: int) -> Piece:
 
 def read_offset(line: Line, index: int) -> tuple[int, int, int] | None:
     """Read an amount of time as months, days and the index after it: "2 years 1 month and 21 days"."""
+    if index not in line.amounts:
+        line.amounts[index] = _offset(line, index)
+    return line.amounts[index]
+
+
+def _offset(line: Line, index: int) -> tuple[int, int, int] | None:
+    """Read counts of units one behind the other."""
     months = days = 0
     end = position = index
     while position < line.size and (found := _amount(line, position)) is not None:

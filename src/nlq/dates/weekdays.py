@@ -48,7 +48,7 @@ def read_weekday_first(line: Line, index: int) -> Piece | None:
     if week is not None:
         return of_day(week.end, week.start + timedelta(days=weekday), said.CALENDAR_WEEK)
     piece = resolve(line, Parts(weekday=weekday), index + 1)
-    return piece._replace(doubtful=line.keys[index] in DOUBTFUL and not line.raw(index)[0].isupper())
+    return piece._replace(doubtful=line.keys[index] in DOUBTFUL)
 
 
 def _date_behind(line: Line, index: int) -> Piece | None:
