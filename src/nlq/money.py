@@ -15,7 +15,7 @@ from typing import Final
 from nlq.currencies import ADJECTIVES, CENTS, CODES_IN_CAPITALS, MARKS, NAMES, PREFIXES, SHORT_CENTS
 from nlq.digits import EXACT, fits, read_digits
 from nlq.normalize import Kind, Token, tokenize
-from nlq.number_words import ARTICLES, SCALES
+from nlq.number_words import ARTICLES, NUMBER_WORDS, SCALES, SIGNS
 from nlq.numbers import Number, read_number, read_part
 
 __all__ = ["MARKS", "Money", "read_money", "read_money_text"]
@@ -30,6 +30,7 @@ _SCALED_CODES: Final = {
     for code in ("usd", "eur", "gbp", "cad", "aud", "chf", "sek", "nok", "dkk", "jpy", "inr", "zar", "cny")
 }
 _PARTS: Final = ARTICLES | {"half", "one", "two", "three"}
+_STARTS: Final = NUMBER_WORDS | SIGNS.keys() | MARKS.keys() | PREFIXES.keys()
 _HEDGES: Final = frozenset(
     ("about", "around", "approximately", "approx", "roughly", "almost", "nearly", "exactly", "~")
 )
@@ -61,6 +62,9 @@ class Money:
 
 def read_money(tokens: Sequence[Token], index: int) -> Money | None:
     """Return the amount of money that starts at a token, None where none does or where it is a plain number."""
+    token = tokens[index]
+    if token.kind is Kind.WORD and token.key not in _STARTS:
+        return None
     mark, start = _mark_before(tokens, index)
     if start >= len(tokens):
         return None
@@ -163,12 +167,9 @@ def _marked_before(tokens: Sequence[Token], index: int, start: int, mark: frozen
 
 def _number(tokens: Sequence[Token], start: int) -> Number | None:
     """Read the number behind a mark, whose separators of groups the mark settles."""
-    number = read_number(tokens, start)
+    number = _separated(tokens, start, marked=True)
     if tokens[start].kind is not Kind.NUMBER:
         return number
-    figures = read_digits(tokens, start, marked=True)
-    if figures is not None and (number is None or figures[1] > number.end):
-        number = Number(*figures)
     scale = _SHORT.get(_key(tokens, number.end)) if number is not None and number.scale == 1 else None
     if number is None or scale is None:
         return number
@@ -177,7 +178,7 @@ def _number(tokens: Sequence[Token], start: int) -> Number | None:
 
 def _marked_behind(tokens: Sequence[Token], index: int) -> Money | None:
     """Read a number and its mark: "5 dollars", "75 USD million", "34 cents", "30 MUSD"; shorthand needs none."""
-    number = _before_mark(tokens, index)
+    number = _separated(tokens, index)
     if number is None:
         return _single(tokens, index)
     key = _key(tokens, number.end)
@@ -195,13 +196,14 @@ def _marked_behind(tokens: Sequence[Token], index: int) -> Money | None:
     return Money(number.value, after, number.scale, mark, number.multiple)
 
 
-def _before_mark(tokens: Sequence[Token], index: int) -> Number | None:
-    """Read a number whose separators the mark behind it settles: "12,34 €"."""
+def _separated(tokens: Sequence[Token], index: int, *, marked: bool = False) -> Number | None:
+    """Read a number whose separators a mark before or behind it settles: "12,34 €"."""
     number = read_number(tokens, index)
-    if tokens[index].kind is Kind.NUMBER:
+    following = tokens[index + 1] if index + 1 < len(tokens) else None
+    if tokens[index].kind is Kind.NUMBER and following and (following.kind is Kind.NUMBER or following.key == ","):
         figures = read_digits(tokens, index, marked=True)
         if figures is not None and (number is None or figures[1] > number.end):
-            return Number(*figures) if _mark_behind(tokens, figures[1])[0] is not None else number
+            return Number(*figures) if marked or _mark_behind(tokens, figures[1])[0] is not None else number
     return number
 
 

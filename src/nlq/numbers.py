@@ -36,6 +36,8 @@ _THOUSAND: Final = Decimal(1000)
 _MILLION: Final = Decimal(10**6)
 _STARTS: Final = NUMBER_WORDS | SIGNS.keys()
 _PARTIAL: Final = frozenset(("half", "quarter", *VULGAR))
+_PLAIN_PLACES: Final = 15
+_GOING_ON: Final = NUMBER_WORDS | {"and", "dot", "e", "st", "nd", "rd", "th"}
 _TOUCHING: Final = frozenset(("m", "mm", "mn", "bn", "tn"))
 _ORDINAL_ENDINGS: Final = frozenset(("st", "nd", "rd", "th"))
 _MINUS: Final = ("-", "−")
@@ -61,7 +63,10 @@ class Number:
 def read_number(tokens: Sequence[Token], index: int) -> Number | None:
     """Return the number that starts at a token, None where none does."""
     token = tokens[index]
-    if token.kind is not Kind.NUMBER and token.key not in _STARTS:
+    if token.kind is Kind.NUMBER:
+        if _is_plain(tokens, index):
+            return Number(Decimal(token.key.replace(",", "")), index + 1)
+    elif token.key not in _STARTS:
         return None
     number = _signed(tokens, index)
     if number is None or not fits(number.value):
@@ -139,6 +144,19 @@ def _with_rest(tokens: Sequence[Token], number: Number) -> Number:
 def _key(tokens: Sequence[Token], index: int) -> str:
     """Return the key of a token, nothing after the last."""
     return tokens[index].key if index < len(tokens) else ""
+
+
+def _is_plain(tokens: Sequence[Token], index: int) -> bool:
+    """Return whether figures have nothing beside them that could belong to them, as most of them have not."""
+    token = tokens[index]
+    if (token.gap and token.gap != " ") or len(token.key) > _PLAIN_PLACES:
+        return False
+    if index + 1 == len(tokens):
+        return True
+    following = tokens[index + 1]
+    if following.kind is Kind.SYMBOL:
+        return following.key != ","
+    return following.kind is Kind.WORD and following.gap in ("", " ") and following.key not in _GOING_ON
 
 
 def _singular(token: Token) -> bool:
