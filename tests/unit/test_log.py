@@ -58,6 +58,21 @@ def test_the_console_is_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(text.splitlines()) == 1
 
 
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_a_trace_shows_no_values_of_variables(form: str, capsys: pytest.CaptureFixture[str]) -> None:
+    def fail(token: str) -> None:
+        raise ValueError(f"of {len(token)} characters")
+
+    log.configure(Settings.load(log_format=form))
+    try:
+        fail("not for the log")
+    except ValueError as error:
+        structlog.stdlib.get_logger("pfa").error("failure", exc_info=error)
+    text = capsys.readouterr().err
+    assert "of 15 characters" in text
+    assert "not for the log" not in text.replace('fail("not for the log")', "")
+
+
 def test_the_level_holds_for_us_and_for_libraries(capsys: pytest.CaptureFixture[str]) -> None:
     log.configure(Settings.load(log_level="warning", log_format="json"))
     structlog.stdlib.get_logger("pfa").info("call")

@@ -46,7 +46,9 @@ def configure(settings: Settings) -> None:
 def _renderers(log_format: LogFormat) -> list[structlog.types.Processor]:
     if log_format is LogFormat.JSON:
         return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
-    return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    # A richer trace shows the values of variables, secrets among them, and takes seconds of every other call.
+    plain = structlog.dev.plain_traceback
+    return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
 
 
 def _quieten_libraries(level: LogLevel) -> None:
