@@ -50,14 +50,12 @@ SHORTHAND: Final = {
     "m": Decimal(10**6),
     "mm": Decimal(10**6),
     "mil": Decimal(10**6),
-    "mill": Decimal(10**6),
     "mln": Decimal(10**6),
     "mn": Decimal(10**6),
     "mio": Decimal(10**6),
     "bn": Decimal(10**9),
     "bln": Decimal(10**9),
     "bil": Decimal(10**9),
-    "tn": Decimal(10**12),
 }
 """Multipliers that are said of amounts of money only."""
 

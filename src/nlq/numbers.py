@@ -1,7 +1,7 @@
 """Numbers: figures and number words, read from a position among the tokens.
 
-Gives `read_number`, `read_percent`, `read_part` and `read_number_text`. "5,000.50", "5k", "1.2 million", "2 1/2",
-"five hundred and twenty", "two million 300 thousand", "half a million", "two and a half", "a couple of thousand".
+Gives `read_number`, `read_percent`, `read_part`, `read_number_text` and `shared_scale`. "5,000.50", "5k", "1.2 million",
+"2 1/2", "five hundred and twenty", "two million 300 thousand", "half a million", "two and a half", "a couple thousand".
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Final
+from typing import Final, Protocol
 
 from nlq.digits import EXACT, fits, read_digits, read_fraction
 from nlq.normalize import Kind, Token, tokenize
@@ -29,7 +29,16 @@ from nlq.number_words import (
     ZEROS,
 )
 
-__all__ = ["NUMBER_WORDS", "SCALES", "Number", "read_number", "read_number_text", "read_part", "read_percent"]
+__all__ = [
+    "NUMBER_WORDS",
+    "SCALES",
+    "Number",
+    "read_number",
+    "read_number_text",
+    "read_part",
+    "read_percent",
+    "shared_scale",
+]
 
 _ONE: Final = Decimal(1)
 _THOUSAND: Final = Decimal(1000)
@@ -38,7 +47,7 @@ _STARTS: Final = NUMBER_WORDS | SIGNS.keys()
 _PARTIAL: Final = frozenset(("half", "quarter", *VULGAR))
 _PLAIN_PLACES: Final = 15
 _GOING_ON: Final = NUMBER_WORDS | {"and", "dot", "e", "st", "nd", "rd", "th"}
-_TOUCHING: Final = frozenset(("m", "mm", "mn", "bn", "tn"))
+_TOUCHING: Final = frozenset(("m", "mm", "mn", "bn"))
 _ORDINAL_ENDINGS: Final = frozenset(("st", "nd", "rd", "th"))
 _MINUS: Final = ("-", "−")
 _POINTS: Final = frozenset(("point", "dot"))
@@ -72,6 +81,32 @@ def read_number(tokens: Sequence[Token], index: int) -> Number | None:
     if number is None or not fits(number.value):
         return None
     return _lower_end(tokens, index, number) if index and _begins_range(tokens, index) else number
+
+
+class Scaled(Protocol):
+    """A number with the multipliers that it was said with."""
+
+    @property
+    def value(self) -> Decimal:
+        """The number, multiplied."""
+
+    @property
+    def scale(self) -> Decimal:
+        """The multiplier that was said last."""
+
+    @property
+    def multiple(self) -> Decimal:
+        """All multipliers together."""
+
+
+def shared_scale(low: Scaled, high: Scaled) -> Decimal:
+    """Return the lower end of a range with the multipliers that the upper one says for both: 5,000 of "5 to 10k"."""
+    if low.scale >= _THOUSAND:
+        return low.value
+    for scale in (high.multiple, high.scale):
+        if scale > low.scale and abs(low.value) * scale < abs(high.value):
+            return low.value * scale
+    return low.value
 
 
 def read_part(tokens: Sequence[Token], index: int) -> tuple[Decimal, int] | None:
@@ -350,7 +385,8 @@ def _words(tokens: Sequence[Token], index: int) -> tuple[Decimal, int, bool] | N
     below = _below_hundred(tokens, index)
     if below is not None:
         return (*_with_decimals(tokens, *below), True)
-    if tokens[index].key == "point" or tokens[index].key in ZEROS:
+    spoken = tokens[index].key == "point" and _key(tokens, index + 1) in _DIGITS
+    if spoken or tokens[index].key in ZEROS:
         value, end = _with_decimals(tokens, Decimal(0), index + (tokens[index].key in ZEROS))
         return (value, end, True) if end > index else None
     return None
@@ -451,8 +487,6 @@ def _multiplier(tokens: Sequence[Token], index: int) -> Decimal | None:
         return None
     # Apart from its number, "5 M" could be a model as well as five million.
     if key in _TOUCHING and tokens[index].start != tokens[index - 1].end:
-        return None
-    if key == "mill" and tokens[index].raw.casefold() != key:
         return None
     return SCALES[key]
 

@@ -22,7 +22,7 @@ from nlq.comparisons import (
 )
 from nlq.money import Money, read_money
 from nlq.normalize import Kind, Token, keys, tokenize
-from nlq.numbers import Number, read_number, read_part
+from nlq.numbers import Number, read_number, read_part, shared_scale
 from nlq.query import Operator
 from nlq.tags import Reading
 from nlq.tries import Trie
@@ -32,7 +32,6 @@ MAX_CONDITIONS: Final = 8
 """Most comparisons of one text; a lower and an upper one are all that a range has."""
 
 _TENTH: Final = Decimal("0.1")
-_THOUSAND: Final = Decimal(1000)
 _DASH: Final = re.compile(r"\s*(?:-{1,2}|[–—‒]|\.{2,3})\s*")
 _COPULAS: Final = frozenset(
     (
@@ -229,16 +228,6 @@ def _ends(low: Money | Number, high: Money | Number) -> RangeReading:
     first, last = shared_scale(low, high), high.value
     turned = first > last
     return RangeReading(min(first, last), max(first, last), True, True, turned)
-
-
-def shared_scale(low: Money | Number, high: Money | Number) -> Decimal:
-    """Return the lower end of a range with the multipliers that the upper one says for both: 5 of "5 to 10k"."""
-    if low.scale >= _THOUSAND:
-        return low.value
-    for scale in (high.multiple, high.scale):
-        if scale > low.scale and abs(low.value) * scale < abs(high.value):
-            return low.value * scale
-    return low.value
 
 
 def _bound(operator: Operator, value: Decimal) -> RangeReading:
