@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import cached_property
 from typing import Final
 
 from nlq.canon import Canon
@@ -29,6 +30,7 @@ from nlq.query import Query
 from nlq.resolve import Resolved, resolve
 from nlq.schema import Schema
 from nlq.sentence import sentence_of
+from nlq.suggest import Suggester, Suggestion, suggester
 from nlq.tagging import Tagger
 from nlq.tags import UNKNOWN, Tagged
 from nlq.tries import said_names, spelling_targets
@@ -66,6 +68,7 @@ class Language:
     def __init__(self, schema: Schema, vocabulary: Vocabulary, currency: str = "USD") -> None:
         """Prepare for a vocabulary; `currency` (ISO 4217) is the one that amounts are in."""
         self._schema = schema
+        self._vocabulary = vocabulary
         self._currency = currency
         self._tagger = Tagger(schema, vocabulary, currency)
         self._speller = Speller(spelling_targets(schema) | self._tagger.values.words)
@@ -87,6 +90,17 @@ class Language:
         for step in self._STEPS:
             step(self, reading)
         return self._interpretation(reading)
+
+    def suggest(self, text: str, caret: int) -> tuple[Suggestion, ...]:
+        """Return how a question can go on from a caret, or end the word half typed there: 20 at most, best first.
+
+        Offsets count code points. The first call prepares what the others look up.
+        """
+        return self._suggester.suggest(text, caret)
+
+    @cached_property
+    def _suggester(self) -> Suggester:
+        return suggester(self._schema, self._vocabulary, self._tagger, self._speller)
 
     def meaning_of(self, phrase: str, today: date) -> str | None:
         """Return what a phrase by itself means already, in words; None for words that are free to be a synonym.

@@ -87,7 +87,7 @@ def fixed_trie(schema: Schema) -> tuple[Trie, frozenset[str]]:
     """Return the trie of the words that do not hang on the vocabulary, and every single word in it."""
     trie = Trie()
     known: set[str] = set()
-    for phrase, reading in _fixed_phrases(schema):
+    for phrase, reading in fixed_phrases(schema):
         path = keys(phrase)
         known.update(path)
         present = trie.exactly(path)
@@ -96,7 +96,7 @@ def fixed_trie(schema: Schema) -> tuple[Trie, frozenset[str]]:
     return trie, frozenset(known)
 
 
-def _fixed_phrases(schema: Schema) -> Iterator[tuple[str, Reading]]:
+def fixed_phrases(schema: Schema) -> Iterator[tuple[str, Reading]]:
     """Yield the phrases with their readings, the preferred reading of a phrase first."""
     for operator, phrases in comparisons.SUFFIXES.items():
         yield from ((phrase, Reading("SUFFIX", operator)) for phrase in phrases)
@@ -150,7 +150,7 @@ def spelling_targets(schema: Schema) -> set[str]:
     Short words of the grammar are left out: too many words of English are near them.
     """
     targets: set[str] = set()
-    for phrase, reading in _fixed_phrases(schema):
+    for phrase, reading in fixed_phrases(schema):
         meaningful = reading.tag in ("FLAG", "VALUE", "FIELD", "MEASURE")
         if reading.tag not in (FILLER, PRONOUN, UNKNOWN):
             targets.update(key for key in keys(phrase) if meaningful or len(key) >= _SHORTEST_STRUCTURE)
