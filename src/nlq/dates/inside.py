@@ -176,7 +176,9 @@ def read_week_of(line: Line, index: int, read: ReadPeriod) -> Piece | None:
         starts = line.keys[index + 1] in ("c", "b", "e", "o") and line.gap(index + 1) == "/"
     else:
         starts = UNITS.get(line.keys[index]) is Unit.WEEK and line.keys[index + 1] in _WEEK_STARTS
+    due, line.due = line.due, True
     day = read_inner(line, line.skip(index + 2, _ON), read) if starts else None
+    line.due = due
     if day is None or day.unit is not Unit.DAY or day.whole is not None:
         return None
     return of_span(day.end, period_of(day.start, Unit.WEEK), Unit.WEEK, *day.notes, said.CALENDAR_WEEK)

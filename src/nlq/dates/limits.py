@@ -73,16 +73,18 @@ _DATED: Final = {
 }
 """Phrases that only a date can follow."""
 _TIMED: Final = {
-    Limit.WITHIN: "in|within|throughout|in the year",
+    Limit.WITHIN: "in|within|throughout|in the year|all of|all through|whole of|the whole of|the entire|entire",
     Limit.UNTIL: "through|thru|up through",
 }
 """Phrases that years follow, but no amounts."""
+_BY: Final = {Limit.UNTIL: "by"}
+"""A word that a date can follow in any form, and amounts as well."""
 _LOOSE: Final = {
     Limit.WITHIN: "at|for",
     Limit.FROM: "from|at or after|>=",
     Limit.AFTER: "past|following|beyond|>",
     Limit.BEFORE: "<",
-    Limit.UNTIL: "by|up to|to|at or before|<=|up to and including|not beyond",
+    Limit.UNTIL: "up to|to|at or before|<=|up to and including|not beyond",
 }
 """Phrases that amounts and places follow too."""
 _ALONE: Final = {
@@ -122,7 +124,11 @@ def _table(*groups: tuple[dict[Limit, str], bool, bool, bool]) -> Phrases:
 
 
 OPENERS: Final = _table(
-    (_DATED, True, True, True), (_TIMED, False, True, True), (_LOOSE, False, False, True), (_ALONE, True, True, False)
+    (_DATED, True, True, True),
+    (_BY, True, False, True),
+    (_TIMED, False, True, True),
+    (_LOOSE, False, False, True),
+    (_ALONE, True, True, False),
 )
 CLOSERS: Final = _table((_CLOSING, True, True, True))
 

@@ -11,13 +11,14 @@ from typing import Final
 
 from nlq.dates import conventions as said
 from nlq.dates.lexicon import DETERMINERS, DOUBTFUL, MONTHS, UNITS, VERBS_AFTER_MAY
-from nlq.dates.numerals import read_day, read_place, read_year
+from nlq.dates.numerals import APOSTROPHES, read_day, read_place, read_year
 from nlq.dates.numeric import read_numeric
 from nlq.dates.periods import Unit, period_of
 from nlq.dates.pieces import Line, Parts, Piece, invalid, of_day, resolve
 from nlq.dates.times import skip_time
 
 _OF: Final = frozenset(("of", "in"))
+_OF_COMMA: Final = frozenset(("of", "in", ","))
 _COMMA: Final = frozenset((",",))
 _THE: Final = frozenset(("the",))
 _TIGHT: Final = frozenset(("-", "/", "."))
@@ -83,8 +84,8 @@ def is_month(line: Line, index: int) -> bool:
 
 def _is_day(line: Line, index: int, after: int, day: tuple[int, int]) -> bool:
     """Return whether the number behind a month is its day."""
-    if line.gap(day[1]) == ":":
-        return False  # "March 10:30" is a time
+    if line.gap(day[1]) == ":" or line.gap(after).endswith(APOSTROPHES):
+        return False  # "March 10:30" is a time, "March '27" a year
     if line.number(after) and day[1] == after + 1:
         # "in March, 5 cranes" has no day
         return line.whole or line.keys[index + 1] != "," or read_year(line, line.skip(day[1], _COMMA)) is not None
@@ -129,7 +130,7 @@ def read_day_first(line: Line, index: int) -> Piece | None:
     after = day[1]
     if UNITS.get(line.keys[after]) is Unit.DAY and read_place(line, index) is not None:
         after += 1
-    named = line.skip(after, _OF)
+    named = line.skip(after, _OF_COMMA if line.whole else _OF)
     if not is_month(line, named):
         month = read_relative_month(line, named)
         if month is None or (named == after and read_place(line, index) is None):
@@ -192,7 +193,8 @@ def read_numbered(line: Line, index: int) -> Piece | None:
     if not 1 <= number <= _MOST[name]:
         return invalid(end, f"There is no {name} {number}.")
     quarter, half, week = (number if name == unit else None for unit in ("quarter", "half", "week"))
-    short = line.touches(end) or line.gap(end) in ("-", "/")
+    # "weeks 12-15" is a range, "Q1-27" is not.
+    short = line.touches(end) or (line.gap(end) in ("-", "/") and name != "week")
     piece = with_year(line, Parts(quarter=quarter, half=half, week=week), end, short=short)
     return piece._replace(doubtful=doubtful and piece.end == end)
 

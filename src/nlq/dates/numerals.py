@@ -13,7 +13,7 @@ from nlq.dates.lexicon import COUNTS, ORDINALS, SUFFIXES, TENS
 from nlq.dates.pieces import Line
 from nlq.numbers import read_number
 
-_APOSTROPHES: Final = ("'", "’", "‘", "`")
+APOSTROPHES: Final = ("'", "’", "‘", "`")
 _CENTURIES: Final = (19, 20, 21)
 MOST: Final = 99_999
 """Largest count that is read: more units than the calendar has are no date."""
@@ -90,7 +90,7 @@ def read_year(line: Line, index: int, *, words: bool = False, short: bool = Fals
     if digits:
         if len(digits) == 4:
             return (int(digits), index + 1) if FIRST_YEAR <= int(digits) <= LAST_YEAR else None
-        if len(digits) == 2 and (short or line.gap(index).endswith(_APOSTROPHES)):
+        if len(digits) == 2 and (short or line.gap(index).endswith(APOSTROPHES)):
             return full_year(digits), index + 1
         return None
     return _year_in_words(line, index) if words else None

@@ -90,19 +90,18 @@ def _three(line: Line, figures: list[_Figure], *, day_first: bool) -> Piece | No
         return None  # "1.10.30" is a version
     if sizes[2] == 2 and not line.whole and figures[1].sign == "-" and max(int(digits[0]), int(digits[1])) > 31:
         return None
-    month, day, either = _ordered(int(digits[0]), int(digits[1]), day_first=day_first)
-    parts = Parts(full_year(digits[2]), month, day, either=either)
+    parts = _ordered(int(digits[0]), int(digits[1]), day_first=day_first)._replace(year=full_year(digits[2]))
     piece = _dated(line, parts, figures)
     if piece is None or sizes[2] != 2 or piece.invalid:
         return piece
     return piece._replace(end=end, notes=(*piece.notes, said.TWO_DIGIT_YEAR))
 
 
-def _ordered(first: int, second: int, *, day_first: bool) -> tuple[int, int, bool]:
-    """Return month and day, and whether they could have been the other way round."""
+def _ordered(first: int, second: int, *, day_first: bool) -> Parts:
+    """Return month and day: by the convention, unless only the other order makes a date."""
     if day_first or first > 12 >= second:
-        return second, first, False
-    return first, second, first <= 12 and second <= 12 and first != second
+        return Parts(None, second, first, day_first=True)
+    return Parts(None, first, second, either=first <= 12 and second <= 12 and first != second)
 
 
 def _dated(line: Line, parts: Parts, figures: list[_Figure]) -> Piece | None:
@@ -139,7 +138,7 @@ def _month_and_day(line: Line, first: int, second: int, last: _Figure, *, day_fi
         return None
     if last.sign == "/" and not line.whole and line.keys[last.end] in _LENGTHS:
         return None
-    month, day, either = _ordered(first, second, day_first=day_first)
-    if not (1 <= month <= 12 and 1 <= day <= 31):
+    parts = _ordered(first, second, day_first=day_first)
+    if not (1 <= (parts.month or 0) <= 12 and 1 <= (parts.day or 0) <= 31):
         return None
-    return resolve(line, Parts(None, month, day, either=either), last.end)
+    return resolve(line, parts, last.end)

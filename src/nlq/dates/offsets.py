@@ -29,7 +29,8 @@ _MORE: Final = {
 _THAN: Final = frozenset(("than",))
 _ABOUT_PERIODS: Final = frozenset(("the", "next", "coming", "following"))
 _THE: Final = frozenset(("the",))
-_OVER: Final = frozenset(("over", "within", "during", "throughout"))
+_OVER: Final = frozenset(("over", "within"))
+_FOR: Final = frozenset(("in", "for", "during", "throughout"))
 _PAST: Final = (("in", "the", "past"), ("already", "past"))
 _FUTURE: Final = (("in", "the", "future"),)
 _NOW: Final = frozenset(("now", "today"))
@@ -38,14 +39,14 @@ _TO_NOW: Final = (
     *(("up", "to", "now"), ("as", "of", "date")),
 )
 OFFSET_STARTS: Final = frozenset(
-    (*_MORE, "in", "within", "after", "already", "to", "till", "until", "so", "up", "for", *_OVER)
+    (*_MORE, "in", "within", "after", "already", "to", "till", "until", "so", "up", *_FOR, *_OVER)
 )
 
 
 def read_offset_limit(line: Line) -> Limited | None:
     """Read a limit that an amount of time, or now, says."""
     key = line.keys[0]
-    if key in _OVER or (key in ("in", "for") and line.keys[line.skip(1, _THE)] == "past"):
+    if key in _OVER or (key in _FOR and line.keys[line.skip(1, _THE)] == "past"):
         found = _unit_around(line)
         if found is not None:
             return found

@@ -78,6 +78,8 @@ class Parts(NamedTuple):
     week: int | None = None
     either: bool = False
     """Whether month and day were digits that could be read in either order."""
+    day_first: bool = False
+    """Whether they were digits that only make a date with the day first."""
     part: str = ""
     """The part of it that is meant: early, mid or late."""
     edge: str = ""

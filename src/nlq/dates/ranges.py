@@ -134,6 +134,7 @@ def _range(line: Line, left: Piece, right: Piece) -> Piece:
 
 def _carried(line: Line, left: Piece, right: Piece) -> tuple[Piece, Piece]:
     """Return two dates with what one leaves out filled in from the other, the second after the first."""
+    left, right = _in_order_of(line, left, right), _in_order_of(line, right, left)
     first, second = left.parts, right.parts
     by_right = second is None or second.year is not None or (second.month is not None and _is_day_alone(first))
     if first is not None and first.year is None and by_right:
@@ -141,6 +142,14 @@ def _carried(line: Line, left: Piece, right: Piece) -> tuple[Piece, Piece]:
     if second is not None and second.year is None:
         return left, _after(line, right, second, left.start)
     return left, right
+
+
+def _in_order_of(line: Line, piece: Piece, other: Piece) -> Piece:
+    """Return a date in figures with its day first if the other one only makes a date so."""
+    if piece.parts is None or other.parts is None or not (piece.parts.either and other.parts.day_first):
+        return piece
+    turned = piece.parts._replace(month=piece.parts.day, day=piece.parts.month, either=False, day_first=True)
+    return resolve(line, turned, piece.end)
 
 
 def _is_day_alone(parts: Parts | None) -> bool:

@@ -229,4 +229,8 @@ def _closed(line: Line, piece: Piece, limit: Limit, *, dated: bool) -> Limited |
 
 def _is_grouping(line: Line, index: int, piece: Piece) -> bool:
     """Return whether "by" stands before a unit to group by ("by month", "by the week") and no date."""
-    return line.keys[index - 1] == "by" and piece.end - index <= 2 and line.keys[line.skip(index, ARTICLES)] in UNITS
+    return (
+        line.keys[index - 1] == "by"
+        and line.skip(index, ARTICLES) + 1 == piece.end
+        and line.keys[piece.end - 1] in UNITS
+    )

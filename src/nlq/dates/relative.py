@@ -27,7 +27,7 @@ _DAY: Final = timedelta(days=1)
 _NEAREST: Final = frozenset(("coming", "upcoming", "following", "past"))
 """Words that mean the nearest such weekday, not the one of another week."""
 _FULL: Final = frozenset(("full", "whole", "complete", "calendar", "entire"))
-_AGO: Final = {"ago": -1, "back": -1, "later": 1, "hence": 1, "away": 1}
+_AGO: Final = {"ago": -1, "back": -1, "later": 1, "away": 1}
 _JOINS: Final = frozenset((",", "and"))
 
 

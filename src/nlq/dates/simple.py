@@ -56,6 +56,7 @@ from nlq.normalize import Kind
 Reader = Callable[[Line, int], Piece | None]
 
 _SIGNS: Final = {"from": 1, "after": 1, "following": 1, "before": -1, "prior": -1, "preceding": -1}
+_COMMA: Final = frozenset((",",))
 _STARTING: Final = frozenset(("starting", "beginning", "start", "begin", "commencing"))
 _FROM: Final = frozenset(("from", "on", "of"))
 _THE_UNITS: Final = frozenset((Unit.WEEK, Unit.MONTH, Unit.QUARTER, Unit.YEAR))
@@ -129,7 +130,8 @@ def _beside(line: Line, index: int) -> Piece | None:
 
 def _numbered_day(line: Line, index: int) -> Piece | None:
     """Read "the 18th", and "the 27" in a text that is a date."""
-    if not index or line.keys[index - 1] != "the":
+    before = line.keys[index - 1] if index else ""
+    if before != "the" and not (line.whole and before == "on"):
         return None
     place = read_place(line, index)
     day = place or (read_day(line, index) if line.whole else None)
@@ -218,7 +220,7 @@ _GROUPS: Final[tuple[tuple[frozenset[str], tuple[Reader, ...]], ...]] = (
     (frozenset((*PERIOD_ENDS, *TO_DATE, "cy")), (read_abbreviation,)),
     (frozenset(ORDINALS) | frozenset(TENS), (read_day_first, read_numbered, _ranked, _numbered_day)),
     (COUNTS, (read_counted, _from_offset, read_number_first, read_decade, _numbered_day)),
-    (frozenset(("a", "an", "couple", "few", "another")), _COUNTED),
+    (frozenset(("a", "an", "couple", "few", "another", "half")), _COUNTED),
     (frozenset(said.SEASON_STARTS), (read_season,)),
     (HOLIDAY_STARTS, (read_holiday,)),
 )
@@ -271,9 +273,9 @@ def _followed(line: Line, piece: Piece) -> Piece:
         return ranked_behind(line, weekday_behind(line, weekday_number(line, piece)))
     if piece.whole is not None or piece.stop - piece.start != timedelta(days=1):
         return piece
-    if line.gap(piece.end) in ("(", "[") and line.keys[piece.end] in WEEKDAYS:
-        agrees = WEEKDAYS[line.keys[piece.end]] == piece.start.weekday()
-        return piece.ending(piece.end + 1) if agrees else piece.ending(piece.end + 1).noting(said.WEEKDAY_DISAGREES)
+    weekday = weekday_of(line, line.skip(piece.end, _COMMA)) if piece.parts is not None else None
+    if weekday == piece.start.weekday() and piece.parts is not None and piece.parts.weekday is None:
+        return piece.ending(line.skip(piece.end, _COMMA) + 1)  # "March 5 (Thursday)"
     if line.keys[piece.end] == "for" and (offset := read_offset(line, piece.end + 1)) is not None:
         span = (piece.start, shift(piece.start, offset[0], offset[1]))
         return of_range(offset[2], span, *piece.notes)
