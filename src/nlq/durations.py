@@ -13,8 +13,9 @@ from typing import Final
 
 from nlq.digits import EXACT
 from nlq.normalize import Kind, Token, tokenize
+from nlq.number_parts import key_at, read_part
 from nlq.number_words import SMALL, TENS
-from nlq.numbers import NUMBER_WORDS, Number, read_number, read_part
+from nlq.numbers import NUMBER_WORDS, Number, read_number
 
 _DAY: Final = Decimal(86400)
 _MONTH_DAYS: Final = Decimal(30)
@@ -135,11 +136,6 @@ def read_duration_text(text: str) -> DurationReading | None:
     return duration if duration is not None and duration.end == len(tokens) else None
 
 
-def _key(tokens: Sequence[Token], index: int) -> str:
-    """Return the key of a token, nothing after the last."""
-    return tokens[index].key if index < len(tokens) else ""
-
-
 def _total(parts: Sequence[_Part]) -> DurationReading | None:
     """Return parts as months, days and seconds; None beyond `MAX_SECONDS`."""
     months = sum((part.count * part.unit.months for part in parts), Decimal(0))
@@ -167,8 +163,8 @@ def _uncounted(tokens: Sequence[Token], index: int) -> _Part | None:
     """Read one unit without its number: "a month", "another week", "all day", "year and a half"."""
     key = tokens[index].key
     start = index + 1 if key in _ARTICLES or key in _WHOLE or key in _ANOTHER else index
-    start += start > index and _key(tokens, start) in _WHOLE | _MORE and _key(tokens, start) != "other"
-    unit = UNITS.get(_key(tokens, start)) or _SHORT.get(_key(tokens, start))
+    start += start > index and key_at(tokens, start) in _WHOLE | _MORE and key_at(tokens, start) != "other"
+    unit = UNITS.get(key_at(tokens, start)) or _SHORT.get(key_at(tokens, start))
     if unit is None or tokens[start].raw.casefold() != tokens[start].key:
         return None
     part = _with_half(tokens, _Part(Decimal(1), unit, start + 1))
@@ -182,15 +178,15 @@ def _counted(tokens: Sequence[Token], index: int) -> _Part | None:
     if number is None or number.value < 0 or number.shorthand:
         return None
     number = _with_units(tokens, number)
-    unit = _unit(tokens, number.end + (_key(tokens, number.end) == "of"))
+    unit = _unit(tokens, number.end + (key_at(tokens, number.end) == "of"))
     return _with_half(tokens, _Part(number.value, *unit)) if unit is not None else None
 
 
 def _with_units(tokens: Sequence[Token], number: Number) -> Number:
     """Read "twenty and four" before a unit of time as the one number that it then is."""
-    if _key(tokens, number.end) != "and" or number.value not in TENS.values():
+    if key_at(tokens, number.end) != "and" or number.value not in TENS.values():
         return number
-    units = SMALL.get(_key(tokens, number.end + 1), Decimal(0))
+    units = SMALL.get(key_at(tokens, number.end + 1), Decimal(0))
     counts = 0 < units < 10 and _unit(tokens, number.end + 2) is not None
     return Number(number.value + units, number.end + 2) if counts else number
 
@@ -202,16 +198,16 @@ def _fractional(tokens: Sequence[Token], index: int) -> _Part | None:
         part = (Decimal("0.25"), index + 1)
     if part is None:
         return None
-    end = part[1] + (_key(tokens, part[1]) == "of")
-    end += _key(tokens, end) in _ARTICLES
+    end = part[1] + (key_at(tokens, part[1]) == "of")
+    end += key_at(tokens, end) in _ARTICLES
     unit = _unit(tokens, end)
     return _Part(part[0], *unit) if unit is not None else None
 
 
 def _unit(tokens: Sequence[Token], index: int) -> tuple[Unit, int] | None:
     """Return the unit at a token and the index after it."""
-    index += _key(tokens, index) in _MORE
-    key = _key(tokens, index)
+    index += key_at(tokens, index) in _MORE
+    key = key_at(tokens, index)
     if key in UNITS or key in _SHORT:
         return (UNITS.get(key) or _SHORT[key]), index + 1
     touches = 0 < index < len(tokens) and not tokens[index].gap and tokens[index - 1].kind is Kind.NUMBER
@@ -222,10 +218,10 @@ def _unit(tokens: Sequence[Token], index: int) -> tuple[Unit, int] | None:
 
 def _with_half(tokens: Sequence[Token], part: _Part) -> _Part:
     """Read "and a half" behind a unit: "a year and a half", "one year and a quarter"."""
-    if _key(tokens, part.end) != "and" or part.end + 1 >= len(tokens) or part.count != int(part.count):
+    if key_at(tokens, part.end) != "and" or part.end + 1 >= len(tokens) or part.count != int(part.count):
         return part
     half = read_part(tokens, part.end + 1)
-    if half is None or _unit(tokens, half[1]) is not None or _key(tokens, half[1]) in ("of", "a", "an"):
+    if half is None or _unit(tokens, half[1]) is not None or key_at(tokens, half[1]) in ("of", "a", "an"):
         return part
     return replace(part, count=part.count + half[0], end=half[1])
 
@@ -246,7 +242,7 @@ def _minutes(tokens: Sequence[Token], index: int, before: _Part) -> _Part | None
     if before.unit is not _HOUR or tokens[index].kind is not Kind.NUMBER or not tokens[index].key.isdecimal():
         return None
     value, end = Decimal(tokens[index].key), index + 1
-    letter = _key(tokens, end) == "m" and not tokens[end].gap
+    letter = key_at(tokens, end) == "m" and not tokens[end].gap
     if not letter and (tokens[index].gap or len(tokens[index].key) != 2):
         return None
     return _Part(value, _MINUTE, end + letter) if value < 60 else None

@@ -15,8 +15,9 @@ from typing import Final
 from nlq.currencies import ADJECTIVES, CENTS, CODES_IN_CAPITALS, MARKS, NAMES, PREFIXES, SHORT_CENTS
 from nlq.digits import EXACT, fits, read_digits
 from nlq.normalize import Kind, Token, tokenize
+from nlq.number_parts import key_at, read_part
 from nlq.number_words import ARTICLES, NUMBER_WORDS, SCALES, SIGNS
-from nlq.numbers import Number, read_number, read_part
+from nlq.numbers import Number, read_number
 
 __all__ = ["MARKS", "Money", "read_money", "read_money_text"]
 
@@ -96,11 +97,6 @@ def could_be_thousands(value: Decimal, scale: Decimal) -> bool:
     return scale == 1 and value.as_tuple().exponent == -3 and 1 <= abs(value) < 1000
 
 
-def _key(tokens: Sequence[Token], index: int) -> str:
-    """Return the key of a token, nothing after the last."""
-    return tokens[index].key if index < len(tokens) else ""
-
-
 def _touches(tokens: Sequence[Token], index: int) -> bool:
     """Return whether a token touches the one before it."""
     return 0 < index < len(tokens) and tokens[index].start == tokens[index - 1].end
@@ -108,27 +104,27 @@ def _touches(tokens: Sequence[Token], index: int) -> bool:
 
 def _mark_before(tokens: Sequence[Token], index: int) -> tuple[frozenset[str] | None, int]:
     """Return what a sign or code before a number means, and the index after it; None and the index where none is."""
-    key = _key(tokens, index)
+    key = key_at(tokens, index)
     if key in MARKS:
         mark, end = MARKS[key], index + 1
-        return (mark & MARKS["$"] or mark, end + 1) if _key(tokens, end) == "$" and key != "$" else (mark, end)
+        return (mark & MARKS["$"] or mark, end + 1) if key_at(tokens, end) == "$" and key != "$" else (mark, end)
     if key not in PREFIXES:
         return None, index
     end = index + 1
-    if key == "u" and _key(tokens, end) == "s":
+    if key == "u" and key_at(tokens, end) == "s":
         end += 1
     elif key == "u":
         return None, index
-    if _key(tokens, end) == "$" and (key in ("us", "u") or _touches(tokens, end)):
+    if key_at(tokens, end) == "$" and (key in ("us", "u") or _touches(tokens, end)):
         return frozenset((PREFIXES[key],)), end + 1
     return None, index
 
 
 def _mark_behind(tokens: Sequence[Token], index: int) -> tuple[frozenset[str] | None, int]:
     """Return what a sign, code or name behind a number means, and the index after it."""
-    key = _key(tokens, index)
+    key = key_at(tokens, index)
     if key in NAMES and (key not in CODES_IN_CAPITALS or tokens[index].raw.isupper()):
-        end = index + 1 + (key == "pound" and _key(tokens, index + 1) == "sterling")
+        end = index + 1 + (key == "pound" and key_at(tokens, index + 1) == "sterling")
         return (NAMES["sterling"] if end > index + 1 else NAMES[key]), end
     mark, end = _mark_before(tokens, index)
     if mark is not None:
@@ -136,9 +132,9 @@ def _mark_behind(tokens: Sequence[Token], index: int) -> tuple[frozenset[str] | 
         return (mark, end) if tokens[end - 1].kind is Kind.WORD or _sign_behind(tokens, index, end) else (None, index)
     for words in (1, 2):
         adjective = " ".join(token.key for token in tokens[index : index + words])
-        if adjective in ADJECTIVES and (name := NAMES.get(_key(tokens, index + words))) is not None:
+        if adjective in ADJECTIVES and (name := NAMES.get(key_at(tokens, index + words))) is not None:
             return ADJECTIVES[adjective] & name or name, index + words + 1
-    if key == "u" and _key(tokens, index + 1) == "s" and _key(tokens, index + 2) == "dollar":
+    if key == "u" and key_at(tokens, index + 1) == "s" and key_at(tokens, index + 2) == "dollar":
         return ADJECTIVES["us"], index + 3
     return None, index
 
@@ -148,7 +144,7 @@ def _sign_behind(tokens: Sequence[Token], index: int, end: int) -> bool:
     if _touches(tokens, index):
         return True
     if end < len(tokens) and tokens[end].kind is Kind.NUMBER:
-        return not _touches(tokens, end) and tokens[end].gap == " " and _key(tokens, end + 1) in CENTS
+        return not _touches(tokens, end) and tokens[end].gap == " " and key_at(tokens, end + 1) in CENTS
     return True
 
 
@@ -170,7 +166,7 @@ def _number(tokens: Sequence[Token], start: int) -> Number | None:
     number = _separated(tokens, start, marked=True)
     if tokens[start].kind is not Kind.NUMBER:
         return number
-    scale = _SHORT.get(_key(tokens, number.end)) if number is not None and number.scale == 1 else None
+    scale = _SHORT.get(key_at(tokens, number.end)) if number is not None and number.scale == 1 else None
     if number is None or scale is None:
         return number
     return Number(EXACT.multiply(number.value, scale), number.end + 1, scale, shorthand=True, multiple=scale)
@@ -181,7 +177,7 @@ def _marked_behind(tokens: Sequence[Token], index: int) -> Money | None:
     number = _separated(tokens, index)
     if number is None:
         return _single(tokens, index)
-    key = _key(tokens, number.end)
+    key = key_at(tokens, number.end)
     if key in CENTS:
         return Money(EXACT.divide(number.value, Decimal(100)), number.end + 1, Decimal(1), frozenset())
     if key in _SCALED_CODES:
@@ -190,8 +186,8 @@ def _marked_behind(tokens: Sequence[Token], index: int) -> Money | None:
     mark, after = _mark_behind(tokens, number.end)
     if mark is None:
         return Money(number.value, number.end, number.scale, frozenset(), number.multiple) if number.shorthand else None
-    scale_behind = SCALES.get(_key(tokens, after)) if number.scale == 1 else None
-    if scale_behind is not None and len(_key(tokens, after)) > 2:
+    scale_behind = SCALES.get(key_at(tokens, after)) if number.scale == 1 else None
+    if scale_behind is not None and len(key_at(tokens, after)) > 2:
         return Money(EXACT.multiply(number.value, scale_behind), after + 1, scale_behind, mark)
     return Money(number.value, after, number.scale, mark, number.multiple)
 
@@ -213,9 +209,9 @@ def _single(tokens: Sequence[Token], index: int) -> Money | None:
     if part is None and tokens[index].key not in ARTICLES:
         return None
     value, end = part or (Decimal(1), index)
-    end += part is not None and _key(tokens, end) == "of"
-    end += _key(tokens, end) in ARTICLES
-    key = _key(tokens, end)
+    end += part is not None and key_at(tokens, end) == "of"
+    end += key_at(tokens, end) in ARTICLES
+    key = key_at(tokens, end)
     if key in CENTS:
         return Money(value / 100, end + 1, Decimal(1), frozenset())
     if key not in NAMES or key in CODES_IN_CAPITALS:
@@ -225,7 +221,7 @@ def _single(tokens: Sequence[Token], index: int) -> Money | None:
 
 def _with_cents(tokens: Sequence[Token], money: Money) -> Money:
     """Read the cents of "3 dollars 50 cents", "$20 and 43c", and "and a half"."""
-    start = money.end + (_key(tokens, money.end) == "and")
+    start = money.end + (key_at(tokens, money.end) == "and")
     if start >= len(tokens) or money.value != money.value.to_integral_value():
         return money
     if start > money.end and tokens[money.end - 1].key in NAMES and (part := read_part(tokens, start)) is not None:
@@ -233,7 +229,7 @@ def _with_cents(tokens: Sequence[Token], money: Money) -> Money:
     number = read_number(tokens, start)
     if number is None or not _are_cents(number):
         return money
-    key = _key(tokens, number.end)
+    key = key_at(tokens, number.end)
     if key not in CENTS and not (key in SHORT_CENTS and _touches(tokens, number.end)):
         return money
     return replace(money, value=_add_cents(money.value, number), end=number.end + 1)
@@ -241,7 +237,7 @@ def _with_cents(tokens: Sequence[Token], money: Money) -> Money:
 
 def _with_rest(tokens: Sequence[Token], money: Money) -> Money:
     """Read the bare cents that end a text: "20 dollar 43", "15 dollars and 15"."""
-    start = money.end + (_key(tokens, money.end) == "and")
+    start = money.end + (key_at(tokens, money.end) == "and")
     if start >= len(tokens) or money.scale != 1 or tokens[money.end - 1].kind is not Kind.WORD:
         return money
     number = read_number(tokens, start)

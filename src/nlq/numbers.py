@@ -1,7 +1,7 @@
 """Numbers: figures and number words, read from a position among the tokens.
 
-Gives `read_number`, `read_percent`, `read_part`, `read_number_text` and `shared_scale`. "5,000.50", "5k", "1.2 million",
-"2 1/2", "five hundred and twenty", "two million 300 thousand", "half a million", "two and a half", "a couple thousand".
+Gives `read_number`, `read_percent`, `read_part`, `read_number_text` and `shared_scale`. "5,000.50", "5k", "2 1/2",
+"1.2 million", "five hundred and twenty", "two million 300 thousand", "half a million", "a couple of thousand".
 """
 
 from __future__ import annotations
@@ -11,22 +11,25 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final, Protocol
 
-from nlq.digits import EXACT, fits, read_digits, read_fraction
+from nlq.digits import EXACT, fits
 from nlq.normalize import Kind, Token, tokenize
+from nlq.number_parts import (
+    DIGITS,
+    after_and,
+    is_singular,
+    key_at,
+    read_base,
+    read_below_hundred_after,
+    read_part,
+)
 from nlq.number_words import (
-    ARTICLES,
     BELOW_HUNDRED,
     COLLECTIVES,
-    DENOMINATORS,
     NAMED_SCALES,
     NUMBER_WORDS,
     SCALES,
     SHORTHAND,
     SIGNS,
-    SMALL,
-    TENS,
-    VULGAR,
-    ZEROS,
 )
 
 __all__ = [
@@ -44,14 +47,10 @@ _ONE: Final = Decimal(1)
 _THOUSAND: Final = Decimal(1000)
 _MILLION: Final = Decimal(10**6)
 _STARTS: Final = NUMBER_WORDS | SIGNS.keys()
-_PARTIAL: Final = frozenset(("half", "quarter", *VULGAR))
 _PLAIN_PLACES: Final = 15
 _GOING_ON: Final = NUMBER_WORDS | {"and", "dot", "e", "st", "nd", "rd", "th"}
 _TOUCHING: Final = frozenset(("m", "mm", "mn", "bn"))
-_ORDINAL_ENDINGS: Final = frozenset(("st", "nd", "rd", "th"))
 _MINUS: Final = ("-", "−")
-_POINTS: Final = frozenset(("point", "dot"))
-_DIGITS: Final = {word: str(value) for word, value in SMALL.items() if value < 10} | dict.fromkeys((*ZEROS, "o"), "0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,38 +108,19 @@ def shared_scale(low: Scaled, high: Scaled) -> Decimal:
     return low.value
 
 
-def read_part(tokens: Sequence[Token], index: int) -> tuple[Decimal, int] | None:
-    """Return the part of a whole that starts at a token and the index after it: "half", "a third", "3/4", "two thirds".
-
-    Of the readings of "three quarters" this is the one that is a number; others are for whoever asks.
-    """
-    key = _key(tokens, index)
-    if key in VULGAR:
-        return VULGAR[key], index + 1
-    if key == "half" and tokens[index].raw.casefold() == "half":
-        return Decimal("0.5"), index + 1
-    top, end = _numerator(tokens, index)
-    if end == index and tokens[index : index + 1] and tokens[index].kind is Kind.NUMBER:
-        return read_fraction(tokens, index)
-    below = DENOMINATORS.get(_key(tokens, end))
-    if below is None or (tokens[end].raw.casefold()[-1] == "s") is (top == 1):
-        return None
-    return (top / below, end + 1) if 0 < top < below else None
-
-
 def read_percent(tokens: Sequence[Token], index: int) -> tuple[int, Decimal] | None:
     """Return the index after a percentage and its share of one: 0.1 for "10 %", "ten percent", "10 per cent"."""
     number = read_number(tokens, index)
     if number is not None:
         value, end = number.value, number.end
     elif (part := read_part(tokens, index) if tokens[index].key in _STARTS else None) is not None:
-        value, end = part[0], part[1] + (_key(tokens, part[1]) in ("a", "of"))
+        value, end = part[0], part[1] + (key_at(tokens, part[1]) in ("a", "of"))
     else:
         return None
-    key = _key(tokens, end)
+    key = key_at(tokens, end)
     if key in ("%", "percent", "pct", "percentage"):
         return end + 1, EXACT.divide(value, Decimal(100))
-    if key == "per" and _key(tokens, end + 1) == "cent":
+    if key == "per" and key_at(tokens, end + 1) == "cent":
         return end + 2, EXACT.divide(value, Decimal(100))
     return None
 
@@ -170,15 +150,10 @@ def read_number_text(text: str) -> Decimal | None:
 
 def _with_rest(tokens: Sequence[Token], number: Number) -> Number:
     """Read the figures that end a text as a part of its number: "2 million 300", "5 thousand and 20"."""
-    rest = read_number(tokens, _after_and(tokens, number.end)[0])
+    rest = read_number(tokens, after_and(tokens, number.end)[0])
     if rest is None or rest.end < len(tokens) or not 0 < rest.value < number.scale or number.shorthand:
         return number
     return Number(EXACT.add(number.value, rest.value), rest.end)
-
-
-def _key(tokens: Sequence[Token], index: int) -> str:
-    """Return the key of a token, nothing after the last."""
-    return tokens[index].key if index < len(tokens) else ""
 
 
 def _is_plain(tokens: Sequence[Token], index: int) -> bool:
@@ -194,11 +169,6 @@ def _is_plain(tokens: Sequence[Token], index: int) -> bool:
     return following.kind is Kind.WORD and following.gap in ("", " ") and following.key not in _GOING_ON
 
 
-def _singular(token: Token) -> bool:
-    """Return whether a word of a number was written as one: "ones" and "thousands" count nothing."""
-    return token.key in VULGAR or token.raw.casefold() == token.key
-
-
 def _begins_range(tokens: Sequence[Token], index: int) -> bool:
     """Return whether "between" stands before a number, at most a currency sign apart."""
     return tokens[index - 1].key == "between" or (index > 1 and tokens[index - 2].key == "between")
@@ -206,7 +176,7 @@ def _begins_range(tokens: Sequence[Token], index: int) -> bool:
 
 def _lower_end(tokens: Sequence[Token], index: int, number: Number) -> Number:
     """Leave the upper end of "between two hundred and five thousand" its "and", where no other is left for it."""
-    if _key(tokens, number.end) in ("and", "to", "&") or (
+    if key_at(tokens, number.end) in ("and", "to", "&") or (
         number.end < len(tokens) and tokens[number.end].kind is not Kind.WORD
     ):
         return number
@@ -220,7 +190,7 @@ def _signed(tokens: Sequence[Token], index: int) -> Number | None:
     token = tokens[index]
     if token.key in SIGNS:
         number = (
-            _signed(tokens, index + 1) if _key(tokens, index + 1) not in SIGNS and index + 1 < len(tokens) else None
+            _signed(tokens, index + 1) if key_at(tokens, index + 1) not in SIGNS and index + 1 < len(tokens) else None
         )
         return None if number is None else replace(number, value=SIGNS[token.key] * number.value)
     number = _joined(tokens, index)
@@ -234,7 +204,7 @@ def _joined(tokens: Sequence[Token], index: int) -> Number | None:
     """Read stretches with smaller and smaller multipliers: "two million three hundred thousand and five"."""
     number = _stretch(tokens, index)
     while number is not None and number.scale > 1:
-        start, apart = _after_and(tokens, number.end)
+        start, apart = after_and(tokens, number.end)
         start = _after_comma(tokens, number) or start
         rest = _stretch(tokens, start) if _goes_on(tokens, start) else None
         if rest is None or not 0 < rest.value < number.scale or not _joins(tokens[start], number, rest, apart=apart):
@@ -246,14 +216,9 @@ def _joined(tokens: Sequence[Token], index: int) -> Number | None:
     return _with_half(tokens, number)
 
 
-def _after_and(tokens: Sequence[Token], index: int) -> tuple[int, bool]:
-    """Return the index where a number can go on, and whether an "and" stands before it."""
-    return (index + 1, True) if _key(tokens, index) == "and" else (index, False)
-
-
 def _after_comma(tokens: Sequence[Token], number: Number) -> int | None:
     """Return the index behind the comma of "two thousand, three hundred", None where none is."""
-    if _key(tokens, number.end) != "," or number.scale < _THOUSAND or number.shorthand:
+    if key_at(tokens, number.end) != "," or number.scale < _THOUSAND or number.shorthand:
         return None
     rest = _joined(tokens, number.end + 1) if _is_word(tokens, number.end + 1) else None
     return number.end + 1 if rest is not None and rest.value >= 100 else None
@@ -268,7 +233,7 @@ def _goes_on(tokens: Sequence[Token], index: int) -> bool:
 
 def _is_word(tokens: Sequence[Token], index: int) -> bool:
     """Return whether a token is a word of a number below a hundred."""
-    return _key(tokens, index) in BELOW_HUNDRED and _singular(tokens[index])
+    return key_at(tokens, index) in BELOW_HUNDRED and is_singular(tokens[index])
 
 
 def _joins(first: Token, number: Number, rest: Number, *, apart: bool) -> bool:
@@ -280,7 +245,7 @@ def _joins(first: Token, number: Number, rest: Number, *, apart: bool) -> bool:
 
 def _with_half(tokens: Sequence[Token], number: Number) -> Number:
     """Read "and a half" behind a million: half of what was said last."""
-    if number.scale < _MILLION or _key(tokens, number.end) != "and":
+    if number.scale < _MILLION or key_at(tokens, number.end) != "and":
         return number
     part = read_part(tokens, number.end + 1) if number.end + 1 < len(tokens) else None
     if part is None or part[0] not in (Decimal("0.5"), Decimal("0.25")):
@@ -290,20 +255,20 @@ def _with_half(tokens: Sequence[Token], number: Number) -> Number:
 
 def _stretch(tokens: Sequence[Token], index: int) -> Number | None:
     """Read a number with its own multipliers: "5k", "3 hundred and 21 thousand", "half a million", "two dozen"."""
-    base = _base(tokens, index)
+    base = read_base(tokens, index)
     if base is None:
         return None
     value, end, complete = base
     if (collective := _collective(tokens, end)) is not None:
         return _counted(tokens, collective[1], value * collective[0])
     hundred = Decimal(1)
-    if _key(tokens, end) == "hundred" and 0 < value < 100:
+    if key_at(tokens, end) == "hundred" and 0 < value < 100:
         hundred = Decimal(100)
         value, end = value * 100, end + 1
-        rest = _below_hundred_after(tokens, end)
+        rest = read_below_hundred_after(tokens, end)
         if rest is not None:
             value, end, hundred = value + rest[0], rest[1], Decimal(1)
-    elif not complete and _key(tokens, end) not in NAMED_SCALES:
+    elif not complete and key_at(tokens, end) not in NAMED_SCALES:
         return None
     scale = _multiplier(tokens, end)
     if scale is None:
@@ -315,8 +280,8 @@ def _stretch(tokens: Sequence[Token], index: int) -> Number | None:
 
 def _counted(tokens: Sequence[Token], end: int, value: Decimal) -> Number:
     """Read a multiplier after "a couple of": "a couple of thousand"."""
-    after = end + (_key(tokens, end) == "of")
-    key = _key(tokens, after)
+    after = end + (key_at(tokens, end) == "of")
+    key = key_at(tokens, after)
     if key == "dozen":
         return Number(value * COLLECTIVES[key], after + 1)
     if key in NAMED_SCALES:
@@ -326,163 +291,15 @@ def _counted(tokens: Sequence[Token], end: int, value: Decimal) -> Number:
 
 def _collective(tokens: Sequence[Token], index: int) -> tuple[Decimal, int] | None:
     """Return what "dozen" or "couple" at a token counts, and the index after it."""
-    key = _key(tokens, index)
-    if key not in COLLECTIVES or (key == "couple" and not _singular(tokens[index])):
+    key = key_at(tokens, index)
+    if key not in COLLECTIVES or (key == "couple" and not is_singular(tokens[index])):
         return None
     return COLLECTIVES[key], index + 1
 
 
-def _base(tokens: Sequence[Token], index: int) -> tuple[Decimal, int, bool] | None:
-    """Return the number before multipliers, the index after it, and whether it is one without any multiplier."""
-    token = tokens[index]
-    if token.kind is Kind.NUMBER:
-        return _figures(tokens, index)
-    if token.key not in NUMBER_WORDS or not _singular(token):
-        return None
-    if token.key in _PARTIAL:
-        return _part_of_scale(tokens, index)
-    if token.key in ARTICLES:
-        if _key(tokens, index + 1) in ("half", "quarter"):
-            return _part_of_scale(tokens, index)
-        following = _key(tokens, index + 1)
-        counts = (following in NAMED_SCALES or following in COLLECTIVES) and _singular(tokens[index + 1])
-        return (_ONE, index + 1, False) if counts else None
-    if token.key in NAMED_SCALES or token.key in COLLECTIVES:
-        return _ONE, index, False
-    if _numerator(tokens, index)[1] and _key(tokens, index + 1) in DENOMINATORS:
-        part = _part_of_scale(tokens, index)
-        if part is not None:
-            return part
-    return _words(tokens, index)
-
-
-def _figures(tokens: Sequence[Token], index: int) -> tuple[Decimal, int, bool] | None:
-    """Read figures with what touches or follows them: "2½", "2 1/2", "1 point 5"; none for "4th"."""
-    if (fraction := read_fraction(tokens, index) if index + 1 < len(tokens) else None) is not None:
-        part = _of_scale(tokens, *fraction)
-        if part is not None:
-            return part
-    figures = read_digits(tokens, index)
-    if figures is None:
-        return None
-    value, end = figures
-    if end == len(tokens):
-        return value, end, True
-    following = tokens[end]
-    if following.key in _ORDINAL_ENDINGS and not following.gap:
-        return None
-    if following.key in VULGAR:
-        return value + VULGAR[following.key], end + 1, True
-    if following.kind is Kind.NUMBER and following.gap == " " and value == value.to_integral_value():
-        fraction = read_fraction(tokens, end)
-        if fraction is not None:
-            return value + fraction[0], fraction[1], True
-    return (*_with_decimals(tokens, value, end), True)
-
-
-def _words(tokens: Sequence[Token], index: int) -> tuple[Decimal, int, bool] | None:
-    """Read words below a hundred with their decimals or fraction: "twenty five point two", "two and a half"."""
-    below = _below_hundred(tokens, index)
-    if below is not None:
-        return (*_with_decimals(tokens, *below), True)
-    spoken = tokens[index].key == "point" and _key(tokens, index + 1) in _DIGITS
-    if spoken or tokens[index].key in ZEROS:
-        value, end = _with_decimals(tokens, Decimal(0), index + (tokens[index].key in ZEROS))
-        return (value, end, True) if end > index else None
-    return None
-
-
-def _below_hundred(tokens: Sequence[Token], index: int) -> tuple[Decimal, int] | None:
-    """Read "five", "fifteen", "twenty", "twenty five", "twentyfive"."""
-    key = _key(tokens, index)
-    if key not in BELOW_HUNDRED or not _singular(tokens[index]):
-        return None
-    value = BELOW_HUNDRED[key]
-    if key in TENS:
-        unit = SMALL.get(_key(tokens, index + 1), Decimal(0))
-        if 0 < unit < 10 and _singular(tokens[index + 1]):
-            return value + unit, index + 2
-    return value, index + 1
-
-
-def _below_hundred_after(tokens: Sequence[Token], index: int) -> tuple[Decimal, int] | None:
-    """Read what follows "hundred" in its own group: "(and) twenty five", unless that has a hundred of its own."""
-    if _key(tokens, index) in _POINTS:
-        value, end = _with_decimals(tokens, Decimal(0), index)
-        return (value, end) if end > index else None
-    start, _ = _after_and(tokens, index)
-    below = _below_hundred(tokens, start)
-    if below is None or not below[0]:
-        return None
-    value, end = _with_decimals(tokens, *below)
-    return None if _key(tokens, end) in ("hundred", *COLLECTIVES) else (value, end)
-
-
-def _with_decimals(tokens: Sequence[Token], value: Decimal, end: int) -> tuple[Decimal, int]:
-    """Read "point two five" or "and a half" after a number."""
-    key = _key(tokens, end)
-    if key == "and":
-        return _with_part(tokens, value, end)
-    if key not in _POINTS or value != value.to_integral_value():
-        return value, end
-    digits, after = _decimals(tokens, end + 1)
-    if not digits:
-        return value, end
-    return EXACT.add(value, Decimal(f"0.{digits}")), after
-
-
-def _decimals(tokens: Sequence[Token], index: int) -> tuple[str, int]:
-    """Return the figures said after a point: "zero five", "twenty five", "25"."""
-    if index < len(tokens) and tokens[index].key.isdecimal():
-        return tokens[index].key, index + 1
-    digits = ""
-    while (key := _key(tokens, index)) in _DIGITS and len(digits) < 20:
-        digits += _DIGITS[key]
-        index += 1
-    if not digits and (below := _below_hundred(tokens, index)) is not None:
-        return str(below[0]), below[1]
-    return digits, index
-
-
-def _with_part(tokens: Sequence[Token], value: Decimal, end: int) -> tuple[Decimal, int]:
-    """Read "and a half", "and three quarters" after a whole number."""
-    start = end + 1
-    if start >= len(tokens) or value != value.to_integral_value():
-        return value, end
-    part = read_part(tokens, start)
-    return (value + part[0], part[1]) if part is not None else (value, end)
-
-
-def _numerator(tokens: Sequence[Token], index: int) -> tuple[Decimal, int]:
-    """Return how many parts are said, and the index after; the index itself where none are."""
-    key = _key(tokens, index)
-    if key in ARTICLES:
-        return _ONE, index + 1
-    value = SMALL.get(key)
-    return (value, index + 1) if value else (_ONE, index)
-
-
-def _part_of_scale(tokens: Sequence[Token], index: int) -> tuple[Decimal, int, bool] | None:
-    """Read "half a", "a quarter", "two thirds of a" before a multiplier."""
-    if _key(tokens, index) == "quarter":
-        return _of_scale(tokens, Decimal("0.25"), index + 1)
-    part = read_part(tokens, index)
-    return None if part is None else _of_scale(tokens, *part)
-
-
-def _of_scale(tokens: Sequence[Token], value: Decimal, end: int) -> tuple[Decimal, int, bool] | None:
-    """Return a part where a multiplier follows it, after "of" and "a"."""
-    end += _key(tokens, end) == "of"
-    end += _key(tokens, end) in ARTICLES
-    key = _key(tokens, end)
-    if key not in NAMED_SCALES and key not in COLLECTIVES:
-        return None
-    return (value, end, False) if _singular(tokens[end]) else None
-
-
 def _multiplier(tokens: Sequence[Token], index: int) -> Decimal | None:
     """Return the multiplier of thousands or more at a token; a lone letter is one only where it touches its number."""
-    key = _key(tokens, index)
+    key = key_at(tokens, index)
     if key not in SCALES or key == "hundred":
         return None
     # Apart from its number, "5 M" could be a model as well as five million.
@@ -493,7 +310,7 @@ def _multiplier(tokens: Sequence[Token], index: int) -> Decimal | None:
 
 def _spelled(tokens: Sequence[Token]) -> Decimal | None:
     """Read digits that are spelled out, three at least: "four oh seven"."""
-    digits = "".join(_DIGITS.get(token.key, " ") for token in tokens)
-    if not 3 <= len(digits) <= 20 or " " in digits or not all(_singular(token) for token in tokens):
+    digits = "".join(DIGITS.get(token.key, " ") for token in tokens)
+    if not 3 <= len(digits) <= 20 or " " in digits or not all(is_singular(token) for token in tokens):
         return None
     return Decimal(digits)

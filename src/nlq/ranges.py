@@ -22,7 +22,8 @@ from nlq.comparisons import (
 )
 from nlq.money import Money, read_money
 from nlq.normalize import Kind, Token, keys, tokenize
-from nlq.numbers import Number, read_number, read_part, shared_scale
+from nlq.number_parts import key_at, read_part
+from nlq.numbers import Number, read_number, shared_scale
 from nlq.query import Operator
 from nlq.tags import Reading
 from nlq.tries import Trie
@@ -85,14 +86,9 @@ def read_range_text(text: str) -> RangeReading | None:
     return None
 
 
-def _key(tokens: Sequence[Token], index: int) -> str:
-    """Return the key of a token, nothing after the last."""
-    return tokens[index].key if index < len(tokens) else ""
-
-
 def _skip(tokens: Sequence[Token], index: int, words: frozenset[str]) -> int:
     """Return the index after words that add nothing; a word that begins an amount or a comparison stays."""
-    while _key(tokens, index) in words and not _begins(tokens, index):
+    while key_at(tokens, index) in words and not _begins(tokens, index):
         index += 1
     return index
 
@@ -106,11 +102,11 @@ def _begins(tokens: Sequence[Token], index: int) -> bool:
 def _joint(tokens: Sequence[Token], index: int, before: str) -> tuple[str, int]:
     """Return whether "and" or "or" joins two conditions at a token, and the index after it; no mixture of both."""
     start = index
-    while _key(tokens, index) in _ANDS:
+    while key_at(tokens, index) in _ANDS:
         index += 1
     if index > start:
         return ("and" if before != "or" else ""), index
-    if _key(tokens, index) == "or":
+    if key_at(tokens, index) == "or":
         return ("or" if before != "and" else ""), index + 1
     return "", index
 
@@ -131,7 +127,7 @@ def _between(tokens: Sequence[Token], index: int) -> _Condition | None:
     if low is None:
         return None
     start = _to(tokens, low.end)
-    if start is None and _key(tokens, low.end) in ("and", "&"):
+    if start is None and key_at(tokens, low.end) in ("and", "&"):
         start = low.end + 1
     high = _upper(tokens, low, start)
     return _Condition(_ends(low, high), high.end) if high is not None and not _elided(low, high) else None
@@ -199,7 +195,7 @@ def _upper(tokens: Sequence[Token], low: Money | Number, start: int | None) -> M
 
 def _amount(tokens: Sequence[Token], index: int, *, signed: bool = True) -> Money | Number | None:
     """Return the amount or number at a token, below zero behind a minus of its own."""
-    index += _key(tokens, index) == "+" and index + 1 < len(tokens) and not tokens[index + 1].gap
+    index += key_at(tokens, index) == "+" and index + 1 < len(tokens) and not tokens[index + 1].gap
     if index >= len(tokens):
         return None
     amount = read_money(tokens, index) or _number(tokens, index)
