@@ -84,7 +84,7 @@ _LOOSE: Final = {
     Limit.FROM: "from|at or after|>=",
     Limit.AFTER: "past|following|beyond|>",
     Limit.BEFORE: "<",
-    Limit.UNTIL: "up to|to|at or before|<=|up to and including|not beyond",
+    Limit.UNTIL: "up to|at or before|<=|up to and including|not beyond",
 }
 """Phrases that amounts and places follow too."""
 _ALONE: Final = {

@@ -20,6 +20,8 @@ _LENGTHS: Final = frozenset(
     ("inch", "in", "ft", "foot", "feet", "mm", "cm", "ton", "mile", "yard", "yd", "hp", "gal", "lb")
 )
 """What fractions are followed by."""
+_ALWAYS: Final = (24, 7)
+"""Hours and days: "24/7" is no date."""
 _MOST: Final = 6
 
 
@@ -136,7 +138,7 @@ def _month_and_day(line: Line, first: int, second: int, last: _Figure, *, day_fi
     fraction = first < second and second in _FRACTIONS
     if not due and (last.sign != "/" or fraction):
         return None
-    if last.sign == "/" and not line.whole and line.keys[last.end] in _LENGTHS:
+    if last.sign == "/" and not line.whole and (line.keys[last.end] in _LENGTHS or (first, second) == _ALWAYS):
         return None
     parts = _ordered(first, second, day_first=day_first)
     if not (1 <= (parts.month or 0) <= 12 and 1 <= (parts.day or 0) <= 31):

@@ -23,7 +23,7 @@ _DAY: Final = timedelta(days=1)
 class Line:
     """The tokens that an expression is read from, their keys, and today."""
 
-    __slots__ = ("amounts", "depth", "due", "keys", "known", "numbers", "size", "today", "tokens", "whole")
+    __slots__ = ("amounts", "depth", "due", "keys", "known", "listed", "numbers", "size", "today", "tokens", "whole")
 
     def __init__(self, tokens: Sequence[Token], index: int, today: date, *, whole: bool) -> None:
         self.tokens = tokens[index : index + LIMIT]
@@ -37,6 +37,8 @@ class Line:
         """Whether the text is known to be a date, so that doubtful forms are read as one."""
         self.due = whole
         """Whether the word before calls for a date ("on 3/4")."""
+        self.listed = False
+        """Whether the first word stands in a list of months or weekdays."""
         self.known: dict[tuple[int, bool, int], Piece | None] = {}
         """Periods that were read before, by where they begin and under what conditions."""
         self.amounts: dict[int, tuple[int, int, int] | None] = {}

@@ -10,45 +10,12 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
-from nlq.dates.conventions import SEASON_STARTS
-from nlq.dates.holidays import HOLIDAY_STARTS
-from nlq.dates.lexicon import (
-    ARTICLES,
-    DAY_WORDS,
-    MONTHS,
-    PERIOD_ENDS,
-    SUFFIXES,
-    TO_DATE,
-    UNITS,
-    WEEKDAYS,
-)
-from nlq.dates.limits import CLOSERS, OPENERS, Limit, Limited, limited, read_phrases
-from nlq.dates.offsets import OFFSET_STARTS, read_offset_limit
+from nlq.dates.expression import read_expression
+from nlq.dates.neighbours import can_begin, is_cut, is_listed
 from nlq.dates.pieces import Line, Piece
-from nlq.dates.ranges import read_range
-from nlq.dates.simple import STARTS, read_period
-from nlq.normalize import MAX_LENGTH, Kind, Token, tokenize
+from nlq.normalize import MAX_LENGTH, Token, tokenize
 
 _DAY: Final = timedelta(days=1)
-_JOINS: Final = frozenset(("-", "/", "."))
-_BEGINNINGS: Final = STARTS.keys() | OPENERS.keys() | OFFSET_STARTS | ARTICLES | {"between"}
-"""Every word that an expression can begin with."""
-_ALONE: Final = frozenset((*MONTHS, *WEEKDAYS, *DAY_WORDS, *PERIOD_ENDS, *TO_DATE, *SEASON_STARTS, *HOLIDAY_STARTS))
-"""Those of them that can be a date without more words."""
-_SECOND: Final = (
-    _BEGINNINGS
-    | {word for phrases in OPENERS.values() for phrase in phrases for word in phrase.words}
-    | {*("than", "past", "future", "date", "far", "now", "of", "to", "number", "no", "c", "b", "e")}
-)
-_AFTER_NUMBER: Final = (
-    STARTS.keys()
-    | SUFFIXES
-    | {*("of", "to", "through", "thru", "until", "till", "til", "up", ",", "~", "full", "more", "hour", "and")}
-)
-"""Words that can stand behind a number that is a date or counts units of one."""
-_EACH: Final = frozenset(("by", "per", "each", "every"))
-_CENTURIES: Final = frozenset(("19", "20", "21"))
-_SIGNS: Final = frozenset(("-", "/", ".", "–", "—", "−"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,47 +65,10 @@ def read_date(tokens: Sequence[Token], index: int, today: date) -> DateReading |
     Its prepositions belong to it ("since March"). Words that are something else as often ("may", "sat", "3/4") are
     read only where their neighbours say that a date is meant. At most `pieces.LIMIT` tokens are looked at.
     """
-    token = tokens[index]
-    if token.kind is Kind.NUMBER:
-        if index and _goes_on_from(tokens[index - 1], token):
-            return None
-        if not _can_be_date(tokens, index):
-            return None
-    elif token.key not in _BEGINNINGS or (token.key not in _ALONE and not _goes_on(tokens, index + 1)):
+    if not can_begin(tokens, index):
         return None
-    if index and tokens[index - 1].key in _EACH and token.key in ARTICLES and _is_unit(tokens, index + 1):
-        return None  # "by the month"
-    return _read(tokens, index, today, whole=False)
-
-
-def _is_unit(tokens: Sequence[Token], index: int) -> bool:
-    """Return whether a token is a unit of time."""
-    return index < len(tokens) and tokens[index].key in UNITS
-
-
-def _goes_on_from(before: Token, token: Token) -> bool:
-    """Return whether a number belongs to what stands before it: "133-03-2020" and "A1" hold no date behind them."""
-    if before.kind is Kind.NUMBER:
-        return token.gap in _JOINS
-    return not token.gap and before.kind is Kind.WORD
-
-
-def _can_be_date(tokens: Sequence[Token], index: int) -> bool:
-    """Return whether a number looks like a year, or what stands behind it makes it a date."""
-    key = tokens[index].key
-    if len(key) == 4 and key[:2] in _CENTURIES:
-        return True
-    if index + 1 == len(tokens):
-        return "." in key
-    behind = tokens[index + 1]
-    return behind.key in _AFTER_NUMBER or not behind.gap or behind.gap.strip() in _SIGNS
-
-
-def _goes_on(tokens: Sequence[Token], index: int) -> bool:
-    """Return whether a date, or more words before one, can begin at a token."""
-    if index == len(tokens):
-        return False
-    return tokens[index].kind is Kind.NUMBER or tokens[index].key in _SECOND
+    reading = _read(tokens, index, today, whole=False)
+    return None if reading is not None and is_cut(tokens, reading.end) else reading
 
 
 def read_date_text(text: str, today: date) -> TextReading:
@@ -164,8 +94,9 @@ def read_date_text(text: str, today: date) -> TextReading:
 def _read(tokens: Sequence[Token], index: int, today: date, *, whole: bool) -> DateReading | None:
     """Read an expression; what lies beyond the calendar is none."""
     line = Line(tokens, index, today, whole=whole)
+    line.listed = not whole and is_listed(tokens, index)
     try:
-        found = _expression(line)
+        found = read_expression(line)
     except (OverflowError, ValueError):
         return None
     if found is None:
@@ -175,62 +106,3 @@ def _read(tokens: Sequence[Token], index: int, today: date, *, whole: bool) -> D
     point = found.start is not None and found.stop is not None and found.stop - found.start == _DAY
     notes = tuple(dict.fromkeys(found.notes))
     return DateReading(index + found.end, found.start, found.stop, point, notes, "", found.amount)
-
-
-def _expression(line: Line) -> Limited | Piece | None:
-    """Return the longest reading: an invalid date as a piece, everything else with its limits."""
-    best: Limited | Piece | None = None
-    for read in (_plain, read_offset_limit, _opened):
-        found = read(line)
-        if found is not None and (best is None or found.end > best.end):
-            best = found
-    return best
-
-
-def _piece(line: Line, index: int) -> Piece | None:
-    """Return the longer of a period and a range that begin at a word."""
-    period = read_period(line, index)
-    if line.size > index + 1:
-        found = read_range(line, index)
-        if found is not None and (period is None or found.end > period.end):
-            return found
-    return period
-
-
-def _plain(line: Line) -> Limited | Piece | None:
-    """Read an expression without a word before it."""
-    piece = _piece(line, 0)
-    if piece is None or (piece.doubtful and not line.whole):
-        return None
-    return _closed(line, piece, Limit.WITHIN, dated=False)
-
-
-def _opened(line: Line) -> Limited | Piece | None:
-    """Read an expression with a word before it: "since March", "by the end of June"."""
-    for phrase, after in read_phrases(line, 0, OPENERS):
-        line.due = line.whole or phrase.due
-        piece = _piece(line, after)
-        if piece is not None and not _is_grouping(line, after, piece):
-            return _closed(line, piece, phrase.limit, dated=phrase.dated)
-    return None
-
-
-def _closed(line: Line, piece: Piece, limit: Limit, *, dated: bool) -> Limited | Piece:
-    """Return a date with what it limits, by the word before it or the words behind it ("or later", "onwards")."""
-    if piece.invalid:
-        return piece
-    if limit in (Limit.WITHIN, Limit.FROM):
-        for phrase, end in read_phrases(line, piece.end, CLOSERS):
-            return limited(piece.ending(end), phrase.limit, dated=dated)
-        if limit is Limit.FROM and line.keys[piece.end] == "on":
-            return limited(piece.ending(piece.end + 1), limit, dated=dated)  # "from March on"
-    return limited(piece, limit, dated=dated)
-
-
-def _is_grouping(line: Line, index: int, piece: Piece) -> bool:
-    """Return whether "by" stands before a unit to group by ("by month", "by the week") and no date."""
-    return (
-        line.keys[index - 1] == "by"
-        and line.skip(index, ARTICLES) + 1 == piece.end
-        and line.keys[piece.end - 1] in UNITS
-    )

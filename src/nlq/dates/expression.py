@@ -1,0 +1,72 @@
+"""Expression: the longest date expression at the beginning of a line, with the words that limit it.
+
+Gives `read_expression`.
+"""
+
+from __future__ import annotations
+
+from nlq.dates.lexicon import ARTICLES, UNITS
+from nlq.dates.limits import CLOSERS, OPENERS, Limit, Limited, limited, read_phrases
+from nlq.dates.offsets import read_offset_limit
+from nlq.dates.pieces import Line, Piece
+from nlq.dates.ranges import read_range
+from nlq.dates.simple import read_period
+
+
+def read_expression(line: Line) -> Limited | Piece | None:
+    """Return the longest reading: an invalid date as a piece, everything else with its limits."""
+    best: Limited | Piece | None = None
+    for read in (_plain, read_offset_limit, _opened):
+        found = read(line)
+        if found is not None and (best is None or found.end > best.end):
+            best = found
+    return best
+
+
+def _piece(line: Line, index: int) -> Piece | None:
+    """Return the longer of a period and a range that begin at a word."""
+    period = read_period(line, index)
+    if line.size > index + 1:
+        found = read_range(line, index)
+        if found is not None and (period is None or found.end > period.end):
+            return found
+    return period
+
+
+def _plain(line: Line) -> Limited | Piece | None:
+    """Read an expression without a word before it."""
+    piece = _piece(line, 0)
+    if piece is None or (piece.doubtful and not (line.whole or line.listed)):
+        return None
+    return _closed(line, piece, Limit.WITHIN, dated=False)
+
+
+def _opened(line: Line) -> Limited | Piece | None:
+    """Read an expression with a word before it: "since March", "by the end of June"."""
+    for phrase, after in read_phrases(line, 0, OPENERS):
+        line.due = line.whole or phrase.due
+        piece = _piece(line, after)
+        if piece is not None and not _is_grouping(line, after, piece):
+            return _closed(line, piece, phrase.limit, dated=phrase.dated)
+    return None
+
+
+def _closed(line: Line, piece: Piece, limit: Limit, *, dated: bool) -> Limited | Piece:
+    """Return a date with what it limits, by the word before it or the words behind it ("or later", "onwards")."""
+    if piece.invalid:
+        return piece
+    if limit in (Limit.WITHIN, Limit.FROM):
+        for phrase, end in read_phrases(line, piece.end, CLOSERS):
+            return limited(piece.ending(end), phrase.limit, dated=dated)
+        if limit is Limit.FROM and line.keys[piece.end] == "on":
+            return limited(piece.ending(piece.end + 1), limit, dated=dated)  # "from March on"
+    return limited(piece, limit, dated=dated)
+
+
+def _is_grouping(line: Line, index: int, piece: Piece) -> bool:
+    """Return whether "by" stands before a unit to group by ("by month", "by the week") and no date."""
+    return (
+        line.keys[index - 1] == "by"
+        and line.skip(index, ARTICLES) + 1 == piece.end
+        and line.keys[piece.end - 1] in UNITS
+    )
