@@ -88,7 +88,6 @@ NAMES: Final[dict[str, frozenset[str]]] = {
     "rupiah": frozenset(("IDR",)),
     "taka": frozenset(("BDT",)),
     "dong": frozenset(("VND",)),
-    "won": frozenset(("KRW",)),
     "tenge": frozenset(("KZT",)),
     "bitcoin": frozenset(("BTC",)),
     **{code.casefold(): frozenset((code,)) for code in _SAID_AS_WORDS},

@@ -84,12 +84,20 @@ def read_money_text(text: str) -> Money | None:
     tokens = tokenize(text)
     for index in range(len(tokens)):
         money = read_money(tokens, index)
-        if money is not None:
-            if could_be_thousands(money.value, money.scale):
-                return None
-            alone = all(token.key in _HEDGES for token in tokens[:index])
-            return _with_rest(tokens, money) if alone else money
+        if money is None:
+            continue
+        alone = all(token.key in _HEDGES for token in tokens[:index])
+        if not money.currencies and not (alone and money.end == len(tokens)) and not _is_named(tokens, money):
+            continue
+        if could_be_thousands(money.value, money.scale):
+            return None
+        return _with_rest(tokens, money) if alone else money
     return None
+
+
+def _is_named(tokens: Sequence[Token], money: Money) -> bool:
+    """Return whether a word without a currency says money: "cents", "grand"; "10m" can be a length."""
+    return tokens[money.end - 1].key in CENTS or tokens[money.end - 1].key == "grand"
 
 
 def could_be_thousands(value: Decimal, scale: Decimal) -> bool:
@@ -115,7 +123,8 @@ def _mark_before(tokens: Sequence[Token], index: int) -> tuple[frozenset[str] | 
         end += 1
     elif key == "u":
         return None, index
-    if key_at(tokens, end) == "$" and (key in ("us", "u") or _touches(tokens, end)):
+    capitals = key in ("us", "u") and (key == "u" or tokens[index].raw.isupper())  # not "give us $50"
+    if key_at(tokens, end) == "$" and (capitals or _touches(tokens, end)):
         return frozenset((PREFIXES[key],)), end + 1
     return None, index
 
