@@ -126,6 +126,46 @@ CHANGE_OPERATION_RESET: ChangeOperation.ValueType  # 5
 """It gets the value that `other_field` of the same record has."""
 Global___ChangeOperation: _TypeAlias = ChangeOperation  # noqa: Y015
 
+class _SuggestionKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SuggestionKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SuggestionKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SUGGESTION_KIND_UNSPECIFIED: _SuggestionKind.ValueType  # 0
+    """Not given."""
+    SUGGESTION_KIND_VALUE: _SuggestionKind.ValueType  # 1
+    """A value of a field."""
+    SUGGESTION_KIND_FIELD: _SuggestionKind.ValueType  # 2
+    """What a field is called."""
+    SUGGESTION_KIND_FLAG: _SuggestionKind.ValueType  # 3
+    """A state, such as "discontinued"."""
+    SUGGESTION_KIND_AMOUNT: _SuggestionKind.ValueType  # 4
+    """An example of an amount, or of a number."""
+    SUGGESTION_KIND_DATE: _SuggestionKind.ValueType  # 5
+    """An example of a date."""
+    SUGGESTION_KIND_WORD: _SuggestionKind.ValueType  # 6
+    """A word that joins or compares, or begins a question."""
+
+class SuggestionKind(_SuggestionKind, metaclass=_SuggestionKindEnumTypeWrapper):
+    """What a suggestion is."""
+
+SUGGESTION_KIND_UNSPECIFIED: SuggestionKind.ValueType  # 0
+"""Not given."""
+SUGGESTION_KIND_VALUE: SuggestionKind.ValueType  # 1
+"""A value of a field."""
+SUGGESTION_KIND_FIELD: SuggestionKind.ValueType  # 2
+"""What a field is called."""
+SUGGESTION_KIND_FLAG: SuggestionKind.ValueType  # 3
+"""A state, such as "discontinued"."""
+SUGGESTION_KIND_AMOUNT: SuggestionKind.ValueType  # 4
+"""An example of an amount, or of a number."""
+SUGGESTION_KIND_DATE: SuggestionKind.ValueType  # 5
+"""An example of a date."""
+SUGGESTION_KIND_WORD: SuggestionKind.ValueType  # 6
+"""A word that joins or compares, or begins a question."""
+Global___SuggestionKind: _TypeAlias = SuggestionKind  # noqa: Y015
+
 @_typing.final
 class InterpretRequest(_message.Message):
     """A question to be read."""
@@ -854,7 +894,7 @@ class SuggestRequest(_message.Message):
     context_token: _builtins.str
     """context_token of the question before, as in AskRequest. Empty: none."""
     max_suggestions: _builtins.int
-    """Most suggestions: 1 to 50. 0: 10."""
+    """Most suggestions: 1 to 20. 0: 10."""
     def __init__(
         self,
         *,
@@ -882,6 +922,9 @@ class Suggestion(_message.Message):
     START_FIELD_NUMBER: _builtins.int
     END_FIELD_NUMBER: _builtins.int
     DESCRIPTION_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    FIELD_FIELD_NUMBER: _builtins.int
+    GUESSED_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """What to write in place of the characters from start to end."""
     start: _builtins.int
@@ -889,7 +932,13 @@ class Suggestion(_message.Message):
     end: _builtins.int
     """The character after the last that it replaces."""
     description: _builtins.str
-    """What it is, in a few words: "category", "a field"."""
+    """What it is, in a few words: "category", "amount"."""
+    kind: Global___SuggestionKind.ValueType
+    """What it is."""
+    field: _builtins.str
+    """Name of the field of a value or a state, or of the field that is named. Empty for other words."""
+    guessed: _builtins.bool
+    """Whether what is typed begins no known words, and this is only near it."""
     def __init__(
         self,
         *,
@@ -897,10 +946,13 @@ class Suggestion(_message.Message):
         start: _builtins.int = ...,
         end: _builtins.int = ...,
         description: _builtins.str = ...,
+        kind: Global___SuggestionKind.ValueType = ...,
+        field: _builtins.str = ...,
+        guessed: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "end", b"end", "start", b"start", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "end", b"end", "field", b"field", "guessed", b"guessed", "kind", b"kind", "start", b"start", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

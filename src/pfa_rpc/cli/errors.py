@@ -1,7 +1,8 @@
-"""How a command ends early: `CommandError` carries the sentence for stderr and the exit status."""
+"""How a command ends early: `CommandError` carries the exit status and the sentence for stderr, which `tell` writes."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 from pfa_rpc.cli.exits import FAILURE, ExitStatus
@@ -16,6 +17,13 @@ class CommandError(Exception):
         self.status = status
         self.notes = tuple(notes)
         """Lines that follow the sentence, such as the filter with a caret under its fault."""
+
+
+def tell(message: str, notes: Sequence[str] = ()) -> None:
+    """Write a sentence, and lines that follow it, to standard error."""
+    from pfa_rpc.cli.text import plain
+
+    print("\n".join([f"pfa: {plain(message)}", *(f"  {plain(note)}" for note in notes)]), file=sys.stderr)
 
 
 class ReaderGone(Exception):

@@ -61,7 +61,8 @@ def aggregate_command(
     need = options.consistency_of(consistency)
     from pfa.v1.record_service_pb2 import AggregateRecordsRequest
     from pfa_rpc.cli.connection import connect, pointing
-    from pfa_rpc.cli.render import Output, as_object, show_age, show_figures
+    from pfa_rpc.cli.figure_tables import show_figures
+    from pfa_rpc.cli.render import Output, as_object, show_age
 
     asked = {"COUNT_DISTINCT": count_distinct, "SUM": total, "AVG": avg, "MIN": least, "MAX": most, "MEDIAN": median}
     figures = _aggregations(asked, count=count)
@@ -79,7 +80,7 @@ def aggregate_command(
     if as_json:
         output.document(as_object(response))
     else:
-        show_figures(output, response, figures, request.group_by)
+        show_figures(output, response, request)
         show_age(output, response.age if response.HasField("age") else None)
 
 

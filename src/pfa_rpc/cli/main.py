@@ -28,8 +28,9 @@ from pfa_rpc.cli import (
     records,
     restored,
     service,
+    vocabulary,
 )
-from pfa_rpc.cli.errors import CommandError, ReaderGone
+from pfa_rpc.cli.errors import CommandError, ReaderGone, tell
 from pfa_rpc.cli.options import example
 from pfa_rpc.errors import PfaError
 
@@ -83,6 +84,7 @@ app.command("get", epilog=records.GET_EXAMPLE)(records.get_command)
 app.command("stream", epilog=records.STREAM_EXAMPLE)(records.stream_command)
 app.command("aggregate", epilog=figures.AGGREGATE_EXAMPLE)(figures.aggregate_command)
 app.add_typer(organizations.organizations, name="organizations", help="List or create organizations.")
+app.add_typer(vocabulary.vocabulary, name="vocabulary", help="List, add or remove what questions call things.")
 app.add_typer(caches.cache, name="cache", help="Look at, fill or clear the cache of a server.")
 app.command("health", epilog=health.HEALTH_EXAMPLE)(health.health_command)
 app.command("version", epilog=service.VERSION_EXAMPLE)(service.version_command)
@@ -123,9 +125,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _fail(message: str, status: exits.ExitStatus, notes: Sequence[str] = ()) -> int:
-    from pfa_rpc.cli.text import plain
-
-    print("\n".join([f"pfa: {plain(message)}", *(f"  {plain(note)}" for note in notes)]), file=sys.stderr)
+    tell(message, notes)
     return status
 
 

@@ -22,8 +22,9 @@ from pfa.v1.query_service_pb2 import (
     Assumption,
     Interpretation,
     Piece,
+    Suggestion,
 )
-from pfa_rpc.cli.render import function_words, label_of
+from pfa_rpc.cli.figure_tables import function_words, label_of, money_text
 from pfa_rpc.cli.text import plain
 
 _MARKS: Final = {PIECE_ROLE_USED: "-", PIECE_ROLE_CORRECTED: "~", PIECE_ROLE_NOT_UNDERSTOOD: "^"}
@@ -63,12 +64,20 @@ def _remarks(reading: Interpretation) -> Iterator[tuple[str, str, str]]:
         yield "At most", f"{reading.limit:,}", ""
     if reading.HasField("aggregate"):
         yield "Figures", _figures(reading), ""
+        yield from _groups(reading)
+    yield from (("Change", plain(change.text), "bold") for change in reading.changes)
+    if reading.reason:
+        yield "Refused", plain(reading.reason).replace("_", " "), "bold red"
     for piece in reading.pieces:
         if piece.role == PIECE_ROLE_CORRECTED:
             yield "Corrected", f'"{plain(piece.text)}" → {plain(piece.meaning)}', "yellow"
     yield from (("Assumed", assumption_text(one), "") for one in reading.defaults)
     yield from (("Unclear", assumption_text(one), "yellow") for one in reading.ambiguities)
     yield from (("Warning", plain(warning), "yellow") for warning in reading.warnings)
+    yield from (("Wrong", plain(error), "bold red") for error in reading.errors)
+    if reading.question_back:
+        yield "Which one?", plain(reading.question_back), "yellow"
+    yield from (("Or", plain(other.sentence), "yellow") for other in reading.alternatives)
 
 
 def marked_question(question: str, pieces: Sequence[Piece], width: int) -> Iterator[Text]:
@@ -115,7 +124,34 @@ def _figures(reading: Interpretation) -> str:
     spec = reading.aggregate
     figures = ", ".join(map(function_words, spec.aggregations)) or "count"
     groups = " and ".join(map(label_of, spec.group_by))
-    return f"{figures} by {groups}" if groups else figures
+    if spec.yes_no:
+        return "yes or no"
+    if spec.distinct:
+        return f"the different values of {groups}"
+    words = f"{figures} by {groups}" if groups else figures
+    return f"{words}, in percent of the whole" if spec.percent else words
+
+
+def _groups(reading: Interpretation) -> Iterator[tuple[str, str, str]]:
+    """Yield which groups there are to be, and in which order."""
+    spec = reading.aggregate
+    for having in spec.having:
+        amount = f"{having.count:,}" if having.HasField("count") else money_text(having.money)
+        yield "Only where", f"{function_words(having.figure)} {plain(having.operator)} {amount}", ""
+    if spec.order:
+        by = (
+            label_of(term.group) if term.WhichOneof("by") == "group" else function_words(term.figure)
+            for term in spec.order
+        )
+        terms = (f"{name}{' desc' if term.descending else ''}" for name, term in zip(by, spec.order, strict=True))
+        yield "Order", ", ".join(terms), ""
+    if spec.part:
+        yield "Part", plain(spec.part), ""
+
+
+def possible_line(suggestions: Sequence[Suggestion]) -> Text:
+    """Return the line that tells what could stand at a place."""
+    return _labelled("Possible", [" | ".join(plain(one.text) for one in suggestions)], "")
 
 
 def assumption_text(assumption: Assumption) -> str:

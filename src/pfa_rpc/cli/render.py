@@ -13,13 +13,11 @@ import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import IO, Any, Final
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
-from google.type.date_pb2 import Date
 from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
@@ -28,17 +26,10 @@ from rich.text import Text
 from nlq.schema import FieldType
 from pfa.v1.organization_service_pb2 import Organization
 from pfa.v1.record_pb2 import Record
-from pfa.v1.record_service_pb2 import (
-    AggregateFunction,
-    AggregateRecordsResponse,
-    AggregateValue,
-    Aggregation,
-    GroupKey,
-)
 from pfa_rpc.cli.errors import CommandError, ReaderGone
-from pfa_rpc.cli.text import cell, count, moment, money, plain
-from pfa_rpc.records.encode import from_message, money_amount
-from pfa_rpc.schema import BY_NAME, FIELDS, RATE_DECIMALS, Field, Origin
+from pfa_rpc.cli.text import cell, moment, plain
+from pfa_rpc.records.encode import from_message
+from pfa_rpc.schema import BY_NAME, FIELDS, Field, Origin
 
 FLAGS: Final = "flags"
 """Name of the column that tells every flag that is set."""
@@ -306,108 +297,6 @@ def show_age(output: Output, age: Duration | None) -> None:
     if age is not None:
         seconds = age.ToSeconds()
         output.line(f"from the cache, {f'{seconds:,} s' if seconds else 'less than 1 s'} old", "dim")
-
-
-# --- figures
-
-
-def function_words(aggregation: Aggregation) -> str:
-    """Return what a figure is called: "count", "sum of forecast cost"."""
-    name = AggregateFunction.Name(aggregation.function).removeprefix("AGGREGATE_FUNCTION_")
-    words = {"COUNT": "count", "COUNT_DISTINCT": "different values", "AVG": "average"}.get(name, name.lower())
-    return f"{words} of {label_of(aggregation.field)}" if aggregation.field else words
-
-
-def label_of(name: str) -> str:
-    """Return the label of a field, or of a group such as forecast_start.month."""
-    base, _, part = name.partition(".")
-    label = BY_NAME[base].label if base in BY_NAME else plain(base)
-    return f"{label} {plain(part)}".strip()
-
-
-def figures_table(response: AggregateRecordsResponse, figures: Sequence[Aggregation], group_by: Sequence[str]) -> Table:
-    """Return the table of an aggregate: a line for each group, a column for each key and each figure."""
-    if not group_by and len(response.groups) == 1:
-        values = response.groups[0].values
-        return pairs_table(
-            (function_words(figure), figure_text(figure, value)) for figure, value in zip(figures, values, strict=False)
-        )
-    table = new_table()
-    for name in group_by:
-        table.add_column(Text(label_of(name)), overflow="fold")
-    for figure in figures:
-        table.add_column(Text(function_words(figure)), justify="right", no_wrap=True)
-    for group in response.groups:
-        cells = [key_text(key, name) for key, name in zip(group.keys, group_by, strict=False)]
-        cells += [figure_text(figure, value) for figure, value in zip(figures, group.values, strict=False)]
-        table.add_row(*map(Text, cells))
-    return table
-
-
-def show_figures(
-    output: Output, response: AggregateRecordsResponse, figures: Sequence[Aggregation], group_by: Sequence[str]
-) -> None:
-    """Write the table of an aggregate, and under it what the figures cover and leave out."""
-    output.show(figures_table(response, figures, group_by))
-    for note in figure_notes(response, figures):
-        output.line(note, "dim")
-
-
-def key_text(key: GroupKey, name: str) -> str:
-    """Return the value of a group; enum values by their label."""
-    kind = key.WhichOneof("value")
-    if kind is None:
-        return "no date" if name == "month" or "." in name else "no value"
-    if kind == "flag":
-        return "yes" if key.flag else "no"
-    if kind == "month":
-        return f"{key.month.year:04}-{key.month.month:02}"
-    if kind == "date":
-        return moment(day_of(key.date))
-    field = BY_NAME.get(name)
-    labels = {value.name: value.label for value in field.values} if field else {}
-    return labels.get(key.text, plain(key.text))
-
-
-def figure_text(figure: Aggregation, value: AggregateValue) -> str:
-    """Return a figure with its currency; "–" where no record had a value."""
-    kind = value.WhichOneof("value")
-    if kind is None:
-        return "–"
-    if kind == "count":
-        return f"{value.count:,}"
-    if kind == "date":
-        return moment(day_of(value.date))
-    return (
-        f"{money(money_amount(value.money, RATE_DECIMALS), RATE_DECIMALS)} {plain(value.money.currency_code)}".strip()
-    )
-
-
-def day_of(message: Date) -> date:
-    """Return the day of a google.type.Date."""
-    return date(message.year, message.month, message.day)
-
-
-def figure_notes(response: AggregateRecordsResponse, figures: Sequence[Aggregation]) -> list[str]:
-    """Return what each figure covers and left out, over all groups, and how many records matched."""
-    notes = []
-    for index, figure in enumerate(figures):
-        values = [group.values[index] for group in response.groups if index < len(group.values)]
-        remarks = _left_out(values)
-        if remarks:
-            notes.append(f"{function_words(figure)}: {'; '.join(remarks)}")
-    return [*notes, f"{count(response.matched, 'record matches', 'records match')}"]
-
-
-def _left_out(values: Sequence[AggregateValue]) -> list[str]:
-    """Return in words what the values of one figure leave out or project."""
-    totals = [
-        (sum(value.missing for value in values), "without a value left out"),
-        (sum(value.discontinued for value in values), "discontinued left out"),
-        (sum(value.transferable for value in values), "funds transferable left out"),
-        (sum(value.projected for value in values), "still on site, costed to a projected end"),
-    ]
-    return [f"{number:,} {words}" for number, words in totals if number]
 
 
 # --- organizations

@@ -13,6 +13,7 @@ from nlq.errors import LanguageError
 from nlq.interpretation import Interpretation
 from nlq.pipeline import Language
 from nlq.query import Query
+from nlq.suggest import Suggestion
 from nlq.vocabulary import Vocabulary
 from pfa_rpc.cache.interface import Cache
 from pfa_rpc.schema import SCHEMA
@@ -82,6 +83,10 @@ class Languages:
                 raise language_error("question", error) from error
             self._memo.put(key, reading)
         return reading
+
+    async def suggest(self, prepared: Prepared, text: str, caret: int) -> tuple[Suggestion, ...]:
+        """Return what can stand at a caret. In a thread: the first call of a language prepares what others look up."""
+        return await asyncio.to_thread(prepared.language.suggest, text, caret)
 
     async def _current(self, organization_id: str) -> Prepared | None:
         return self._known(await current_organization(self._database, organization_id))

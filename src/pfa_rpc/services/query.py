@@ -8,6 +8,7 @@ from typing import Final
 
 from nlq.interpretation import Interpretation, InterpretationKind
 from nlq.query import Aggregate, Aggregation, Function, fields_of_query
+from nlq.suggest import Suggestion
 from pfa.v1.query_service_pb2 import (
     AddSynonymRequest,
     AddSynonymResponse,
@@ -21,12 +22,15 @@ from pfa.v1.query_service_pb2 import (
     RecordBatch,
     RemoveSynonymRequest,
     RemoveSynonymResponse,
+    SuggestionKind,
     SuggestRequest,
     SuggestResponse,
 )
+from pfa.v1.query_service_pb2 import Suggestion as SuggestionMessage
 from pfa.v1.record_service_pb2 import AggregateRecordsResponse
 from pfa_rpc.cache.interface import Cache
 from pfa_rpc.errors import InvalidRequest
+from pfa_rpc.schema import BY_NAME
 from pfa_rpc.services.answers import Answers, Need
 from pfa_rpc.services.call import Call
 from pfa_rpc.services.contexts import open_context, seal_context
@@ -56,7 +60,7 @@ from pfa_rpc.store.organizations import Organization
 DEFAULT_RECORDS: Final = 1_000
 MAX_RECORDS: Final = 100_000
 DEFAULT_SUGGESTIONS: Final = 10
-MAX_SUGGESTIONS: Final = 50
+MAX_SUGGESTIONS: Final = 20
 _BATCH_BYTES: Final = 1 << 20
 _RECORDS_FIELD: Final = AskResponse.RECORDS_FIELD_NUMBER
 _COUNT: Final = Aggregate((Aggregation(Function.COUNT),))
@@ -114,8 +118,8 @@ class QueryService:
         if not 0 <= request.caret <= len(request.text):
             raise InvalidRequest.of("caret", f"{request.caret} is outside the text, which ends at {len(request.text)}")
         prepared = await self._languages.get(organization_id)
-        del prepared, most
-        return SuggestResponse()
+        found = await self._languages.suggest(prepared, request.text, request.caret)
+        return SuggestResponse(suggestions=map(_suggestion_message, found[:most]))
 
     async def list_vocabulary(self, request: ListVocabularyRequest, call: Call) -> ListVocabularyResponse:
         """Return the words of an organization."""
@@ -221,6 +225,19 @@ def _is_answered(reading: Interpretation, request: AskRequest) -> bool:
             raise InvalidRequest.of("allow_partial", "is not possible for a change, which must be understood in full")
         return reading.complete and (request.confirm_corrections or not reading.confirm)
     return reading.complete or request.allow_partial
+
+
+def _suggestion_message(suggestion: Suggestion) -> SuggestionMessage:
+    field = BY_NAME.get(suggestion.field)
+    return SuggestionMessage(
+        text=suggestion.text,
+        start=suggestion.start,
+        end=suggestion.end,
+        description=field.label if field is not None else suggestion.kind.value,
+        kind=SuggestionKind.Value(f"SUGGESTION_KIND_{suggestion.kind.name}"),
+        field=suggestion.field,
+        guessed=suggestion.guessed,
+    )
 
 
 def _today(request: InterpretRequest | AskRequest, organization: Organization) -> date:
