@@ -21,10 +21,8 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
-from urllib.parse import quote
 
 from redis import exceptions
-from redis.asyncio import RedisCluster
 
 from pfa_rpc.cache.breaker import Breaker
 from pfa_rpc.cache.entries import EntryFormat, Unpacked, place
@@ -42,6 +40,7 @@ from pfa_rpc.cache.interface import (
 from pfa_rpc.cache.metrics import Counts, ReadResult, WriteResult
 from pfa_rpc.cache.patience import Patience
 from pfa_rpc.cache.redis_client import connect, disconnect
+from pfa_rpc.cache.redis_keys import FIRST, SCAN_COUNT, key_name, parse_key, part_field, scan
 from pfa_rpc.cache.urls import Target
 from pfa_rpc.records.revision import Revision
 
@@ -59,9 +58,6 @@ SLICE_PARTS: Final = 2
 """Most parts of a value in one reply: 2 MB."""
 MAX_OPERATIONS: Final = 32
 """Most operations at a time; more wait for these, within their limit."""
-_SCAN_COUNT: Final = 1_000
-_FIRST: Final = 0
-"""The field of a hash that holds one value."""
 
 Command = tuple[str | bytes | int, ...]
 Item = TypeVar("Item")
@@ -100,7 +96,7 @@ class RedisCache:
 
     async def get_chunks(self, organization_id: str, pairs: Mapping[int, Revision]) -> dict[int, bytes]:
         """See `Cache`."""
-        key = _key(organization_id, CHUNKS)
+        key = key_name(organization_id, CHUNKS)
         found: dict[int, bytes] = {}
         cut: dict[int, Unpacked] = {}
         patience = Patience(WAIT_SECONDS)
@@ -128,7 +124,7 @@ class RedisCache:
 
     async def put_chunks(self, organization_id: str, chunks: Mapping[int, tuple[Revision, bytes]]) -> None:
         """See `Cache`."""
-        key = _key(organization_id, CHUNKS)
+        key = key_name(organization_id, CHUNKS)
         patience = Patience(WAIT_SECONDS)
         for fields in _fields(self._pack_chunks(organization_id, chunks)):
             number = len(fields) // 2
@@ -138,10 +134,10 @@ class RedisCache:
 
     async def get(self, organization_id: str, kind: Kind, key: str, wanted: Revision | None = None) -> Entry | None:
         """See `Cache`."""
-        name, where = _key(organization_id, kind.value, key), place(organization_id, kind.value, key)
+        name, where = key_name(organization_id, kind.value, key), place(organization_id, kind.value, key)
         patience = Patience(WAIT_SECONDS)
         # An answer is bounded, whatever somebody has put there.
-        read = ("HGET", name, _FIRST) if kind.may_have_parts else ("GETRANGE", name, 0, MAX_VALUE_BYTES)
+        read = ("HGET", name, FIRST) if kind.may_have_parts else ("GETRANGE", name, 0, MAX_VALUE_BYTES)
         answers = await self._ask([read], patience)
         if answers is None or isinstance(answers[0], Exception):
             self._counts.read(kind.value, ReadResult.ERROR)
@@ -152,7 +148,7 @@ class RedisCache:
         if entry is not None and wanted is not None and entry.revision != wanted:
             self._counts.read(kind.value, ReadResult.STALE)
             return None
-        value = None if entry is None else await self._whole(name, where, _FIRST, entry, patience)
+        value = None if entry is None else await self._whole(name, where, FIRST, entry, patience)
         if entry is None or value is None:
             self._counts.read(kind.value, ReadResult.MISS)
             return None
@@ -161,7 +157,7 @@ class RedisCache:
 
     async def put(self, organization_id: str, kind: Kind, key: str, revision: Revision, value: bytes) -> None:
         """See `Cache`."""
-        name, where = _key(organization_id, kind.value, key), place(organization_id, kind.value, key)
+        name, where = key_name(organization_id, kind.value, key), place(organization_id, kind.value, key)
         parts = self._entries.pack(where, revision, value, time.time(), MAX_PARTS if kind.may_have_parts else 1)
         if not parts:
             self._counts.write(kind.value, WriteResult.SKIPPED)
@@ -177,7 +173,7 @@ class RedisCache:
         patience = Patience(WAIT_SECONDS)
         expiry: list[Command] = [] if kind.seconds is None else [("EXPIRE", name, kind.seconds)]
         before: list[Command] = [("UNLINK", name)]
-        for fields in _fields([(_FIRST, parts)]):
+        for fields in _fields([(FIRST, parts)]):
             stored = await self._write(name, [*before, ("HSET", name, *fields), *expiry], patience)
             if stored is not WriteResult.STORED:
                 return stored
@@ -191,7 +187,7 @@ class RedisCache:
             return first.value
         others: list[object] = []
         for numbers in _batches(range(1, first.parts), SLICE_PARTS):
-            answers = await self._ask([("HMGET", name, *(_part_field(field, number) for number in numbers))], patience)
+            answers = await self._ask([("HMGET", name, *(part_field(field, number) for number in numbers))], patience)
             if answers is None or isinstance(answers[0], Exception):
                 return None
             others += answers[0]
@@ -202,9 +198,9 @@ class RedisCache:
         """See `Cache`."""
         patience = Patience(ADMIN_SECONDS)
         chunks, names = await self._inventory(organization_id, patience)
-        for batch in _batches(names, _SCAN_COUNT):
+        for batch in _batches(names, SCAN_COUNT):
             await self._ask([("UNLINK", name) for name in batch], patience)
-        records = _key(organization_id, CHUNKS).encode()
+        records = key_name(organization_id, CHUNKS).encode()
         return chunks + sum(name != records for name in names)
 
     async def status(self, organization_id: str) -> CacheStatus:
@@ -212,14 +208,14 @@ class RedisCache:
         patience = Patience(ADMIN_SECONDS)
         chunks, names = await self._inventory(organization_id, patience)
         entries, sizes = Counter({CHUNKS: chunks}), Counter[str]()
-        for batch in _batches(names, _SCAN_COUNT):
+        for batch in _batches(names, SCAN_COUNT):
             answers = await self._ask([("MEMORY", "USAGE", name) for name in batch], patience)
             for name, size in zip(batch, answers or (), strict=False):
-                family = name.rpartition(b"}:")[2].partition(b":")[0].decode()
+                family, _ = parse_key(name)
                 entries[family] += family != CHUNKS
                 sizes[family] += size if isinstance(size, int) else 0
         # Asked for, since an organization without entries looks like no answer, and one failure gives it no rest.
-        is_reachable = await self._ask([("EXISTS", _key(organization_id, CHUNKS))], patience) is not None
+        is_reachable = await self._ask([("EXISTS", key_name(organization_id, CHUNKS))], patience) is not None
         layer = LayerStatus(
             name="redis",
             reachable=is_reachable,
@@ -305,25 +301,18 @@ class RedisCache:
 
     async def _inventory(self, organization_id: str, patience: Patience) -> tuple[int, list[bytes]]:
         """Return the number of chunks, and the names of all keys, of an organization; none if Redis is away."""
-        key = _key(organization_id, CHUNKS)
+        key = key_name(organization_id, CHUNKS)
         answers = await self._ask([("HLEN", key)], patience)
         if answers is None:
             return 0, []
         names = set[bytes]()
         try:
             async with self._turn(key, patience):
-                # The pattern holds nothing special: what would be is quoted in keys.
-                async for name in self._scan(key, _key(organization_id, "*")):
+                async for name in scan(self._client, organization_id, CHUNKS):
                     names.add(name)
         except _Unanswered:
             return 0, []
         return answers[0] if isinstance(answers[0], int) else 0, sorted(names)
-
-    def _scan(self, key: str, pattern: str) -> AsyncIterator[bytes]:
-        if isinstance(self._client, RedisCluster):
-            node = self._client.get_node_from_key(key)
-            return self._client.scan_iter(match=pattern, count=_SCAN_COUNT, target_nodes=node)
-        return self._client.scan_iter(match=pattern, count=_SCAN_COUNT)
 
     async def _ask(self, commands: Sequence[Command], patience: Patience) -> list[Any] | None:
         """Return an answer, or the exception that Redis answered with, for each command; None if it did not answer.
@@ -397,17 +386,6 @@ class _Unanswered(Exception):
     """Redis gave no answer."""
 
 
-def _key(organization_id: str, family: str, key: str = "") -> str:
-    # Codes are quoted so that no code holds a brace, or anything that a pattern takes for a wildcard; an empty pair of
-    # braces would not be a tag.
-    tag = quote(organization_id, safe="") or "%"
-    return f"pfa:{{{tag}}}:{family}" + (f":{quote(key, safe='')}" if key else "")
-
-
-def _part_field(field: int, part: int) -> int | str:
-    return f"{field}/{part}" if part else field
-
-
 def _fields(values: Iterable[tuple[int, Sequence[bytes]]]) -> Iterator[list[int | str | bytes]]:
     """Yield fields and entries of a hash, in turn, as many as are written at once."""
     fields: list[int | str | bytes] = []
@@ -417,7 +395,7 @@ def _fields(values: Iterable[tuple[int, Sequence[bytes]]]) -> Iterator[list[int 
             if fields and size + len(entry) > SLICE_BYTES:
                 yield fields
                 fields, size = [], 0
-            fields += (_part_field(field, number), entry)
+            fields += (part_field(field, number), entry)
             size += len(entry)
     if fields:
         yield fields

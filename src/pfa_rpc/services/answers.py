@@ -1,4 +1,7 @@
-"""Answers through the cache: `Answers` gives one that is as new as is needed, made once for all who wait for it."""
+"""Answers through the cache: `Answers` gives one that is as new as is needed, made once for all who wait for it.
+
+With an answer to a query what was asked is kept, so that it can be asked again and compared: `take_apart`.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +17,14 @@ from pfa_rpc.cache.interface import Cache, Entry, Kind
 from pfa_rpc.cache.metrics import filling
 from pfa_rpc.cache.single_flight import SingleFlight
 from pfa_rpc.records.revision import Revision
+from pfa_rpc.services.tokens import digest
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.organizations import Organization, get_organization
 from pfa_rpc.store.revisions import get_revision
 
 ANY_AGE_SECONDS: Final = Kind.QUERY.seconds or 0
 """How old an answer may be where any will do, in seconds, also one that is kept for longer."""
+_LENGTH_BYTES: Final = 4
 
 Fill = Callable[[AsyncConnection, Organization], Awaitable[bytes]]
 """Makes an answer from one snapshot."""
@@ -63,26 +68,55 @@ class Answers:
         self._cache = cache
         self._flights: SingleFlight[Answer] = SingleFlight()
 
-    async def get(self, organization_id: str, key: str, need: Need, fill: Fill, kind: Kind = Kind.QUERY) -> Answer:
-        """Return an answer from the cache, or made by `fill`. Raises OrganizationNotFound."""
+    async def get(self, organization_id: str, asked: str, need: Need, fill: Fill, kind: Kind = Kind.QUERY) -> Answer:
+        """Return an answer from the cache, or made by `fill`. Raises OrganizationNotFound.
+
+        `asked` says of a query all that was asked for and what the caller may see; it is "" for other kinds.
+        """
+        key = key_of(asked)
         if need != FRESH:
             entry = await self._cache.get(organization_id, kind, key)
             if entry is not None and _is_enough(entry, need):
-                return Answer(entry.revision, entry.value, entry.age_seconds)
+                return _answer(entry, kind)
         seen = await get_revision(self._database, organization_id)
         entry = await self._cache.get(organization_id, kind, key, seen)
         if entry is not None:
-            return Answer(entry.revision, entry.value, entry.age_seconds)
-        flight = (organization_id, kind, key)
-        return await self._flights.run(flight, seen, lambda: self._fill(organization_id, kind, key, fill))
+            return _answer(entry, kind)
+        flight = (organization_id, kind, asked)
+        return await self._flights.run(flight, seen, lambda: self._fill(organization_id, kind, asked, fill))
 
-    async def _fill(self, organization_id: str, kind: Kind, key: str, fill: Fill) -> tuple[Revision, Answer]:
+    async def _fill(self, organization_id: str, kind: Kind, asked: str, fill: Fill) -> tuple[Revision, Answer]:
         with filling(kind.value):
             async with self._database.reading() as connection:
                 organization = await get_organization(connection, organization_id)
                 value = await fill(connection, organization)
-        await self._cache.put(organization_id, kind, key, organization.revision, value)
+        await self._put(organization_id, kind, asked, organization.revision, value)
         return organization.revision, Answer(organization.revision, value)
+
+    async def _put(self, organization_id: str, kind: Kind, asked: str, revision: Revision, value: bytes) -> None:
+        kept = _put_together(asked, value) if kind is Kind.QUERY else value
+        await self._cache.put(organization_id, kind, key_of(asked), revision, kept)
+
+
+def key_of(asked: str) -> str:
+    """Return what names an answer in the cache."""
+    return digest("answer", asked).hex() if asked else ""
+
+
+def take_apart(value: bytes) -> tuple[str, bytes]:
+    """Return what was asked and the answer, of the cached value of a query."""
+    end = _LENGTH_BYTES + int.from_bytes(value[:_LENGTH_BYTES], "big")
+    return value[_LENGTH_BYTES:end].decode(), value[end:]
+
+
+def _put_together(asked: str, answer: bytes) -> bytes:
+    said = asked.encode()
+    return b"".join((len(said).to_bytes(_LENGTH_BYTES, "big"), said, answer))
+
+
+def _answer(entry: Entry, kind: Kind) -> Answer:
+    value = take_apart(entry.value)[1] if kind is Kind.QUERY else entry.value
+    return Answer(entry.revision, value, entry.age_seconds)
 
 
 def _is_enough(entry: Entry, need: Need) -> bool:

@@ -28,7 +28,7 @@ def seal_context(tokens: Tokens, organization_id: str, query: Query) -> str:
         canonical_filter(query.where, SCHEMA),
         canonical_order(query.sort),
         query.limit,
-        None if query.aggregate is None else _aggregate_content(query.aggregate),
+        None if query.aggregate is None else aggregate_content(query.aggregate),
     ]
     try:
         return tokens.seal("context", organization_id, _DIGEST, content)
@@ -47,7 +47,7 @@ def open_context(tokens: Tokens, organization_id: str, token: str) -> Query | No
             parse_filter(where, SCHEMA),
             parse_order(order, SCHEMA),
             limit,
-            None if aggregate is None else _aggregate(aggregate),
+            None if aggregate is None else aggregate_of(aggregate),
         )
     except (LanguageError, ValueError, KeyError) as error:  # another version of the service knew other fields
         raise InvalidToken(
@@ -56,7 +56,7 @@ def open_context(tokens: Tokens, organization_id: str, token: str) -> Query | No
         ) from error
 
 
-def _aggregate_content(spec: Aggregate) -> dict[str, Any]:
+def aggregate_content(spec: Aggregate) -> dict[str, Any]:
     """Return an aggregate as JSON has it; what it does not use is left out, since a token must be short."""
     content = {
         "figures": [_figure_content(item) for item in spec.aggregations],
@@ -75,7 +75,8 @@ def _aggregate_content(spec: Aggregate) -> dict[str, Any]:
     return {name: value for name, value in content.items() if value}
 
 
-def _aggregate(content: dict[str, Any]) -> Aggregate:
+def aggregate_of(content: dict[str, Any]) -> Aggregate:
+    """Return the aggregate that `aggregate_content` wrote. ValueError and KeyError for one of another version."""
     return Aggregate(
         _figures(content.get("figures", ())),
         tuple(content.get("by", ())),

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from google.type.money_pb2 import Money
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from nlq.filter_text import parse_filter
 from nlq.query import Aggregate, Aggregation, Condition, DatePart, Function, group_field
 from nlq.schema import FieldType
 from pfa.v1.record_service_pb2 import (
@@ -25,10 +27,11 @@ from pfa.v1.record_service_pb2 import (
 from pfa_rpc.errors import InvalidRequest
 from pfa_rpc.records.cost import divide_half_even
 from pfa_rpc.records.encode import date_message, money_message
-from pfa_rpc.schema import BY_NAME
+from pfa_rpc.schema import BY_NAME, SCHEMA
 from pfa_rpc.services.answers import Answers, Need
+from pfa_rpc.services.contexts import aggregate_content, aggregate_of
 from pfa_rpc.services.requests import canonical, revision_token
-from pfa_rpc.services.tokens import Tokens, digest
+from pfa_rpc.services.tokens import Tokens
 from pfa_rpc.store import reads
 from pfa_rpc.store.aggregates import MONTH, aggregate, is_spreadable
 from pfa_rpc.store.groups import Figure, Group
@@ -37,6 +40,8 @@ from pfa_rpc.store.organizations import Organization
 
 MAX_AGGREGATIONS: Final = 10
 MAX_GROUPS: Final = 2
+FIGURES: Final = "figures"
+"""First word of the name of figures in the cache."""
 _NANO_DECIMALS: Final = 9
 _GROUPS_AT_ONCE: Final = 100
 """Groups that are put into words before other calls get their turn: about 4 ms where each has ten figures."""
@@ -119,22 +124,17 @@ class FiguresRequest:
     """Most groups; None: all."""
 
     @property
-    def key(self) -> str:
+    def asked(self) -> str:
         """Names the figures in the cache."""
         text, _ = canonical(self.condition)
-        return digest("figures", text, *_spec_parts(self.spec), self.include_transferable, self.limit).hex()
+        return json.dumps([FIGURES, text, aggregate_content(self.spec), self.include_transferable, self.limit])
 
-
-def _spec_parts(spec: Aggregate) -> list[object]:
-    """Return what names an aggregate in a digest."""
-    order = [[term.by if isinstance(term.by, str) else _named(term.by), term.descending] for term in spec.order]
-    having = [[_named(each.figure), each.operator.value, str(each.value)] for each in spec.having]
-    asked = [spec.percent, canonical(spec.part)[0], spec.distinct, spec.yes_no]
-    return [[_named(item) for item in spec.aggregations], list(spec.group_by), having, order, asked]
-
-
-def _named(figure: Aggregation) -> list[str | None]:
-    return [figure.function.value, figure.field]
+    @classmethod
+    def of(cls, organization_id: str, asked: Sequence[Any]) -> FiguresRequest:
+        """Return the figures that a name, read as JSON, is of."""
+        _, filter_text, content, include_transferable, limit = asked
+        condition, spec = parse_filter(filter_text, SCHEMA), aggregate_of(content)
+        return cls(organization_id, condition, spec, include_transferable, limit)
 
 
 class Figures:
@@ -148,15 +148,15 @@ class Figures:
         """Return a serialized AggregateRecordsResponse, as new as is needed. Raises OrganizationNotFound."""
 
         async def fill(connection: AsyncConnection, organization: Organization) -> bytes:
-            return await _read(connection, organization, asked)
+            return await read_figures(connection, organization, asked)
 
-        answer = await self._answers.get(asked.organization_id, asked.key, need, fill)
+        answer = await self._answers.get(asked.organization_id, asked.asked, need, fill)
         token = revision_token(self._tokens, asked.organization_id, answer.revision)
         # A serialized message is its fields one after another.
         return answer.value + AggregateRecordsResponse(revision_token=token, age=answer.age).SerializeToString()
 
 
-async def _read(connection: AsyncConnection, organization: Organization, asked: FiguresRequest) -> bytes:
+async def read_figures(connection: AsyncConnection, organization: Organization, asked: FiguresRequest) -> bytes:
     """Return figures as they are cached: a serialized AggregateRecordsResponse without token and age."""
     organization_id, spec = organization.organization_id, asked.spec
     matched = await reads.count(connection, organization_id, asked.condition)

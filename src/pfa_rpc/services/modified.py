@@ -99,10 +99,17 @@ class ModifiedRecords:
 
     async def _fill(self, connection: AsyncConnection, organization: Organization) -> bytes:
         rows = await reads.read_unsynced(connection, organization.organization_id, limit=self._most + 1)
-        return _pack(rows) if len(rows) <= self._most else _COUNT.pack(_TOO_MANY)
+        return pack(rows) if len(rows) <= self._most else _COUNT.pack(_TOO_MANY)
 
 
-def _pack(rows: Sequence[tuple[int, str, bytes]]) -> bytes:
+def count_of(value: bytes) -> int | None:
+    """Return how many records a cached value holds; None where there were too many."""
+    (number,) = _COUNT.unpack_from(value)
+    return None if number == _TOO_MANY else int(number)
+
+
+def pack(rows: Sequence[tuple[int, str, bytes]]) -> bytes:
+    """Return (position, state, payload) of records, in order, as they are cached."""
     number = len(rows)
     frames = [frame_records([payload]) for _, _, payload in rows]
     return b"".join(
@@ -118,8 +125,8 @@ def _pack(rows: Sequence[tuple[int, str, bytes]]) -> bytes:
 
 def _unpack(answer: Answer, wanted: frozenset[str]) -> Modified | None:
     value = answer.value
-    (number,) = _COUNT.unpack_from(value)
-    if number == _TOO_MANY:
+    number = count_of(value)
+    if number is None:
         return None
     start = _COUNT.size
     positions = struct.unpack_from(f">{number}q", value, start)

@@ -5,21 +5,25 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from google.protobuf.duration_pb2 import Duration
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from nlq.filter_text import parse_filter
+from nlq.order_text import parse_order
 from nlq.query import Condition, Sort
 from pfa_rpc.records.revision import Revision
+from pfa_rpc.schema import SCHEMA
 from pfa_rpc.services.answers import Answers, Need
 from pfa_rpc.services.framing import frame_records, split_frames
 from pfa_rpc.services.modified import Modified, ModifiedRecords, unsynced_states
 from pfa_rpc.services.requests import Mask, canonical
-from pfa_rpc.services.tokens import digest
 from pfa_rpc.store import reads
 from pfa_rpc.store.organizations import Organization
 
+PAGE: Final = "page"
+"""First word of the name of a page in the cache."""
 _LENGTH_BYTES: Final = 4
 
 
@@ -37,12 +41,19 @@ class PageRequest:
     with_total: bool = False
 
     @property
-    def key(self) -> str:
-        """Names the page in the cache: two ways to ask for the same page have the same key."""
-        after = json.dumps(self.after) if self.after is not None else None
-        seen = [list(self.mask.paths), self.mask.hide_money]
+    def asked(self) -> str:
+        """Names the page in the cache: two ways to ask for the same page have the same name."""
         text = canonical(self.condition, self.order)
-        return digest("page", *text, self.limit, after, self.skip, self.with_total, *seen).hex()
+        seen = self.mask.paths, self.mask.hide_money
+        return json.dumps([PAGE, *text, self.limit, self.after, self.skip, self.with_total, *seen])
+
+    @classmethod
+    def of(cls, organization_id: str, asked: Sequence[Any]) -> PageRequest:
+        """Return the page that a name, read as JSON, is of."""
+        _, filter_text, order, limit, after, skip, with_total, paths, hide_money = asked
+        mask = Mask(tuple(paths), hide_money)
+        condition, terms = parse_filter(filter_text, SCHEMA), parse_order(order, SCHEMA)
+        return cls(organization_id, condition, terms, limit, mask, after, skip, with_total)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +85,16 @@ class RecordPages:
                 return await _of_modified(modified, page)
 
         async def fill(connection: AsyncConnection, organization: Organization) -> bytes:
-            return await _read(connection, organization.organization_id, page)
+            return await read_page(connection, organization.organization_id, page)
 
-        answer = await self._answers.get(page.organization_id, page.key, need, fill)
+        answer = await self._answers.get(page.organization_id, page.asked, need, fill)
         length = int.from_bytes(answer.value[:_LENGTH_BYTES], "big")
         head_end = _LENGTH_BYTES + length
         next_key, total, count = json.loads(answer.value[_LENGTH_BYTES:head_end])
         return FramedPage(answer.revision, answer.age, answer.value[head_end:], count, next_key, total)
 
 
-async def _read(connection: AsyncConnection, organization_id: str, page: PageRequest) -> bytes:
+async def read_page(connection: AsyncConnection, organization_id: str, page: PageRequest) -> bytes:
     """Return a page as it is cached: the length of a head, the head, the framed records."""
     found = await reads.list_page(
         connection,

@@ -60,7 +60,7 @@ class Finding:
 
     organization_id: str
     kind: str
-    """column, key, etag, payload, version, base, revision, vocabulary, position or chunk."""
+    """column, key, etag, payload, version, base, revision, vocabulary, position, chunk or cache."""
     pfa_id: str | None
     """The record; None where it is about the organization."""
     field: str

@@ -188,13 +188,13 @@ async def test_an_answer_filed_under_a_revision_of_another_snapshot_is_seen(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def fill_twice(
-        self: Answers, organization_id: str, kind: Kind, key: str, fill: Fill
+        self: Answers, organization_id: str, kind: Kind, asked: str, fill: Fill
     ) -> tuple[Revision, Answer]:
         async with self._database.reading() as connection:
             value = await fill(connection, await get_organization(connection, organization_id))
         async with self._database.reading() as connection:
             revision = (await get_organization(connection, organization_id)).revision
-        await self._cache.put(organization_id, kind, key, revision, value)
+        await self._put(organization_id, kind, asked, revision, value)
         return revision, Answer(revision, value)
 
     monkeypatch.setattr(Answers, "_fill", fill_twice)
