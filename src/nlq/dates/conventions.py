@@ -14,6 +14,7 @@ THIS_YEAR: Final = "A month, a quarter or a half without a year is the one of th
 NEAREST_YEAR: Final = "A weekday beside a date without a year tells the year: the nearest in which they agree."
 LEAP_DAY: Final = "February 29 without a year is the next one there is."
 COMING_DAY: Final = "A weekday or a day of the month alone is the next one, today included."
+LAST_BEGUN: Final = "Since a month, a weekday or a holiday without a year means the last one that has begun."
 COMING_HOLIDAY: Final = "A holiday without a year is the next one, today included."
 CALENDAR_WEEK: Final = "Weeks start on Monday."
 WEEKDAY_OF_WEEK: Final = "This, next and last with a weekday mean that day of this, the next and the last week."

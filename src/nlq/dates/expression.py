@@ -45,6 +45,9 @@ def _opened(line: Line) -> Limited | Piece | None:
     """Read an expression with a word before it: "since March", "by the end of June"."""
     for phrase, after in read_phrases(line, 0, OPENERS):
         line.due = line.whole or phrase.due
+        if "since" in phrase.words:
+            line.past = True
+            line.known.clear()
         piece = _piece(line, after)
         if piece is not None and not _is_grouping(line, after, piece):
             return _closed(line, piece, phrase.limit, dated=phrase.dated)

@@ -114,6 +114,9 @@ def read_holiday(line: Line, index: int, direction: int | None = None) -> Piece 
 def _without_year(line: Line, rule: Rule, end: int, direction: int | None) -> Piece:
     """Return the holiday of this year, or the nearest after or before today."""
     today = line.today
+    if line.past and direction is None:
+        day = max(day for day in map(rule, (today.year - 1, today.year)) if day <= today)
+        return of_day(end, day, said.LAST_BEGUN)
     if direction == 0:
         return of_day(end, rule(today.year), said.THIS_YEAR)
     if direction is None:

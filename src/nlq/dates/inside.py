@@ -11,10 +11,11 @@ from datetime import timedelta
 from typing import Final
 
 from nlq.dates import conventions as said
+from nlq.dates.filling import in_part
 from nlq.dates.lexicon import DETERMINERS, EDGES, MONTHS, PARTS, UNITS, WEEKDAYS
 from nlq.dates.numerals import read_count, read_place
 from nlq.dates.periods import Span, Unit, advance, floor, nth_weekday, part_of, period_of, week_in
-from nlq.dates.pieces import Line, Piece, in_part, of_day, of_span
+from nlq.dates.pieces import Line, Piece, of_day, of_span
 
 ReadPeriod = Callable[[Line, int], Piece | None]
 
@@ -158,7 +159,7 @@ def read_part(line: Line, index: int, read: ReadPeriod) -> Piece | None:
     """Read "early June", "mid-2026", "the end of next month", "beginning of the year"."""
     key = line.keys[index]
     # "start March" is a field and its month: a beginning or an end needs its "of".
-    bare = key not in EDGES or line.whole
+    bare = key not in EDGES or (line.whole and EDGES[key] == "end")
     if key in EDGES and line.keys[index + 1] in _OF and line.keys[index + 1] != "of":
         return None  # "ending in March"
     period = _period_behind(line, index + 1, read, bare=bare)

@@ -10,11 +10,12 @@ from datetime import timedelta
 from typing import Final
 
 from nlq.dates import conventions as said
+from nlq.dates.filling import resolve
 from nlq.dates.lexicon import DETERMINERS, DOUBTFUL, MONTHS, UNITS, VERBS_AFTER_MAY
 from nlq.dates.numerals import APOSTROPHES, read_day, read_place, read_year
 from nlq.dates.numeric import read_numeric
 from nlq.dates.periods import Unit, period_of
-from nlq.dates.pieces import Line, Parts, Piece, invalid, of_day, resolve
+from nlq.dates.pieces import Line, Parts, Piece, invalid, of_day
 from nlq.dates.times import skip_time
 
 _OF: Final = frozenset(("of", "in"))
@@ -89,7 +90,10 @@ def _is_day(line: Line, index: int, after: int, day: tuple[int, int]) -> bool:
     if line.number(after) and day[1] == after + 1:
         # "in March, 5 cranes" has no day
         return line.whole or line.keys[index + 1] != "," or read_year(line, line.skip(day[1], _COMMA)) is not None
-    return line.whole or bool(line.number(after)) or line.keys[index] != "may"
+    if not line.number(after):
+        year = read_year(line, after, words=True)  # "October nineteen ninety eight"
+        return (year is None or year[1] <= day[1]) and (line.whole or line.keys[index] != "may")
+    return True
 
 
 def _ends_text(line: Line, index: int) -> bool:

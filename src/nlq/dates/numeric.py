@@ -8,8 +8,10 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from nlq.dates import conventions as said
+from nlq.dates.filling import resolve
+from nlq.dates.lexicon import MONTHS
 from nlq.dates.numerals import full_year
-from nlq.dates.pieces import Line, Parts, Piece, invalid, resolve
+from nlq.dates.pieces import Line, Parts, Piece, invalid
 from nlq.normalize import Kind
 
 _SEPARATORS: Final = frozenset(("-", "/", "."))
@@ -129,7 +131,9 @@ def _two(line: Line, figures: list[_Figure], *, day_first: bool) -> Piece | None
     else:
         return None
     plausible = said.FIRST_YEAR <= (parts.year or 0) <= said.LAST_YEAR and 1 <= (parts.month or 0) <= 12
-    return resolve(line, parts, end) if plausible and sign != "." else None
+    if not plausible or sign == "." or (line.keys[end] in MONTHS and line.gap(end) == sign):
+        return None  # "2026/5/Mar" names its month
+    return resolve(line, parts, end)
 
 
 def _month_and_day(line: Line, first: int, second: int, last: _Figure, *, day_first: bool) -> Piece | None:

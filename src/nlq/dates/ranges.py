@@ -10,12 +10,13 @@ from datetime import date, timedelta
 from typing import Final
 
 from nlq.dates import conventions as said
+from nlq.dates.filling import resolve
 from nlq.dates.lexicon import MONTHS
 from nlq.dates.named import read_relative_month, with_year
 from nlq.dates.numerals import read_day
 from nlq.dates.numeric import read_numeric
 from nlq.dates.periods import Unit
-from nlq.dates.pieces import Line, Parts, Piece, of_day, of_range, resolve
+from nlq.dates.pieces import Line, Parts, Piece, of_day, of_range
 from nlq.dates.simple import read_period
 from nlq.dates.weekdays import weekday_of
 
@@ -103,6 +104,8 @@ def _from_bare_day(line: Line, index: int, word: str, *, framed: bool) -> Piece 
     after = _joined(line, day[1], word) if day is not None else None
     if day is None or after is None or after >= line.size or len(line.number(after)) == 4:
         return None
+    if after == day[1] and line.number(after + 1) and line.gap(after + 1) == line.gap(after):
+        return None  # "1-2-3"
     due, line.due = line.due, True
     # The day stood before the month once, so it does again: "3. to 5.10." ends in October.
     right = read_numeric(line, after, day_first=True) or read_period(line, after) or _of_relative_month(line, after)
@@ -111,7 +114,9 @@ def _from_bare_day(line: Line, index: int, word: str, *, framed: bool) -> Piece 
         return right if right is not None and framed else None
     if right.parts is None or right.parts.day is None or right.parts.month is None:
         return None
-    left = resolve(line, right.parts._replace(day=day[0], weekday=None), day[1])
+    left = resolve(line, right.parts._replace(day=day[0], weekday=None, either=False), day[1])
+    if not left.invalid and left.start > right.start:
+        left = _before(line, left, Parts(day=day[0]), right.start)  # "from 28 to March 5"
     return left if left.invalid else _range(line, left, right)
 
 

@@ -11,13 +11,14 @@ from typing import Final
 
 from nlq.dates import conventions as said
 from nlq.dates.eras import read_season
+from nlq.dates.filling import in_part, resolve
 from nlq.dates.holidays import HOLIDAY_STARTS, read_holiday
 from nlq.dates.lexicon import DAY_WORDS, DETERMINERS, DOUBTFUL, MONTHS, PERIOD_ENDS, TO_DATE, UNITS, WEEKDAYS
 from nlq.dates.named import read_month_first, read_numbered
 from nlq.dates.numerals import read_count, read_year
 from nlq.dates.numeric import read_numeric
 from nlq.dates.periods import Unit, advance, floor, period_of, shift
-from nlq.dates.pieces import Line, Parts, Piece, in_part, of_day, of_span, resolve
+from nlq.dates.pieces import Line, Parts, Piece, of_day, of_span
 from nlq.dates.times import skip_time
 from nlq.dates.weekdays import weekday_of
 from nlq.durations import read_duration
@@ -52,7 +53,9 @@ def read_determined(line: Line, index: int) -> Piece | None:
     if line.keys[after] == "date" and direction == 0:
         return of_day(after + 1, line.today)
     counted = _counted_from_today(line, after, direction) if direction else None
-    return counted if counted is not None else _named_near(line, after, direction)
+    if counted is not None or key == "past":
+        return counted  # "past June 30" is a limit
+    return _named_near(line, after, direction)
 
 
 def is_plural(line: Line, index: int) -> bool:

@@ -11,6 +11,7 @@ from typing import Final
 
 from nlq.dates import conventions as said
 from nlq.dates.eras import read_decade, read_season
+from nlq.dates.filling import resolve
 from nlq.dates.holidays import HOLIDAY_STARTS, read_holiday
 from nlq.dates.inside import (
     ranked_behind,
@@ -38,7 +39,7 @@ from nlq.dates.lexicon import (
 from nlq.dates.named import read_day_first, read_month_first, read_number_first, read_numbered, weekday_number
 from nlq.dates.numerals import read_day, read_place
 from nlq.dates.periods import Unit, period_of, shift
-from nlq.dates.pieces import Line, Parts, Piece, of_day, of_range, of_span, resolve
+from nlq.dates.pieces import Line, Parts, Piece, of_day, of_range, of_span
 from nlq.dates.relative import (
     is_plural,
     offset_day,
@@ -135,6 +136,8 @@ def _numbered_day(line: Line, index: int) -> Piece | None:
         return None
     place = read_place(line, index)
     day = place or (read_day(line, index) if line.whole else None)
+    if place is None and day is not None and day[0] < 10 and not line.number(index):
+        return None  # "the one"
     if day is None or not 1 <= day[0] <= 31 or not (line.whole or _ends_phrase(line, index, day[1])):
         return None
     return skip_time(line, resolve(line, Parts(day=day[0]), day[1]))

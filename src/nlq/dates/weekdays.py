@@ -9,12 +9,13 @@ from datetime import timedelta
 from typing import Final
 
 from nlq.dates import conventions as said
+from nlq.dates.filling import resolve
 from nlq.dates.lexicon import DETERMINERS, DOUBTFUL, UNITS, WEEKDAYS
 from nlq.dates.named import read_day_first, read_month_first
 from nlq.dates.numerals import read_day, read_place
 from nlq.dates.numeric import read_numeric
 from nlq.dates.periods import Unit, period_of
-from nlq.dates.pieces import Line, Parts, Piece, of_day, resolve
+from nlq.dates.pieces import Line, Parts, Piece, of_day
 from nlq.dates.times import skip_time
 
 _COMMA: Final = frozenset((",",))
