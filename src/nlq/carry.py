@@ -27,7 +27,7 @@ from nlq.conjuncts import (
 from nlq.followups import FollowUp, Move
 from nlq.lending import lend, moved, refit, refit_query
 from nlq.notes import Note, money_fields
-from nlq.parse import FlagPart, Part
+from nlq.parts import FlagPart, Part
 from nlq.query import Comparison, Condition, Operator, Query, conjunction, fold
 from nlq.resolve import Resolved, Use
 from nlq.tags import Flagged, Tagged

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from nlq.neighbours import by_part, settle_neighbours
 from nlq.normalize import Kind, Token
 from nlq.query import Function, Operator
 from nlq.schema import FieldSpec, FieldType
@@ -20,6 +21,7 @@ _UNKNOWN: Final = (Reading(UNKNOWN),)
 _LABEL: Final = (Reading(LABEL),)
 _NOT: Final = (Reading("NOT"),)
 _JOINS: Final = frozenset(("AND", "OR", "COMMA"))
+_GROUPED: Final = frozenset(("FUNCTION", "COUNT", "DATEPART"))
 _LISTED: Final = frozenset(("VALUE", "NUMBER", "MONEY"))
 _BEFORE_FIELD: Final = frozenset(
     ("BY", "SORT", "THEN", "COUNT", "DIFFERENT", "WITHOUT", "ABSENT", "FUNCTION", "EXTREME", "JOIN_FIELD")
@@ -29,7 +31,9 @@ _LIMITING: Final[dict[object, Operator]] = {Function.MIN: Operator.GE, Function.
 _DETERMINERS: Final = frozenset(("these", "those"))
 _NOUNS: Final = frozenset(("VALUE", "FLAG", "FIELD", "MEASURE", RECORD))
 _STATES: Final = {"yes": True, "true": True, "y": True, "no": False, "false": False, "n": False}
-_AMOUNT_STARTS: Final = frozenset(("COMPARE", "ABOUT", "BETWEEN", "NUMBER", "MONEY", "FROM"))
+_AMOUNT_STARTS: Final = frozenset(
+    ("COMPARE", "ABOUT", "BETWEEN", "NUMBER", "MONEY", "FROM", "DATE", "WHEN", "PERCENT", "LONGER", "DURATION")
+)
 _LABELLED: Final = frozenset((FieldType.TEXT, FieldType.ID, FieldType.ENUM))
 _UNLISTED: Final = frozenset((FieldType.TEXT, FieldType.ID, FieldType.ENUM, FieldType.DATE, FieldType.TIME))
 
@@ -52,6 +56,7 @@ def settle(tagged: list[Tagged], tokens: list[Token], *, goes_on: bool = False) 
     """
     settled = Settled(tagged)
     _settle_references(tagged, tokens, goes_on=goes_on)
+    settle_neighbours(tagged, tokens)
     _settle_sorts(tagged)
     after = _next_content(tagged)
     for position, stretch in enumerate(tagged):
@@ -63,7 +68,7 @@ def settle(tagged: list[Tagged], tokens: list[Token], *, goes_on: bool = False) 
         elif tag == "FUNCTION":
             _settle_function(tagged, position)
         elif tag == "AMOUNT_OF":
-            _settle_amount_of(tagged, position)
+            _settle_amount_of(tagged, position, tokens)
         elif tag == "COUNT" and stretch.reading("FUNCTION") is not None:
             _settle_total(tagged, position)
         elif tag == "FLAG" and _settle_flag(tagged, position, tokens):
@@ -140,12 +145,12 @@ def _settle_function(tagged: list[Tagged], position: int) -> None:
         tagged[position].readings = (Reading("COMPARE" if amount == after else "LIMITING", operator),)
 
 
-def _settle_amount_of(tagged: list[Tagged], position: int) -> None:
+def _settle_amount_of(tagged: list[Tagged], position: int, tokens: list[Token]) -> None:
     """Read "per month" behind an amount as the field that it says the amount is of."""
     stretch = tagged[position]
     before = _skip_filler(tagged, position, -1)
     behind = before >= 0 and (tagged[before].is_amount or tagged[before].tag == "SUFFIX")
-    stretch.readings = (Reading("MEASURE", stretch.readings[0].payload),) if behind else _UNKNOWN
+    stretch.readings = (Reading("MEASURE", stretch.readings[0].payload),) if behind else by_part(tokens, stretch)
 
 
 def _settle_frame(tagged: list[Tagged], position: int, after: Tagged | None, tokens: list[Token]) -> None:
@@ -168,7 +173,7 @@ def _share_field(before: Tagged, after: Tagged) -> bool:
 
 def _settle_by(stretch: Tagged, after: Tagged | None, tokens: list[Token]) -> None:
     """Keep "by" before a field; "by JLG" and "each crane" say nothing more; the rest is not understood."""
-    if after is not None and after.field is not None:
+    if after is not None and (after.field is not None or after.tag in _GROUPED):
         return
     if tokens[stretch.first].key in ("by", "each", "across") and (after is None or after.tag in ("VALUE", "FLAG")):
         stretch.readings = _FILLER
@@ -237,7 +242,7 @@ def _labelled_after(tagged: list[Tagged], position: int, named: FieldSpec) -> in
     """
     between: list[int] = []
     following = _skip_filler(tagged, position, 1)
-    while following >= 0 and len(between) < 2 and tagged[following].tag in ("COMPARE", "NOT"):
+    while following >= 0 and len(between) < 2 and tagged[following].tag in ("COMPARE", "NOT", "EXCEPT"):
         between.append(following)
         following = _skip_filler(tagged, following, 1)
     if following < 0 or not any(meaning.field is named for meaning in tagged[following].meanings):
@@ -322,7 +327,9 @@ def _settle_join(tagged: list[Tagged], position: int) -> None:
     if tagged[field_at].tag == "THEN":  # "by area, then by rate"
         tagged[position].readings = _FILLER
         return
-    if tagged[field_at].tag == "FUNCTION":
+    if tagged[field_at].tag == "DATEPART":
+        tagged[position].readings = (Reading("JOIN_FIELD", tagged[position].tag),)
+    elif tagged[field_at].tag == "FUNCTION":
         tagged[position].readings = (Reading("JOIN_FUNCTION", tagged[position].tag), *tagged[position].readings)
     elif (tagged[field_at].tag in ("FIELD", "MEASURE") and follows not in _AMOUNT_STARTS) or (
         # Flags are named to group by, too: "by category and discontinued", but not "..., discontinued left out".

@@ -14,7 +14,7 @@ from nlq.tags import FILLER, RECORD, SILENT, UNKNOWN, Reading, Tagged
 from nlq.words import EVERYTHING
 
 _JOINS: Final = frozenset(("AND", "OR", "BUT", "COMMA"))
-_NEGATIONS: Final = frozenset(("NOT", "WITHOUT", "NEITHER"))
+_NEGATIONS: Final = frozenset(("NOT", "EXCEPT", "WITHOUT", "NEITHER"))
 _BEGINNINGS: Final = frozenset((*_NEGATIONS, "COMPARE", "ABOUT", "BETWEEN", "WITH", "ABSENT", "DATE", "FROM"))
 _NAMING: Final = frozenset(("VALUE", "FLAG", RECORD))
 _ASKING: Final = frozenset(("COUNT", "DIFFERENT", "FUNCTION", "BY", "SORT", "DIRECTION", "RANK", "LIMIT", "EXTREME"))

@@ -24,7 +24,7 @@ from nlq.tags import FILLER, PRONOUN, RECORD, SILENT, UNKNOWN, Rank, Reading, Ta
 _FILLER: Final = (Reading(FILLER),)
 _UNKNOWN: Final = (Reading(UNKNOWN),)
 _JOINS: Final = frozenset(("AND", "OR", "BUT", "COMMA"))
-_NEGATIONS: Final = frozenset(("NOT", "WITHOUT"))
+_NEGATIONS: Final = frozenset(("NOT", "EXCEPT", "WITHOUT"))
 _NAMING: Final = frozenset(("VALUE", "FLAG", RECORD))
 _NOUNS: Final = frozenset((*_NAMING, "FIELD", "MEASURE"))
 _PRONOUN_KEYS: Final = frozenset(("it", "them", "these", "they", "those"))

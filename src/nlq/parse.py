@@ -1,6 +1,6 @@
 """Parse: tags become a row of typed parts, by the LALR grammar of `phrase.lark`.
 
-Gives `parse` and the parts. The parser is driven by hand: a stretch with several readings takes the first that the
+Gives `parse`. The parser is driven by hand: a stretch with several readings takes the first that the
 grammar accepts at that place, and what fits nowhere becomes UNKNOWN instead of an error, in linear time.
 """
 
@@ -17,9 +17,35 @@ import lark
 from lark.exceptions import UnexpectedToken
 from lark.lexer import Lexer, LexerState
 
+from nlq.parts import (
+    AgainstPart,
+    BoundPart,
+    ByFigurePart,
+    ClaimPart,
+    DatedPart,
+    DistinctPart,
+    FieldPart,
+    FigurePart,
+    FlagPart,
+    GapPart,
+    GroupKey,
+    GroupPart,
+    HavingPart,
+    LastingPart,
+    Mark,
+    MostPart,
+    Part,
+    PresencePart,
+    RankPart,
+    SharePart,
+    SortKey,
+    SortPart,
+    Step,
+    ValuePart,
+)
 from nlq.query import Function, Operator
 from nlq.schema import FieldSpec
-from nlq.tags import SILENT, UNKNOWN, Amount, Flagged, Meaning, Payload, Rank, Reading, Tagged
+from nlq.tags import SILENT, UNKNOWN, Amount, Event, Flagged, Payload, Reading, Share, Tagged
 
 _ROUGHLY_FROM: Final = Decimal("0.9")
 _ROUGHLY_TO: Final = Decimal("1.1")
@@ -33,103 +59,6 @@ class Leaf:
     payload: Any
     first: int
     end: int
-
-
-@dataclass(slots=True)
-class Part:
-    """A part of a question: `first` and `end` bound its tokens."""
-
-    first: int
-    end: int
-
-
-@dataclass(slots=True)
-class Mark(Part):
-    """A word that joins, negates or orders its neighbours."""
-
-    tag: str
-    payload: Payload
-
-
-@dataclass(slots=True)
-class ValuePart(Part):
-    """A value, with the fields that have it."""
-
-    meanings: tuple[Meaning, ...]
-
-
-@dataclass(slots=True)
-class FlagPart(Part):
-    """A flag; state None: set or not."""
-
-    field: FieldSpec
-    state: bool | None
-    included: bool = False
-    """Whether it was said that those with the flag are wanted as well ("including discontinued")."""
-
-
-@dataclass(slots=True)
-class BoundPart(Part):
-    """One or two limits of a figure; field None: not said of which."""
-
-    limits: tuple[tuple[Operator, Amount], ...]
-    field: FieldSpec | None
-    exact: bool
-    """Whether no word of comparison was said."""
-    about: bool = False
-    """Whether the limits stand for one amount, said to be meant roughly."""
-    unnamed: bool = False
-    """Whether the word "amount" stands in place of a field."""
-
-
-@dataclass(slots=True)
-class PresencePart(Part):
-    """Whether a field has a value."""
-
-    field: FieldSpec
-    present: bool
-    missing: bool = False
-    """Whether "missing" says that it has none; "or" behind it is an or, behind "without" it goes on negating."""
-
-
-@dataclass(slots=True)
-class FieldPart(Part):
-    """A field and nothing said about it."""
-
-    field: FieldSpec
-
-
-@dataclass(slots=True)
-class FigurePart(Part):
-    """Figures asked for; field None: of the records themselves."""
-
-    functions: tuple[Function, ...]
-    field: FieldSpec | None
-
-
-@dataclass(slots=True)
-class GroupPart(Part):
-    """Fields to group by."""
-
-    fields: tuple[FieldSpec, ...]
-
-
-@dataclass(slots=True)
-class SortPart(Part):
-    """Terms of an order; the direction None where it was not said."""
-
-    keys: list[tuple[FieldSpec, bool | None]]
-
-
-@dataclass(slots=True)
-class RankPart(Part):
-    """The records at one end of an order, or the first few of any."""
-
-    rank: Rank | None
-    count: Amount | None
-    field: FieldSpec | None
-    holder: bool = False
-    """Whether the record that has the extreme is asked for ("with the highest rate"), not the figure."""
 
 
 class _Builder(lark.Transformer[Any, Any]):
@@ -180,10 +109,73 @@ class _Builder(lark.Transformer[Any, Any]):
         missing = any(leaf.type == "ABSENT" for leaf in children)
         return PresencePart(children[0].first, children[-1].end, field, present=False, missing=missing)
 
-    def with_comparison(self, children: list[Any]) -> BoundPart:
-        leaf, bound = children
-        bound.first = leaf.first
-        return cast("BoundPart", bound)
+    def with_part(self, children: list[Any]) -> Part:
+        leaf, part = children
+        part.first = leaf.first
+        return cast("Part", part)
+
+    def dated(self, children: list[Leaf]) -> DatedPart:
+        part = DatedPart(children[0].first, children[-1].end, children[-1].payload)
+        head = children[0]
+        if head.type == "FIELD":
+            part.field = head.payload
+        elif head.type == "EVENT":
+            part.event = head.payload
+        part.within = head.type == "SPAN"
+        return part
+
+    def against(self, children: list[Any]) -> AgainstPart:
+        step = children.pop() if isinstance(children[-1], tuple) else None
+        part = AgainstPart(children[0].first, children[-1].end, None, Operator.EQ, children[-1].payload)
+        for leaf in children[:-1]:
+            if isinstance(leaf.payload, Operator):
+                part.operator = leaf.payload
+            elif isinstance(leaf.payload, Share):
+                part.factor = leaf.payload.value
+            elif isinstance(leaf.payload, Event):
+                part.event = leaf.payload
+            else:
+                part.field = leaf.payload
+        if step is not None:
+            part.step, part.end = step
+        return part
+
+    def step(self, children: list[Leaf]) -> tuple[Step, int]:
+        sign, amount = children
+        return Step(-1 if sign.payload == "-" else 1, amount.payload), amount.end
+
+    def percentage(self, children: list[Leaf]) -> SharePart:
+        operator = next((leaf.payload for leaf in children if isinstance(leaf.payload, Operator)), None)
+        field = children[0].payload if children[0].type == "MEASURE" else None
+        return SharePart(children[0].first, children[-1].end, children[-1].payload.value, operator, field)
+
+    def lasting(self, children: list[Leaf]) -> LastingPart:
+        operator = next((leaf.payload for leaf in children if isinstance(leaf.payload, Operator)), None)
+        sure = children[0].type in ("LASTING", "LONGER")
+        return LastingPart(children[0].first, children[-1].end, children[-1].payload, operator, sure)
+
+    def claim(self, children: list[Leaf]) -> ClaimPart:
+        (leaf,) = children
+        return ClaimPart(leaf.first, leaf.end, leaf.payload)
+
+    def gap(self, children: list[Leaf]) -> GapPart:
+        (leaf,) = children
+        return GapPart(leaf.first, leaf.end, leaf.payload)
+
+    def distinct(self, children: list[Leaf]) -> DistinctPart:
+        return DistinctPart(children[0].first, children[-1].end, children[-1].payload)
+
+    def most(self, children: list[Leaf]) -> MostPart:
+        return MostPart(children[0].first, children[-1].end, children[-1].payload)
+
+    def having(self, children: list[Any]) -> HavingPart:
+        with_, *of, bound = children
+        functions, field = _figure(of)
+        return HavingPart(with_.first, bound.end, functions, field, bound.limits)
+
+    def by_figure(self, children: list[Any]) -> ByFigurePart:
+        functions, field = _figure(children[1:])
+        return ByFigurePart(children[0].first, children[-1].end, functions, field)
 
     def amount(self, children: list[Leaf]) -> Leaf:
         return children[0]
@@ -237,18 +229,26 @@ class _Builder(lark.Transformer[Any, Any]):
         kinds = tuple(leaf.payload for leaf in functions)
         return FigurePart(functions[0].first, measure.end, kinds, measure.payload)
 
-    def extreme(self, children: list[Leaf]) -> RankPart:
+    def extreme(self, children: list[Any]) -> RankPart:
         return self.ranking(children)
 
-    def holder_of_extreme(self, children: list[Leaf]) -> RankPart:
+    def holder_of_extreme(self, children: list[Any]) -> RankPart:
         part = self.ranking(children)
         part.holder = True
         return part
 
-    def ranking(self, children: list[Leaf]) -> RankPart:
+    def total_of(self, children: list[Leaf]) -> FigurePart:
+        (leaf,) = children
+        return FigurePart(leaf.first, leaf.end, (Function.SUM,), leaf.payload)
+
+    def ranking(self, children: list[Any]) -> RankPart:
         part = RankPart(children[0].first, children[-1].end, None, None, None)
         for leaf in children:
-            if leaf.type in ("EXTREME", "RANK"):
+            if isinstance(leaf, list):
+                part.functions = tuple(each.payload for each in leaf)
+            elif leaf.type == "COUNT":
+                part.functions = (Function.COUNT,)
+            elif leaf.type in ("EXTREME", "RANK"):
                 part.rank = leaf.payload
             elif leaf.type == "NUMBER":
                 part.count = leaf.payload
@@ -256,24 +256,43 @@ class _Builder(lark.Transformer[Any, Any]):
                 part.field = leaf.payload
         return part
 
-    def group(self, children: list[Leaf]) -> GroupPart:
-        fields = tuple(leaf.payload for leaf in children if leaf.type in ("FIELD", "MEASURE"))
-        return GroupPart(children[0].first, children[-1].end, fields)
+    def group_key(self, children: list[Leaf]) -> tuple[GroupKey, int]:
+        field = next((leaf.payload for leaf in children if leaf.type != "DATEPART"), None)
+        part = next((leaf.payload for leaf in children if leaf.type == "DATEPART"), None)
+        return GroupKey(field, part), children[-1].end
 
-    def key(self, children: list[Leaf]) -> tuple[FieldSpec, bool | None, int]:
-        direction = children[1].payload.descending if len(children) > 1 else None
-        return children[0].payload, direction, children[-1].end
+    def group(self, children: list[Any]) -> GroupPart:
+        first = children[0]
+        if first.type == "BY_PART":
+            return GroupPart(first.first, first.end, (GroupKey(None, first.payload),))
+        found = [child for child in children if isinstance(child, tuple)]
+        return GroupPart(first.first, found[-1][1], tuple(key for key, _ in found))
+
+    def key(self, children: list[Any]) -> tuple[SortKey, int]:
+        last = children[-1]
+        direction = last.payload.descending if last.type == "DIRECTION" else None
+        functions, field = _figure(children[:-1] if last.type == "DIRECTION" else children)
+        return SortKey(field, direction, functions[0] if functions else None), last.end
 
     def sorting(self, children: list[Any]) -> SortPart:
-        field, direction, end = children[-1]
+        key, end = children[-1]
         head = children[0]
         if isinstance(head, SortPart):
-            head.keys.append((field, direction))
+            head.keys.append(key)
             head.end = end
             return head
         if len(children) > 2:
-            direction = children[1].payload.descending
-        return SortPart(head.first, end, [(field, direction)])
+            key = replace(key, descending=children[1].payload.descending)
+        return SortPart(head.first, end, [key])
+
+
+def _figure(children: list[Any]) -> tuple[tuple[Function, ...], FieldSpec | None]:
+    """Return the functions and the field of a figure; of a field alone no function."""
+    if isinstance(children[0], list):
+        return tuple(leaf.payload for leaf in children[0]), children[1].payload
+    if children[0].type == "COUNT":
+        return ((Function.COUNT,), None) if len(children) == 1 else ((Function.COUNT_DISTINCT,), children[-1].payload)
+    return (), children[0].payload
 
 
 class _NoLexer(Lexer):

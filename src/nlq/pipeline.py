@@ -17,6 +17,7 @@ from nlq.changes import ordered
 from nlq.command import UNSUPPORTED, Command, CommandReader, finish
 from nlq.command_sentence import command_sentence
 from nlq.context import Settled, settle
+from nlq.cues import CUE_WORDS
 from nlq.errors import QuestionError
 from nlq.explain import Explainer, assumption
 from nlq.followups import FollowUp, needs_another, read_follow_up
@@ -25,7 +26,8 @@ from nlq.interpretation import Interpretation, InterpretationKind, Piece, Role
 from nlq.normalize import Kind, Token, checked, tokenize
 from nlq.notes import Note
 from nlq.order_text import canonical_order
-from nlq.parse import Part, parse
+from nlq.parse import parse
+from nlq.parts import Part
 from nlq.query import Query
 from nlq.resolve import Resolved, resolve
 from nlq.schema import Schema
@@ -108,7 +110,7 @@ class Language:
         Raises:
             QuestionError: as for a question.
         """
-        stretches = self._tagger.tag(tokenize(checked(phrase)))
+        stretches = self._tagger.tag(tokenize(checked(phrase)), today)
         if len(stretches) == 1 and stretches[0].tag != UNKNOWN:
             meanings = stretches[0].meanings
             of = " or ".join(f"{meaning.field.name} “{meaning.value}”" for meaning in meanings)
@@ -130,7 +132,7 @@ class Language:
             reading.tokens = reading.command.tokens
 
     def _tag(self, reading: _Reading) -> None:
-        reading.tagged = self._tagger.tag(reading.tokens)
+        reading.tagged = self._tagger.tag(reading.tokens, reading.today)
 
     def _correct(self, reading: _Reading) -> None:
         """Read words that no reader knows as the known word that they misspell, where that makes them understood."""
@@ -142,6 +144,7 @@ class Language:
                 or token is None
                 or token.kind is not Kind.WORD
                 or token.key in self._tagger.known
+                or token.key in CUE_WORDS
             ):
                 continue
             word = self._speller.correct(token.key)
@@ -153,7 +156,7 @@ class Language:
             replace(token, key=corrections[index]) if index in corrections else token
             for index, token in enumerate(reading.tokens)
         ]
-        tagged = self._tagger.tag(tokens)
+        tagged = self._tagger.tag(tokens, reading.today)
         unknown = {index for each in tagged if each.tag == UNKNOWN for index in range(each.first, each.end)}
         reading.corrected = {index: word for index, word in corrections.items() if index not in unknown}
         reading.tagged = tagged
@@ -174,7 +177,7 @@ class Language:
     def _resolve(self, reading: _Reading) -> None:
         warnings = reading.resolved.warnings
         reading.resolved = resolve(
-            reading.parts, reading.settled, reading.tokens, canon=self._canon, currency=self._currency
+            reading.parts, reading.settled, reading.tokens, canon=self._canon, currency=self._currency, today=reading.today
         )
         reading.resolved.unread += reading.unread
         reading.resolved.warnings += warnings
@@ -227,6 +230,9 @@ class Language:
             ambiguities=tuple(assumption(note, reading.tokens) for note in resolved.ambiguities),
             complete=all(piece.role is not Role.NOT_UNDERSTOOD for piece in reading.pieces),
             warnings=tuple(dict.fromkeys(resolved.warnings)),
+            errors=tuple(dict.fromkeys(resolved.errors)),
+            codes=tuple(dict.fromkeys(resolved.codes)),
+            kind=InterpretationKind.RECORDS if query.aggregate is None else InterpretationKind.FIGURES,
         )
         return found if reading.command is None else self._proposal(found, reading, reading.command)
 

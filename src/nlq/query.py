@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Final
 
 Value = str | Decimal | int | bool | date | datetime
 """A literal: text, enum value name or field name (str), money (Decimal), integer, flag, day, or UTC time."""
@@ -147,6 +148,10 @@ class DatePart(enum.Enum):
     YEAR = ".year"
 
 
+SPREAD: Final = "month"
+"""The group that spreads sums over the months that they fall in, by day; it is no field."""
+
+
 @dataclass(frozen=True, slots=True)
 class Having:
     """A condition on the groups: a figure of theirs, which need not be among those shown."""
@@ -172,7 +177,7 @@ class Aggregate:
 
     aggregations: tuple[Aggregation, ...]
     group_by: tuple[str, ...] = ()
-    """Names of fields, or of date fields followed by a `DatePart`: `forecast_start.month`."""
+    """Names of fields, of date fields followed by a `DatePart` (`forecast_start.month`), or `SPREAD`."""
     including: tuple[str, ...] = ()
     """Flags whose records totals take in, which they leave out unasked."""
     having: tuple[Having, ...] = ()
@@ -268,6 +273,6 @@ def fields_of_query(query: Query) -> frozenset[str]:
         figures = [*query.aggregate.aggregations, *(having.figure for having in query.aggregate.having)]
         figures += [term.by for term in query.aggregate.order if isinstance(term.by, Aggregation)]
         names.update(figure.field for figure in figures if figure.field is not None)
-        names.update(group_field(name)[0] for name in query.aggregate.group_by)
+        names.update(group_field(name)[0] for name in query.aggregate.group_by if name != SPREAD)
         names |= fields_of(query.aggregate.part)
     return frozenset(names)

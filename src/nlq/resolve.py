@@ -1,106 +1,103 @@
 """Resolve: the parts of a question become a query, once each part knows which others it belongs to.
 
-Gives `resolve` and `Resolved`. Conditions come from `terms.py` and `amounts.py`; here they are brought together with
-the figures, groups, orders and rankings, the conventions are applied, and every choice is written down.
+Gives `resolve` and `Resolved`. Conditions come from `terms.py` and `conditions.py`, figures from `figuring.py`, the
+order from `ordering.py`; here the parts are handed to them, and what they say is brought together.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import pairwise
-from typing import Any, Final
+from dataclasses import replace
+from datetime import date
+from typing import Any
 
-from nlq.amounts import settle_amounts
 from nlq.canon import Canon
+from nlq.comparing import AgainstTerm, Margin, add_margin, against, lasting, layer_places
+from nlq.conditions import Conditions, counts_things
 from nlq.context import Settled
-from nlq.figures import figure_words
+from nlq.figuring import Figuring
+from nlq.gathered import Gathered, Resolved, Use
 from nlq.normalize import Token
-from nlq.notes import Note, choice_note, left_out_note, money_fields, reach_note, roughly_note, value_note
-from nlq.parse import (
+from nlq.ordering import order_of
+from nlq.parts import (
+    AgainstPart,
     BoundPart,
+    ByFigurePart,
+    ClaimPart,
+    DatedPart,
+    DistinctPart,
     FieldPart,
     FigurePart,
     FlagPart,
+    GapPart,
     GroupPart,
+    HavingPart,
+    LastingPart,
     Mark,
+    MostPart,
     Part,
     PresencePart,
     RankPart,
+    SharePart,
     SortPart,
     ValuePart,
 )
-from nlq.query import Aggregate, Aggregation, Comparison, Condition, Function, Operator, Query, Sort, conjunction
-from nlq.schema import FieldSpec, FieldType
-from nlq.tags import RECORD, UNKNOWN, Rank, Tagged
-from nlq.terms import BoundTerm, FlagTerm, Term, TermList, ValueTerm, joined
-from nlq.words import UNITS
+from nlq.query import Aggregate, Condition, FieldComparison, Function, Operator, Query
+from nlq.saying import on_day
+from nlq.schema import FieldSpec, FieldType, Layer
+from nlq.sharing import mentions, share_of
+from nlq.tags import RECORD, UNKNOWN, Event, Tagged
+from nlq.terms import BoundTerm, DateTerm, FlagTerm, TermList
 
-MAX_LIMIT: Final = 100_000
-MAX_GROUPS: Final = 2
-MAX_SORTS: Final = 5
-MAX_FIGURES: Final = 10
-_SMALL_COUNT: Final = 1000
+__all__ = ["Resolved", "Use", "resolve"]
 
 
-@dataclass(slots=True)
-class Use:
-    """Tokens that became part of the query, and what they mean there."""
-
-    first: int
-    end: int
-    meaning: str
-
-
-@dataclass(slots=True)
-class Resolved:
-    """A query, and what each token did for it."""
-
-    query: Query = field(default_factory=Query)
-    uses: list[Use] = field(default_factory=list)
-    unread: list[tuple[int, int]] = field(default_factory=list)
-    """Tokens (first, end) that were not understood."""
-    hints: dict[int, tuple[str, ...]] = field(default_factory=dict)
-    """First token of something not understood → what could be said instead."""
-    defaults: list[Note] = field(default_factory=list)
-    ambiguities: list[Note] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-
-
-def resolve(parts: Sequence[Part], settled: Settled, tokens: list[Token], *, canon: Canon, currency: str) -> Resolved:
+def resolve(
+    parts: Sequence[Part], settled: Settled, tokens: list[Token], *, canon: Canon, currency: str, today: date
+) -> Resolved:
     """Return the query that the parts make up, with every token that they hold accounted for."""
-    return _Resolver(settled, tokens, canon, currency).run(parts)
+    return _Resolver(settled, tokens, canon, currency, today).run(parts)
 
 
 class _Resolver:
-    """Gathers what the parts of one question say, and brings it together."""
+    """Hands the parts of one question to what they belong to, and brings together what they say."""
 
-    def __init__(self, settled: Settled, tokens: list[Token], canon: Canon, currency: str) -> None:
-        self._tokens = tokens
+    def __init__(self, settled: Settled, tokens: list[Token], canon: Canon, currency: str, today: date) -> None:
         self._schema = canon.schema
         self._canon = canon
-        self._currency = currency
-        self._result = Resolved()
+        self._today = today
+        self._gathered = Gathered(tokens, canon.schema)
+        self._result = self._gathered.result
         self._stretches: dict[int, Tagged] = {stretch.first: stretch for stretch in settled.tagged}
         self._list = TermList(settled)
         self._before: Part | None = None
         self._unread_ends: set[int] = set()
-        self._figures: list[FigurePart] = []
-        self._groups: list[GroupPart] = []
-        self._sorts: list[SortPart] = []
-        self._ranks: list[RankPart] = []
-        self._bare: list[FieldPart] = []
-        self._directions: list[Mark] = []
+        self._conditions = Conditions(self._gathered, canon, currency, self._stretches, self._unread_ends)
+        self._waiting: dict[str, Mark] = {}
+        """Words that belong to a date that is still to come: an event, a layer, or that a period overlaps."""
+        self._margin: Margin | None = None
+        self._gap: GapPart | None = None
+        gathered = self._gathered
         self._handlers: dict[type, Callable[[Any], None]] = {
             Mark: self._take_mark,
             ValuePart: self._list.take_value,
             FlagPart: self._list.take_flag,
             BoundPart: self._take_bound,
             PresencePart: self._take_presence,
-            FigurePart: lambda part: self._gather(self._figures, part),
-            GroupPart: lambda part: self._gather(self._groups, part),
-            SortPart: lambda part: self._gather(self._sorts, part),
-            RankPart: lambda part: self._gather(self._ranks, part),
+            DatedPart: self._take_dated,
+            AgainstPart: self._take_against,
+            SharePart: self._take_share,
+            LastingPart: self._take_lasting,
+            ClaimPart: self._take_claim,
+            GapPart: self._take_gap,
+            FigurePart: lambda part: self._gather(gathered.figures, part),
+            HavingPart: lambda part: self._gather(gathered.havings, part),
+            DistinctPart: lambda part: self._gather(gathered.distinct, part),
+            MostPart: lambda part: self._gather(gathered.most, part),
+            ByFigurePart: lambda part: self._gather(gathered.by_figures, part),
+            GroupPart: lambda part: self._gather(gathered.groups, part),
+            SortPart: lambda part: self._gather(gathered.sorts, part),
+            RankPart: lambda part: self._gather(gathered.ranks, part),
             FieldPart: self._take_field,
         }
 
@@ -110,375 +107,329 @@ class _Resolver:
             self._handlers[type(part)](part)
             self._before = part
         self._list.close()
+        self._drop_waiting()
         self._result.unread += self._list.dangling
-        sort, limit = self._order()
-        aggregate = self._aggregate(ranked=bool(sort or limit))
-        if aggregate is not None and (sort or limit):
-            self._refuse_order()
-            sort, limit = (), None
+        figuring = Figuring(self._gathered)
+        asked = figuring.run()
+        sort, limit = order_of(self._gathered) if asked is None else ((), figuring.limit)
+        self._conditions.settle(self._list.terms, self._asked_field())
+        asked, terms = share_of(asked, self._conditions.terms, self._gathered, self._canon)
+        if asked is not None:
+            self._refuse_records(asked)
         self._refuse_rest()
-        where = self._where(aggregate)
-        if aggregate is not None:
-            aggregate = replace(aggregate, including=self._included(aggregate))
-        self._result.query = Query(where, sort, limit, aggregate)
+        mentioned = mentions(self._conditions.terms) | set(asked.group_by if asked is not None else ())
+        where = self._conditions.where(terms, mentioned)
+        if asked is not None:
+            asked = replace(asked, including=self._included(asked))
+        self._result.query = Query(where, sort, limit, asked)
         return self._result
+
+    # Marks
 
     def _take_mark(self, mark: Mark) -> None:
         """Hand on a word that joins or negates; whatever else stands between two terms parts them."""
-        if mark.tag == UNKNOWN:
+        tag = mark.tag
+        if tag == UNKNOWN:
             self._list.close()
             self._unread_ends.add(mark.end)
-        elif mark.tag == "AMOUNT":
+        elif tag == "AMOUNT":
             self._list.close()
-            self._refuse(mark)
-        elif mark.tag == "DIRECTION":
-            self._gather(self._directions, mark)
+            self._gathered.refuse(mark)
+        elif tag == "DIRECTION":
+            self._gather(self._gathered.directions, mark)
+        elif tag in ("EVENT", "LAYER", "SPAN"):
+            self._take_waiting(mark)
+        elif tag == "MARGIN":
+            if not isinstance(self._last(), AgainstTerm):
+                self._gathered.refuse(mark)
+        elif tag == "YES_NO":
+            self._gathered.yes_no = mark
+        elif tag == "SHARE":
+            self._take_share_mark(mark)
+        elif tag == "VERSUS":
+            self._take_versus(mark)
         else:
             self._list.take_mark(mark)
+
+    def _take_share_mark(self, mark: Mark) -> None:
+        self._list.close()
+        if self._gathered.share is not None:
+            self._gathered.refuse(mark)
+        else:
+            self._gathered.share = mark
+
+    def _take_versus(self, mark: Mark) -> None:
+        """Take "versus" as a list of what a share or a count tells apart."""
+        if self._gathered.share is None and not self._gathered.figures:
+            self._list.close()
+            self._gathered.refuse(mark)
+        else:
+            self._list.take_mark(replace(mark, tag="AND"))
+
+    def _take_waiting(self, mark: Mark) -> None:
+        """Give an event or a layer to the date before it, or keep it for the one to come."""
+        before = self._last()
+        adjacent = isinstance(self._before, (DatedPart, Mark))
+        if isinstance(before, DateTerm) and adjacent and self._belongs(mark, before):
+            before.end = max(before.end, mark.end)
+            return
+        if mark.tag in self._waiting:
+            self._gathered.refuse(self._waiting.pop(mark.tag))
+        self._waiting[mark.tag] = mark
+
+    def _belongs(self, mark: Mark, term: DateTerm) -> bool:
+        """Let a date have an event or a layer where it lacks one; return whether it does."""
+        if isinstance(mark.payload, Layer) and term.layer is None and term.field is None:
+            term.layer = mark.payload
+            return True
+        if isinstance(mark.payload, Event) and not term.is_bound:
+            term.event = mark.payload
+            return True
+        if mark.tag == "SPAN" and not term.is_bound:
+            term.within = True
+            return True
+        return False
+
+    def _drop_waiting(self) -> None:
+        """Report what found no date to belong to."""
+        for mark in self._waiting.values():
+            self._gathered.refuse(mark)
+        for part in (self._margin, self._gap):
+            if part is not None:
+                self._result.unread.append((part.first, part.end))
+        if self._gap is not None:
+            gap = self._gap.gap
+            self._result.hints[self._gap.first] = (f"{gap.field.label} over {gap.other.label}", "variance over $…")
+
+    # Dates and comparisons of fields
+
+    def _take_dated(self, part: DatedPart) -> None:
+        term = self._list.take_dated(part)
+        for tag in ("EVENT", "SPAN", "LAYER"):
+            mark = self._waiting.get(tag)
+            if mark is not None and self._belongs(mark, term):
+                del self._waiting[tag]
+                self._gathered.use(mark, "of the date")
+        if term.is_bound or term.linked:
+            return
+        for bare in reversed(self._gathered.bare):
+            if bare.field.type in (FieldType.DATE, FieldType.TIME):
+                term.field = bare.field
+                self._gathered.take_bare(bare)
+                self._gathered.use(bare, "of the date")
+                return
+
+    def _last(self) -> object:
+        return self._list.terms[-1] if self._list.terms else None
+
+    def _take_against(self, part: AgainstPart) -> None:
+        if part.field is None and part.event is None:
+            part.field = self._left_side(part)
+        term = against(part, layer_places(self._schema), self._schema)
+        if term is None:
+            self._list.close()
+            self._gathered.refuse(part)
+            return
+        self._add_against(term)
+
+    def _left_side(self, part: AgainstPart) -> FieldSpec | None:
+        """Return the field of what stands right before a comparison without one: "cost $5k over plan cost"."""
+        before = self._before
+        if isinstance(before, (SharePart, BoundPart)) and before.field is not None:
+            return before.field
+        if isinstance(before, FieldPart) and before.field.type is part.other.type:
+            self._gathered.take_bare(before)
+            self._gathered.use(before, "compared")
+            return before.field
+        return None
+
+    def _add_against(self, term: AgainstTerm) -> None:
+        """Take a comparison of fields with the margin that was said before it."""
+        margin = self._margin_before()
+        if margin is not None and not add_margin(term, margin, self._schema):
+            self._result.unread.append((margin.first, margin.end))
+        self._margin = None
+        self._list.take_term(term)
+
+    def _margin_before(self) -> Margin | None:
+        """Return the amount, share or time that stands right before."""
+        if self._margin is not None:
+            return self._margin
+        last, before = self._last(), self._before
+        if not isinstance(before, BoundPart) or not isinstance(last, BoundTerm) or len(before.limits) > 1:
+            return None
+        self._list.terms.pop()
+        operator, amount = before.limits[0]
+        return Margin(before.first, before.end, operator, amount=amount)
+
+    def _take_share(self, part: SharePart) -> None:
+        margin = Margin(part.first, part.end, part.operator, share=part.share)
+        self._take_margin(margin)
+
+    def _take_lasting(self, part: LastingPart) -> None:
+        layers = self._schema.conventions.dates.layers
+        if part.sure and layers:
+            waiting = self._waiting.pop("LAYER", None)
+            layer = waiting.payload if waiting is not None and isinstance(waiting.payload, Layer) else layers[0]
+            stated = lasting(layer, part.operator or Operator.EQ, part.duration)
+            if stated is not None:
+                others = [lasting(each, stated.operator, part.duration) for each in layers if each is not layer]
+                term = AgainstTerm(part.first, part.end, False, False, False, stated)
+                term.assumed, term.others = waiting is None, tuple(each for each in others if each is not None)
+                term.note = f"the {layer.name} dates are meant, a month being 30.44 days"
+                self._list.take_term(term)
+                if waiting is not None:
+                    self._gathered.use(waiting, f"{layer.name} dates")
+                return
+        self._take_margin(Margin(part.first, part.end, part.operator, duration=part.duration))
+
+    def _take_margin(self, margin: Margin) -> None:
+        """Give a margin to the comparison before it, or keep it for the one right behind."""
+        last, before = self._last(), self._before
+        behind = isinstance(before, Mark) and before.tag == "MARGIN"
+        if behind and isinstance(last, AgainstTerm):
+            if not add_margin(last, margin, self._schema):
+                self._result.unread.append((margin.first, margin.end))
+            return
+        if self._gap is not None and self._gap is before:
+            gap = self._gap
+            self._gap = None
+            self._take_gap_limit(gap, margin)
+            return
+        if self._margin is not None:
+            self._result.unread.append((self._margin.first, self._margin.end))
+        self._margin = margin
+
+    def _take_claim(self, part: ClaimPart) -> None:
+        term = AgainstTerm(part.first, part.end, False, False, False, on_day(part.claim.condition, self._today))
+        term.others = tuple(on_day(other, self._today) for other in part.claim.others)
+        term.assumed = bool(term.others)
+        text = self._canon.text(term.stated)
+        term.note = f"the words are read as {text}"
+        self._add_against(term)
+
+    def _take_gap(self, part: GapPart) -> None:
+        self._list.close()
+        if self._gap is not None:
+            self._gathered.refuse(self._gap)
+        self._gap = part
+
+    def _take_gap_limit(self, gap: GapPart, margin: Margin) -> None:
+        """Take "variance over $10k" as one figure above another by more than that."""
+        field, other = gap.gap.field, gap.gap.other
+        down = margin.operator in (Operator.LT, Operator.LE)
+        stated: Condition = FieldComparison(field.name, Operator.GT, other.name)
+        term = AgainstTerm(gap.first, margin.end, False, False, False, stated)
+        if down and isinstance(stated, FieldComparison) and margin.amount is not None and margin.operator is not None:
+            term.stated = replace(stated, operator=margin.operator, plus=margin.amount.value)
+        elif not add_margin(term, margin, self._schema):
+            self._gathered.refuse(term)
+            return
+        self._list.take_term(term)
+
+    # Amounts, fields and presence
 
     def _take_presence(self, part: PresencePart) -> None:
         """Hand on whether a field has a value; a flag always has one."""
         if part.field.type is FieldType.BOOL:
             self._list.close()
-            self._refuse(part)
+            self._gathered.refuse(part)
         else:
             self._list.take_presence(part)
 
     def _take_bound(self, part: BoundPart) -> None:
-        """Hand on limits; right behind a figure they are of the figure ("total cost over $1M"), and not understood."""
+        """Hand on limits: of records, of the figure right before, of how many there are, or of a gap."""
         before = self._before
         follows = before is not None and not any(
             self._stretches[index].tag == RECORD for index in range(before.end, part.first) if index in self._stretches
         )
-        if part.field is None and follows and isinstance(before, FigurePart) and before.field is not None:
+        if self._gap is not None and self._gap is before and len(part.limits) == 1:
+            operator, amount = part.limits[0]
+            self._take_margin(Margin(part.first, part.end, operator, amount=amount))
+        elif isinstance(before, Mark) and before.tag == "MARGIN" and len(part.limits) == 1:
+            operator, amount = part.limits[0]
+            said = None if part.exact else operator
+            self._take_margin(Margin(part.first, part.end, said, amount=amount))
+        elif part.field is None and follows and isinstance(before, FigurePart):
             self._list.close()
-            self._refuse(part)
-            self._result.warnings.append("A limit of a figure is not understood; limits are of single records.")
-            return
-        if part.field is None and follows and isinstance(before, RankPart):
-            part.field = before.field
-        self._list.take_bound(part)
+            self._gathered.figure_bounds.append((before, part))
+        elif part.field is None and self._counts_groups(part):
+            self._list.close()
+            self._gathered.counted.append(part)
+        else:
+            if part.field is None and follows and isinstance(before, RankPart):
+                part.field = before.field
+            self._list.take_bound(part)
+
+    def _counts_groups(self, part: BoundPart) -> bool:
+        """Return whether a limit is of how many records a group has: "areas with more than 10 cranes"."""
+        marked = any(amount.marked for _, amount in part.limits)
+        named = any(bare.field.groupable for bare in self._gathered.bare)
+        probe = BoundTerm(part.first, part.end, False, False, False, part.field, part.limits, part.exact)
+        return named and not marked and counts_things(part.end, probe, self._gathered, self._stretches)
 
     def _take_field(self, part: FieldPart) -> None:
         """Hand on a field that a list goes on to; keep one about which nothing is said yet."""
         if not self._list.take_field(part):
-            self._gather(self._bare, part)
+            self._gather(self._gathered.bare, part)
 
     def _gather(self, into: list[Any], part: Part) -> None:
         self._list.close()
         into.append(part)
 
-    def _use(self, part: Part | Term, meaning: str) -> None:
-        self._result.uses.append(Use(part.first, part.end, meaning))
+    # What is left
 
-    def _refuse(self, part: Part | Term, *hints: str) -> None:
-        self._result.unread.append((part.first, part.end))
-        if hints:
-            self._result.hints[part.first] = hints
+    def _asked_field(self) -> FieldSpec | None:
+        """Return the field whose values are asked for: "who changed ..."."""
+        parts = [use for use in self._result.uses if use.meaning.startswith("the different values of ")]
+        label = parts[0].meaning.removeprefix("the different values of ") if parts else ""
+        return next((field for field in self._schema.fields if field.label == label), None)
 
-    # Order and limit
-
-    def _order(self) -> tuple[tuple[Sort, ...], int | None]:
-        """Return the order and the limit that rankings and sort words ask for."""
-        keys: list[tuple[FieldSpec, bool | None, Part]] = []
-        ranks = [rank for rank in self._ranks if not self._is_extreme(rank)]
-        limit = self._limit(ranks)
-        ends = self._ends(ranks)
-        direction = ends[-1].rank if ends else None
-        default = direction.descending if direction is not None else None
-        keys += [(rank.field, default, rank) for rank in ranks if rank.field is not None]
-        keys += [(key, said, part) for part in self._sorts for key, said in part.keys]
-        keys += self._grouped_measures(default)
-        if ends and not keys:
-            keys += self._ranked_by(ends[-1])
-        by_money = [mark for mark in self._directions if isinstance(mark.payload, Rank) and mark.payload.money]
-        if by_money and not keys:
-            keys += self._ranked_by(by_money[-1])
-        keys = self._directed(keys)
-        sort: dict[str, Sort] = {}
-        for key, said, part in keys:
-            if not key.sortable or len(sort) == MAX_SORTS:
-                self._refuse(part)
-            else:
-                sort.setdefault(key.name, Sort(key.name, bool(default if said is None else said)))
-        said_parts: list[Part] = [*ranks, *self._sorts]
-        for each in said_parts:
-            if (each.first, each.end) not in self._result.unread:
-                self._use(each, self._order_words(each, sort, limit))
-        return tuple(sort.values()), limit
-
-    def _order_words(self, part: Part, sort: dict[str, Sort], limit: int | None) -> str:
-        """Return what a ranking or an order means, in words."""
-        first = f"the first {limit}" if isinstance(part, RankPart) and part.count is not None else ""
-        if isinstance(part, RankPart) and part.rank is None:
-            return first
-        terms = ", ".join(f"{name} desc" if term.descending else name for name, term in sort.items())
-        return ", ".join(filter(None, (f"sorted by {terms}" if terms else "", first)))
-
-    def _is_extreme(self, rank: RankPart) -> bool:
-        """Return whether "the highest rate" asks for the figure, not for the record that has it."""
-        if rank.field is None or rank.count is not None or rank.holder:
-            return False
-        return not any(other.count is not None and other.field is None for other in self._ranks)
-
-    def _limit(self, ranks: list[RankPart]) -> int | None:
-        """Return how many records are asked for, the first that was said; None where nothing was."""
-        limit: int | None = None
-        for rank in list(ranks):
-            if rank.count is not None:
-                value = rank.count.value
-                again = limit is not None and value != limit
-                if again or value != int(value) or not 1 <= value <= MAX_LIMIT or rank.count.marked:
-                    self._refuse(rank)
-                    ranks.remove(rank)
-                else:
-                    limit = int(value)
-            elif rank.holder and not self._is_plural(rank):
-                limit = 1
-        return limit
-
-    def _is_plural(self, part: Part) -> bool:
-        """Return whether the last word of a part is a plural."""
-        raw = self._tokens[part.end - 1].raw.casefold()
-        return raw != self._tokens[part.end - 1].key and raw.endswith("s")
-
-    def _grouped_measures(self, default: bool | None) -> list[tuple[FieldSpec, bool | None, Part]]:
-        """Take "by" before a field that makes no groups ("top 10 by monthly rate") as an order."""
-        keys: list[tuple[FieldSpec, bool | None, Part]] = []
-        for group in list(self._groups):
-            if len(group.fields) == 1 and not group.fields[0].groupable and not self._figures:
-                self._groups.remove(group)
-                keys.append((group.fields[0], default, group))
-                if group.fields[0].sortable:
-                    self._use(group, f"by {group.fields[0].label}")
-        return keys
-
-    def _ends(self, ranks: list[RankPart]) -> list[RankPart]:
-        """Return the rankings that say from which end; those of the other end than the last are refused."""
-        ends = [rank for rank in ranks if rank.rank is not None]
-        for rank in ends[:-1]:
-            if rank.rank is not None and ends[-1].rank is not None and rank.rank.descending != ends[-1].rank.descending:
-                ranks.remove(rank)
-                self._refuse(rank)
-        return [rank for rank in ends if rank in ranks]
-
-    def _ranked_by(self, part: Part) -> list[tuple[FieldSpec, bool | None, Part]]:
-        """Return what records are ranked by where only "top" or "most expensive" was said."""
-        for bare in self._bare:
-            if bare.field.type in (FieldType.MONEY, FieldType.INTEGER):
-                self._bare.remove(bare)
-                self._use(bare, f"by {bare.field.label}")
-                return [(bare.field, None, part)]
-        ranking = self._schema.by_name.get(self._schema.conventions.ranking_field)
-        if ranking is None:
-            self._refuse(part)
-            return []
-        others = tuple(name for name in money_fields(self._schema) if name != ranking.name)
-        text = f"records are ranked by {ranking.label}, because the question names no figure"
-        self._result.ambiguities.append(Note(text, part.first, part.end, ranking.name, others))
-        return [(ranking, None, part)]
-
-    def _directed(self, keys: list[tuple[FieldSpec, bool | None, Part]]) -> list[tuple[FieldSpec, bool | None, Part]]:
-        """Let "highest first" said on its own direct the last term of the order."""
-        for mark in self._directions:
-            rank: Any = mark.payload
-            if keys and keys[-1][1] is None:
-                keys = [*keys[:-1], (keys[-1][0], rank.descending, keys[-1][2])]
-                self._use(mark, "descending" if rank.descending else "ascending")
-            else:
-                self._refuse(mark)
-        return keys
-
-    def _refuse_order(self) -> None:
-        """Figures come ordered by their groups: an order of records says nothing about them."""
-        parts = [part for part in (*self._ranks, *self._sorts, *self._directions) if not self._was_figure(part)]
-        spans = {(part.first, part.end) for part in parts}
-        self._result.uses = [use for use in self._result.uses if (use.first, use.end) not in spans]
-        self._result.ambiguities = [n for n in self._result.ambiguities if (n.first, n.end) not in spans]
-        self._result.unread += sorted(spans - set(self._result.unread))
-
-    def _was_figure(self, part: Part) -> bool:
-        return isinstance(part, RankPart) and self._is_extreme(part)
-
-    # Figures and groups
-
-    def _aggregate(self, *, ranked: bool) -> Aggregate | None:
-        """Return the figures and groups asked for, None where records are."""
-        figures: dict[Aggregation, None] = {}
-        asking: list[FigurePart | RankPart] = [*self._figures, *filter(self._is_extreme, self._ranks)]
-        for part in sorted(asking, key=lambda part: part.first):
-            asked = self._asked_figures(part)
-            if not asked or len({*figures, *asked}) > MAX_FIGURES:
-                self._refuse(part)
-                continue
-            figures.update(dict.fromkeys(asked))
-            self._use(part, ", ".join(figure_words(figure, self._schema) for figure in asked))
-        groups = self._group_fields(ranked=ranked and not figures)
-        if groups and not figures:
-            figures.update(dict.fromkeys(self._bare_sums() or [self._counted()]))
-        return Aggregate(tuple(figures), groups) if figures else None
-
-    def _asked_figures(self, part: FigurePart | RankPart) -> tuple[Aggregation, ...]:
-        """Return the figures of a part, none where the field has none."""
-        if isinstance(part, RankPart):
-            descending = part.rank is not None and part.rank.descending
-            function = Function.MAX if descending else Function.MIN
-            return (Aggregation(function, part.field.name),) if part.field is not None else ()
-        if part.field is None:
-            return tuple(map(Aggregation, part.functions))
-        if Function.COUNT_DISTINCT in part.functions and not part.field.groupable:
-            return ()
-        return tuple(Aggregation(function, part.field.name) for function in part.functions)
-
-    def _group_fields(self, *, ranked: bool) -> tuple[str, ...]:
-        """Return the fields to group by, at most `MAX_GROUPS`; a ranking of records has none."""
-        fields: dict[str, None] = {}
-        for part in self._groups:
-            names = [field.name for field in part.fields]
-            fits = all(field.groupable for field in part.fields) and len({*fields, *names}) <= MAX_GROUPS
-            if not fits or ranked:
-                self._refuse(part)
-                continue
-            fields.update(dict.fromkeys(names))
-            self._use(part, f"by {' and '.join(field.label for field in part.fields)}")
-        return tuple(fields)
-
-    def _counted(self) -> Aggregation:
-        """Return the count of records that groups have where no figure is named."""
-        first, end = self._groups[0].first, self._groups[-1].end
-        text = "the records of each group are counted, because no figure is named; say sorted by to list them"
-        others = tuple(f"sorted by {name}" for group in self._groups for name in (each.name for each in group.fields))
-        self._result.ambiguities.append(Note(text, first, end, "count()", others))
-        return Aggregation(Function.COUNT)
-
-    def _bare_sums(self) -> list[Aggregation]:
-        """Take a field of money in front of groups as its total: "actual cost by manufacturer"."""
-        sums = []
-        for bare in [bare for bare in self._bare if bare.field.type is FieldType.MONEY]:
-            self._bare.remove(bare)
-            name = bare.field.name
-            sums.append(Aggregation(Function.SUM, name))
-            self._use(bare, f"total {bare.field.label}")
-            text = f"the {bare.field.label} of each group is its total, because no other figure is named"
-            others = tuple(f"{function.value}({name})" for function in (Function.AVG, Function.MEDIAN))
-            self._result.ambiguities.append(Note(text, bare.first, bare.end, f"sum({name})", others))
-        return sums
+    def _refuse_records(self, asked: Aggregate) -> None:
+        """Report what orders records where figures are asked for, and no groups are there to be ordered."""
+        gathered = self._gathered
+        leftover: list[Part]
+        if asked.group_by:
+            leftover = [*gathered.distinct, *gathered.groups]
+        else:
+            ranks = [rank for rank in gathered.ranks if (rank.first, rank.end) not in _used(self._result)]
+            leftover = [*ranks, *gathered.sorts, *gathered.directions, *gathered.most, *gathered.by_figures]
+            leftover += [*gathered.distinct, *gathered.groups]
+        if gathered.yes_no is not None and not asked.yes_no:
+            leftover.append(gathered.yes_no)
+        known = {*self._result.unread, *_used(self._result)}
+        self._result.unread += [(each.first, each.end) for each in leftover if (each.first, each.end) not in known]
 
     def _refuse_rest(self) -> None:
-        """Report the fields about which nothing was said."""
-        for bare in self._bare:
+        """Report the fields about which nothing was said, and what asks for figures where there are none."""
+        gathered = self._gathered
+        known = {*self._result.unread, *_used(self._result)}
+        for part in (*gathered.most, *gathered.by_figures, *gathered.distinct, *gathered.havings):
+            if (part.first, part.end) not in known:
+                gathered.refuse(part)
+        if gathered.yes_no is not None and (gathered.yes_no.first, gathered.yes_no.end) not in known:
+            gathered.use(gathered.yes_no, "")
+        for bare in gathered.bare:
             label = bare.field.label
             if bare.field.type is FieldType.MONEY:
-                self._refuse(bare, f"total {label}", f"average {label}", f"{label} over …")
+                gathered.refuse(bare, f"total {label}", f"average {label}", f"{label} over …")
             elif bare.field.groupable:
-                self._refuse(bare, f"by {label}", f"with a {label}")
+                gathered.refuse(bare, f"by {label}", f"with a {label}")
             else:
-                self._refuse(bare, f"sorted by {label}", f"without {label}")
+                gathered.refuse(bare, f"sorted by {label}", f"without {label}")
 
-    def _included(self, aggregate: Aggregate) -> tuple[str, ...]:
+    def _included(self, asked: Aggregate) -> tuple[str, ...]:
         """Return the flags whose records totals take in because the question wants them."""
-        if not any(item.function in (Function.SUM, Function.AVG) for item in aggregate.aggregations):
+        if not any(item.function in (Function.SUM, Function.AVG) for item in asked.aggregations):
             return ()
-        flags = [term for term in self._list.terms if isinstance(term, FlagTerm)]
+        flags = [term for term in self._conditions.terms if isinstance(term, FlagTerm)]
         wanted = {term.field.name for term in flags if term.state is None or term.state is not term.negative}
-        wanted.update(aggregate.group_by)
+        wanted.update(asked.group_by)
         for name in (name for name in self._schema.conventions.left_out if name in wanted):
             flag = self._schema.by_name[name].true_words[0]
             self._result.warnings.append(f"Totals and averages leave out {flag} records, whatever is asked for.")
         return tuple(name for name in self._schema.conventions.left_out_of_totals if name in wanted)
 
-    # Conditions
 
-    def _where(self, aggregate: Aggregate | None) -> Condition | None:
-        """Return the conditions, those by convention included."""
-        self._list.terms = self._compatible(self._list.terms)
-        self._settle_amounts()
-        terms = self._list.terms
-        for term in terms:
-            if isinstance(term, ValueTerm) and term.others:
-                self._result.ambiguities.append(value_note(term, self._canon))
-            condition = term.condition()
-            if condition is None and isinstance(term, FlagTerm):
-                self._use(term, f"{term.field.label} or not")
-            elif condition is not None:
-                self._use(term, self._canon.text(condition))
-            reach = reach_note(term, self._canon)
-            self._result.ambiguities += [reach] if reach is not None else []
-        conditions = [*joined(terms), *self._left_out(terms, aggregate)]
-        return self._canon.form(conjunction(*conditions))
-
-    def _settle_amounts(self) -> None:
-        """Give amounts their fields, and write down what was chosen and what was refused."""
-        terms = self._list.terms
-        choices, refusals, remarks = settle_amounts(terms, self._schema, self._currency, counted=self._counts)
-        refused = [refusal.term for refusal in refusals]
-        self._list.terms = [term for term in terms if not any(term is other for other in refused)]
-        for refusal in refusals:
-            self._refuse(refusal.term)
-            self._result.warnings.append(refusal.reason)
-        self._result.warnings += remarks
-        self._result.ambiguities += [choice_note(choice, self._canon) for choice in choices]
-        for term in self._list.terms:
-            if isinstance(term, BoundTerm) and term.about and term.resolved is not None:
-                self._result.ambiguities.append(roughly_note(term, self._canon))
-
-    def _counts(self, term: BoundTerm) -> bool:
-        """Return whether a bound's number is no amount.
-
-        It counts ("over 30 days", "more than 10 rentals"), or stands after a word not understood.
-        """
-        if term.exact and term.field is None and term.first in self._unread_ends:
-            return True
-        if term.end >= len(self._tokens):
-            return False
-        if self._tokens[term.end].key in UNITS:
-            return True
-        after = self._stretches.get(term.end)
-        small = max(amount.value for _, amount in term.limits) < _SMALL_COUNT
-        return small and term.field is None and after is not None and after.tag in (RECORD, "VALUE", "FLAG")
-
-    def _compatible(self, terms: list[Term]) -> list[Term]:
-        """Return the terms without those that ask one field for something else again: they need a question each."""
-        kept: list[Term] = []
-        asked: dict[str, Term] = {}
-        optional = {term.first for pair in pairwise(terms) if pair[1].alternative for term in pair}
-        for number, term in enumerate(terms):
-            if isinstance(term, BoundTerm) and term.field is None and len(kept) < number:
-                # "rentals over $5k and purchases over $100k": what is not asked has no amount either.
-                self._refuse(term)
-                continue
-            if isinstance(term, BoundTerm) and self._limits_again(term, terms[:number]):
-                self._refuse(term)
-                self._result.warnings.append("Two amounts are limited apart from each other; ask for each on its own.")
-                continue
-            if not isinstance(term, (ValueTerm, FlagTerm)) or (isinstance(term, ValueTerm) and term.negative):
-                kept.append(term)
-                continue
-            before = asked.setdefault(term.field.name, term)
-            again = before.condition() == term.condition() and not {before.first, term.first} & optional
-            if before is term or again:
-                kept.append(term)
-                continue
-            self._refuse(term)
-            self._result.warnings.append(
-                f"The {term.field.label} is asked for twice, apart from each other; ask for each in its own question."
-            )
-        return kept
-
-    def _limits_again(self, term: BoundTerm, before: list[Term]) -> bool:
-        """Return whether an amount was limited so before, of others: "over 5k rentals or purchases over 100k"."""
-        if term.field is not None or not before or isinstance(before[-1], BoundTerm):
-            return False
-        bounds = (each for each in before if isinstance(each, BoundTerm))
-        said = (each for each in bounds if each.field is None and each.negative is term.negative)
-        return any(
-            {operator for operator, _ in each.limits} & {operator for operator, _ in term.limits} for each in said
-        )
-
-    def _left_out(self, terms: list[Term], aggregate: Aggregate | None) -> list[Condition]:
-        """Return the conditions that questions have unless they mention the flag."""
-        mentioned = {term.field.name for term in terms if isinstance(term, FlagTerm)}
-        mentioned.update(aggregate.group_by if aggregate is not None else ())
-        names = [name for name in self._schema.conventions.left_out if name not in mentioned]
-        self._result.defaults += [left_out_note(name, self._canon) for name in names]
-        return [Comparison(name, Operator.EQ, value=False) for name in names]
+def _used(result: Resolved) -> set[tuple[int, int]]:
+    return {(use.first, use.end) for use in result.uses}

@@ -9,8 +9,11 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cached_property
-from typing import Protocol
+from typing import Final, Protocol
+
+from nlq.query import Condition
 
 
 class FieldType(enum.Enum):
@@ -126,6 +129,53 @@ class CommandConventions:
     """Field that commands never change → why, in a sentence."""
 
 
+TODAY: Final = date.min
+"""Stands for the day of the question in the conditions of a `Saying`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A period that records have, one of several: each has a start, an end, and what it costs."""
+
+    name: str
+    start: str
+    """Name of a date field."""
+    end: str
+    """Name of a date field."""
+    cost: str
+    """Name of a money field, "" for none."""
+    words: tuple[str, ...]
+    """Words for the layer that are no names of its fields: "by plan"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """Phrases that stand for a condition as a whole: "late"."""
+
+    phrases: tuple[str, ...]
+    condition: Condition
+    others: tuple[Condition, ...] = ()
+    """What else the phrases are used for; offered, and taken where the question states one of them as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class DateConventions:
+    """How questions name dates and periods."""
+
+    layers: tuple[Layer, ...] = ()
+    """The periods, that meant by default first."""
+    start_words: tuple[str, ...] = ()
+    """Words for the start of a period, in whatever layer: "starting", "arriving"."""
+    end_words: tuple[str, ...] = ()
+    """Words for its end: "ending", "returning"."""
+    within_words: tuple[str, ...] = ()
+    """Words that say that a period and a date overlap: "on site"."""
+    recorded: Mapping[str, str] = field(default_factory=dict)
+    """Field → the field that a date beside one of its values is of: who changed a record → when it was changed."""
+    spread: tuple[str, ...] = ()
+    """Money fields whose sums can be spread over months, by day."""
+
+
 @dataclass(frozen=True, slots=True)
 class Conventions:
     """How questions are read where they leave something open. Every use is reported with its alternatives."""
@@ -145,6 +195,16 @@ class Conventions:
     "" for none."""
     commands: CommandConventions = CommandConventions()
     """What commands change."""
+    dates: DateConventions = DateConventions()
+    """How dates and periods are named."""
+    compared: Mapping[str, str] = field(default_factory=dict)
+    """Field → the field that is meant to be compared with it where none is named: "over budget"."""
+    sayings: tuple[Saying, ...] = ()
+    """Phrases that stand for conditions."""
+    gaps: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Words → the two fields whose difference they name: "variance" is forecast less plan."""
+    exclusive: tuple[tuple[str, str], ...] = ()
+    """Pairs of flags of which no record has both."""
     equipment_words: tuple[str, ...] = ("record", "item", "equipment", "piece", "unit", "machine")
     """Words, in the singular, for the records themselves; they carry no condition."""
 

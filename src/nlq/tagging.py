@@ -8,19 +8,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import date
 from typing import Final
 
+from nlq.dates import DateReading
 from nlq.money import MARKS, read_money
 from nlq.normalize import TAKEN, Kind, Token, keys, stem
 from nlq.numbers import NUMBER_WORDS, read_number
 from nlq.schema import Schema
 from nlq.tags import FILLER, RECORD, UNKNOWN, Amount, Meaning, Reading, Tagged
+from nlq.timing import read_timed
 from nlq.tries import ValueTrie, fixed_trie
+from nlq.value_ranges import close_range
 from nlq.vocabulary import Vocabulary
 
 _BEFORE_AMOUNT: Final = frozenset(("COMPARE", "ABOUT", "BETWEEN", "LIMIT", "RANK", "EXTREME"))
 _JOINS: Final = frozenset(("AND", "OR", "COMMA"))
 _DASH: Final = re.compile(r"\s*[-–—]\s*")
+_SOME_DAY: Final = date(2000, 1, 1)
+_RANGE_ENDS: Final = frozenset(("VALUE", "NUMBER", UNKNOWN))
+_LAYERED: Final = frozenset(("LAYER", "CLAIM"))
+_OPEN_ENDS: Final = frozenset(("PAST", "FUTURE"))
+_COMPARING: Final = frozenset(("COMPARE", "WHEN"))
 _UNKNOWN: Final = (Reading(UNKNOWN),)
 _FILLER: Final = (Reading(FILLER),)
 _TO: Final = (Reading("TO"),)
@@ -42,19 +51,24 @@ class Tagger:
         """Return whether the bare words of a value, behind its label, are read as that value alone."""
         return not self.fixed.exactly(keys(value)) and self.values.ends_clearly(value)
 
-    def tag(self, tokens: list[Token]) -> list[Tagged]:
-        """Return stretches that cover the tokens in order. Linear in their number."""
+    def tag(self, tokens: list[Token], today: date = _SOME_DAY) -> list[Tagged]:
+        """Return stretches that cover the tokens in order. Linear in their number.
+
+        `today` is what "today" means; it makes no difference to the tags.
+        """
         tagged: list[Tagged] = []
         index = 0
         while index < len(tokens):
-            stretch = self._next(tokens, index, tagged)
+            stretch = self._next(tokens, index, tagged, today)
             if tagged and tagged[-1].is_amount and stretch.is_amount and _DASH.fullmatch(tokens[index].gap):
                 tagged.append(Tagged(index, index, _TO))
             tagged.append(stretch)
             index = stretch.end
+            if stretch.tag in _RANGE_ENDS:
+                close_range(tagged, tokens, self.values)
         return tagged
 
-    def _next(self, tokens: list[Token], index: int, before: list[Tagged]) -> Tagged:
+    def _next(self, tokens: list[Token], index: int, before: list[Tagged], today: date) -> Tagged:
         """Return the stretch that starts at a token."""
         token = tokens[index]
         if token.key == TAKEN:
@@ -67,6 +81,9 @@ class Tagger:
         if readings and readings[0].tag == "SUFFIX" and end > index + 1 and _begins_amount(tokens, end):
             # "or over 9k" is not the "or over" of "$9,000 or over".
             end, readings = index + 1, self.fixed.exactly((token.key,))
+        timed = self._timed(tokens, index, before, today, end, readings)
+        if timed is not None:
+            return timed
         if token.kind is not Kind.WORD or token.key in NUMBER_WORDS or token.key in MARKS or token.key == "u":
             end, readings = self._with_amount(tokens, index, before, end, readings)
         if before and (token.kind is Kind.NUMBER or _is_letter(token)):
@@ -78,6 +95,31 @@ class Tagger:
             if joined is not None:
                 return joined
         return Tagged(index, end, readings or _UNKNOWN)
+
+    def _timed(
+        self,
+        tokens: list[Token],
+        index: int,
+        before: list[Tagged],
+        today: date,
+        end: int,
+        readings: tuple[Reading, ...],
+    ) -> Tagged | None:
+        """Return the date, duration or percentage that starts at a token; words that reach as far go before values."""
+        tag = readings[0].tag if readings else ""
+        if tag in _OPEN_ENDS:
+            start, stop = (None, today) if tag == "PAST" else (today, None)
+            return Tagged(index, end, (Reading("DATE", DateReading(end, start, stop, point=False)),))
+        if end > index + 1 and tag in _COMPARING and (shorter := self.fixed.exactly((tokens[index].key,))):
+            # "starting from March" is no comparison as "starting from $5k" is.
+            if shorter[0].tag == "EVENT" and read_timed(tokens, index + 1, today, (), due=False):
+                return Tagged(index, index + 1, shorter)
+        found = read_timed(tokens, index, today, before, due=_amount_is_due(before))
+        if found is None or found[0] < end:
+            return None
+        if found[0] == end and readings and tag not in (FILLER, UNKNOWN, "DATEPART"):
+            return None
+        return Tagged(index, found[0], (found[1],))
 
     def _longest_word(self, tokens: list[Token], index: int) -> tuple[int, tuple[Reading, ...]]:
         """Return the longest match of the two tries, of both where they are equally long."""
@@ -97,8 +139,12 @@ class Tagger:
         self, tokens: list[Token], index: int, fixed: tuple[int, tuple[Reading, ...]]
     ) -> tuple[int, tuple[Reading, ...]]:
         """Leave a value its beginning: "area silo 4" is the field "area" and the value, not the field "area silo"."""
+        layered = fixed[1][0].tag in _LAYERED
         for start in range(index + 1, fixed[0]):
             value = self.values.longest(tokens, start)
+            if value is None and layered:
+                # "by plan cost" is no "by plan"
+                value = self.fixed.longest(tokens, start)
             if value is not None and value[0] > fixed[0]:
                 shorter = self.fixed.exactly(token.key for token in tokens[index:start])
                 return (start, shorter) if shorter else fixed
@@ -127,10 +173,11 @@ class Tagger:
         money = read_money(tokens, index)
         if money is not None:
             foreign = money.foreign(self._currency)
-            return money.end, Reading("MONEY", Amount(sign * money.value, money.scale, marked=True, foreign=foreign))
+            amount = Amount(sign * money.value, money.scale, marked=True, foreign=foreign, multiple=money.multiple)
+            return money.end, Reading("MONEY", amount)
         number = read_number(tokens, index)
         if number is not None:
-            return number.end, Reading("NUMBER", Amount(sign * number.value, number.scale))
+            return number.end, Reading("NUMBER", Amount(sign * number.value, number.scale, multiple=number.multiple))
         return index, None
 
     def _elided(self, tokens: list[Token], index: int, before: list[Tagged], plain: Tagged) -> Tagged | None:

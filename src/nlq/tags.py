@@ -1,6 +1,6 @@
 """Tags: what a stretch of tokens can mean, as the tagger hands it to the grammar.
 
-Gives `Reading`, `Tagged`, and the payloads `Meaning`, `Amount` and `Rank`.
+Gives `Reading`, `Tagged`, and the payloads.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, cast
 
-from nlq.query import Function, Operator
-from nlq.schema import FieldSpec
+from nlq.dates import DateReading
+from nlq.durations import DurationReading
+from nlq.query import Condition, DatePart, Function, Operator
+from nlq.schema import FieldSpec, Layer
 
 FILLER: Final = "FILLER"
 RECORD: Final = "RECORD"
@@ -41,6 +43,8 @@ class Amount:
     """Whether a currency or the shorthand of amounts says that it is money."""
     foreign: bool = False
     """Whether it is in another currency than the organization's."""
+    multiple: Decimal = Decimal(1)
+    """All multipliers together: 100,000 of "three hundred thousand"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,60 @@ class Rank:
     """Whether the word itself says that money is meant ("cheapest")."""
 
 
-Payload = tuple[Meaning, ...] | Flagged | FieldSpec | Amount | Operator | Function | Rank | str | None
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A word for one end of a period that does not say of which: "starting"."""
+
+    field: FieldSpec
+    """What it means by convention."""
+    others: tuple[FieldSpec, ...]
+    """The same end of other periods."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A phrase that stands for a condition: "late"."""
+
+    condition: Condition
+    others: tuple[Condition, ...] = ()
+    """What else it can be meant for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """What one figure is above another: "variance"."""
+
+    field: FieldSpec
+    other: FieldSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A percentage."""
+
+    value: Decimal
+    """Of one: 0.1 for 10 %."""
+
+
+Payload = (
+    tuple[Meaning, ...]
+    | Flagged
+    | FieldSpec
+    | Amount
+    | Operator
+    | Function
+    | Rank
+    | Event
+    | Claim
+    | Gap
+    | Share
+    | Layer
+    | DatePart
+    | DateReading
+    | DurationReading
+    | str
+    | None
+)
 
 
 @dataclass(frozen=True, slots=True)

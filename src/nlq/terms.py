@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from nlq.context import Settled
-from nlq.parse import BoundPart, FieldPart, FlagPart, Mark, Part, PresencePart, ValuePart
+from nlq.dates import DateReading
+from nlq.parts import BoundPart, DatedPart, FieldPart, FlagPart, Mark, Part, PresencePart, ValuePart
 from nlq.query import And, Comparison, Condition, Not, Operator, Or, Present
-from nlq.schema import FieldSpec, FieldType
-from nlq.tags import Amount, Meaning
+from nlq.schema import FieldSpec, FieldType, Layer
+from nlq.tags import Amount, Event, Meaning
 
 JOINS: Final = frozenset(("AND", "OR", "COMMA", "BUT"))
-NEGATIONS: Final = frozenset(("NOT", "WITHOUT", "NEITHER", "NOR"))
+NEGATIONS: Final = frozenset(("NOT", "EXCEPT", "WITHOUT", "NEITHER", "NOR"))
 
 
 @dataclass(slots=True)
@@ -31,6 +32,8 @@ class Term:
     """Whether "or" joins it to the term before."""
     linked: bool
     """Whether nothing but joining words stands between it and the term before."""
+    excluded: bool = field(default=False, init=False)
+    """Whether it is negated by a word that leaves records out ("except"), which reaches over "and"."""
     beside: Term | None = field(default=None, init=False)
     """The negated term that it stands beside, whose negation could be meant to reach it."""
 
@@ -103,6 +106,30 @@ class BoundTerm(Term):
         return Not(self.resolved) if self.negative else self.resolved
 
 
+@dataclass(slots=True)
+class DateTerm(Term):
+    """A date of a record lies within two days, or a period of it overlaps with them."""
+
+    date: DateReading
+    field: FieldSpec | None = None
+    event: Event | None = None
+    within: bool = False
+    layer: Layer | None = None
+    resolved: Condition | None = None
+    """The condition, once it is known which date is meant."""
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether it is said what it is of."""
+        return self.field is not None or self.event is not None or self.within
+
+    def condition(self) -> Condition | None:
+        """Return the condition on the date that is meant."""
+        if self.resolved is None:
+            return None
+        return Not(self.resolved) if self.negative else self.resolved
+
+
 class TermList:
     """Takes the parts of a question in their order, and gives its terms."""
 
@@ -160,9 +187,11 @@ class TermList:
             term.end = max(end, term.end)
             self._join = None
             return
-        meaning = part.meanings[0]
-        others = tuple(other for other in part.meanings[1:] if not _is_variant(other.field, meaning.field))
-        self._add(ValueTerm(first, end, False, False, False, meaning.field, [meaning.value], others))
+        field = part.meanings[0].field
+        # A range of values has several of one field.
+        values = [meaning.value for meaning in part.meanings if meaning.field is field]
+        others = tuple(m for m in part.meanings if m.field is not field and not _is_variant(m.field, field))
+        self._add(ValueTerm(first, end, False, False, False, field, values, others))
 
     def _continues(self, field: FieldSpec, meanings: tuple[Meaning, ...]) -> bool:
         """Return whether a value belongs to the open list of a field."""
@@ -203,6 +232,16 @@ class TermList:
         term.alternative = term.alternative and (term.present or term.missing)
         return True
 
+    def take_dated(self, part: DatedPart) -> DateTerm:
+        """Take a date."""
+        term = DateTerm(part.first, part.end, False, False, False, part.date, part.field, part.event, part.within)
+        self._add(term)
+        return term
+
+    def take_term(self, term: Term) -> None:
+        """Take a condition that is made already."""
+        self._add(term)
+
     def take_bound(self, part: BoundPart) -> None:
         """Take limits of a figure."""
         self._add(
@@ -220,9 +259,14 @@ class TermList:
             apart = before.end < term.first or isinstance(term, BoundTerm)
             term.beside = before if apart else None
         elif before is not None and before.negative and self._join == "AND" and isinstance(term, ValueTerm):
-            term.beside = before
+            if before.excluded:
+                # "excluding cranes and Silo 4" leaves out either.
+                term.negative = term.excluded = True
+            else:
+                term.beside = before
         if self._negation is not None:
             term.negative = True
+            term.excluded = self._negation.tag == "EXCEPT"
             term.first = min(term.first, self._negation.first)
         elif term.alternative and before is not None and before.negative and not isinstance(term, BoundTerm):
             # "not rented or discontinued" is neither: each is negated, and both hold.
@@ -234,7 +278,10 @@ class TermList:
         self._negation = None
 
     def _goes_on(self, before: Term, term: Term) -> bool:
-        """Return whether an amount goes on with a list of amounts: "a monthly rate of 5,000, 6,000 or 7,000"."""
+        """Return whether an amount or a date goes on with a list: "a monthly rate of 5,000, 6,000 or 7,000"."""
+        if isinstance(before, DateTerm) and isinstance(term, DateTerm) and self._negation is None:
+            periods = all(None not in (each.date.start, each.date.stop) for each in (before, term))
+            return periods and not term.is_bound and self._join in ("AND", "COMMA")
         if not isinstance(before, BoundTerm) or not isinstance(term, BoundTerm) or self._negation is not None:
             return False
         same = term.field in (None, before.field) and before.exact and term.exact

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
-from nlq import comparisons, words
+from nlq import comparisons, measure_words, words
+from nlq.convention_words import convention_phrases
 from nlq.normalize import Token, keys
+from nlq.query import DatePart
 from nlq.schema import FieldSpec, FieldType, Schema
 from nlq.tags import FILLER, PRONOUN, RECORD, UNKNOWN, Flagged, Meaning, Payload, Rank, Reading
 from nlq.vocabulary import Synonym, Vocabulary
@@ -17,7 +19,7 @@ from nlq.vocabulary import Synonym, Vocabulary
 _END: Final = ""
 """Key of a node under which its readings are kept; no token has it."""
 
-_RANKS: Final = {
+_RANKS: Final[dict[str, tuple[str, Payload]]] = {
     "TOP": ("RANK", Rank(descending=True)),
     "BOTTOM": ("RANK", Rank(descending=False)),
     "DEAREST": ("RANK", Rank(descending=True, money=True)),
@@ -26,6 +28,11 @@ _RANKS: Final = {
     "LOWEST": ("EXTREME", Rank(descending=False)),
     "DEAREST_FIRST": ("DIRECTION", Rank(descending=True, money=True)),
     "CHEAPEST_FIRST": ("DIRECTION", Rank(descending=False, money=True)),
+    "MOST": ("MOST", Rank(descending=True)),
+    "FEWEST": ("MOST", Rank(descending=False)),
+    "MONTH": ("DATEPART", DatePart.MONTH),
+    "QUARTER": ("DATEPART", DatePart.QUARTER),
+    "YEAR": ("DATEPART", DatePart.YEAR),
     "DOWN": ("DIRECTION", Rank(descending=True)),
     "UP": ("DIRECTION", Rank(descending=False)),
 }
@@ -105,9 +112,14 @@ def fixed_phrases(schema: Schema) -> Iterator[tuple[str, Reading]]:
         yield from ((phrase, Reading(name, payload)) for phrase in phrases)
     for operator, phrases in comparisons.COMPARISONS.items():
         yield from ((phrase, Reading("COMPARE", operator)) for phrase in phrases)
+    for operator, phrases in measure_words.WHEN.items():
+        yield from ((phrase, Reading("WHEN", operator)) for phrase in phrases)
+    for operator, phrases in measure_words.LONGER.items():
+        yield from ((phrase, Reading("LONGER", operator)) for phrase in phrases)
     yield from ((phrase, Reading("ABOUT")) for phrase in comparisons.ABOUT)
-    for function, phrases in words.FUNCTIONS.items():
+    for function, phrases in measure_words.FUNCTIONS.items():
         yield from ((phrase, Reading("FUNCTION", function)) for phrase in phrases)
+    yield from convention_phrases(schema)
     for field in schema.fields:
         yield from _field_phrases(field)
     for word in schema.conventions.equipment_words:

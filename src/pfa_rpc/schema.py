@@ -10,7 +10,18 @@ import enum
 from dataclasses import dataclass
 from typing import Final
 
-from nlq.schema import CommandConventions, Conventions, EnumValue, FieldType, Schema
+from nlq.query import And, Comparison, FieldComparison, Not, Operator, Present
+from nlq.schema import (
+    TODAY,
+    CommandConventions,
+    Conventions,
+    DateConventions,
+    EnumValue,
+    FieldType,
+    Layer,
+    Saying,
+    Schema,
+)
 
 ID_LENGTH: Final = 200
 """Longest pfa_id, in characters."""
@@ -85,18 +96,97 @@ class Field:
 
 
 SOURCES: Final = (
-    EnumValue("RENTAL", 1, "Rental", ("rental", "rented", "rent", "renting", "hired", "hire")),
-    EnumValue("PURCHASE", 2, "Purchase", ("purchase", "purchased", "bought", "buy", "owned", "own")),
+    EnumValue(
+        "RENTAL",
+        1,
+        "Rental",
+        ("rental", "rented", "rent", "renting", "hired", "hire", "rentable"),
+    ),
+    EnumValue(
+        "PURCHASE",
+        2,
+        "Purchase",
+        (
+            "purchase",
+            "purchased",
+            "bought",
+            "buy",
+            "owned",
+            "own",
+            "purchasing",
+            "purchase equipment",
+            "to be purchased",
+            "buying",
+        ),
+    ),
 )
 DORS: Final = (
     EnumValue("BEO", 1, "BEO", ("beo", "overhead")),
     EnumValue("PROJECT", 2, "PROJECT", ("project",)),
 )
 SYNC_STATES: Final = (
-    EnumValue("PRISTINE", 1, "synced", ("synced", "pristine", "in sync")),
-    EnumValue("MODIFIED", 2, "modified", ("modified", "edited", "unsynced", "changed locally")),
-    EnumValue("PENDING_SYNC", 3, "pending sync", ("pending", "pending sync", "being synced")),
-    EnumValue("SYNC_ERROR", 4, "failed to sync", ("failed", "sync error", "failed to sync", "sync failed")),
+    EnumValue(
+        "PRISTINE",
+        1,
+        "synced",
+        ("synced", "pristine", "in sync", "clean", "up to date", "unmodified", "unchanged", "unedited", "synchronized"),
+    ),
+    EnumValue(
+        "MODIFIED",
+        2,
+        "modified",
+        (
+            *("modified", "edited", "unsynced", "changed locally", "changed", "dirty", "not synced", "not yet synced"),
+            *("with local changes", "local changes", "with unsynced changes", "unsynced changes", "locally modified"),
+            *("with local edits", "local edits", "locally edited", "locally changed", "out of sync", "not in sync"),
+            *("unsaved changes", "with unsaved changes", "not synced yet", "pending changes", "with pending changes"),
+        ),
+    ),
+    EnumValue(
+        "PENDING_SYNC",
+        3,
+        "pending sync",
+        (
+            *("pending", "pending sync", "being synced", "waiting to sync", "waiting for sync", "sync pending"),
+            *("syncing", "currently syncing", "queued", "queued for sync", "waiting to be synced", "awaiting sync"),
+            *("to be synced", "in the sync queue", "queued to sync", "still syncing"),
+        ),
+    ),
+    EnumValue(
+        "SYNC_ERROR",
+        4,
+        "failed to sync",
+        (
+            *(
+                "failed",
+                "sync error",
+                "failed to sync",
+                "sync failed",
+                "sync failure",
+                "failing to sync",
+                "with errors",
+            ),
+            *(
+                "sync errors",
+                "with sync errors",
+                "with a sync error",
+                "with sync failures",
+                "did not sync",
+                "didn't sync",
+            ),
+            *("couldn't sync", "could not sync", "could not be synced", "couldn't be synced", "in error", "errored"),
+            *("failed sync", "in conflict", "conflicted", "with conflicts", "conflicting", "with sync problems"),
+            *(
+                "have sync errors",
+                "has a sync error",
+                "fail to sync",
+                "having sync errors",
+                "sync problems",
+                "broken sync",
+            ),
+            *("failed syncing", "have failed to sync", "has failed to sync", "failed synchronization"),
+        ),
+    ),
 )
 
 
@@ -172,8 +262,18 @@ FIELDS: Final[tuple[Field, ...]] = (
     Field(
         "pfa_id", FieldType.ID, "PFA id", "pfa_id", Origin.KEY, pems="pfs_id", required=True, other_words=("pems id",)
     ),
-    _text("area_silo", "area", "area_silo", "pfs_f_area", "silo", "area silo", "location", "yard"),
-    _text("category", "category", "category", "pfs_f_category", "kind", "type of equipment"),
+    _text("area_silo", "area", "area_silo", "pfs_f_area", "silo", "area silo", "location", "yard", "site area"),
+    _text(
+        "category",
+        "category",
+        "category",
+        "pfs_f_category",
+        "kind",
+        "type of equipment",
+        "equipment category",
+        "equipment type",
+        "kind of equipment",
+    ),
     _text("forecast_category", "forecast category", "forecast_category", "pfs_f_catdesc"),
     _text("class", "class", "equipment_class", "pfs_f_class", "equipment class"),
     Field(
@@ -193,7 +293,7 @@ FIELDS: Final[tuple[Field, ...]] = (
         "DOR",
         "dor",
         pems="pfs_f_dor",
-        other_words=("division of responsibility", "responsibility"),
+        other_words=("division of responsibility", "responsibility", "charge"),
         values=DORS,
         required=True,
         groupable=True,
@@ -203,23 +303,68 @@ FIELDS: Final[tuple[Field, ...]] = (
         "is_actualized",
         "actualized",
         "pfs_f_actualized",
-        ("actualized", "actualised", "on site", "onsite", "billing", "already here"),
-        ("not yet here", "not here yet", "not yet on site"),
+        (
+            *(
+                "actualized",
+                "actualised",
+                "on site",
+                "onsite",
+                "billing",
+                "already here",
+                "being billed",
+                "here already",
+            ),
+            *("already on site", "already arrived", "is on site", "currently on site", "on-site", "already billing"),
+        ),
+        (
+            *(
+                "not yet here",
+                "not here yet",
+                "not yet on site",
+                "not on site yet",
+                "not yet actualized",
+                "forecasted only",
+            ),
+            *(
+                "still forecast",
+                "only forecast",
+                "forecast only",
+                "not arrived yet",
+                "not yet arrived",
+                "yet to arrive",
+            ),
+            *("unactualized", "not yet billing", "upcoming", "still to arrive", "hasn't arrived", "haven't arrived"),
+            *(
+                "hasn't arrived yet",
+                "haven't arrived yet",
+                "have not arrived",
+                "not yet delivered",
+                "yet to be actualized",
+            ),
+        ),
         editable=False,
     ),
     _flag(
         "is_discontinued",
         "discontinued",
         "pfs_f_discontinued",
-        ("discontinued", "cancelled", "canceled"),
-        ("active", "in service", "still needed"),
+        ("discontinued", "cancelled", "canceled", "no longer needed", "called off", "scrapped", "dropped"),
+        ("active", "in service", "still needed", "not cancelled", "still active", "live", "current"),
     ),
     _flag(
         "is_funds_transferable",
         "funds transferable",
         "pfs_f_fundstrans",
-        ("funds transferable", "transferable", "transferable funds", "budget donor"),
-        ("funds not transferable", "not funds transferable"),
+        (
+            *("funds transferable", "transferable", "transferable funds", "budget donor", "fund transferable"),
+            *("transferrable", "funds transferrable", "funds are transferable", "funds can be transferred"),
+            *("whose funds are transferable", "marked transferable", "marked funds transferable", "transfer of funds"),
+        ),
+        (
+            *("funds not transferable", "not funds transferable", "non transferable", "nontransferable"),
+            *("funds are not transferable", "funds aren't transferable", "funds cannot be transferred"),
+            *("funds can't be transferred", "non transferable funds", "untransferable", "funds non transferable"),
+        ),
     ),
     _money(
         "monthly_rate",
@@ -229,22 +374,81 @@ FIELDS: Final[tuple[Field, ...]] = (
         "monthly rental",
         "rental rate",
         "monthly cost",
-        "to rent",
-        "to hire",
+        *(
+            "to rent",
+            "to hire",
+            "monthly rental rate",
+            "monthly price",
+            "rate per month",
+            "monthly rental cost",
+            "rental cost",
+        ),
+        *("monthly fee", "rental price", "hire rate", "in rent", "monthly rent"),
     ),
-    _money("purchase_price", "purchase price", "pfs_f_purchase", "price", "purchase cost", "to purchase", "to buy"),
-    _text("manufacturer", "manufacturer", "manufacturer", "pfs_f_manufacturer", "make", "brand", "maker"),
+    _money(
+        "purchase_price",
+        "purchase price",
+        "pfs_f_purchase",
+        "price",
+        "purchase cost",
+        "to purchase",
+        "to buy",
+        "purchasing cost",
+        "purchase value",
+        "buying price",
+        "purchasing price",
+    ),
+    _text(
+        "manufacturer",
+        "manufacturer",
+        "manufacturer",
+        "pfs_f_manufacturer",
+        "make",
+        "brand",
+        "maker",
+        "producer",
+        "vendor",
+    ),
     _text("model", "model", "model", "pfs_f_model"),
-    _date("plan", "start", "pfs_p_startdate", "planned start", "original start", editable=False),
-    _date("plan", "end", "pfs_p_enddate", "planned end", "original end", editable=False),
-    _date("forecast", "start", "pfs_f_startdate", "start", "start date", editable=True),
-    _date("forecast", "end", "pfs_f_enddate", "end", "end date", editable=True),
+    _date(
+        "plan",
+        "start",
+        "pfs_p_startdate",
+        "planned start",
+        "planned start date",
+        "original start",
+        "original start date",
+        editable=False,
+    ),
+    _date(
+        "plan",
+        "end",
+        "pfs_p_enddate",
+        "planned end",
+        "planned end date",
+        "original end",
+        "original end date",
+        "plan finish",
+        "planned finish",
+        editable=False,
+    ),
+    _date("forecast", "start", "pfs_f_startdate", "start", "start date", "forecasted start", editable=True),
+    _date("forecast", "end", "pfs_f_enddate", "end", "end date", "forecasted end", editable=True),
     _date("actual", "start", "pfs_a_startdate", editable=False),
     _date("actual", "end", "pfs_a_enddate", editable=True),
-    _cost("plan", "planned cost", "budget"),
-    _cost("forecast", "forecasted cost", "cost", "expected cost"),
-    _cost("actual", "spend", "spending"),
-    _text("contract", "contract", "contract", "pfs_p_projcode", "contract number", "project code"),
+    _cost("plan", "planned cost", "budget", "original cost", "budgeted cost", "plan budget", "planned spend"),
+    _cost("forecast", "forecasted cost", "cost", "expected cost", "forecast spend", "projected cost", "estimated cost"),
+    _cost("actual", "spend", "spending", "actual spend", "actual spending", "cost to date", "actuals", "real cost"),
+    _text(
+        "contract",
+        "contract",
+        "contract",
+        "pfs_p_projcode",
+        "contract number",
+        "project code",
+        "contract code",
+        "contract assigned",
+    ),
     _text("equipment", "equipment tag", "equipment", "pfs_equipment_tag", "equipment", "tag", "equipment number"),
     _text("description", "description", "description", "description", named=False),
     Field(
@@ -258,7 +462,14 @@ FIELDS: Final[tuple[Field, ...]] = (
         required=True,
         groupable=True,
     ),
-    Field("last_synced_at", FieldType.TIME, "last synced", "sync.last_synced_at", Origin.SYNC),
+    Field(
+        "last_synced_at",
+        FieldType.TIME,
+        "last synced",
+        "sync.last_synced_at",
+        Origin.SYNC,
+        other_words=("synced", "last sync", "synced at", "last synchronized", "synchronized"),
+    ),
     Field("pems_version", FieldType.ID, "PEMS version", "sync.pems_version", Origin.SYNC, sortable=False),
     Field("local_version", FieldType.INTEGER, "local version", "sync.local_version", Origin.SYNC, required=True),
     Field("modified_fields", FieldType.NAMES, "modified fields", "sync.modified_fields", Origin.SYNC, sortable=False),
@@ -268,7 +479,10 @@ FIELDS: Final[tuple[Field, ...]] = (
         "modified by",
         "sync.modified_by",
         Origin.SYNC,
-        other_words=("changed by", "edited by"),
+        other_words=(
+            *("changed by", "edited by", "last modified by", "last changed by", "updated by", "last edited by"),
+            *("touched by", "last updated by", "last touched by", "altered by", "modifier", "editor", "user"),
+        ),
         groupable=True,
         named=True,
     ),
@@ -278,7 +492,19 @@ FIELDS: Final[tuple[Field, ...]] = (
         "modified",
         "sync.modified_at",
         Origin.SYNC,
-        other_words=("changed", "modified at"),
+        other_words=(
+            *(
+                "changed",
+                "modified at",
+                "last modified",
+                "edited",
+                "last changed",
+                "updated",
+                "last updated",
+                "touched",
+            ),
+            *("last edited", "modification date", "last change", "altered", "last touched", "got changed"),
+        ),
     ),
     Field(
         "sync_error_message",
@@ -345,6 +571,7 @@ COMMANDS: Final = CommandConventions(
         "reactivate": ("is_discontinued", False),
         "reinstate": ("is_discontinued", False),
         "uncancel": ("is_discontinued", False),
+        "un discontinue": ("is_discontinued", False),
     },
     assigned="equipment",
     fixed={
@@ -359,8 +586,185 @@ COMMANDS: Final = CommandConventions(
         "actual_cost": "A cost is computed from the dates and the rate or price.",
     },
 )
+DATES: Final = DateConventions(
+    layers=(
+        Layer(
+            "forecast",
+            "forecast_start",
+            "forecast_end",
+            "forecast_cost",
+            (
+                *(
+                    "forecast",
+                    "forecasted",
+                    "in the forecast",
+                    "by forecast",
+                    "according to the forecast",
+                    "per forecast",
+                ),
+                *("by the forecast", "forecast date", "forecast period"),
+            ),
+        ),
+        Layer(
+            "plan",
+            "plan_start",
+            "plan_end",
+            "plan_cost",
+            (
+                *(
+                    "plan",
+                    "planned",
+                    "by plan",
+                    "in the plan",
+                    "according to plan",
+                    "according to the plan",
+                    "per plan",
+                ),
+                *("as planned", "original", "originally", "by the plan", "plan date", "plan period", "per the plan"),
+                *("original plan", "baseline"),
+            ),
+        ),
+        Layer(
+            "actual",
+            "actual_start",
+            "actual_end",
+            "actual_cost",
+            (
+                *("actual", "actually", "in reality", "by actual date", "actual date", "actual period", "by actual"),
+                *("really", "by actuals", "based on actuals"),
+            ),
+        ),
+    ),
+    start_words=(
+        *("start", "starts", "starting", "started", "start date", "to start", "begin", "begins", "beginning", "began"),
+        *("arrive", "arrives", "arriving", "arrived", "arrival", "arrival date", "to arrive", "coming on site"),
+        *("coming in", "mobilize", "mobilizing", "mobilized", "mobilization", "delivered", "delivery", "delivery date"),
+        *("be delivered", "kick off", "kicking off", "showing up", "coming to site", "coming", "begin date"),
+        *("starting date", "getting here", "due to arrive", "due to start", "due in", "on rent from"),
+    ),
+    end_words=(
+        *("end", "ends", "ending", "ended", "end date", "to end", "finish", "finishes", "finishing", "finished"),
+        *("return", "returns", "returning", "returned", "return date", "to return", "be returned", "leave", "leaves"),
+        *("leaving", "left site", "departing", "departs", "expire", "expires", "expiring", "expired", "demobilize"),
+        *("demobilizing", "demobilized", "off rent", "going off rent", "coming off rent", "due back", "going back"),
+        *("wrap up", "wrapping up", "finish date", "leaving site", "off site", "going off site", "due to end"),
+        *("due to return", "due to leave", "completing", "completed", "rolling off", "run out", "running out"),
+        *("ending date", "needed until", "off hire", "completion", "completion date"),
+    ),
+    within_words=(
+        *("on site", "onsite", "on rent", "needed", "in use", "required", "on location", "on the job", "working"),
+        *("active", "in place", "here", "on hire", "rented out", "in the field", "on the ground", "running"),
+        *("be on site", "will be on site", "on site at any time", "at work", "deployed", "overlapping", "overlap"),
+    ),
+    recorded={
+        "modified_by": "modified_at",
+        "pems_modified_by": "pems_stamp",
+    },
+    spread=("plan_cost", "forecast_cost", "actual_cost"),
+)
+
+
+def _above(field: str, other: str) -> FieldComparison:
+    return FieldComparison(field, Operator.GT, other)
+
+
+def _below(field: str, other: str) -> FieldComparison:
+    return FieldComparison(field, Operator.LT, other)
+
+
+def _within(field: str, other: str) -> FieldComparison:
+    return FieldComparison(field, Operator.LE, other)
+
+
+SAYINGS: Final = (
+    Saying(
+        (
+            *("late", "behind schedule", "delayed", "running late", "running behind", "slipped", "slipping"),
+            *("behind plan", "ending late", "finishing late", "returning late", "ends late", "overrun", "overrunning"),
+            *("behind", "past schedule", "over schedule", "past plan"),
+        ),
+        _above("forecast_end", "plan_end"),
+        (_above("actual_end", "plan_end"), _above("forecast_start", "plan_start")),
+    ),
+    Saying(
+        (
+            *("starting late", "late to start", "late start", "starts late", "arriving late", "late arriving"),
+            *("started late", "arrived late"),
+        ),
+        _above("forecast_start", "plan_start"),
+        (_above("actual_start", "plan_start"),),
+    ),
+    Saying(
+        (
+            "ahead of schedule",
+            "early",
+            "running early",
+            "ending early",
+            "finishing early",
+            "returning early",
+            "ahead of plan",
+        ),
+        _below("forecast_end", "plan_end"),
+        (_below("actual_end", "plan_end"),),
+    ),
+    Saying(
+        ("on schedule", "on time", "not late", "in time"),
+        _within("forecast_end", "plan_end"),
+        (_within("actual_end", "plan_end"),),
+    ),
+    Saying(
+        ("overspent", "overspending", "cost overrun", "overbudget", "blowing the budget", "in the red"),
+        _above("forecast_cost", "plan_cost"),
+        (_above("actual_cost", "plan_cost"),),
+    ),
+    Saying(
+        ("underspent", "underspending", "in the black", "underbudget"),
+        _below("forecast_cost", "plan_cost"),
+        (_below("actual_cost", "plan_cost"),),
+    ),
+    Saying(
+        ("within budget", "on budget", "within plan", "in budget", "within the budget"),
+        _within("forecast_cost", "plan_cost"),
+        (_within("actual_cost", "plan_cost"),),
+    ),
+    Saying(
+        (
+            "overdue",
+            "past due",
+            "should have left",
+            "past their end date",
+            "past its end date",
+            "past their end",
+            "should be gone",
+            "past due date",
+            "overstaying",
+            "past their return date",
+            "past their forecast end",
+        ),
+        And((Comparison("forecast_end", Operator.LT, TODAY), Not(Present("actual_end")))),
+    ),
+)
+"""Phrases that stand for conditions."""
 CONVENTIONS: Final = Conventions(
     commands=COMMANDS,
+    dates=DATES,
+    sayings=SAYINGS,
+    compared={
+        "plan_cost": "forecast_cost",
+        "forecast_cost": "actual_cost",
+        "plan_end": "forecast_end",
+        "plan_start": "forecast_start",
+        "forecast_end": "actual_end",
+        "forecast_start": "actual_start",
+    },
+    gaps={
+        "variance": ("forecast_cost", "plan_cost"),
+        "cost variance": ("forecast_cost", "plan_cost"),
+        "forecast variance": ("forecast_cost", "plan_cost"),
+        "budget variance": ("forecast_cost", "plan_cost"),
+        "actual variance": ("actual_cost", "plan_cost"),
+    },
+    exclusive=(("is_discontinued", "is_funds_transferable"),),
     left_out=("is_discontinued",),
     left_out_of_totals=("is_funds_transferable",),
     amount_fields={("source", "RENTAL"): "monthly_rate", ("source", "PURCHASE"): "purchase_price"},
@@ -375,6 +779,8 @@ CONVENTIONS: Final = Conventions(
         "manufacturer": "of",
         "model": "of",
         "modified_by": "",
+        "modified_at": "",
+        "last_synced_at": "",
     },
 )
 SCHEMA: Final = Schema(FIELDS, CONVENTIONS)

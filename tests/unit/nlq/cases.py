@@ -6,8 +6,10 @@ from datetime import date
 from functools import cache
 from pathlib import Path
 
+from nlq.canonical import canonical_filter
 from nlq.interpretation import Interpretation, Role
 from nlq.pipeline import Language
+from nlq.query import Aggregate, Aggregation
 from nlq.vocabulary import Vocabulary
 from pfa_rpc.schema import SCHEMA
 
@@ -36,13 +38,30 @@ def language() -> Language:
 
 
 def asked(reading: Interpretation) -> str:
-    """Return order, limit and figures of a reading as the fixture file writes them."""
+    """Return order, limit and figures of a reading as the fixture files write them."""
     query = reading.query
     words = [reading.order_by, f"limit {query.limit}" if query.limit is not None else ""]
     if query.aggregate is not None:
-        words += [f"{figure.function.value}({figure.field or ''})" for figure in query.aggregate.aggregations]
-        words.append(f"by {', '.join(query.aggregate.group_by)}" if query.aggregate.group_by else "")
+        words += _figures(query.aggregate)
     return " ".join(filter(None, words))
+
+
+def _figures(spec: Aggregate) -> list[str]:
+    """Return figures, groups and what hangs on them in words."""
+    words = ["any?"] if spec.yes_no else ["values"] if spec.distinct else []
+    words += [_figure(figure) for figure in spec.aggregations]
+    words.append(f"by {', '.join(spec.group_by)}" if spec.group_by else "")
+    words += [f"having {_figure(each.figure)} {each.operator.value} {each.value:f}" for each in spec.having]
+    for term in spec.order:
+        by = term.by if isinstance(term.by, str) else _figure(term.by)
+        words.append(f"sorted by {by}{' desc' if term.descending else ''}")
+    words.append("percent" if spec.percent else "")
+    words.append(f"of {canonical_filter(spec.part, SCHEMA)}" if spec.part is not None else "")
+    return words
+
+
+def _figure(figure: Aggregation) -> str:
+    return f"{figure.function.value}({figure.field or ''})"
 
 
 def not_understood(reading: Interpretation) -> list[str]:

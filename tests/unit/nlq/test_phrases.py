@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nlq import words
+from nlq import measure_words, words
 from nlq.comparisons import COMPARISONS, SUFFIXES
 from nlq.errors import QuestionError
 from nlq.interpretation import Interpretation, Role
@@ -36,7 +36,7 @@ PHRASES = (
     *(phrase for phrases in words.PHRASES.values() for phrase in phrases),
     # Some of each: the forms of comparatives are so many that little else would be asked.
     *(phrase for phrases in (*COMPARISONS.values(), *SUFFIXES.values()) for phrase in phrases[:24]),
-    *(phrase for phrases in words.FUNCTIONS.values() for phrase in phrases),
+    *(phrase for phrases in measure_words.FUNCTIONS.values() for phrase in phrases),
     *words.FILLERS,
     *(word for field in FIELDS for word in (*field.words, *field.true_words, *field.false_words)),
     *(word for field in FIELDS for value in field.values for word in (value.label, *value.words)),

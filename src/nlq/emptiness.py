@@ -1,0 +1,106 @@
+"""Emptiness: conditions that no record can meet, by their form alone.
+
+Gives `why_empty`.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Any, Final
+
+from nlq.query import And, Comparison, Condition, Not, Operator, Or, Present
+from nlq.schema import Schema
+
+_LOWER: Final = (Operator.GT, Operator.GE)
+_UPPER: Final = (Operator.LT, Operator.LE)
+
+
+def why_empty(where: Condition | None, schema: Schema) -> str | None:
+    """Return why no record can meet a condition, None where some could."""
+    if not isinstance(where, And):
+        return None
+    of: dict[str, list[Condition]] = {}
+    for operand in where.operands:
+        for name in _single(operand):
+            of.setdefault(name, []).append(operand)
+    for name, conditions in of.items():
+        label = schema.by_name[name].label
+        if len(conditions) > 1 and (_contradict(conditions) or _out_of_order(conditions)):
+            return f"No record can meet what is asked of the {label}: the conditions exclude each other."
+    return _excluded(of, schema)
+
+
+def _single(condition: Condition) -> tuple[str, ...]:
+    """Return the one field that a condition is about, none where it is about several."""
+    match condition:
+        case Comparison(name) | Present(name) | Not(Present(name)):
+            return (name,)
+        case Or(operands) | Not(Or(operands)):
+            names = {each.field for each in operands if isinstance(each, Comparison)}
+            whole = all(isinstance(each, Comparison) for each in operands)
+            return tuple(names) if whole and len(names) == 1 else ()
+    return ()
+
+
+def _contradict(conditions: list[Condition]) -> bool:
+    """Return whether the values that may be and those that must not be leave none; or a value is asked for and none."""
+    allowed: set[Any] | None = None
+    barred: set[Any] = set()
+    missing = any(isinstance(each, Not) and isinstance(each.operand, Present) for each in conditions)
+    for each in conditions:
+        values = _values(each)
+        if values is None:
+            continue
+        if isinstance(each, Not) or (isinstance(each, Comparison) and each.operator is Operator.NE):
+            barred |= values
+        else:
+            allowed = values if allowed is None else allowed & values
+    if missing and any(not isinstance(each, Not) and _says_value(each) for each in conditions):
+        return True
+    return allowed is not None and not allowed - barred
+
+
+def _says_value(condition: Condition) -> bool:
+    """Return whether a condition holds only for records that have a value."""
+    return not (isinstance(condition, Comparison) and condition.operator is Operator.NE)
+
+
+def _values(condition: Condition) -> set[Any] | None:
+    """Return the values that a condition lists, None where it lists none."""
+    match condition:
+        case Comparison(_, Operator.EQ | Operator.NE, value):
+            return {value}
+        case Or(operands) | Not(Or(operands)):
+            if all(isinstance(each, Comparison) and each.operator is Operator.EQ for each in operands):
+                return {each.value for each in operands if isinstance(each, Comparison)}
+    return None
+
+
+def _out_of_order(conditions: list[Condition]) -> bool:
+    """Return whether a lower bound lies above an upper one, or a value outside of both."""
+    lows = [each for each in conditions if isinstance(each, Comparison) and each.operator in (*_LOWER, Operator.EQ)]
+    highs = [each for each in conditions if isinstance(each, Comparison) and each.operator in (*_UPPER, Operator.EQ)]
+    return any(_above(low, high) for low in lows for high in highs if low is not high)
+
+
+def _above(low: Comparison, high: Comparison) -> bool:
+    if not isinstance(low.value, (Decimal, int, date)) or not isinstance(high.value, type(low.value)):
+        return False
+    lower: Any = low.value
+    upper: Any = high.value
+    strict = low.operator is Operator.GT or high.operator is Operator.LT
+    return bool(lower > upper or (lower == upper and strict))
+
+
+def _excluded(of: dict[str, list[Condition]], schema: Schema) -> str | None:
+    """Return the pair of flags that no record has both of, where both are asked for."""
+    for first, second in schema.conventions.exclusive:
+        if _is_set(of.get(first, [])) and _is_set(of.get(second, [])):
+            labels = (schema.by_name[name].label for name in (first, second))
+            return f"No record is both {' and '.join(labels)}: one excludes the other."
+    return None
+
+
+def _is_set(conditions: list[Condition]) -> bool:
+    return any(isinstance(each, Comparison) and each.value is True for each in conditions)
