@@ -15,7 +15,7 @@ from typing import Final
 from nlq.canon import Canon
 from nlq.changes import Change, canonical_changes
 from nlq.command_clauses import ClauseReader, Outcome, Pending, Refusal, refusal_of
-from nlq.command_frame import Clause, Frame, Verbs, names_nothing, read_frame
+from nlq.command_frame import Clause, Frame, Verbs, frames, names_nothing
 from nlq.command_phrases import PhraseReader
 from nlq.command_words import COMMAND_WORDS, EVERYTHING, JOINS, PRONOUNS
 from nlq.fuzzy import Speller
@@ -40,6 +40,8 @@ class Command:
     tokens: list[Token]
     """The tokens of the question; those of the change carry the key `TAKEN`."""
     changes: list[Change] = field(default_factory=list)
+    conditions: list[Condition] = field(default_factory=list)
+    """What the records have now: the "$4,000" of "from $4,000 to $4,500"."""
     uses: list[Use] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     pending: list[Pending] = field(default_factory=list)
@@ -51,6 +53,8 @@ class Command:
     """Why it is never done."""
     invalid: str = ""
     """What is wrong with a date that does not exist."""
+    presumed: bool = False
+    """Whether the records have to be named by a condition of their own: "cancel that" may mean something else."""
 
 
 class CommandReader:
@@ -68,14 +72,13 @@ class CommandReader:
 
         `goes_on` says whether a question was asked before, of which "remove the cranes" takes something away.
         """
-        frame = read_frame(tokens, self._verbs, self._misspelt)
-        if frame is None:
-            return None
-        spelt = self._spelt(tokens, frame)
-        outcomes = self._outcomes(spelt, frame, today)
-        if goes_on and any(clause.verb.weak and outcome.refusal for clause, outcome in outcomes):
-            return None
-        return self._command(tokens, frame, outcomes) if outcomes else None
+        for frame in frames(tokens, self._verbs, self._misspelt):
+            outcomes = self._outcomes(self._spelt(tokens, frame), frame, today)
+            if goes_on and any(clause.verb.weak and outcome.refusal for clause, outcome in outcomes):
+                return None
+            if outcomes:
+                return self._command(tokens, frame, outcomes)
+        return None
 
     def _misspelt(self, token: Token) -> str | None:
         """Return the verb that a word misspells, None for words that mean or misspell something else."""
@@ -105,9 +108,7 @@ class CommandReader:
                 outcomes.append((clause, outcome))
                 continue
             if position == 0:
-                whole = replace(clause, end=frame.clauses[-1].end)
-                outcome = ClauseReader(tokens, whole, today, self._schema, self._phrases).read()
-                return [(whole, outcome)] if outcome is not None else []
+                return [(clause, outcome)] if outcome is not None else []
             before = replace(frame.clauses[0], end=frame.clauses[-1].end)
             joined = ClauseReader(tokens, before, today, self._schema, self._phrases).read()
             return [(before, joined)] if joined is not None else []
@@ -117,30 +118,40 @@ class CommandReader:
         command = Command([])
         taken = {index for first, end in frame.polite for index in range(first, end)}
         for clause, outcome in outcomes:
-            self._add(command, clause, outcome, taken)
+            self._add(command, tokens, clause, outcome, taken)
         # The others are words of the records, and corrected with them.
         command.corrected = {index: word for index, word in frame.corrected.items() if index in taken}
         self._check_targets(command, tokens, outcomes, taken)
         self._check_changes(command)
         command.tokens = [
-            replace(token, key=TAKEN, kind=Kind.OTHER) if index in taken else token
+            Token(TAKEN, Kind.OTHER, token.start, token.end, token.raw, token.gap) if index in taken else token
             for index, token in enumerate(tokens)
         ]
         return command
 
-    def _add(self, command: Command, clause: Clause, outcome: Outcome, taken: set[int]) -> None:
-        """Add what a clause does to a command."""
+    def _add(
+        self, command: Command, tokens: Sequence[Token], clause: Clause, outcome: Outcome, taken: set[int]
+    ) -> None:
+        """Add what a clause does to a command, with the words that join it to the clause before."""
+        join = clause.first
+        while command.uses and tokens[join - 1].key in JOINS:
+            join -= 1
+        taken.update(range(join, clause.first))
         what = canonical_changes(outcome.changes, self._schema)
         for each in outcome.taken:
             command.uses.append(Use(each.first, each.end, each.meaning or what or "change"))
             taken.update(range(each.first, each.end))
         command.changes += outcome.changes
+        command.conditions += outcome.conditions
         command.notes += outcome.notes
         command.pending += outcome.pending
         command.ask = command.ask or outcome.ask
         command.refusal = command.refusal or outcome.refusal
         command.invalid = command.invalid or outcome.invalid
         command.unread += outcome.unread
+        command.presumed = command.presumed or outcome.presumed
+        for first, end in outcome.unread:
+            taken.update(range(first, end))
 
     def _check_targets(
         self, command: Command, tokens: Sequence[Token], outcomes: list[tuple[Clause, Outcome]], taken: set[int]
@@ -177,6 +188,9 @@ def finish(command: Command, resolved: Resolved, tokens: Sequence[Token], canon:
     """
     taken = {index for index, token in enumerate(tokens) if token.key == TAKEN}
     resolved.unread = [span for span in resolved.unread if not taken.issuperset(range(*span))]
+    if command.conditions:
+        where = canon.form(conjunction(resolved.query.where, *command.conditions))
+        resolved.query = replace(resolved.query, where=where)
     _reach_left_out(command, resolved, canon)
     for pending in command.pending:
         _settle_pending(command, pending, resolved, canon.schema)
@@ -188,7 +202,9 @@ def finish(command: Command, resolved: Resolved, tokens: Sequence[Token], canon:
         command.ask = (
             command.ask or "A change takes all records that meet its conditions, not figures or the first few."
         )
-    if not goes_on and not _is_limited(resolved, canon) and not _says_everything(tokens):
+    if _is_limited(resolved, canon) and not (goes_on and command.presumed):
+        return
+    if command.presumed or not (goes_on or _says_everything(tokens)):
         command.ask = command.ask or _WHICH
 
 

@@ -16,15 +16,15 @@ from typing import Final
 from nlq.changes import Change, ChangeOperation, Shift
 from nlq.command_frame import Clause
 from nlq.command_phrases import Distance, Named, PhraseReader, Target, fits
-from nlq.command_words import ARTICLES, JOINS, LINKS, PARTICLES, Act
+from nlq.command_words import ARTICLES, JOINS, LEADING_TO, LINKS, PARTICLES, Act
 from nlq.dates import read_date
 from nlq.normalize import Token
 from nlq.notes import Note
-from nlq.query import Value
+from nlq.query import Comparison, Condition, Operator, Value
 from nlq.schema import FieldSpec, FieldType, Schema
 
 _ONE_DAY: Final = timedelta(days=1)
-_UNTIL: Final = frozenset(("until", "till", "through", "thru"))
+_UNTIL: Final = frozenset(("until", "till", "til", "through", "thru"))
 _SETTING: Final = frozenset(("to", "into", "as", "at", "=", "be"))
 _REPLACING: Final = frozenset(("replace", "replaced", "swap", "swapped", "substitute", "substituted"))
 _LENGTHS: Final = frozenset(("duration", "length"))
@@ -66,6 +66,8 @@ class Outcome:
     """What a clause changes, or why it does not."""
 
     changes: list[Change] = field(default_factory=list)
+    conditions: list[Condition] = field(default_factory=list)
+    """What the records have now: the "$4,000" of "from $4,000 to $4,500"."""
     taken: list[Taken] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     pending: list[Pending] = field(default_factory=list)
@@ -77,6 +79,8 @@ class Outcome:
     """Tokens (first, end) of the clause that mean nothing."""
     invalid: str = ""
     """What is wrong with a date that does not exist."""
+    presumed: bool = False
+    """Whether so little was said that the records have to be named by a condition of their own."""
 
 
 class ClauseReader:
@@ -101,13 +105,38 @@ class ClauseReader:
         self._take(self._clause.first, self._clause.start, "")
         self._take_particle()
         done = any(attempt() for attempt in self._attempts())
+        if done:
+            self._report_others()
         if not done and Act.SET in verb.acts and self._head is not None and not self._head.fields[0].editable:
             self._outcome.refusal = refusal_of(self._head.fields[0], self._schema)
+            self._take_named(self._head)
             done = True
-        if not done and not verb.weak:
+        if not done and (not verb.weak or self._sets_something()):
             self._ask(self._missing())
             done = True
         return self._outcome if done else None
+
+    def _report_others(self) -> None:
+        """Report further amounts and values that the clause names: none of them may pass as a condition."""
+        taken = {index for each in self._outcome.taken for index in range(each.first, each.end)}
+        words = _SETTING | _UNTIL | {"by"}
+        for index in range(self._index, self._clause.end - 1):
+            key = self._tokens[index].key
+            if index in taken or key not in words or self._tokens[index - 1].key in LEADING_TO:
+                continue
+            end = self._other_amount(index) if key == "by" else self._other_value(index)
+            if end is not None:
+                self._outcome.unread.append((index, end))
+                taken.update(range(index, end))
+
+    def _other_amount(self, index: int) -> int | None:
+        distance = self._phrases.distance(self._tokens, index, self._clause.end)
+        return distance.end if distance is not None and index not in self._dated else None
+
+    def _other_value(self, index: int) -> int | None:
+        option = self._target_at(index)
+        ranged = option is not None and option[1].amount is not None and not option[1].amount.marked
+        return option[1].end if option is not None and not ranged and index not in self._dated else None
 
     def _attempts(self) -> Iterator[Callable[[], bool]]:
         """Yield the ways to read the clause, the first that fits being right."""
@@ -131,9 +160,21 @@ class ClauseReader:
         if verb.acts & {Act.DELETE, Act.CREATE}:
             yield self._never
 
+    def _sets_something(self) -> bool:
+        """Return whether a field is to get a value that is not understood: "set the source to lease"."""
+        if Act.SET not in self._clause.verb.acts or self._head is None:
+            return False
+        return any(token.key == "to" for token in self._tokens[self._head.end : self._clause.end])
+
     def _missing(self) -> str:
         """Return what to ask where a verb says nothing of what it changes."""
         said = self._text(self._clause.first, self._clause.start)
+        if self._sets_something() and self._head is not None:
+            return f"“{said}”: which value should the {self._head.fields[0].label} get?"
+        if Act.SCALE in self._clause.verb.acts and Act.SHIFT not in self._clause.verb.acts:
+            return f"“{said}”: by how much, or to what? Say, for example, “by 5 %”."
+        if Act.CLEAR in self._clause.verb.acts:
+            return f"“{said}”: which field loses its value? Say, for example, “clear the contract of …”."
         if Act.SET in self._clause.verb.acts and not self._clause.verb.acts & {Act.EXTEND, Act.SHIFT}:
             return f"“{said}”: which field should get which value? Say, for example, “set the area to …”."
         return f"“{said}”: by how much, or to when? Say, for example, “by 2 weeks”."
@@ -185,7 +226,7 @@ class ClauseReader:
 
     def _names(self, first: int, end: int) -> Iterator[Named]:
         """Yield the fields that a phrase between these tokens can be about, the likeliest first."""
-        before = first - (first > self._clause.start and self._tokens[first - 1].key in (*PARTICLES, "down"))
+        before = self._with_particle(first)
         after = end
         while after < self._clause.end and self._tokens[after].key in (*LINKS, *ARTICLES, "in"):
             after += 1
@@ -231,9 +272,9 @@ class ClauseReader:
     # By how much
 
     @cached_property
-    def _dated(self) -> set[int]:
-        """Tokens inside dates that belong to a condition: the "30 days" of "in the next 30 days"."""
-        inside: set[int] = set()
+    def _dated(self) -> dict[int, int]:
+        """Tokens inside dates that belong to a condition ("30 days" of "in the next 30 days") → where those begin."""
+        inside: dict[int, int] = {}
         first, end = self._clause.start, self._clause.end
         index = first
         while index < end:
@@ -243,29 +284,30 @@ class ClauseReader:
                 continue
             found = read_date(self._tokens, index, self._today)
             stop = index + 1 if found is None or (found.start is None and found.stop is None) else found.end
-            inside.update(range(index + 1, stop))
+            inside.update(dict.fromkeys(range(index + 1, stop), index))
             index = stop
         return inside
 
     def _distance(self) -> Distance | None:
-        """Return the amount that the clause changes by: the one after "by", else one that no condition has."""
-        found: list[Distance] = []
-        for index in range(self._index, self._clause.end):
-            if any(each.first <= index < each.end for each in found) or index in self._dated:
-                continue
-            distance = self._phrases.distance(self._tokens, index, self._clause.end)
-            if distance is None or not self._stands_alone(distance):
-                continue
-            found.append(distance)
-        led = [each for each in found if self._tokens[each.first].key == "by"]
-        best = led or found
-        return best[-1] if best else None
+        """Return the amount that the clause changes by: the last after "by", else one that no condition has."""
+        tokens, last = self._tokens, self._clause.end
+        for index in range(last - 1, self._index - 1, -1):
+            if tokens[index].key == "by" and (led := self._phrases.distance(tokens, index, last)) is not None:
+                return led
+        found: Distance | None = None
+        index = self._index
+        while index < last:
+            distance = self._phrases.distance(tokens, index, last) if self._phrases.may_begin(tokens[index]) else None
+            if distance is not None and self._stands_alone(distance) and index not in self._dated:
+                found = distance
+            index = index + 1 if distance is None else max(distance.end, index + 1)
+        return found
 
     def _stands_alone(self, distance: Distance) -> bool:
         """Return whether an amount is one to change by; "set" and the like need more than a bare one to move dates."""
         verb = self._clause.verb
-        bare = not (distance.sign or distance.particle) and self._tokens[distance.first].key != "by"
-        if bare and Act.SET in verb.acts and not verb.sign and not self._particle:
+        directed = distance.sign or distance.particle or self._with_particle(distance.first) < distance.first
+        if not directed and Act.SET in verb.acts and not verb.sign and not self._particle:
             return False
         return self._phrases.stands_alone(self._tokens, distance, self._index, self._clause.end)
 
@@ -285,13 +327,15 @@ class ClauseReader:
         return done
 
     def _take_distance(self, distance: Distance) -> None:
-        first, end = distance.first, distance.end
-        before = self._tokens[first - 1].key
-        if first > self._index and before in (*PARTICLES, "down"):
-            first -= 1
+        first, end = self._with_particle(distance.first), distance.end
         if end < self._clause.end and self._tokens[end].key in ("to", "on", "for", "of"):
             end += 1
         self._take(first, end, "")
+
+    def _with_particle(self, first: int) -> int:
+        """Return the first token of a phrase with the word before it that directs the verb: "out by", "back to"."""
+        directed = first > self._index and self._tokens[first - 1].key in (*PARTICLES, "down", "short", "over")
+        return first - directed
 
     def _amount_by(self, distance: Distance) -> bool:
         """Read "multiply the rate by 1.1"; ask for what a bare number or an amount of money cannot say."""
@@ -299,6 +343,9 @@ class ClauseReader:
         if distance.number is not None and verb in _AMOUNT_VERBS:
             return self._times(distance.number, distance.first, distance.end)
         said = self._text(distance.first, distance.end)
+        named = self._find(distance.first, distance.end, lambda each: each.editable)
+        if named is not None:
+            self._take_named(named)
         if distance.money is not None:
             return self._ask(f"“{said}”: amounts change by a share or to an amount. Say “by 5 %” or “to $4,500”.")
         return self._ask(f"“{said}”: of what? Say, for example, “{said} %” or “{said} weeks”.")
@@ -411,7 +458,7 @@ class ClauseReader:
             said = self._text(distance.first, distance.end)
             return self._ask(f"“{said}”: up or down? Say “increase … {said}” or “reduce … {said}”.")
         factor = 1 + sign * share
-        if factor < 0 or not share:
+        if factor <= 0 or not share:
             return self._ask(f"“{self._text(distance.first, distance.end)}”: which amount should it become?")
         return self._times(factor, distance.first, distance.end)
 
@@ -440,11 +487,35 @@ class ClauseReader:
             named, index, target = found
             if not self._set(named, target):
                 return False
-            self._take(index, target.end, "")
+            if named is not None:
+                self._take_from(named, index)
+            self._take(self._with_particle(index), target.end, "")
             if named is not None:
                 self._take_named(named)
             found = self._next_target(target.end)
         return bool(self._outcome.changes or self._outcome.pending or self._outcome.ask or self._outcome.invalid)
+
+    def _take_from(self, named: Named, index: int) -> None:
+        """Read "from $4,000" before "to $4,500" as what the records have now."""
+        spec = named.fields[0]
+        if len(named.fields) > 1 or spec.type not in (FieldType.MONEY, FieldType.DATE):
+            return
+        for start in range(index - 1, self._index - 1, -1):
+            if self._tokens[start].key != "from":
+                continue
+            now = self._phrases.target(self._tokens[:index], start + 1, index, self._today, spec)
+            if now is None or now.end != index or not fits(now, spec):
+                return
+            if now.amount is not None and not now.amount.foreign:
+                value: Value = now.amount.value
+            elif now.when is not None and now.when.point and now.when.start is not None:
+                value = now.when.start
+            else:
+                self._outcome.unread.append((start, index))
+                return
+            self._outcome.conditions.append(Comparison(spec.name, Operator.EQ, value))
+            self._take(start, index, f"{spec.label} {self._text(start + 1, index)}")
+            return
 
     def _introducers(self) -> frozenset[str]:
         acts = self._clause.verb.acts
@@ -461,10 +532,8 @@ class ClauseReader:
         found: list[tuple[Named | None, int, Target]] = []
         behind = {self._index, *((self._head.end,) if self._head is not None else ())}
         for index in range(self._index, self._clause.end - 1):
-            if self._tokens[index].key not in words or index in self._dated or index + 1 in self._dated - {index + 1}:
-                continue
-            option = self._target_at(index)
-            if option is None:
+            option = self._target_at(index) if self._tokens[index].key in words else None
+            if option is None or (self._is_dated(option[1]) and self._ranges(index, option[0])):
                 continue
             if index in behind:
                 return (option[0], index, option[1])
@@ -474,6 +543,16 @@ class ClauseReader:
         last = [each for each in found if each[2].end == self._clause.end]
         best = first or last or found
         return best[-1] if best else None
+
+    def _ranges(self, index: int, named: Named | None) -> bool:
+        """Return whether "to" stands inside a range of days, not in "the forecast end from June 30 to July 31"."""
+        if index not in self._dated:
+            return False
+        return named is None or named.period or self._tokens[self._dated[index]].key != "from"
+
+    def _is_dated(self, target: Target) -> bool:
+        """Return whether a value could as well be the end of a range of days: "arriving from March to May"."""
+        return target.when is not None or (target.amount is not None and not target.amount.marked)
 
     def _target_at(self, index: int) -> tuple[Named | None, Target] | None:
         """Return the value behind a word such as "to", and the fields that get it."""
@@ -485,6 +564,8 @@ class ClauseReader:
             target = self._phrases.target(self._tokens, start, limit, self._today, named.fields[0])
             if target is not None and (target.end <= named.first or named.end <= index) and self._suits(named, target):
                 return named, target
+        if self._head is not None and not self._head.period and not self._is_record(self._head):
+            return None  # another field was named
         target = self._phrases.target(self._tokens, start, limit, self._today, None)
         if target is None or not self._alone(key, target):
             return None
@@ -538,7 +619,8 @@ class ClauseReader:
         if target.other is not None:
             return self._take_over(named, target.other)
         if target.flag is not None:
-            self._give(target.flag.field.name, target.flag.state)
+            undone = self._clause.verb.sign < 0 and Act.STATE in self._clause.verb.acts
+            self._give(target.flag.field.name, target.flag.state is not undone)
         elif target.state is not None and named is not None:
             self._give(named.fields[0].name, target.state)
         elif target.when is not None:
@@ -682,6 +764,7 @@ class ClauseReader:
         if not words:
             return False
         self._note(f"“{self._text(first, end)}” is read as a reset to {words[0]}", first, end, words[0], ())
+        self._outcome.presumed = True
         if named is not None:
             self._take_named(named)
         return self._reset(named)
@@ -691,6 +774,8 @@ class ClauseReader:
     def _state_of_verb(self) -> bool:
         """Read a verb that sets a flag: "discontinue the pumps"."""
         self._give(self._clause.verb.state, self._clause.verb.sign > 0)
+        if self._clause.end == self._index + 1 and self._tokens[self._index].key in ("it", "that", "this"):
+            self._outcome.presumed = True  # "cancel that" may take back what was asked before
         return True
 
     def _made(self) -> bool:
@@ -737,7 +822,9 @@ class ClauseReader:
         """Read "clear the contract of EQ-2087"."""
         deletes = Act.DELETE in self._clause.verb.acts
         named = self._find(self._index, self._index, lambda each: self._can_clear(each, deletes=deletes))
-        if named is None or (deletes and self._is_record(named)):
+        if named is None:
+            return self._cleared_value(deletes=deletes)
+        if deletes and self._is_record(named):
             return False
         required = [each.label for each in named.fields if each.required or each.type is FieldType.BOOL]
         if required:
@@ -746,6 +833,22 @@ class ClauseReader:
         for each in named.fields:
             self._outcome.changes.append(Change(each.name, ChangeOperation.CLEAR))
         self._take_named(named)
+        return True
+
+    def _cleared_value(self, *, deletes: bool) -> bool:
+        """Read "unassign EQ-2087" and "remove contract C-1042 from the cranes": a field loses one value."""
+        end = self._index + 1
+        while end < self._clause.end and self._tokens[end].key != "from":
+            end += 1
+        named = end <= self._clause.end
+        value = self._phrases.single_value(self._tokens, self._index, end, self._today) if named else None
+        spec = None if value is None else value.label or (value.meanings[0].field if value.meanings else None)
+        if value is None or spec is None or spec.type is not FieldType.TEXT:
+            return False
+        if deletes and (value.label is None or end == self._clause.end):
+            return False
+        self._outcome.changes.append(Change(spec.name, ChangeOperation.CLEAR))
+        self._take(end, min(end + 1, self._clause.end), "")
         return True
 
     def _can_clear(self, each: FieldSpec, *, deletes: bool) -> bool:

@@ -1,11 +1,11 @@
 """Frame of a command: where its verbs stand, which words are only polite, and which may name the records.
 
-Gives `Verbs`, `Frame`, `Clause` and `read_frame`. A question without a verb of change costs one look-up a word.
+Gives `Verbs`, `Frame`, `Clause` and `frames`. A question without a verb of change costs one look-up a word.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -110,22 +110,29 @@ def _match(matches: _Matches, tokens: Sequence[Token], index: int) -> tuple[int,
     return None
 
 
-def read_frame(tokens: Sequence[Token], verbs: Verbs, spelt: Callable[[Token], str | None]) -> Frame | None:
-    """Return the verbs of a command with their clauses, None where the words are a question.
+def frames(tokens: Sequence[Token], verbs: Verbs, spelt: Callable[[Token], str | None]) -> Iterator[Frame]:
+    """Yield the ways in which words can be a command, the likeliest first; none where they are a question.
 
     `spelt` says which verb a word misspells.
     """
     lead = _lead(tokens)
+    if lead > 1 and tokens[0].key == "should":
+        return  # "should we extend …?" asks
     end = _closing(tokens, lead)
     if lead >= end or (tokens[lead].key in ASKING and tokens[lead].kind is Kind.WORD):
-        return None
-    if not any(token.raw.casefold() in verbs.words for token in tokens):
-        return _misspelt(tokens, verbs, spelt, lead, end)
-    frame = _order(tokens, verbs, lead, end) or _obliged(tokens, verbs, lead, end) or _behind(tokens, verbs, lead, end)
-    if frame is None:
-        return _misspelt(tokens, verbs, spelt, lead, end)
-    if any(_is_about_the_view(tokens, clause) for clause in frame.clauses):
-        return None
+        return
+    readers = (_order, _obliged, _behind) if any(token.raw.casefold() in verbs.words for token in tokens) else ()
+    for reader in readers:
+        frame = reader(tokens, verbs, lead, end)
+        if frame is not None and not any(_is_about_the_view(tokens, clause) for clause in frame.clauses):
+            yield _closed(frame, tokens, end)
+    frame = _misspelt(tokens, verbs, spelt, lead, end)
+    if frame is not None:
+        yield _closed(frame, tokens, end)
+
+
+def _closed(frame: Frame, tokens: Sequence[Token], end: int) -> Frame:
+    """Return the frame with the politeness at the end as what it is."""
     if end < len(tokens):
         frame.polite.append((end, len(tokens)))
     return frame
@@ -196,21 +203,41 @@ def _obliged(tokens: Sequence[Token], verbs: Verbs, lead: int, end: int) -> Fram
     """Read "the cranes should be pushed by a week" and "I want the cranes pushed by a week"."""
     wished = any(token.key in WISHES for token in tokens[:lead])
     for index in range(lead + 1, end):
-        found = verbs.participle(tokens, index)
-        if found is None or tokens[index - 1].key == "not":
-            continue
         modal = index
         while modal > lead and tokens[modal - 1].key in MODALS:
             modal -= 1
-        obliged = modal < index and tokens[index - 1].key in (*OBLIGING, "now", "all") and index - modal > 1
-        if modal == lead or tokens[modal - 1].key in ("that", "which", "who") or found[0] > end:
+        if modal == lead or tokens[modal - 1].key in ("that", "which", "who", "not"):
             continue
-        if not obliged and not (wished and modal == index and not found[1].state):
+        words = [token.key for token in tokens[modal:index]]
+        found = _passive(tokens, verbs, index, words, wished=wished) or _active(tokens, verbs, index, words, wished)
+        if found is None or found[0] > end:
             continue
         clause = Clause(found[1], index, found[0], end, before=(lead, modal))
         polite = [(modal, index)] if modal < index else []
         return Frame(_clauses(tokens, verbs, clause), [*([(0, lead)] if lead else []), *polite])
     return None
+
+
+def _passive(
+    tokens: Sequence[Token], verbs: Verbs, index: int, modals: list[str], *, wished: bool
+) -> tuple[int, Verb] | None:
+    """Return the verb of "should be pushed", and of "pushed" behind a wish."""
+    found = verbs.participle(tokens, index)
+    if found is None:
+        return None
+    obliged = len(modals) > 1 and modals[-1] in (*OBLIGING, "now", "all")
+    return found if obliged or (wished and not modals and not found[1].state) else None
+
+
+def _active(
+    tokens: Sequence[Token], verbs: Verbs, index: int, modals: list[str], wished: bool
+) -> tuple[int, Verb] | None:
+    """Return the verb of "should start", "need to start", and of "to start" behind a wish."""
+    if not modals and not (wished and tokens[0].key in ("have", "let")):
+        return None
+    obliged = not modals or modals[-1] in ("should", "must", "shall")
+    obliged = obliged or (modals[-1] == "to" and (len(modals) > 1 or wished))
+    return verbs.order(tokens, index) if obliged else None
 
 
 def _behind(tokens: Sequence[Token], verbs: Verbs, lead: int, end: int) -> Frame | None:
@@ -219,8 +246,10 @@ def _behind(tokens: Sequence[Token], verbs: Verbs, lead: int, end: int) -> Frame
     for index in range(lead + 1, end):
         before = tokens[index - 1].key
         gap = tokens[index].gap
-        paused = before == _COMMA or any(pause in gap for pause in _PAUSES) or (taking and before == "and")
-        found = verbs.order(tokens, index) if paused or before == "please" else None
+        paused = before in (_COMMA, "please") or any(pause in gap for pause in _PAUSES) or (taking and before == "and")
+        found = verbs.order(tokens, index) if paused or tokens[lead].key == "for" else None
+        if found is not None and found[1].weak and not paused:
+            continue
         if found is None or found[1].acts & {Act.DELETE, Act.CREATE} or (found[1].state and found[0] < end):
             continue
         start = index - (before in (_COMMA, "and", "please"))
@@ -242,8 +271,7 @@ def _misspelt(
     if word is None:
         return None
     clauses = _clauses(tokens, verbs, Clause(verbs.named(word), lead, lead + 1, end))
-    polite = ([(0, lead)] if lead else []) + ([(end, len(tokens))] if end < len(tokens) else [])
-    return Frame(clauses, polite, {lead: word})
+    return Frame(clauses, [(0, lead)] if lead else [], {lead: word})
 
 
 def names_nothing(tokens: Sequence[Token], places: Iterable[int]) -> bool:

@@ -6,7 +6,7 @@ Gives `Distance`, `Target`, `Named`, and `PhraseReader`, which reads them at a p
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from typing import Final, cast
@@ -29,13 +29,14 @@ from nlq.dates import DateReading, read_date
 from nlq.durations import read_duration
 from nlq.money import read_money
 from nlq.normalize import Kind, Token, keys
-from nlq.numbers import read_number, read_percent
+from nlq.numbers import NUMBER_WORDS, read_number, read_percent
 from nlq.schema import FieldSpec, FieldType, Schema
 from nlq.tagging import Tagger
 from nlq.tags import RECORD, Amount, Flagged, Meaning, Reading
 from nlq.tries import Trie
 
 _CODE_GAPS: Final = ("", "-", "/", ".", "_")
+_AMOUNT_STARTS: Final = NUMBER_WORDS | FURTHER | {"by", "for", "+", "half", "few", "couple"} - {"the"}
 _LONGEST_NAME: Final = 6
 
 
@@ -114,6 +115,10 @@ class PhraseReader:
 
     # How much
 
+    def may_begin(self, token: Token) -> bool:
+        """Return whether an amount can start at a token."""
+        return token.kind is Kind.NUMBER or token.key in _AMOUNT_STARTS
+
     def distance(self, tokens: Sequence[Token], index: int, limit: int) -> Distance | None:
         """Return the amount to change by that starts at a token ("by two weeks", "10 % higher"), None without one."""
         start = index
@@ -185,17 +190,18 @@ class PhraseReader:
             return False
         if found.sign or found.particle or found.lengthens or first in FURTHER - {"the", "one", "full"}:
             return True
+        if found.share is not None:
+            return True
         return found.first == begin or found.end == limit or before in PARTICLES
 
     def _is_rate(self, tokens: Sequence[Token], index: int) -> bool:
         """Return whether "a month" and the like say what an amount before them is of: "$4,500 a month"."""
         found = self._tagger.fixed.longest(tokens, index)
-        return (
-            index > 0
-            and tokens[index - 1].kind is Kind.NUMBER
-            and found is not None
-            and any(reading.tag == "AMOUNT_OF" for reading in found[1])
-        )
+        if index == 0 or tokens[index - 1].kind is not Kind.NUMBER or found is None:
+            return False
+        if any(self.value_end(tokens, start) == index for start in range(max(0, index - _LONGEST_NAME), index)):
+            return False  # "EQ-2087 a month"
+        return any(reading.tag == "AMOUNT_OF" for reading in found[1])
 
     # To what
 
@@ -291,6 +297,8 @@ class PhraseReader:
             if number is None:
                 return None
             found = Target(index, number.end, amount=Amount(number.value, number.scale))
+        if found.amount is not None and tokens[index].gap.endswith("-") and len(tokens[index].gap) > 1:
+            found.amount = replace(found.amount, value=-found.amount.value)
         if found.end < len(tokens):
             per = self._tagger.fixed.longest(tokens, found.end)
             if per is None and tokens[found.end].gap == "/":

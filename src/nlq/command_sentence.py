@@ -28,9 +28,8 @@ def command_sentence(changes: Sequence[Change], records: str, schema: Schema) ->
     phrases = [_phrase(operation, fields, values[fields[0].name], schema) for (operation, _), fields in grouped.items()]
     text = " and ".join(phrases)
     records = records.removesuffix(".")
-    if records.casefold().split(",")[0] == "records":
-        records = f"all {records}"
-    return f"{text[0].upper()}{text[1:]} for {records[0].lower()}{records[1:]}."
+    everything = records.casefold().split(",")[0] == "records"
+    return f"{text[0].upper()}{text[1:]} for {'all ' * everything}{records[0].lower()}{records[1:]}."
 
 
 def _phrase(

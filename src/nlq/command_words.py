@@ -65,13 +65,14 @@ _STRONG: Final[tuple[tuple[tuple[Act, ...], int, str], ...]] = (
     ((Act.EXTEND,), -1, "shorten, curtail"),
     ((Act.SCALE, Act.EXTEND, Act.SET), 1, "increase, raise"),
     ((Act.SCALE, Act.EXTEND, Act.SET), -1, "decrease, reduce"),
-    ((Act.SHIFT, Act.SCALE, Act.SET), 0, "adjust, modify, update, edit, alter"),
+    ((Act.SHIFT, Act.SCALE, Act.SET), 0, "adjust, modify, alter"),
+    ((Act.SET, Act.STATE), -1, "unmark, unflag, untag"),
     ((Act.SET,), 0, "transfer, relocate, reclassify, recategorize, recategorise"),
     ((Act.SET, Act.STATE), 0, "convert"),
     ((Act.SET, Act.ASSIGN), 0, "reassign, reallocate"),
     ((Act.CLEAR,), 0, "clear, unset, unassign"),
     ((Act.RESET, Act.SET), 0, "reset, revert, restore, realign"),
-    ((Act.DELETE,), 0, "purge, destroy, truncate, eliminate, trash, get rid of, throw away"),
+    ((Act.DELETE,), 0, "purge, destroy, truncate, eliminate, trash, rid of, throw away"),
     ((Act.DELETE,), 0, "drop table, drop the table, drop database, drop the database, drop all records, drop records"),
     ((Act.DELETE, Act.CLEAR), 0, "delete, erase, wipe, wipe out"),
     ((Act.CREATE,), 0, "create, insert, duplicate, clone"),
@@ -80,10 +81,12 @@ _STRONG: Final[tuple[tuple[tuple[Act, ...], int, str], ...]] = (
 
 _WEAK: Final[tuple[tuple[tuple[Act, ...], int, str], ...]] = (
     ((Act.SHIFT, Act.SCALE), -1, "pull, bring"),
-    ((Act.SHIFT, Act.SCALE, Act.SET), 0, "change, bump"),
+    ((Act.SHIFT, Act.SCALE, Act.SET), 0, "change, bump, update, edit"),
     ((Act.SHIFT, Act.SCALE, Act.SET, Act.STATE), 0, "set"),
-    ((Act.SHIFT, Act.SET), 1, "put, hold, slip, knock, kick"),
+    ((Act.SHIFT, Act.SET), 1, "put, hold, slip, kick"),
+    ((Act.SHIFT, Act.SCALE), 1, "knock"),
     ((Act.SCALE, Act.EXTEND, Act.SET), -1, "cut, lower, drop, trim"),
+    ((Act.SCALE, Act.EXTEND), -1, "take"),
     ((Act.SCALE, Act.SET), 1, "hike, boost, uplift, up, mark up"),
     ((Act.SCALE, Act.SET), -1, "discount, slash, mark down"),
     ((Act.SCALE,), 0, "scale, multiply, reprice, apply"),
@@ -122,14 +125,16 @@ _IRREGULAR: Final = {
     "flip": "flipped",
     "strip": "stripped",
     "flag": "flagged",
+    "unflag": "unflagged",
+    "untag": "untagged",
     "defer": "deferred",
     "transfer": "transferred",
     "mark up": "marked up",
     "mark down": "marked down",
-    "get rid of": "gotten rid of",
     "throw away": "thrown away",
     "wipe out": "wiped out",
     "up": "upped",
+    "take": "taken",
 }
 
 
@@ -205,7 +210,7 @@ OBLIGING: Final = frozenset(("be", "get", "been", "being"))
 LATER: Final = frozenset(("later", "late"))
 EARLIER: Final = frozenset(("earlier", "sooner", "early"))
 LONGER: Final = frozenset(("longer", "more", "extra", "additional", "further", "extension", "on", "top"))
-SHORTER: Final = frozenset(("shorter", "les", "less", "off", "short"))
+SHORTER: Final = frozenset(("shorter", "less", "off", "short"))
 PARTICLES: Final[dict[str, tuple[int, int, int]]] = {
     "out": (1, 1, 0),
     "off": (1, 1, 0),
@@ -238,7 +243,7 @@ STATES: Final = {"yes": True, "true": True, "no": False, "false": False}
 EVERYTHING: Final = frozenset(("all", "everything", "anything", "any", "every", "each", "whatever", "entire", "whole"))
 """Words, as keys, that say that no condition is meant to be there."""
 CLOSINGS: Final = frozenset(
-    ("please", "pl", "pls", "plz", "thanks", "thank", "you", "thx", "now", "ok", "okay", "kindly", "asap", "today")
+    ("please", "pl", "pls", "plz", "thanks", "thank", "you", "thx", "now", "ok", "okay", "kindly", "asap")
 )
 """Words, as keys, that may stand at the end of an order."""
 UNITS: Final = {
@@ -258,6 +263,10 @@ BEFORE_CONDITION: Final = frozenset(
     )
 )
 """Words, as keys, behind which a duration or a field is part of a condition on the records."""
+LEADING_TO: Final = frozenset(
+    ("assigned", "belonging", "allocated", "related", "linked", "due", "charged", "up", "prior")
+)
+"""Words, as keys, behind which "to" belongs to a condition: "rentals assigned to BEO"."""
 VIEW: Final = frozenset(
     ("filter", "condition", "limit", "grouping", "sorting", "restriction", "criterion", "criteria", "constraint")
 )
