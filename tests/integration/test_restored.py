@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from pathlib import Path
 
 import grpc
 import pytest
+import sqlalchemy as sa
 
 from pfa.v1.cache_service_pb2 import GetCacheStatusRequest
 from pfa.v1.cache_service_pb2_grpc import CacheServiceStub
@@ -22,8 +24,10 @@ from pfa_rpc.store.database import Database
 from pfa_rpc.store.doctor import examine
 from pfa_rpc.store.migrate import migrate
 from pfa_rpc.store.organizations import create_organization, get_organization
+from pfa_rpc.store.records import read_for_write, save_records
 from pfa_rpc.store.restored import renew
 from pfa_rpc.store.revisions import get_chunk_revisions
+from pfa_rpc.store.tables import organization_revisions
 from tests.integration.store.conftest import Filled, database, fill, filled
 
 __all__ = ["database", "filled"]  # fixtures
@@ -126,3 +130,73 @@ async def test_a_server_that_runs_meanwhile_believes_no_cache(database_url: str,
         assert await streamed() == 600
         assert await stale() == [3, 3], "the page and both chunks, in the process and in Redis"
     await database.close()
+
+
+async def test_a_token_counts_in_its_own_history_only(database_url: str, redis_url: str) -> None:
+    """What a cache kept from before a restore has a higher number than what is written after it."""
+    await make_two(database_url)
+    database = Database(database_url)
+    settings = Settings.load(
+        database_url=database_url, listen="127.0.0.1:0", redis_url=redis_url, cache_process_bytes=0
+    )
+    asked = ListRecordsRequest(organization_id="RIO", filter='area_silo = "Dock 9"')
+
+    async def put_in(area: str, pfa_id: str) -> None:
+        async with database.write("RIO") as write:
+            organization = await get_organization(write.connection, "RIO")
+            before = (await read_for_write(write, [pfa_id]))[pfa_id]
+            after = before.copy()
+            after.values["area_silo"] = area
+            await save_records(write, organization, [(before, after)])
+
+    async with running(settings) as up, grpc.aio.insecure_channel(up.target) as channel:
+        records = RecordServiceStub(channel)
+
+        async def listed(token: str = "") -> list[str]:
+            asked.consistency.at_least_revision_token = token
+            request = asked if token else ListRecordsRequest(organization_id="RIO", filter=asked.filter)
+            return [record.pfa_id for record in (await records.ListRecords(request)).records]
+
+        async def token() -> str:
+            return (await records.ListRecords(ListRecordsRequest(organization_id="RIO", page_size=1))).revision_token
+
+        await put_in("Dock 9", "1")
+        lost = await token()
+        for area in ("Dock 8", "Dock 9", "Dock 8", "Dock 9"):
+            await put_in(area, "1")
+        assert await listed(lost) == ["1"], "kept at a high number"
+
+        # A backup from the beginning comes back, and the first write after it is of a lower number.
+        async with database.writing() as connection:
+            await connection.execute(sa.update(organization_revisions).values(revision=1))
+        await renew(database, "RIO")
+        await put_in("Dock 9", "2")
+        new = await token()
+        assert await listed(new) == ["1", "2"], "no answer from before the restore is newer than this token"
+
+        # And the other way: numbers of today that are higher than those of a token from before it.
+        for _ in range(10):
+            await put_in("Dock 9", "3")
+            await put_in("Dock 8", "3")
+        assert await listed() == ["1", "2"]
+        await put_in("Dock 9", "3")
+        assert await listed(lost) == ["1", "2", "3"], "a fresh answer, whatever was kept with a higher number"
+        assert await listed(new) == ["1", "2", "3"]
+    await database.close()
+
+
+async def test_writes_stay_in_a_history_until_the_command_begins_another(database: Database) -> None:
+    created = (await create_organization(database, "RIO")).revision
+    seen = [created]
+    for _ in range(3):
+        async with database.write("RIO") as write:
+            seen.append(write.revision)
+    for one, other in itertools.pairwise(seen):
+        assert other.shows(one)
+        assert not one.shows(other)
+        assert other.nonce != one.nonce
+    renewed, _ = await renew(database, "RIO")
+    assert renewed.number == seen[-1].number + 1
+    assert not any(renewed.shows(one) or one.shows(renewed) for one in seen)
+    assert renewed.shows(renewed)
+    assert await pairs(database, "RIO") == (renewed, {})

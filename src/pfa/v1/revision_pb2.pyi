@@ -28,7 +28,9 @@ class Consistency(_message.Message):
     fresh: _builtins.bool
     """As new as the database is when the call arrives. The default; false is not allowed."""
     at_least_revision_token: _builtins.str
-    """At least as new as a revision_token that an answer carried: what was read there is not unread here."""
+    """At least as new as a revision_token that an answer carried: what was read there is not unread here. Where the
+    database was restored since, what the token names may be lost; the answer is then as new as the database.
+    """
     minimize_latency: _builtins.bool
     """Any answer of the last five minutes will do; its age says how old it is. False is not allowed."""
     def __init__(

@@ -94,5 +94,4 @@ async def _awaited(fill: Fill[T]) -> tuple[Revision, T]:
 
 
 def _is_new_enough(made_from: Revision, seen: Revision | None) -> bool:
-    # Equal numbers with unlike nonces are of two histories, one of which a restore has ended.
-    return seen is None or made_from.number > seen.number or made_from == seen
+    return seen is None or made_from.shows(seen)

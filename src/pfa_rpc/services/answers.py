@@ -122,6 +122,4 @@ def _answer(entry: Entry, kind: Kind) -> Answer:
 def _is_enough(entry: Entry, need: Need) -> bool:
     if need.any_age:
         return entry.age_seconds <= ANY_AGE_SECONDS
-    wanted = need.at_least
-    # Equal numbers with unlike nonces are of two histories, one of which a restore has ended.
-    return wanted is not None and (entry.revision.number > wanted.number or entry.revision == wanted)
+    return need.at_least is not None and entry.revision.shows(need.at_least)

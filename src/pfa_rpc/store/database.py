@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pfa_rpc.errors import OrganizationNotFound
-from pfa_rpc.records.revision import Revision
+from pfa_rpc.records.revision import DRAWN_BITS, HISTORY_BITS, Revision
 from pfa_rpc.store.direct import DirectConnections, DirectError, SmallRead
 from pfa_rpc.store.driver_errors import connecting, translated
 from pfa_rpc.store.engines import BEGIN_READ, BEGIN_WRITE, create_engine, direct_arguments
@@ -124,16 +124,16 @@ class Database:
                 yield connection
 
     @asynccontextmanager
-    async def write(self, organization_id: str) -> AsyncIterator[Write]:
+    async def write(self, organization_id: str, *, new_history: bool = False) -> AsyncIterator[Write]:
         """Take the organization's revision row, bump it, and commit what the body writes as that revision.
 
         The row is held to the commit, so that the order of commits is the order of revisions. A body that turns out to
-        change nothing raises `NothingChanged`: then nothing is committed and no revision is used. Raises
-        OrganizationNotFound.
+        change nothing raises `NothingChanged`: then nothing is committed and no revision is used. With `new_history`
+        the revisions from this one on are not compared with those before. Raises OrganizationNotFound.
         """
         try:
             async with self.writing() as connection:
-                write = await _take_revision(connection, organization_id)
+                write = await _take_revision(connection, organization_id, new_history=new_history)
                 yield write
                 await _store_changes(write)
         except NothingChanged:
@@ -144,22 +144,25 @@ class NothingChanged(Exception):
     """The body of a write found nothing to change."""
 
 
-async def _take_revision(connection: AsyncConnection, organization_id: str) -> Write:
+async def _take_revision(connection: AsyncConnection, organization_id: str, *, new_history: bool) -> Write:
     table = organization_revisions
-    nonce = secrets.randbits(63)
+    nonce: sa.ColumnElement[int] | int = secrets.randbits(63)
+    if not new_history:
+        drawn = secrets.randbits(DRAWN_BITS)
+        nonce = table.c.nonce.bitwise_and(HISTORY_BITS).bitwise_or(drawn)
     row = (
         await connection.execute(
             sa.update(table)
             .where(table.c.organization_id == organization_id)
             .values(revision=table.c.revision + 1, nonce=nonce)
-            .returning(table.c.revision, table.c.next_position)
+            .returning(table.c.revision, table.c.nonce, table.c.next_position)
         )
     ).one_or_none()
     if row is None:
         raise OrganizationNotFound(
             f"there is no organization {organization_id!r}", metadata={"organization_id": organization_id}
         )
-    return Write(connection, organization_id, Revision(row.revision, nonce), row.next_position)
+    return Write(connection, organization_id, Revision(row.revision, row.nonce), row.next_position)
 
 
 async def _store_changes(write: Write) -> None:

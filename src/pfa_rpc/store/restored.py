@@ -8,11 +8,12 @@ from pfa_rpc.store.database import Database
 
 
 async def renew(database: Database, organization_id: str) -> tuple[Revision, int]:
-    """Put an organization and all its chunks at a new revision with a new nonce; return it and the number of chunks.
+    """Put an organization and all its chunks at a new revision of a new history; return it and the number of chunks.
 
-    Whatever any cache holds of the organization is out of date then. Raises OrganizationNotFound.
+    Whatever any cache holds of the organization is out of date then, and no revision from before counts as older or
+    newer than one from now on. Raises OrganizationNotFound.
     """
-    async with database.write(organization_id) as write:
+    async with database.write(organization_id, new_history=True) as write:
         # Positions have no gaps: the next one tells how many chunks there are, also where their rows are missing.
         chunks = chunk_of(write.next_position - 1) + 1
         await mark_chunks(write, range(chunks))
