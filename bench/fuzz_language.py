@@ -1,0 +1,255 @@
+"""Looks for questions that the language cannot take: random ones, for so many seconds, each held against the laws.
+
+The laws: no exception but the one for a text that is none; each word in one piece; the filter text means the query;
+the sentence, asked as a question, gives the same query; the amount and date readers take the text; a reading takes no
+longer than its length allows; and processes with other hash seeds read the same. What breaks one is made as short as it
+can be and printed.
+
+    python -m bench.fuzz_language [--seconds 20] [--seed 1] [--show 20]
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from bench.random_questions import questions
+from nlq.dates import read_date_text
+from nlq.durations import read_duration, read_duration_text
+from nlq.errors import QuestionError
+from nlq.interpretation import Interpretation
+from nlq.money import read_money, read_money_text
+from nlq.normalize import tokenize
+from nlq.numbers import read_number, read_number_text, read_percent
+from nlq.ordinals import read_ordinal, read_ordinal_text
+from nlq.query import Query
+from nlq.ranges import read_range_text
+from tests.unit.nlq.cases import ROOT, TODAY, check_laws, language
+
+SLOWEST: Final = 0.1
+"""Seconds that a question of full length may take: 50 times its median, since the machine has other work too."""
+TEXT_READERS: Final[tuple[Callable[[str], object], ...]] = (
+    read_number_text,
+    read_money_text,
+    read_ordinal_text,
+    read_duration_text,
+    read_range_text,
+    lambda text: read_date_text(text, TODAY),
+)
+HASH_SEEDS: Final = ("0", "1", "4242")
+COMPARED: Final = 3_000
+"""Questions that are read again under each hash seed."""
+REPEATED: Final = (
+    "not ",
+    "silo 4 and ",
+    "between 5 and ",
+    "2 weeks ",
+    "$5k ",
+    '"a" ',
+    "x ",
+    "catepillar ",
+    "or ",
+    "March ",
+)
+GROWTH: Final = 12
+"""How much longer a text of four times the length may take, where it takes more than `NOTICED` seconds."""
+NOTICED: Final = 0.01
+
+
+@dataclass(slots=True)
+class Findings:
+    """What was found: the law that was broken → questions that break it, shortest first."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    shortest: dict[str, str] = field(default_factory=dict)
+
+    def add(self, law: str, question: str) -> None:
+        """Count a question that breaks a law, and keep it where it is the shortest of its kind."""
+        self.counts[law] += 1
+        if law not in self.shortest or len(question) < len(self.shortest[law]):
+            self.shortest[law] = question
+
+
+def broken(question: str, context: Query | None = None) -> str | None:
+    """Return the law that a question breaks, None where it obeys them all."""
+    try:
+        _check_readers(question)
+        began = time.perf_counter()
+        reading = language().interpret(question, TODAY, context)
+        if time.perf_counter() - began > SLOWEST and _is_slow(question, context):
+            return "takes too long"
+        if context is None:
+            check_laws(question, reading, language())
+    except QuestionError:
+        return None
+    except Exception as error:
+        return _law_of(error)
+    return None
+
+
+def _check_readers(question: str) -> None:
+    """Let the readers of amounts and dates read a text, as a whole and from each of its tokens."""
+    for reader in TEXT_READERS:
+        reader(question)
+    tokens = tokenize(question[:300])
+    for index in range(len(tokens)):
+        for read in (read_number, read_money, read_ordinal, read_duration):
+            reading = read(tokens, index)
+            assert reading is None or index < reading.end <= len(tokens), f"{read.__name__} ends outside of the text"
+        percent = read_percent(tokens, index)
+        assert percent is None or index < percent[0] <= len(tokens), "read_percent ends outside of the text"
+
+
+def _is_slow(question: str, context: Query | None) -> bool:
+    """Return whether a question takes too long three times in a row."""
+    seconds = []
+    for _ in range(3):
+        began = time.perf_counter()
+        language().interpret(question, TODAY, context)
+        seconds.append(time.perf_counter() - began)
+    return min(seconds) > SLOWEST
+
+
+def _law_of(error: Exception) -> str:
+    """Return what went wrong, and where: the last place of our own, without what hangs on the question."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if str(ROOT) in frame.filename]
+    if isinstance(error, AssertionError) and frames and frames[-1].line:
+        return f"{frames[-1].name}: {frames[-1].line.strip()}"
+    place = f"{frames[-1].filename.removeprefix(str(ROOT))}:{frames[-1].lineno}" if frames else "?"
+    return f"{type(error).__name__} at {place}: {str(error)[:60]}"
+
+
+def shortened(question: str, law: str, *, seconds: float = 5) -> str:
+    """Return a shorter question that breaks the same law: words left out while it still does; of one word, letters."""
+    end = time.perf_counter() + seconds
+    joint = " " if " " in question.strip() else ""
+    parts = question.split(" ") if joint else list(question)
+    size = max(len(parts) // 2, 1)
+    while size and time.perf_counter() < end:
+        at = 0
+        while at < len(parts) and time.perf_counter() < end:
+            rest = parts[:at] + parts[at + size :]
+            if rest and broken(joint.join(rest)) == law:
+                parts = rest
+            else:
+                at += size
+        size //= 2
+    return joint.join(parts)
+
+
+def read_randomly(seed: int, seconds: float) -> tuple[int, Findings, list[str]]:
+    """Read random questions for so many seconds, each third also after the one before it.
+
+    Returns how many were read, what was found, and the first `COMPARED` of the questions.
+    """
+    findings = Findings()
+    kept: list[str] = []
+    count = 0
+    context: Query | None = None
+    end = time.perf_counter() + seconds
+    for question in questions(seed):
+        if time.perf_counter() > end:
+            break
+        count += 1
+        law = broken(question)
+        if law is None and context is not None and count % 3 == 0:
+            law = broken(question, context)
+        if law is not None:
+            findings.add(law, question)
+            continue
+        if len(kept) < COMPARED and len(question) < 500:
+            kept.append(question)
+        context = _query_of(question) or context
+    return count, findings, kept
+
+
+def _query_of(question: str) -> Query | None:
+    """Return the query of a question that was understood, None of others."""
+    try:
+        reading = language().interpret(question, TODAY)
+    except QuestionError:
+        return None
+    return reading.query if reading.complete else None
+
+
+def digest(question: str) -> str:
+    """Return a short digest of all of a reading."""
+    try:
+        reading: Interpretation | str = language().interpret(question, TODAY)
+    except QuestionError as error:
+        reading = str(error)
+    return hashlib.sha256(repr(reading).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def different(asked: list[str]) -> Iterable[str]:
+    """Yield the questions that processes with other hash seeds read otherwise."""
+    here = [digest(question) for question in asked]
+    for seed in HASH_SEEDS:
+        process = subprocess.run(
+            [sys.executable, "-m", "bench.fuzz_language", "--digests"],
+            input=json.dumps(asked),
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=ROOT,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+        )
+        there = json.loads(process.stdout)
+        yield from (question for question, one, other in zip(asked, here, there, strict=True) if one != other)
+
+
+def growing() -> Iterable[str]:
+    """Yield the pieces whose repetition takes more than in proportion to its length."""
+    for piece in REPEATED:
+        short, full = (_fastest((piece * 2_000)[:length]) for length in (500, 2_000))
+        if full > NOTICED and full > GROWTH * short:
+            yield f"{piece!r}: 500 characters {short * 1e3:.1f} ms, 2,000 characters {full * 1e3:.1f} ms"
+
+
+def _fastest(question: str) -> float:
+    """Return the seconds of the fastest of three readings."""
+    seconds = []
+    for _ in range(3):
+        began = time.perf_counter()
+        language().interpret(question, TODAY)
+        seconds.append(time.perf_counter() - began)
+    return min(seconds)
+
+
+def main() -> None:
+    """Fuzz, and print what was found; exit 1 where anything was."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=20, help="how long to go on (default %(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="where the random questions begin (default %(default)s)")
+    parser.add_argument("--show", type=int, default=20, help="most kinds of findings to print (default %(default)s)")
+    parser.add_argument("--digests", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.digests:
+        sys.stdout.write(json.dumps([digest(question) for question in json.load(sys.stdin)]))
+        return
+    count, findings, kept = read_randomly(options.seed, options.seconds)
+    for question in different(kept):
+        findings.add("other hash seeds read it otherwise", question)
+    for piece in growing():
+        findings.add("time grows faster than length", piece)
+    print(
+        f"{count:,} questions, {len(kept):,} of them under {len(HASH_SEEDS)} hash seeds: {len(findings.counts)} findings"
+    )
+    for law, times in findings.counts.most_common(options.show):
+        question = findings.shortest[law]
+        print(f"{times:>6} × {law}\n         {shortened(question, law)!r}")
+    sys.exit(1 if findings.counts else 0)
+
+
+if __name__ == "__main__":
+    main()
