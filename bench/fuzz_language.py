@@ -242,9 +242,7 @@ def main() -> None:
         findings.add("other hash seeds read it otherwise", question)
     for piece in growing():
         findings.add("time grows faster than length", piece)
-    print(
-        f"{count:,} questions, {len(kept):,} of them under {len(HASH_SEEDS)} hash seeds: {len(findings.counts)} findings"
-    )
+    print(f"{count:,} questions; {len(kept):,} with {len(HASH_SEEDS)} hash seeds each; {len(findings.counts)} findings")
     for law, times in findings.counts.most_common(options.show):
         question = findings.shortest[law]
         print(f"{times:>6} × {law}\n         {shortened(question, law)!r}")
