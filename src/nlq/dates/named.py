@@ -140,6 +140,8 @@ def read_day_first(line: Line, index: int) -> Piece | None:
         if month is None or (named == after and read_place(line, index) is None):
             return None
         return resolve(line, month[0]._replace(day=day[0]), month[1])
+    if line.keys[named] == "may" and not (line.whole or line.number(index) or read_place(line, index)):
+        return None  # "one may ask"
     tight = line.gap(named) in _TIGHT and line.gap(named + 1) in _TIGHT
     parts = Parts(month=MONTHS[line.keys[named]], day=day[0])
     return skip_time(line, with_year(line, parts, named + 1, short=tight or _ends_text(line, named + 1)))

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
+from nlq.dates import conventions as said
 from nlq.dates.expression import read_expression
 from nlq.dates.neighbours import can_begin, is_cut, is_listed
 from nlq.dates.pieces import Line, Piece
 from nlq.normalize import MAX_LENGTH, Token, tokenize
 
+_VAGUE: Final = frozenset(("few", "couple"))
 _DAY: Final = timedelta(days=1)
 
 
@@ -106,5 +108,6 @@ def _read(tokens: Sequence[Token], index: int, today: date, *, whole: bool, past
     if isinstance(found, Piece):
         return DateReading(index + found.end, None, None, False, (), found.invalid)
     point = found.start is not None and found.stop is not None and found.stop - found.start == _DAY
-    notes = tuple(dict.fromkeys(found.notes))
+    vague = (said.FEW,) if not _VAGUE.isdisjoint(line.keys[: found.end]) else ()
+    notes = tuple(dict.fromkeys((*found.notes, *vague)))
     return DateReading(index + found.end, found.start, found.stop, point, notes, "", found.amount)
