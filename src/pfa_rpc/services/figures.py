@@ -34,7 +34,7 @@ from pfa_rpc.services.requests import canonical, revision_token
 from pfa_rpc.services.tokens import Tokens
 from pfa_rpc.store import reads
 from pfa_rpc.store.aggregates import MONTH, aggregate, is_spreadable
-from pfa_rpc.store.groups import Figure, Group
+from pfa_rpc.store.groups import Figure, Group, with_hidden
 from pfa_rpc.store.groups import GroupKey as StoredKey
 from pfa_rpc.store.organizations import Organization
 
@@ -65,14 +65,21 @@ def read_aggregate(request: AggregateRecordsRequest) -> Aggregate:
         _read_aggregation(f"aggregations[{number}]", item.function, item.field)
         for number, item in enumerate(request.aggregations)
     ] or [Aggregation(Function.COUNT)]
-    if MONTH in group_by:
-        for number, item in enumerate(items):
-            if item.function is not Function.SUM or not is_spreadable(item.field):
-                raise InvalidRequest.of(
-                    f"aggregations[{number}]",
-                    'only sums of costs can be spread over "month"; group by a date, such as "forecast_start.month"',
-                )
-    return Aggregate(tuple(items), group_by)
+    spec = Aggregate(tuple(items), group_by)
+    require_spreadable(spec)
+    return spec
+
+
+def require_spreadable(spec: Aggregate) -> None:
+    """Raise InvalidRequest where something else than sums of costs is to be spread over months."""
+    if MONTH not in spec.group_by:
+        return
+    for number, item in enumerate(with_hidden(spec).aggregations):
+        if item.function is not Function.SUM or not is_spreadable(item.field):
+            raise InvalidRequest.of(
+                f"aggregations[{number}]",
+                'only sums of costs can be spread over "month"; group by a date, such as "forecast_start.month"',
+            )
 
 
 def _check_group(path: str, name: str, group_by: tuple[str, ...]) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
+
+from google.type.money_pb2 import Money
 
 from nlq.canonical import canonical_filter
 from nlq.changes import Change, ChangeOperation, Shift, canonical_changes
@@ -27,13 +29,16 @@ from pfa.v1.query_service_pb2 import Interpretation as InterpretationMessage
 from pfa.v1.query_service_pb2 import Piece as PieceMessage
 from pfa.v1.record_service_pb2 import AggregateFunction
 from pfa.v1.record_service_pb2 import Aggregation as AggregationMessage
+from pfa_rpc.errors import InvalidQuestion
 from pfa_rpc.records.encode import date_message, timestamp_message
 from pfa_rpc.schema import SCHEMA
 from pfa_rpc.services.figures import exact_money
 
+_TOO_LARGE: Final = 10**18
+
 
 def interpretation_message(reading: Interpretation, currency: str) -> InterpretationMessage:
-    """Return the message of a reading; `currency` (ISO 4217) is that of its amounts."""
+    """Return the message of a reading; `currency` (ISO 4217) is that of its amounts. Raises InvalidQuestion."""
     query = reading.query
     return InterpretationMessage(
         filter=reading.filter,
@@ -93,13 +98,24 @@ def _set_value(value: Value, currency: str) -> dict[str, Any]:
         case int():
             return {"integer_value": value}
         case Decimal():
-            return {"money_value": exact_money(value, currency)}
+            return {"money_value": _amount(value, currency)}
         case datetime():
             return {"time_value": timestamp_message(value)}
         case date():
             return {"date_value": date_message(value)}
         case _:
             return {"text_value": value}
+
+
+def _amount(value: Decimal, currency: str) -> Money:
+    return exact_money(_checked(value), currency)
+
+
+def _checked(value: Decimal) -> Decimal:
+    """Return a number of a question. Raises InvalidQuestion for one that messages do not hold."""
+    if abs(value) >= _TOO_LARGE:
+        raise InvalidQuestion(f"{value:,f} is larger than any amount can be; ask for one below {_TOO_LARGE:,}")
+    return value
 
 
 def _spec_message(spec: Aggregate, currency: str) -> AggregateSpec:
@@ -124,8 +140,8 @@ def _aggregation_message(item: Aggregation) -> AggregationMessage:
 def _having_message(having: Having, currency: str) -> HavingMessage:
     figure, operator = _aggregation_message(having.figure), having.operator.value
     if having.figure.function in (Function.COUNT, Function.COUNT_DISTINCT):
-        return HavingMessage(figure=figure, operator=operator, count=int(having.value))
-    return HavingMessage(figure=figure, operator=operator, money=exact_money(having.value, currency))
+        return HavingMessage(figure=figure, operator=operator, count=int(_checked(having.value)))
+    return HavingMessage(figure=figure, operator=operator, money=_amount(having.value, currency))
 
 
 def _sort_message(term: FigureSort) -> FigureSortMessage:

@@ -34,7 +34,7 @@ from pfa_rpc.schema import BY_NAME
 from pfa_rpc.services.answers import Answers, Need
 from pfa_rpc.services.call import Call
 from pfa_rpc.services.contexts import open_context, seal_context
-from pfa_rpc.services.figures import Figures, FiguresRequest
+from pfa_rpc.services.figures import Figures, FiguresRequest, require_spreadable
 from pfa_rpc.services.framing import embed, frame_records, split_by_bytes, split_frames
 from pfa_rpc.services.interpretations import change_messages, interpretation_message
 from pfa_rpc.services.languages import Languages, Prepared
@@ -168,6 +168,7 @@ class QueryService:
     async def _write_figures(
         self, organization: Organization, reading: Interpretation, spec: Aggregate, need: Need, call: Call
     ) -> None:
+        require_spreadable(spec)
         asked = FiguresRequest(
             organization.organization_id,
             reading.query.where,

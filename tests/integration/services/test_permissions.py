@@ -10,7 +10,16 @@ import pytest
 from google.protobuf.message import Message
 
 from pfa.v1.organization_service_pb2 import CreateOrganizationRequest, ListOrganizationsRequest
-from pfa.v1.query_service_pb2 import AskRequest, AskResponse
+from pfa.v1.query_service_pb2 import (
+    AddSynonymRequest,
+    AskRequest,
+    AskResponse,
+    InterpretRequest,
+    ListVocabularyRequest,
+    RemoveSynonymRequest,
+    SuggestRequest,
+    Synonym,
+)
 from pfa.v1.record_pb2 import Record
 from pfa.v1.record_service_pb2 import (
     AggregateFunction,
@@ -27,7 +36,7 @@ from pfa_rpc.cache.nothing import NoCache
 from pfa_rpc.errors import PermissionDenied
 from pfa_rpc.schema import FIELDS
 from pfa_rpc.services.organizations import OrganizationService
-from pfa_rpc.services.principal import Permission, Principal
+from pfa_rpc.services.principal import LOCAL_ADMIN, Permission, Principal
 from pfa_rpc.services.query import QueryService
 from pfa_rpc.services.records import RecordService
 from pfa_rpc.services.tokens import Tokens
@@ -99,6 +108,68 @@ async def test_money_cannot_be_probed(records: RecordService, filled: Filled) ->
         with pytest.raises(PermissionDenied, match="may not see"):
             await attempt(call)
         assert call.written == []
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "areas with total forecast cost over 5",
+        "top 3 areas by forecast cost",
+        "share of forecast cost by area",
+        "are there cranes over $5?",
+        "cranes over budget",
+        "what percentage of cranes are over $5?",
+        "which areas have a monthly rate over 5?",
+        "set the monthly rate of cranes to $5",
+        "raise the monthly rate of cranes by 5%",
+        "discontinue all cranes over $5",
+    ],
+)
+async def test_a_question_names_no_hidden_field_in_whatever_place(filled: Filled, question: str) -> None:
+    questions = QueryService(filled.database, Tokens(b"k" * 16), NoCache())
+    call = RecordedCall()
+    with pytest.raises(PermissionDenied, match="may not see"):
+        await questions.ask(AskRequest(organization_id="RIO", question=question), call)
+    with pytest.raises(PermissionDenied, match="may not see"):
+        await questions.interpret(InterpretRequest(organization_id="RIO", question=question), call)
+    assert call.written == []
+
+
+async def test_a_token_of_who_may_see_money_shows_none_to_who_may_not(filled: Filled) -> None:
+    questions = QueryService(filled.database, Tokens(b"k" * 16), NoCache())
+    request = InterpretRequest(organization_id="RIO", question="cranes over $5")
+    token = (await questions.interpret(request, RecordedCall(LOCAL_ADMIN))).context_token
+    for question in ("how many are there?", "only in Silo 4"):
+        follow_up = AskRequest(organization_id="RIO", question=question, context_token=token)
+        with pytest.raises(PermissionDenied, match="may not see"):
+            await questions.ask(follow_up, RecordedCall())
+
+
+async def test_who_may_only_read_changes_no_words(filled: Filled) -> None:
+    questions = QueryService(filled.database, Tokens(b"k" * 16), NoCache())
+    synonym = Synonym(phrase="cherry picker", field="category", value="cranes")
+    with pytest.raises(PermissionDenied, match="'edit'"):
+        await questions.add_synonym(AddSynonymRequest(organization_id="RIO", synonym=synonym), RecordedCall())
+    with pytest.raises(PermissionDenied, match="'edit'"):
+        await questions.remove_synonym(RemoveSynonymRequest(organization_id="RIO", phrase="x"), RecordedCall())
+    listed = await questions.list_vocabulary(ListVocabularyRequest(organization_id="RIO"), RecordedCall())
+    assert listed.values
+
+
+async def test_words_of_another_organization_are_neither_told_nor_changed(filled: Filled) -> None:
+    questions = QueryService(filled.database, Tokens(b"k" * 16), NoCache())
+    editor = RecordedCall(Principal("editor", frozenset({"RIO"}), frozenset(Permission)))
+    synonym = Synonym(phrase="cherry picker", field="category", value="cranes")
+    attempts: list[Awaitable[Any]] = [
+        questions.add_synonym(AddSynonymRequest(organization_id="RIO2", synonym=synonym), editor),
+        questions.remove_synonym(RemoveSynonymRequest(organization_id="RIO2", phrase="x"), editor),
+        questions.list_vocabulary(ListVocabularyRequest(organization_id="RIO2"), editor),
+        questions.suggest(SuggestRequest(organization_id="RIO2"), editor),
+        questions.interpret(InterpretRequest(organization_id="RIO2", question="cranes"), editor),
+    ]
+    for attempt in attempts:
+        with pytest.raises(PermissionDenied, match="may not use organization 'RIO2'"):
+            await attempt
 
 
 async def test_another_organization_is_denied_whether_it_exists_or_not(records: RecordService) -> None:
