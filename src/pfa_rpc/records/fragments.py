@@ -6,10 +6,12 @@ It remembers those that it has made, within bounds. It gives the very bytes that
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 from operator import itemgetter
-from typing import Any
+from typing import Any, Final
 
+from google.protobuf.timestamp_pb2 import Timestamp
 from google.type.money_pb2 import Money
 
 from nlq.schema import FieldType
@@ -19,6 +21,8 @@ from pfa_rpc.records.remembered import Remembered
 from pfa_rpc.records.steps import Make, Step, Values, field_step, grouped
 from pfa_rpc.records.wire import prefix, varint
 from pfa_rpc.schema import FIELDS, Field, Origin
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class FragmentEncoder:
@@ -114,7 +118,7 @@ def _wire_of(field: Field, number: int, currency: str) -> Make:
         case FieldType.DATE:
             return lambda value: delimited(date_message(value).SerializeToString())
         case FieldType.TIME:
-            return lambda value: delimited(timestamp_message(value).SerializeToString())
+            return _time_wire(head)
         case _:
             return any_wire
 
@@ -137,6 +141,21 @@ def _money_wire(head: Callable[[int], bytes], decimals: int, currency: str) -> M
     return wire
 
 
+def _time_wire(head: Callable[[int], bytes]) -> Make:
+    """Return the function aware time → google.protobuf.Timestamp as it is serialized within a message."""
+    seconds_tag = varint(Timestamp.SECONDS_FIELD_NUMBER << 3)
+
+    def wire(moment: datetime) -> bytes:
+        since = moment - _EPOCH
+        if since.microseconds or since.days < 0 or not since:
+            content = timestamp_message(moment).SerializeToString()
+        else:
+            content = seconds_tag + varint(since.days * 86_400 + since.seconds)
+        return head(len(content)) + content
+
+    return wire
+
+
 def _any_wire(field: Field, currency: str, value: Any) -> bytes:
     """Return the same by way of a message that has this field only."""
     message = to_message({field.name: value}, currency)
@@ -146,7 +165,7 @@ def _any_wire(field: Field, currency: str, value: Any) -> bytes:
 
 def _remembering(field: Field, wire: Make) -> Make:
     """Return a function that gives nothing for a missing value, and remembers values that come again."""
-    if field.origin in (Origin.KEY, Origin.COST):
+    if field.origin in (Origin.KEY, Origin.COST) or field.type is FieldType.TIME:
         return lambda value: b"" if value is None else wire(value)
     remembered = Remembered(wire)
     remembered[None] = b""

@@ -71,7 +71,7 @@ def column_maker(column: sa.Column[Any]) -> Make:
     """Return what makes the values of a column. Raises TypeError for a type that none is known of."""
     match column.type:
         case UtcTime():
-            return _remembering(_moment)
+            return lambda value: _MISSING if value is None else _moment(value)
         case NameList():
             return _remembering(_names)
         case sa.Text():
