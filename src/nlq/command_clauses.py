@@ -128,6 +128,19 @@ class ClauseReader:
             if end is not None:
                 self._outcome.unread.append((index, end))
                 taken.update(range(index, end))
+        self._report_day(taken)
+
+    def _report_day(self, taken: set[int]) -> None:
+        """Report the day from which a change is to hold: "by 5 % from July 1" names no records of July."""
+        last = self._clause.end
+        for index in range(self._index, last):
+            found = read_date(self._tokens, index, self._today) if index not in taken else None
+            if found is None or found.end != last or (found.start is None and found.stop is None):
+                continue
+            said = index - 1 not in taken and self._phrases.is_event(self._tokens[index - 1])
+            if index - 1 - said in taken or (self._clause.verb.state and not said):
+                self._outcome.unread.append((index - said, last))
+            return
 
     def _other_amount(self, index: int) -> int | None:
         distance = self._phrases.distance(self._tokens, index, self._clause.end)
@@ -506,16 +519,25 @@ class ClauseReader:
             now = self._phrases.target(self._tokens[:index], start + 1, index, self._today, spec)
             if now is None or now.end != index or not fits(now, spec):
                 return
-            if now.amount is not None and not now.amount.foreign:
-                value: Value = now.amount.value
-            elif now.when is not None and now.when.point and now.when.start is not None:
-                value = now.when.start
-            else:
+            conditions = self._has_now(spec, now)
+            if not conditions:
                 self._outcome.unread.append((start, index))
                 return
-            self._outcome.conditions.append(Comparison(spec.name, Operator.EQ, value))
+            self._outcome.conditions += conditions
             self._take(start, index, f"{spec.label} {self._text(start + 1, index)}")
             return
+
+    def _has_now(self, spec: FieldSpec, now: Target) -> list[Condition]:
+        """Return the conditions that a field has an amount or a day, none where it is no such value."""
+        if now.amount is not None and not now.amount.foreign:
+            return [Comparison(spec.name, Operator.EQ, now.amount.value)]
+        when = now.when
+        if when is None or not when.point or when.start is None or when.stop is None:
+            return []
+        return [
+            Comparison(spec.name, Operator.GE, when.start),
+            Comparison(spec.name, Operator.LT, when.stop),
+        ]
 
     def _introducers(self) -> frozenset[str]:
         acts = self._clause.verb.acts
@@ -538,11 +560,24 @@ class ClauseReader:
             if index in behind:
                 return (option[0], index, option[1])
             found.append((option[0], index, option[1]))
+        found = found or self._dated_targets(words)
         # What belongs to the field behind the verb stands before what "and" adds: "… to $4,500 and the area to Silo 5".
         first = [each for each in found if each[0] is not None and each[0] is self._head]
         last = [each for each in found if each[2].end == self._clause.end]
         best = first or last or found
         return best[-1] if best else None
+
+    def _dated_targets(self, words: frozenset[str]) -> list[tuple[Named | None, int, Target]]:
+        """Return a day behind "to" that could be the end of a range, where nothing else says what the change is to."""
+        found: list[tuple[Named | None, int, Target]] = []
+        for index in range(self._index, self._clause.end - 1):
+            if self._tokens[index].key not in words or index not in self._dated:
+                continue
+            option = self._target_at(index)
+            between = self._tokens[self._dated[index]].key in ("from", "between")
+            if option is not None and option[1].when is not None and option[1].end == self._clause.end and not between:
+                found.append((option[0], index, option[1]))
+        return found
 
     def _ranges(self, index: int, named: Named | None) -> bool:
         """Return whether "to" stands inside a range of days, not in "the forecast end from June 30 to July 31"."""

@@ -37,6 +37,7 @@ from nlq.tries import Trie
 
 _CODE_GAPS: Final = ("", "-", "/", ".", "_")
 _AMOUNT_STARTS: Final = NUMBER_WORDS | FURTHER | {"by", "for", "+", "half", "few", "couple"} - {"the"}
+_EVENTS: Final = frozenset(("EVENT", "SPAN", "WHEN", "LAYER", "FIELD"))
 _LONGEST_NAME: Final = 6
 
 
@@ -429,6 +430,10 @@ class PhraseReader:
             if found is not None and found[0] > named.end and any(e.field is spec for e in _meanings(found[1])):
                 return True
         return tokens[named.end].kind is Kind.NUMBER and spec.type is FieldType.TEXT
+
+    def is_event(self, token: Token) -> bool:
+        """Return whether a word says of which date a day behind it is: "starting"."""
+        return any(reading.tag in _EVENTS for reading in self._tagger.fixed.exactly((token.key,)))
 
     def is_record(self, tokens: Sequence[Token], named: Named) -> bool:
         """Return whether the name of a field stands for the records as well ("equipment")."""

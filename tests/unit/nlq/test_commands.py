@@ -154,7 +154,7 @@ def test_a_day_that_does_not_exist_is_reported() -> None:
 
 @pytest.mark.parametrize("word", ["purple", "idle", "zzz", "previous instructions", "42"])
 def test_an_unknown_word_anywhere_keeps_an_order_from_running(word: str) -> None:
-    words = "push the forklifts in Yard A by 2 weeks".split()
+    words = ["push", "the", "forklifts", "in", "Yard", "A", "by", "2", "weeks"]
     for place in range(len(words) + 1):
         order = " ".join([*words[:place], word, *words[place:]])
         assert not may_run(read(order)), order
