@@ -79,6 +79,7 @@ class GetRecordRequest(_message.Message):
     ID_FIELD_NUMBER: _builtins.int
     PFA_ID_FIELD_NUMBER: _builtins.int
     READ_MASK_FIELD_NUMBER: _builtins.int
+    CONSISTENCY_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
     """Code of the organization."""
     id: _builtins.str
@@ -89,6 +90,10 @@ class GetRecordRequest(_message.Message):
     def read_mask(self) -> _field_mask_pb2.FieldMask:
         """Paths of Record to return, such as "forecast.start_date"; at most 100. Empty: all."""
 
+    @_builtins.property
+    def consistency(self) -> _revision_pb2.Consistency:
+        """How new the record must be."""
+
     def __init__(
         self,
         *,
@@ -96,10 +101,11 @@ class GetRecordRequest(_message.Message):
         id: _builtins.str = ...,
         pfa_id: _builtins.str = ...,
         read_mask: _field_mask_pb2.FieldMask | None = ...,
+        consistency: _revision_pb2.Consistency | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "name", b"name", "pfa_id", b"pfa_id", "read_mask", b"read_mask"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["consistency", b"consistency", "id", b"id", "name", b"name", "pfa_id", b"pfa_id", "read_mask", b"read_mask"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "name", b"name", "organization_id", b"organization_id", "pfa_id", b"pfa_id", "read_mask", b"read_mask"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consistency", b"consistency", "id", b"id", "name", b"name", "organization_id", b"organization_id", "pfa_id", b"pfa_id", "read_mask", b"read_mask"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_name: _TypeAlias = _typing.Literal["id", "pfa_id"]  # noqa: Y015
     _WhichOneofArgType_name: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
@@ -115,21 +121,27 @@ class GetRecordResponse(_message.Message):
 
     RECORD_FIELD_NUMBER: _builtins.int
     REVISION_TOKEN_FIELD_NUMBER: _builtins.int
+    AGE_FIELD_NUMBER: _builtins.int
     revision_token: _builtins.str
     """Revision of the organization that the answer is at least as new as. Opaque."""
     @_builtins.property
     def record(self) -> _record_pb2.Record:
         """The record."""
 
+    @_builtins.property
+    def age(self) -> _duration_pb2.Duration:
+        """How old the record is, where it comes from a cache."""
+
     def __init__(
         self,
         *,
         record: _record_pb2.Record | None = ...,
         revision_token: _builtins.str = ...,
+        age: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["record", b"record"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["age", b"age", "record", b"record"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["record", b"record", "revision_token", b"revision_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["age", b"age", "record", b"record", "revision_token", b"revision_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -252,6 +264,7 @@ class StreamRecordsRequest(_message.Message):
     BATCH_SIZE_FIELD_NUMBER: _builtins.int
     RESUME_TOKEN_FIELD_NUMBER: _builtins.int
     READ_MASK_FIELD_NUMBER: _builtins.int
+    CONSISTENCY_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
     """Code of the organization."""
     filter: _builtins.str
@@ -266,6 +279,13 @@ class StreamRecordsRequest(_message.Message):
     def read_mask(self) -> _field_mask_pb2.FieldMask:
         """Paths of Record to return, such as "forecast.start_date"; at most 100. Empty: all."""
 
+    @_builtins.property
+    def consistency(self) -> _revision_pb2.Consistency:
+        """How new the records must be. Any stream is at least as new as a revision_token. With minimize_latency a stream
+        without a filter, or of modified records, may be as old as `age` says; one that is resumed is never older than it
+        was before, and one with another filter is read when it is asked for.
+        """
+
     def __init__(
         self,
         *,
@@ -274,10 +294,11 @@ class StreamRecordsRequest(_message.Message):
         batch_size: _builtins.int = ...,
         resume_token: _builtins.str = ...,
         read_mask: _field_mask_pb2.FieldMask | None = ...,
+        consistency: _revision_pb2.Consistency | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["read_mask", b"read_mask"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["consistency", b"consistency", "read_mask", b"read_mask"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_size", b"batch_size", "filter", b"filter", "organization_id", b"organization_id", "read_mask", b"read_mask", "resume_token", b"resume_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_size", b"batch_size", "consistency", b"consistency", "filter", b"filter", "organization_id", b"organization_id", "read_mask", b"read_mask", "resume_token", b"resume_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -292,6 +313,7 @@ class StreamRecordsResponse(_message.Message):
     RECORDS_FIELD_NUMBER: _builtins.int
     RESUME_TOKEN_FIELD_NUMBER: _builtins.int
     REVISION_TOKEN_FIELD_NUMBER: _builtins.int
+    AGE_FIELD_NUMBER: _builtins.int
     resume_token: _builtins.str
     """Goes on after this batch. A record that did not change since the first batch comes exactly once, however often the
     stream is resumed. Opaque, valid for 24 hours.
@@ -302,16 +324,21 @@ class StreamRecordsResponse(_message.Message):
     def records(self) -> _containers.RepeatedCompositeFieldContainer[_record_pb2.Record]:
         """The records."""
 
+    @_builtins.property
+    def age(self) -> _duration_pb2.Duration:
+        """How old that was when the stream began, or was resumed, where it comes from a cache."""
+
     def __init__(
         self,
         *,
         records: _abc.Iterable[_record_pb2.Record] | None = ...,
         resume_token: _builtins.str = ...,
         revision_token: _builtins.str = ...,
+        age: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["age", b"age"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["records", b"records", "resume_token", b"resume_token", "revision_token", b"revision_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["age", b"age", "records", b"records", "resume_token", b"resume_token", "revision_token", b"revision_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

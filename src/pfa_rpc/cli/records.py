@@ -117,6 +117,7 @@ def get_command(
     ],
     organization: options.Organization,
     fields: options.Fields = None,
+    consistency: options.Consistency = options.FRESH,
     as_json: options.AsJson = False,
     server: options.Server = options.DEFAULT_SERVER,
     token: options.Token = None,
@@ -128,12 +129,13 @@ def get_command(
     synchronization with PEMS is shown last: state, versions, modified fields, and the last error.
     """
     mask = options.names_of("--fields", fields)
+    need = options.consistency_of(consistency)
     target = options.target_of(server, token, timeout)
     from pfa.v1.record_service_pb2 import GetRecordRequest
     from pfa_rpc.cli.connection import connect
-    from pfa_rpc.cli.render import Output, as_object, pairs_table, record_pairs
+    from pfa_rpc.cli.render import Output, as_object, pairs_table, record_pairs, show_age
 
-    request = GetRecordRequest(organization_id=organization, read_mask=_read_mask(mask))
+    request = GetRecordRequest(organization_id=organization, read_mask=_read_mask(mask), consistency=need)
     if _UUID.fullmatch(name):
         request.id = name.lower()
     else:
@@ -145,6 +147,7 @@ def get_command(
         output.document(as_object(response))
     else:
         output.show(pairs_table(record_pairs(response.record, mask)))
+        show_age(output, response.age if response.HasField("age") else None)
 
 
 def stream_command(
@@ -158,6 +161,7 @@ def stream_command(
     batch_size: Annotated[
         int, typer.Option("--batch-size", min=0, max=5000, metavar="NUMBER", help="Records in a batch; 0: as it suits.")
     ] = 0,
+    consistency: options.Consistency = options.FRESH,
     server: options.Server = options.DEFAULT_SERVER,
     token: options.Token = None,
     timeout: options.Timeout = options.DEFAULT_TIMEOUT,
@@ -168,13 +172,18 @@ def stream_command(
     A stream that breaks is resumed where it broke, a few times. The time limit is the longest silence of the server.
     """
     mask = options.names_of("--fields", fields)
+    need = options.consistency_of(consistency)
     target = options.target_of(server, token, timeout)
     from pfa.v1.record_service_pb2 import StreamRecordsRequest
     from pfa_rpc.cli.connection import connect, pointing
     from pfa_rpc.cli.streaming import stream_records
 
     request = StreamRecordsRequest(
-        organization_id=organization, filter=filter_text, batch_size=batch_size, read_mask=_read_mask(mask)
+        organization_id=organization,
+        filter=filter_text,
+        batch_size=batch_size,
+        read_mask=_read_mask(mask),
+        consistency=need,
     )
     with connect(target) as connection, pointing(filter_text=filter_text):
         stream_records(connection, request, output)

@@ -73,27 +73,35 @@ class Answers:
 
         `asked` says of a query all that was asked for and what the caller may see; it is "" for other kinds.
         """
-        key = key_of(asked)
-        if need != FRESH:
-            entry = await self._cache.get(organization_id, kind, key)
-            if entry is not None and _is_enough(entry, need):
-                return _answer(entry, kind)
+        known = await self.known(organization_id, asked, need, kind)
+        if known is not None:
+            return known
         seen = await get_revision(self._database, organization_id)
-        entry = await self._cache.get(organization_id, kind, key, seen)
+        entry = await self._cache.get(organization_id, kind, key_of(asked), seen)
         if entry is not None:
             return _answer(entry, kind)
         flight = (organization_id, kind, asked)
         return await self._flights.run(flight, seen, lambda: self._fill(organization_id, kind, asked, fill))
+
+    async def known(self, organization_id: str, asked: str, need: Need, kind: Kind = Kind.QUERY) -> Answer | None:
+        """Return an answer that is cached and new enough as it is, without a look at the database; None for FRESH."""
+        if need == FRESH:
+            return None
+        entry = await self._cache.get(organization_id, kind, key_of(asked))
+        return _answer(entry, kind) if entry is not None and _is_enough(entry, need) else None
 
     async def _fill(self, organization_id: str, kind: Kind, asked: str, fill: Fill) -> tuple[Revision, Answer]:
         with filling(kind.value):
             async with self._database.reading() as connection:
                 organization = await get_organization(connection, organization_id)
                 value = await fill(connection, organization)
-        await self._put(organization_id, kind, asked, organization.revision, value)
+        await self.keep(organization_id, asked, organization.revision, value, kind)
         return organization.revision, Answer(organization.revision, value)
 
-    async def _put(self, organization_id: str, kind: Kind, asked: str, revision: Revision, value: bytes) -> None:
+    async def keep(
+        self, organization_id: str, asked: str, revision: Revision, value: bytes, kind: Kind = Kind.QUERY
+    ) -> None:
+        """Put an answer into the cache, with the revision that the snapshot which it was made from showed."""
         kept = _put_together(asked, value) if kind is Kind.QUERY else value
         await self._cache.put(organization_id, kind, key_of(asked), revision, kept)
 

@@ -22,6 +22,7 @@ from pfa_rpc.services.figures import FIGURES, FiguresRequest, read_figures
 from pfa_rpc.services.framing import frame_records
 from pfa_rpc.services.modified import count_of, pack
 from pfa_rpc.services.pages import PAGE, PageRequest, read_page
+from pfa_rpc.services.single import RECORD, read_record
 from pfa_rpc.services.vocabularies import to_bytes
 from pfa_rpc.store import reads
 from pfa_rpc.store.chunks import read_chunks
@@ -116,6 +117,9 @@ async def _answer_to(asked: list[Any], connection: AsyncConnection, organization
     if asked[0] == PAGE:
         page = PageRequest.of(organization.organization_id, asked)
         return await read_page(connection, organization.organization_id, page)
+    if asked[0] == RECORD:
+        _, name, value = asked
+        return await read_record(connection, organization.organization_id, name, value)
     if asked[0] == FIGURES:
         return await read_figures(connection, organization, FiguresRequest.of(organization.organization_id, asked))
     return None

@@ -37,11 +37,11 @@ from pfa_rpc.services.requests import (
     require_visible,
     revision_token,
 )
+from pfa_rpc.services.single import SingleRecords
 from pfa_rpc.services.streams import RecordStreams, Stream
 from pfa_rpc.services.tokens import Tokens, digest
 from pfa_rpc.store import reads
 from pfa_rpc.store.database import Database
-from pfa_rpc.store.organizations import get_organization
 
 MAX_BATCH: Final = 5_000
 MAX_SKIP: Final = 10_000_000
@@ -53,11 +53,11 @@ class RecordService:
     def __init__(
         self, database: Database, tokens: Tokens, cache: Cache, *, modified_records: int = MOST_RECORDS
     ) -> None:
-        self._database = database
         self._tokens = tokens
         answers = Answers(database, cache)
         modified = ModifiedRecords(answers, modified_records)
-        self._streams = RecordStreams(database, cache, tokens, modified)
+        self._single = SingleRecords(database, answers)
+        self._streams = RecordStreams(database, cache, tokens, answers, modified)
         self._pages = RecordPages(answers, modified)
         self._figures = Figures(answers, tokens)
 
@@ -66,17 +66,16 @@ class RecordService:
         organization_id = authorize(call, Permission.READ, request.organization_id)
         field, value = _record_name(request)
         mask = read_mask(request.read_mask, call.principal)
-        async with self._database.reading() as connection:
-            organization = await get_organization(connection, organization_id)
-            payload = await reads.get_payload(connection, organization_id, field, value)
-        if payload is None:
+        need = read_need(request.consistency, self._tokens, organization_id)
+        answer = await self._single.get(organization_id, field, value, need)
+        if not answer.value:
             raise RecordNotFound(
                 f"organization {organization_id!r} has no record whose {field} is {value[:100]!r}",
                 metadata={"organization_id": organization_id, field: value},
             )
-        token = revision_token(self._tokens, organization_id, organization.revision)
-        record = embed(1, mask.apply(payload) if mask else payload)
-        return record + GetRecordResponse(revision_token=token).SerializeToString()
+        token = revision_token(self._tokens, organization_id, answer.revision)
+        record = embed(1, mask.apply(answer.value) if mask else answer.value)
+        return record + GetRecordResponse(revision_token=token, age=answer.age).SerializeToString()
 
     async def list_records(self, request: ListRecordsRequest, call: Call) -> bytes:
         """Return a page of records."""
@@ -114,6 +113,7 @@ class RecordService:
             read_mask(request.read_mask, call.principal),
             bounded("batch_size", request.batch_size, default=CHUNK_RECORDS, most=MAX_BATCH),
             digest("StreamRecords", canonical(condition)[0]),
+            read_need(request.consistency, self._tokens, organization_id),
         )
         if request.resume_token:
             stream.resume(self._tokens.open("resume", request.resume_token, organization_id, stream.request_digest))

@@ -10,13 +10,15 @@ from collections.abc import Awaitable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
+from google.protobuf.duration_pb2 import Duration
+
 from nlq.query import Condition
 from pfa.v1.record_service_pb2 import StreamRecordsResponse
 from pfa_rpc.cache.interface import Cache
 from pfa_rpc.records.revision import CHUNK_RECORDS, Revision, chunk_of
-from pfa_rpc.services.answers import FRESH
+from pfa_rpc.services.answers import FRESH, Answer, Answers, Need
 from pfa_rpc.services.call import Call
-from pfa_rpc.services.chunk_reads import RecordChunks
+from pfa_rpc.services.chunk_reads import ChunkPairs, RecordChunks
 from pfa_rpc.services.framing import frame_records, frames_length, split_by_bytes, split_frames
 from pfa_rpc.services.modified import ModifiedRecords, unsynced_states
 from pfa_rpc.services.requests import Mask, revision_token
@@ -24,7 +26,6 @@ from pfa_rpc.services.tokens import Tokens
 from pfa_rpc.store import reads
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.organizations import get_organization
-from pfa_rpc.store.revisions import get_chunk_revisions
 
 BATCH_BYTES: Final = 1 << 20
 """Most bytes of records in one message."""
@@ -49,25 +50,40 @@ class Stream:
     mask: Mask
     batch_size: int
     request_digest: bytes
+    need: Need = FRESH
     position: int = -1
     """Position of the last record sent."""
     revision: Revision | None = None
     """Revision of the first batch."""
     revision_token: str = ""
     """Names that revision; empty until the first batch is written."""
+    age: Duration | None = None
+    """How old what is read was when the stream began; None: it is read for it."""
 
     def resume(self, content: list[int]) -> None:
         """Go on where a resume token says."""
         self.position, number, nonce = content
         self.revision = Revision(number, nonce)
+        if self.need != FRESH:
+            # What was sent already, and what is asked for now: the newer of both, or else a fresh read.
+            both = (self.revision, self.need.at_least or self.revision)
+            self.need = Need(at_least=next((one for one in both if all(map(one.shows, both))), None))
+
+    def read_from(self, answer: Answer) -> None:
+        """Note what is read, once that is known."""
+        self.revision = self.revision or answer.revision
+        self.age = answer.age
 
 
 class RecordStreams:
     """Writes streams."""
 
-    def __init__(self, database: Database, cache: Cache, tokens: Tokens, modified: ModifiedRecords) -> None:
+    def __init__(
+        self, database: Database, cache: Cache, tokens: Tokens, answers: Answers, modified: ModifiedRecords
+    ) -> None:
         self._database = database
         self._chunks = RecordChunks(database, cache)
+        self._pairs = ChunkPairs(database, answers)
         self._tokens = tokens
         self._modified = modified
 
@@ -88,11 +104,11 @@ class RecordStreams:
         states = unsynced_states(stream.condition)
         if states is None:
             return False
-        getting = self._modified.get(stream.organization_id, states, FRESH)
+        getting = self._modified.get(stream.organization_id, states, stream.need)
         modified = await self._while_alive(getting, stream, call)
         if modified is None:
             return False
-        stream.revision = stream.revision or modified.answer.revision
+        stream.read_from(modified.answer)
         await self._write_records(stream, modified.stretch(stream.position), call)
         return True
 
@@ -116,9 +132,9 @@ class RecordStreams:
     # --- from chunks -------------------------------------------------------------------------------------------------
 
     async def _write_whole(self, stream: Stream, call: Call) -> None:
-        reading = get_chunk_revisions(self._database, stream.organization_id)
-        revision, pairs = await self._while_alive(reading, stream, call)
-        stream.revision = stream.revision or revision
+        reading = self._pairs.get(stream.organization_id, stream.need)
+        answer, pairs = await self._while_alive(reading, stream, call)
+        stream.read_from(answer)
         first = chunk_of(stream.position + 1)
         wanted = [number for number in pairs if number >= first]
         last = max(pairs, default=0)
@@ -170,7 +186,7 @@ class RecordStreams:
         )
         if not stream.revision_token:
             stream.revision_token = revision_token(self._tokens, stream.organization_id, revision)
-        trailer = StreamRecordsResponse(resume_token=resume_token, revision_token=stream.revision_token)
+        trailer = StreamRecordsResponse(resume_token=resume_token, revision_token=stream.revision_token, age=stream.age)
         return trailer.SerializeToString()
 
     async def _while_alive(self, work: Awaitable[_T], stream: Stream, call: Call) -> _T:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,8 +17,9 @@ from pfa.v1.cache_service_pb2 import WarmCacheRequest
 from pfa.v1.cache_service_pb2_grpc import CacheServiceStub
 from pfa.v1.query_service_pb2 import AskRequest
 from pfa.v1.query_service_pb2_grpc import QueryServiceStub
-from pfa.v1.record_service_pb2 import AggregateRecordsRequest, ListRecordsRequest
+from pfa.v1.record_service_pb2 import AggregateRecordsRequest, GetRecordRequest, ListRecordsRequest
 from pfa.v1.record_service_pb2_grpc import RecordServiceStub
+from pfa.v1.revision_pb2 import Consistency
 from pfa_rpc.cache.entries import EntryFormat, place
 from pfa_rpc.cache.factory import SCHEMA_FINGERPRINT
 from pfa_rpc.cache.inspection import Inspection, Kept, RedisAway
@@ -95,6 +97,10 @@ async def examined(url: str, redis_url: str) -> AsyncIterator[tuple[Database, In
             token = (await records.ListRecords(request)).next_page_token
             request.page_token = token
             await records.ListRecords(request)
+        any_age = Consistency(minimize_latency=True)
+        for name in ("1", "none"):
+            with contextlib.suppress(grpc.aio.AioRpcError):
+                await records.GetRecord(GetRecordRequest(organization_id="RIO", pfa_id=name, consistency=any_age))
         for groups in ([], ["category"], ["area_silo", "forecast_start.month"]):
             await records.AggregateRecords(AggregateRecordsRequest(organization_id="RIO", group_by=groups))
         for question in ("rentals", "how many cranes are there per area?", "total forecast cost by category"):
@@ -127,7 +133,7 @@ async def damage(inspection: Inspection, code: str, entry: Kept) -> None:
 
 async def test_what_a_server_keeps_is_what_the_database_says(filled_url: str, shared_url: str) -> None:
     async with examined(filled_url, shared_url) as (database, inspection):
-        for code, least in (("RIO", 3 + 2 + 6 + 3 + 2), ("DELTA", 1 + 2)):
+        for code, least in (("RIO", 3 + 2 + 6 + 2 + 3 + 2), ("DELTA", 1 + 2)):
             report = await examine_cache(database, inspection, code)
             entries = await kept(inspection, code)
             assert (report.damaged, report.outdated) == ([], 0)

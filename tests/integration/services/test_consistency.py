@@ -12,19 +12,23 @@ from pfa.v1.query_service_pb2 import AskRequest, RecordBatch
 from pfa.v1.query_service_pb2_grpc import QueryServiceStub
 from pfa.v1.record_service_pb2 import (
     AggregateRecordsRequest,
+    GetRecordRequest,
     ListRecordsRequest,
     ListRecordsResponse,
     StreamRecordsRequest,
+    StreamRecordsResponse,
 )
 from pfa.v1.record_service_pb2_grpc import RecordServiceStub
 from pfa.v1.revision_pb2 import Consistency
 from pfa_rpc.server.application import running
 from pfa_rpc.server.settings import Settings
+from pfa_rpc.services import chunk_reads
 from pfa_rpc.store import reads
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.migrate import migrate
 from pfa_rpc.store.organizations import get_organization
-from pfa_rpc.store.records import read_for_write, save_records
+from pfa_rpc.store.records import new_record, read_for_write, save_records
+from tests.fixtures.records import make_values
 from tests.integration.services.conftest import failure
 from tests.integration.store.conftest import fill
 
@@ -155,14 +159,87 @@ async def test_figures_are_cached_until_something_changes(site: Site) -> None:
 
 
 async def test_a_stream_of_cached_chunks_shows_the_last_change(site: Site) -> None:
-    async def areas() -> dict[str, str]:
-        call = site.records.StreamRecords(StreamRecordsRequest(organization_id="RIO"))
-        return {record.pfa_id: record.area_silo async for batch in call for record in batch.records}
-
-    await areas()
+    await stream(site)
     await site.move("700", "Dock 9")
-    found = await areas()
+    found = areas(await stream(site))
     assert (len(found), found["700"]) == (1_100, "Dock 9")
+
+
+async def test_a_record_is_as_new_as_the_caller_asks_for(site: Site) -> None:
+    async def got(consistency: Consistency | None = None) -> Any:
+        request = GetRecordRequest(organization_id="RIO", pfa_id="7", consistency=consistency)
+        return await site.records.GetRecord(request)
+
+    before = await got(ANY)
+    await site.move("7", "Dock 9")
+    old, fresh = await got(ANY), await got()
+    assert (old.record, old.revision_token) == (before.record, before.revision_token)
+    assert (before.HasField("age"), old.HasField("age"), fresh.HasField("age")) == (False, True, False)
+    assert fresh.record.area_silo == "Dock 9"
+    seen = Consistency(at_least_revision_token=fresh.revision_token)
+    assert (await got(seen)).record == fresh.record
+    assert (await got(ANY)).record == fresh.record
+
+
+async def test_a_record_that_came_since_is_found_by_who_asks_for_it_fresh(site: Site) -> None:
+    request = GetRecordRequest(organization_id="RIO", pfa_id="new", consistency=ANY)
+    assert (await failure(site.records.GetRecord(request))).reason == "RECORD_NOT_FOUND"
+    async with site.database.write("RIO") as write:
+        organization = await get_organization(write.connection, "RIO")
+        await save_records(write, organization, [(None, new_record("RIO", "new", make_values("new")))])
+    assert (await failure(site.records.GetRecord(request))).reason == "RECORD_NOT_FOUND"
+    request.ClearField("consistency")
+    assert (await site.records.GetRecord(request)).record.pfa_id == "new"
+
+
+async def stream(site: Site, text: str = "", **options: Any) -> list[StreamRecordsResponse]:
+    request = StreamRecordsRequest(organization_id="RIO", filter=text, **options)
+    return [batch async for batch in site.records.StreamRecords(request)]
+
+
+def areas(batches: list[StreamRecordsResponse]) -> dict[str, str]:
+    return {record.pfa_id: record.area_silo for batch in batches for record in batch.records}
+
+
+async def test_a_stream_of_any_age_tells_its_age_and_revision_and_reads_nothing(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = await stream(site, consistency=ANY)
+    await site.move("700", "Dock 9")
+    with monkeypatch.context() as patched:
+        for name in ("get_chunk_revisions", "read_chunks"):
+            patched.setattr(chunk_reads, name, None)  # a look at the database would fail
+        old = await stream(site, consistency=ANY)
+    assert areas(old) == areas(before)
+    assert {batch.revision_token for batch in old} == {before[0].revision_token}
+    assert all(0 <= batch.age.ToMilliseconds() < 300_000 for batch in old)
+    assert not any(batch.HasField("age") for batch in before)
+    fresh = await stream(site)
+    assert areas(fresh)["700"] == "Dock 9"
+    seen = Consistency(at_least_revision_token=fresh[0].revision_token)
+    assert areas(await stream(site, consistency=seen))["700"] == "Dock 9"
+    assert areas(await stream(site, consistency=ANY))["700"] == "Dock 9"
+
+
+async def test_a_stream_that_is_resumed_is_never_older_than_it_was(site: Site) -> None:
+    await stream(site, consistency=ANY)
+    await site.move("700", "Dock 9")
+    first = (await stream(site))[0]  # fresh, and broken off
+    rest = await stream(site, consistency=ANY, resume_token=first.resume_token)
+    assert areas(rest)["700"] == "Dock 9"
+    await site.move("701", "Dock 9")
+    seen = Consistency(at_least_revision_token=(await site.list(page_size=1)).revision_token)
+    rest = await stream(site, consistency=seen, resume_token=first.resume_token)
+    assert areas(rest)["701"] == "Dock 9"
+    assert {batch.revision_token for batch in rest} == {first.revision_token}
+
+
+async def test_a_filtered_stream_is_read_when_it_is_asked_for(site: Site) -> None:
+    for number in range(1, 4):
+        await site.move(str(number), "Dock 9")
+        batches = await stream(site, 'area_silo = "Dock 9"', consistency=ANY)
+        assert len(areas(batches)) == number
+        assert not batches[0].HasField("age")
 
 
 async def test_organizations_with_codes_alike_share_nothing(site: Site) -> None:
@@ -191,3 +268,7 @@ async def test_a_need_that_makes_no_sense_is_refused(
     assert words in told.message
     asked = AskRequest(organization_id="RIO", question="rentals", consistency=consistency)
     assert (await failure(site.questions.Ask(asked))).reason == reason
+    named = GetRecordRequest(organization_id="RIO", pfa_id="1", consistency=consistency)
+    assert (await failure(site.records.GetRecord(named))).reason == reason
+    streamed = StreamRecordsRequest(organization_id="RIO", consistency=consistency)
+    assert (await failure(site.records.StreamRecords(streamed))).reason == reason
