@@ -5,12 +5,16 @@ Gives `read_expression`.
 
 from __future__ import annotations
 
+from typing import Final
+
 from nlq.dates.lexicon import ARTICLES, UNITS
 from nlq.dates.limits import CLOSERS, OPENERS, Limit, Limited, limited, read_phrases
 from nlq.dates.offsets import read_offset_limit
 from nlq.dates.pieces import Line, Piece
-from nlq.dates.ranges import read_range
+from nlq.dates.ranges import not_before, read_range
 from nlq.dates.simple import read_period
+
+_JOINS: Final = frozenset(("and", "but", ","))
 
 
 def read_expression(line: Line) -> Limited | Piece | None:
@@ -50,8 +54,27 @@ def _opened(line: Line) -> Limited | Piece | None:
             line.known.clear()
         piece = _piece(line, after)
         if piece is not None and not _is_grouping(line, after, piece):
-            return _closed(line, piece, phrase.limit, dated=phrase.dated)
+            found = _closed(line, piece, phrase.limit, dated=phrase.dated)
+            return _bounded(line, found) if isinstance(found, Limited) and found.stop is None else found
     return None
+
+
+def _bounded(line: Line, found: Limited) -> Limited | Piece:
+    """Return an open period with the limit behind it: "since March 1 until May 5", "after Q1 and before Q4"."""
+    start = found.start
+    joined = line.skip(found.end, _JOINS)
+    for phrase, after in read_phrases(line, joined, OPENERS):
+        if phrase.limit not in (Limit.BEFORE, Limit.UNTIL) or start is None:
+            continue
+        line.past = False
+        line.known.clear()
+        piece = _piece(line, after)
+        if piece is None or piece.invalid or piece.edge == "range" or piece.doubtful:
+            return piece if piece is not None and piece.invalid else found
+        later = not_before(line, piece, start)
+        stop = limited(later, phrase.limit, dated=True)
+        return Limited(stop.end, start, stop.stop, (*found.notes, *stop.notes))
+    return found
 
 
 def _closed(line: Line, piece: Piece, limit: Limit, *, dated: bool) -> Limited | Piece:
@@ -60,7 +83,8 @@ def _closed(line: Line, piece: Piece, limit: Limit, *, dated: bool) -> Limited |
         return piece
     if limit in (Limit.WITHIN, Limit.FROM):
         for phrase, end in read_phrases(line, piece.end, CLOSERS):
-            return limited(piece.ending(end), phrase.limit, dated=dated)
+            if read_period(line, end) is None:  # not so "since March and before May"
+                return limited(piece.ending(end), phrase.limit, dated=dated)
         if limit is Limit.FROM and line.keys[piece.end] == "on":
             return limited(piece.ending(piece.end + 1), limit, dated=dated)  # "from March on"
     return limited(piece, limit, dated=dated)

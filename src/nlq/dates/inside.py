@@ -1,19 +1,20 @@
 """Inside: dates that are a part of a longer period ("first Monday of May", "last week of July", "rest of the year").
 
-Gives `read_ranked`, `read_part`, `read_week_of`, `read_rest`, `read_closest` and `ranked_behind`; a reader is given the
+Gives `read_ranked`, `read_part`, `read_week_of`, `read_rest`, `read_closest` and `inside_behind`; a reader is given the
 reader of periods, which it calls for the period that its own is a part of.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Final
 
 from nlq.dates import conventions as said
-from nlq.dates.filling import in_part
+from nlq.dates.filling import in_part, resolve
 from nlq.dates.lexicon import DETERMINERS, EDGES, MONTHS, PARTS, UNITS, WEEKDAYS
-from nlq.dates.numerals import read_count, read_place
+from nlq.dates.named import read_month_first, read_numbered
+from nlq.dates.numerals import APOSTROPHES, read_count, read_place
 from nlq.dates.periods import Span, Unit, advance, floor, nth_weekday, part_of, period_of, week_in
 from nlq.dates.pieces import Line, Piece, of_day, of_span
 
@@ -22,6 +23,7 @@ ReadPeriod = Callable[[Line, int], Piece | None]
 _THE: Final = frozenset(("the", "my", "our"))
 _OF: Final = frozenset(("of", "in", "from", "for", "during", ","))
 _ON: Final = frozenset(("on",))
+_OF_YEAR: Final = frozenset(("in", ",", "the"))
 _LAST: Final = frozenset(("last", "final"))
 _WEEK_STARTS: Final = frozenset(
     ("beginning", "begin", "starting", "start", "commencing", "of", "containing", "ending", "end", "including")
@@ -76,6 +78,8 @@ def read_ranked(line: Line, index: int, read: ReadPeriod) -> Piece | None:
         return None
     number, after = rank
     key = line.keys[after]
+    if UNITS.get(key) is Unit.CENTURY and number > 0:
+        return of_span(after + 1, (date(100 * number - 100, 1, 1), date(100 * number, 1, 1)), Unit.CENTURY)
     if key in WEEKDAYS:
         return _ranked_weekday(line, after, number, read)
     if key in UNITS:
@@ -143,10 +147,16 @@ def _ranked_span(whole: Span, unit: Unit, number: int) -> Span | None:
     return (start, stop) if whole[0] <= start and stop <= whole[1] else None
 
 
-def ranked_behind(line: Line, piece: Piece) -> Piece:
-    """Return the quarter, half or month behind a year ("next year's first quarter"), else the year as it was."""
+def inside_behind(line: Line, piece: Piece) -> Piece:
+    """Return what is named behind a year ("next year's first quarter", "last year Q4"), else the year as it was."""
     if piece.unit is not Unit.YEAR:
         return piece
+    if line.keys[piece.end] == "s" and line.gap(piece.end) in APOSTROPHES:
+        piece = piece.ending(piece.end + 1)  # "2026's"
+    after = line.skip(piece.end, _OF_YEAR)
+    named = read_numbered(line, after) or (read_month_first(line, after) if line.keys[after] in MONTHS else None)
+    if named is not None and named.parts is not None and named.parts.year is None:
+        return resolve(line, named.parts._replace(year=piece.start.year), named.end)
     place = _rank(line, line.skip(piece.end, _THE))
     unit = UNITS.get(line.keys[place[1]]) if place is not None else None
     if place is None or unit not in (Unit.QUARTER, Unit.HALF, Unit.MONTH, Unit.WEEK):

@@ -12,7 +12,7 @@ from typing import Final
 from nlq.dates import conventions as said
 from nlq.dates.filling import resolve
 from nlq.dates.lexicon import DETERMINERS, DOUBTFUL, MONTHS, UNITS, VERBS_AFTER_MAY
-from nlq.dates.numerals import APOSTROPHES, read_day, read_place, read_year
+from nlq.dates.numerals import APOSTROPHES, full_year, read_day, read_place, read_year
 from nlq.dates.numeric import read_numeric
 from nlq.dates.periods import Unit, period_of
 from nlq.dates.pieces import Line, Parts, Piece, invalid, of_day
@@ -105,14 +105,32 @@ def read_number_first(line: Line, index: int) -> Piece | None:
     """Read "3/15/2026", "5 May 2026", "the 5th of May", "2026 March", "2026-Q1", "2026"."""
     piece = read_numeric(line, index)
     if piece is not None:
-        return skip_time(line, piece)
-    compact = _compact(line, index)
+        return skip_time(line, _numeric_with_year(line, piece))
+    compact = _compact(line, index) or _short_year_first(line, index)
     if compact is not None:
         return compact
     year = read_year(line, index, words=line.whole)
     if year is not None:
         return _year_first(line, year)
     return read_day_first(line, index)
+
+
+def _numeric_with_year(line: Line, piece: Piece) -> Piece:
+    """Return a month and day in figures with the year behind them: "3/15, 2026", "3/15 of next year"."""
+    if piece.parts is None or piece.parts.year is not None or piece.invalid:
+        return piece
+    short = line.whole and piece.end + 2 == line.size and line.keys[piece.end] == ","
+    return with_year(line, piece.parts, piece.end, short=short)
+
+
+def _short_year_first(line: Line, index: int) -> Piece | None:
+    """Read "26Q3" and "26H1"."""
+    if len(line.number(index)) != 2 or line.keys[index + 1] not in ("q", "h") or not line.touches(index + 1):
+        return None
+    numbered = read_numbered(line, index + 1)
+    if numbered is None or numbered.parts is None or numbered.parts.year is not None:
+        return None
+    return resolve(line, numbered.parts._replace(year=full_year(line.number(index))), numbered.end)
 
 
 def _compact(line: Line, index: int) -> Piece | None:

@@ -131,7 +131,7 @@ def _two(line: Line, figures: list[_Figure], *, day_first: bool) -> Piece | None
     else:
         return None
     plausible = said.FIRST_YEAR <= (parts.year or 0) <= said.LAST_YEAR and 1 <= (parts.month or 0) <= 12
-    if not plausible or sign == "." or (line.keys[end] in MONTHS and line.gap(end) == sign):
+    if not plausible or (sign == "." and not line.whole) or (line.keys[end] in MONTHS and line.gap(end) == sign):
         return None  # "2026/5/Mar" names its month
     return resolve(line, parts, end)
 

@@ -27,7 +27,7 @@ _MORE: Final = {
     "fewer": False,
 }
 _THAN: Final = frozenset(("than",))
-_ABOUT_PERIODS: Final = frozenset(("the", "next", "coming", "following"))
+_ABOUT_PERIODS: Final = frozenset(("the", "next", "coming", "upcoming", "following"))
 _THE: Final = frozenset(("the",))
 _OVER: Final = frozenset(("over", "within"))
 _FOR: Final = frozenset(("in", "for", "during", "throughout"))

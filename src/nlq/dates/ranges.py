@@ -1,6 +1,6 @@
 """Ranges: two dates with a word or a dash between them, each completed by what only the other one says.
 
-Gives `read_range`.
+Gives `read_range` and `not_before`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from nlq.dates.pieces import Line, Parts, Piece, of_day, of_range
 from nlq.dates.simple import read_period
 from nlq.dates.weekdays import weekday_of
 
-_DASH: Final = re.compile(r"\)?\s*(?:[-–—−~]|\.{2,3})\s*")
+_DASH: Final = re.compile(r"[).]?\s*(?:[-–—−~]|\.{2,3})\s*")
 _TO: Final = tuple(
     tuple(words.split())
     for words in (
@@ -144,9 +144,7 @@ def _carried(line: Line, left: Piece, right: Piece) -> tuple[Piece, Piece]:
     by_right = second is None or second.year is not None or (second.month is not None and _is_day_alone(first))
     if first is not None and first.year is None and by_right:
         return _before(line, left, first, right.start), right
-    if second is not None and second.year is None:
-        return left, _after(line, right, second, left.start)
-    return left, right
+    return left, not_before(line, right, left.start)
 
 
 def _in_order_of(line: Line, piece: Piece, other: Piece) -> Piece:
@@ -170,8 +168,11 @@ def _before(line: Line, left: Piece, parts: Parts, limit: date) -> Piece:
     return left
 
 
-def _after(line: Line, right: Piece, parts: Parts, limit: date) -> Piece:
-    """Return the first date of a name that is not before another."""
+def not_before(line: Line, right: Piece, limit: date) -> Piece:
+    """Return a date; one that was named without a year is the first of its name that is not before another."""
+    parts = right.parts
+    if parts is None or parts.year is not None:
+        return right
     for candidate in _candidates(line, parts, right.end, limit, 1):
         if candidate.start >= limit:
             return candidate.noting(*_kept(right))

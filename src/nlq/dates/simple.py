@@ -14,7 +14,7 @@ from nlq.dates.eras import read_decade, read_season
 from nlq.dates.filling import resolve
 from nlq.dates.holidays import HOLIDAY_STARTS, read_holiday
 from nlq.dates.inside import (
-    ranked_behind,
+    inside_behind,
     read_closest,
     read_inner,
     read_part,
@@ -130,16 +130,17 @@ def _beside(line: Line, index: int) -> Piece | None:
 
 
 def _numbered_day(line: Line, index: int) -> Piece | None:
-    """Read "the 18th", and "the 27" in a text that is a date."""
+    """Read "the 18th" and "by 15th", and "the 27" and "on 27" in a text that is a date."""
     before = line.keys[index - 1] if index else ""
-    if before != "the" and not (line.whole and before == "on"):
-        return None
     place = read_place(line, index)
-    day = place or (read_day(line, index) if line.whole else None)
-    if place is None and day is not None and day[0] < 10 and not line.number(index):
-        return None  # "the one"
+    if before == "the" or (before == "on" and line.whole):
+        day = place or (read_day(line, index) if line.whole else None)
+    else:
+        day = place if before and line.due and line.number(index) else None
     if day is None or not 1 <= day[0] <= 31 or not (line.whole or _ends_phrase(line, index, day[1])):
         return None
+    if place is None and day[0] < 10 and not line.number(index):
+        return None  # "the one"
     return skip_time(line, resolve(line, Parts(day=day[0]), day[1]))
 
 
@@ -273,7 +274,7 @@ def _counts(line: Line, index: int) -> bool:
 def _followed(line: Line, piece: Piece) -> Piece:
     """Return a period with what can stand behind any: a weekday of a week, a quarter of a year, how long it lasts."""
     if piece.unit is not Unit.DAY:
-        return ranked_behind(line, weekday_behind(line, weekday_number(line, piece)))
+        return inside_behind(line, weekday_behind(line, weekday_number(line, piece)))
     if piece.whole is not None or piece.stop - piece.start != timedelta(days=1):
         return piece
     weekday = weekday_of(line, line.skip(piece.end, _COMMA)) if piece.parts is not None else None
