@@ -93,6 +93,8 @@ def _narrow(edited: Edited, condition: Condition, schema: Schema) -> None:
     new: Condition | None = condition
     kept: list[Condition] = []
     for old in edited.where:
+        if isinstance(old, Or) and condition in old.operands:
+            continue  # what is said makes the alternative true
         if new is None or about(old, schema) != about(condition, schema):
             kept.append(old)
             continue

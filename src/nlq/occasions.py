@@ -42,6 +42,7 @@ _GO_ON: Final = (
     *(FILLER, "WITH", "WITHOUT", "SORT", "BY", "AND", "OR", "COMPARE", "FLAG", "CLAIM", "EVENT", "SPAN", "NOT"),
     *("EXCEPT", "BETWEEN", "INCLUDING", "MEASURE", "FIELD", "ABOUT", NOUN, "VALUE"),
 )
+_BEHIND: Final = (FILLER, "WITH", "WITHOUT", "SORT", "BY", "INCLUDING")
 NEXT: Final[dict[str, tuple[str, ...]]] = {
     "": _BEGIN,
     "VALUE": _GO_ON,
@@ -49,8 +50,8 @@ NEXT: Final[dict[str, tuple[str, ...]]] = {
     "CLAIM": _GO_ON,
     "DATE": _GO_ON,
     RECORD: _GO_ON,
-    "amount": ("SUFFIX", "MEASURE", *_GO_ON),
-    "limited": _GO_ON,
+    "amount": ("SUFFIX", "MEASURE", *_BEHIND),
+    "limited": _BEHIND,
     "count": (NOUN, "VALUE", "FLAG", "CLAIM", *_GO_ON),
     "AND": ("VALUE", NOUN, "FLAG", "CLAIM"),
     "NOT": (NOUN, "VALUE", "FLAG"),
@@ -110,6 +111,8 @@ class Head:
     """Names of the fields whose values or states were named, and of those grouped or sorted by."""
     listed: frozenset[str]
     """Names of the fields of the value before a joining word, whose list goes on."""
+    claimed: bool
+    """Whether a phrase that is a condition by itself was said."""
     figures: bool
     ordered: bool
     groups: int
@@ -131,6 +134,7 @@ def read_head(tagged: Sequence[Tagged], tokens: Sequence[Token]) -> Head:
         field=last.field if last is not None and last.tag in _FIELDS else None,
         said=frozenset(name for stretch in content for name in _names(stretch)),
         listed=_listed(content),
+        claimed="CLAIM" in tags,
         figures=not _FIGURES.isdisjoint(tags),
         ordered=not _ORDERING.isdisjoint(tags),
         groups=tags.count("BY"),

@@ -6,6 +6,7 @@ words before the caret, and names what the vocabulary holds; accepted, it reads,
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -34,6 +35,9 @@ _FEW: Final = 2
 """Values of a field that are offered before a letter is typed."""
 _SHORTEST_GUESS: Final = 2
 MOST_GROUPS: Final = 2
+_BEFORE_NUMBER: Final = frozenset(("RANK", "LIMIT", "COUNT", "FIELD:FUNCTION", "FIELD:COUNT", "amount", "limited"))
+"""What was said last where a value that begins with a digit would be read as a number."""
+_DIGITS: Final = re.compile(r"(?<!\w)\d[\d,]*$")
 _PREPOSITIONS: Final = frozenset(("in", "from", "of", "on"))
 
 
@@ -68,14 +72,16 @@ class Suggester:
         completions: Completions,
         tag: Callable[[list[Token]], list[Tagged]],
         correct: Callable[[str], str | None],
+        is_safe: Callable[[str], bool],
     ) -> None:
-        """Take the completions, what tags tokens, and what corrects a word."""
+        """Take the completions, what tags tokens, what corrects a word, and what says that a value needs no quotes."""
         self._schema = schema
         self._completions = completions
         self._tag = tag
         self._automaton = automaton()
         self._head = lru_cache(_REMEMBERED)(self._read)
         self._correct = correct
+        self._is_safe = is_safe
         ordered = sorted(schema.fields, key=_usefulness)
         self._place = {field.name: place for place, field in enumerate(ordered)}
         self._nouns = frozenset(enum for enum, _ in schema.conventions.amount_fields)
@@ -96,13 +102,27 @@ class Suggester:
         end = _word_end(text, caret) if touching else caret
         best: dict[str, Suggestion] = {}
         for _, start, each, guessed in sorted(found, key=itemgetter(0)):
-            name = each.field.name if each.field is not None else ""
-            best.setdefault(each.text, Suggestion(each.text, start, end, each.kind, name, guessed))
-        return tuple(best.values())[:MOST]
+            if each.text not in best:
+                name = each.field.name if each.field is not None else ""
+                best[each.text] = Suggestion(self._text(each), start, end, each.kind, name, guessed)
+            if len(best) == MOST:
+                break
+        return tuple(best.values())
+
+    def _text(self, each: Completion) -> str:
+        """Return a completion as a question says it: a value that reads otherwise in quotes."""
+        if not each.stored:
+            return each.text
+        escaped = each.text.replace("\\", "\\\\").replace('"', '\\"')
+        return each.text if escaped == each.text and self._is_safe(each.text) else f'"{escaped}"'
 
     def _typed(self, before: str, tokens: list[Token], touching: bool) -> list[_Found]:
         """Return what the last words begin, those of the most words first, each with where it begins."""
         found: list[_Found] = []
+        digits = _DIGITS.search(before)
+        if digits is not None:
+            ranked = self._beginning(before[: digits.start()], digits.group(), 1)
+            found += [(key, digits.start(), each, False) for key, each in ranked]
         for count in range(min(_LONGEST, len(tokens)), 0, -1):
             tail = tokens[-count:]
             prefix = _text_of(tail) + ("" if touching else " ")
@@ -145,7 +165,7 @@ class Suggester:
         said, order = self._head(head)
         fields = self._value_fields(said) if "VALUE" in order else ()
         candidates = [*self._completions.fixed(prefix), *self._completions.values(prefix, fields)]
-        return self._ranked(candidates, said, order, count)
+        return self._ranked(candidates, said, order, count, spaced=prefix.endswith(" "))
 
     def _next(self, head: str) -> list[_Found]:
         """Return what fits behind a head before a letter is typed."""
@@ -156,13 +176,15 @@ class Suggester:
             due = [name for name in fields if self._is_due(name, said)]
             for name in due or fields:
                 candidates += self._completions.first.get(name, ())[: MOST if due else _FEW]
-        return [(key, len(head), each, False) for key, each in self._ranked(candidates, said, order, 0)]
+        return [(key, len(head), each, False) for key, each in self._ranked(candidates, said, order, 0, spaced=True)]
 
-    def _ranked(self, candidates: Iterable[Completion], said: Head, order: Sequence[str], count: int) -> list[_Ranked]:
+    def _ranked(
+        self, candidates: Iterable[Completion], said: Head, order: Sequence[str], count: int, *, spaced: bool
+    ) -> list[_Ranked]:
         """Return those of the candidates that fit, each with what it is ordered by."""
         places = {tag: place for place, tag in enumerate(order)}
         return [
-            (self._key(each, said, places.get(self._tag_of(each), places[each.tag]), count), each)
+            (self._key(each, said, places.get(self._tag_of(each), places[each.tag]), count, spaced=spaced), each)
             for each in candidates
             if each.tag in places and self._fits(each, said)
         ]
@@ -172,13 +194,14 @@ class Suggester:
         noun = each.tag == "VALUE" and each.field is not None and each.field.name in self._nouns
         return NOUN if noun else each.tag
 
-    def _key(self, each: Completion, said: Head, place: int, count: int) -> tuple[object, ...]:
+    def _key(self, each: Completion, said: Head, place: int, count: int, *, spaced: bool) -> tuple[object, ...]:
         """Return what a completion is ordered by: what is called for, what is usual, what more words begin."""
         name = each.field.name if each.field is not None else ""
         named = each.kind is not SuggestionKind.WORD
+        ended = spaced and count > 0 and each.kind is SuggestionKind.VALUE and not each.rank
         return (
             each.inner,
-            not self._is_due(name, said),
+            not (ended or self._is_due(name, said)),
             each.rank > 0 or (count > 0 and not named),
             -count if named else 0,
             place,
@@ -218,7 +241,7 @@ class Suggester:
         if each.tag in ("VALUE", "FLAG"):
             return self._fits_value(each, said)
         if each.tag in ("FIELD", "MEASURE") and each.field is not None:
-            return _fits_field(each.field, said)
+            return _fits_field(each.field, said, named=each.field.name in self._completions.first)
         return _fits_word(each.tag, said)
 
     def _fits_filler(self, text: str, said: Head) -> bool:
@@ -234,6 +257,8 @@ class Suggester:
         name = each.field.name if each.field is not None else ""
         if said.last == "FIELD":
             return said.field is not None and said.field.name == name
+        if each.shadowed or (said.last in _BEFORE_NUMBER and each.text[0].isdigit()):
+            return False
         return name not in said.said or (name in said.listed and each.tag == "VALUE")
 
 
@@ -243,12 +268,8 @@ def suggester(schema: Schema, vocabulary: Vocabulary, tagger: Tagger, speller: S
     def tag(tokens: list[Token]) -> list[Tagged]:
         return tagger.tag(tokens)
 
-    def written(value: str) -> str:
-        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-        return value if tagger.is_safe(value) else f'"{escaped}"'
-
-    completions = Completions(fixed_phrases(schema), schema, vocabulary, written)
-    return Suggester(schema, completions, tag, speller.correct)
+    completions = Completions(fixed_phrases(schema), schema, vocabulary)
+    return Suggester(schema, completions, tag, speller.correct, tagger.is_safe)
 
 
 def _usefulness(field: FieldSpec) -> int:
@@ -258,8 +279,8 @@ def _usefulness(field: FieldSpec) -> int:
     return 1 if field.named or field.type is FieldType.ENUM else 2 if field.type is FieldType.DATE else 3
 
 
-def _fits_field(field: FieldSpec, said: Head) -> bool:
-    """Return whether a field can stand behind what was said last."""
+def _fits_field(field: FieldSpec, said: Head, *, named: bool) -> bool:
+    """Return whether a field can stand behind what was said last; `named`: whether it has values to go on with."""
     if field.name in said.said or field.type is FieldType.BOOL:
         return False
     money = field.type in (FieldType.MONEY, FieldType.INTEGER)
@@ -269,27 +290,31 @@ def _fits_field(field: FieldSpec, said: Head) -> bool:
         case "SORT" | "THEN":
             return field.sortable
         case "WITH" | "WITHOUT" | "ABSENT":
-            return field.filterable and field.type is not FieldType.NAMES
+            return field.filterable and field.type not in (FieldType.NAMES, FieldType.ENUM, FieldType.INTEGER)
         case "DIFFERENT" | "COUNT":
             return field.groupable
         case "FUNCTION" | "EXTREME":
             return field.type is FieldType.MONEY
-    return field.named or (money and not said.figures and field.filterable)
+    return named or (money and not said.figures and field.filterable)
 
 
 def _fits_word(tag: str, said: Head) -> bool:
     """Return whether a word of the grammar leads on."""
     match tag:
         case "SORT" | "RANK" | "LIMIT" | "EXTREME":
-            return not said.ordered and not said.figures
+            return not (said.ordered or said.figures or said.groups)
         case "COUNT" | "FUNCTION":
             return not said.figures and not said.ordered
         case "BY":
             return said.groups == 0 and not said.ordered
         case "COMPARE" | "BETWEEN" | "ABOUT":
-            return said.last in ("MEASURE", "FIELD:WITH") or not (said.limited or said.figures or said.ordered)
+            if said.field is not None:
+                return said.field.type in (FieldType.MONEY, FieldType.INTEGER)
+            return not (said.limited or said.figures or said.ordered)
         case "AND" | "OR":
             return said.last in ("VALUE", "FLAG", "range")
+        case "CLAIM" | "EVENT" | "SPAN":
+            return not said.claimed
         case "THEN":
             return said.ordered
     return True
