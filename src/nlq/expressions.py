@@ -10,6 +10,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
+from nlq.dates import read_date_text
 from nlq.durations import read_duration_text
 from nlq.money import read_money_text
 from nlq.numbers import read_number_text
@@ -19,9 +20,19 @@ from nlq.ranges import read_range_text
 
 def read_expression(kind: str, text: str, today: date) -> dict[str, Any]:
     """Return what a text is as an expression of a kind, as plain JSON; nulls where it is none."""
-    del today
-    reader = _READERS.get(kind)
-    return reader(text) if reader is not None else {"start": None, "end": None}
+    return _date(text, today) if kind == "date" else _READERS[kind](text)
+
+
+def _date(text: str, today: date) -> dict[str, Any]:
+    """Return the first day of a date or period and the day after its last, with what decided them."""
+    reading = read_date_text(text, today)
+    answer: dict[str, Any] = {
+        "start": reading.start.isoformat() if reading.start is not None else None,
+        "end": reading.stop.isoformat() if reading.stop is not None else None,
+        "unread": list(reading.unread),
+        "conventions": list(reading.conventions),
+    }
+    return answer | ({"invalid": reading.invalid} if reading.invalid else {})
 
 
 def _range(text: str) -> dict[str, Any]:
