@@ -13,6 +13,7 @@ from itertools import zip_longest
 from typing import Final
 
 from nlq.money import could_be_thousands
+from nlq.numbers import shared_scale
 from nlq.query import And, Comparison, Condition, Operator, Or
 from nlq.schema import FieldSpec, FieldType, Schema
 from nlq.tags import Amount
@@ -127,10 +128,10 @@ def _scaled(limits: tuple[tuple[Operator, Amount], ...]) -> tuple[tuple[Operator
     if len(limits) != 2:
         return limits
     (low_operator, low), high = limits
-    scale = high[1].scale
-    if low.scale != 1 or scale == 1 or low.value >= high[1].value / scale:
+    value = shared_scale(low, high[1])
+    if value == low.value:
         return limits
-    return (low_operator, replace(low, value=low.value * scale, scale=scale, marked=True)), high
+    return (low_operator, replace(low, value=value, scale=high[1].scale, marked=high[1].marked)), high
 
 
 def _ordered(limits: tuple[tuple[Operator, Amount], ...]) -> tuple[tuple[tuple[Operator, Amount], ...], list[str]]:

@@ -167,6 +167,9 @@ def _uncounted(tokens: Sequence[Token], index: int) -> _Part | None:
     unit = UNITS.get(key_at(tokens, start)) or _SHORT.get(key_at(tokens, start))
     if unit is None or tokens[start].raw.casefold() != tokens[start].key:
         return None
+    number = read_number(tokens, index) if tokens[start].key == "quarter" else None
+    if number is not None and number.end > start:
+        return None  # "a quarter million"
     part = _with_half(tokens, _Part(Decimal(1), unit, start + 1))
     return part if start > index or part.end > start + 1 else None
 
