@@ -26,6 +26,7 @@ from nlq.conjuncts import (
 )
 from nlq.followups import FollowUp, Move
 from nlq.lending import lend, moved, refit, refit_query
+from nlq.lending_dates import lend_dates
 from nlq.notes import Note, money_fields
 from nlq.parts import FlagPart, Part
 from nlq.query import Comparison, Condition, Operator, Query, conjunction, fold
@@ -42,8 +43,8 @@ class Said:
 
     query: Query
     """Its query, as if it were asked alone."""
-    open_flags: frozenset[str]
-    """Flags that it leaves open, set or not."""
+    parts: Sequence[Part]
+    """What it was read as."""
     defaults: list[Note]
     ambiguities: list[Note]
 
@@ -72,7 +73,7 @@ def carry_over(resolved: Resolved, follow: FollowUp, before: Query, parts: Seque
 
     Where it cannot go on from the query before, its words are not understood, and the query is the one before.
     """
-    said = Said(resolved.query, open_flags(parts), resolved.defaults, resolved.ambiguities)
+    said = Said(resolved.query, parts, resolved.defaults, resolved.ambiguities)
     carried = carry(follow, before, said, canon)
     resolved.query = carried.query
     resolved.defaults, resolved.ambiguities = carried.defaults, carried.ambiguities
@@ -158,6 +159,10 @@ class _Carrier:
         lent = lend(stated, before, self._schema)
         if lent != stated:
             self._said.ambiguities = self._lent_notes(stated, lent)
+        dated = lend_dates(lent, self._said.parts, before, self._schema)
+        if dated != lent:
+            self._said.ambiguities = self._dated_notes(lent, dated)
+            lent = dated
         edited = self._edited(before, lent)
         self._refuse(edited.refused)
         fitted = refit(edited.where, before, self._schema)
@@ -194,7 +199,7 @@ class _Carrier:
         lacking = [self._schema.by_name[name].label for name in self._schema.by_name if name in drop.fields - held]
         if lacking:
             self._refuse(f"The question before has no condition on the {' or '.join(lacking)}.")
-        edited = dropped(kept, frozenset(drop.fields) | self._said.open_flags, self._schema)
+        edited = dropped(kept, frozenset(drop.fields) | open_flags(self._said.parts), self._schema)
         self._refuse(edited.refused)
         return self._without_gone(edited.where)
 
@@ -231,6 +236,21 @@ class _Carrier:
         notes = [note for note in self._said.ambiguities if note.chosen not in old]
         span = next(((note.first, note.end) for note in self._said.ambiguities if note.chosen in old), (0, 0))
         return [*notes, *(replace(self._amount_note(each), first=span[0], end=span[1]) for each in new[:1])]
+
+    def _dated_notes(self, stated: list[Condition], dated: list[Condition]) -> list[Note]:
+        """Return the ambiguities, those about dates told of what the dates are of now."""
+        old = {name for each in stated if each not in dated for name in about(each, self._schema)}
+        new = {name for each in dated if each not in stated for name in about(each, self._schema)}
+        text = " and ".join(self._schema.by_name[name].label for name in self._schema.by_name if name in new)
+        notes = []
+        for note in self._said.ambiguities:
+            moved_on = note.chosen in old and note.alternatives
+            notes.append(
+                replace(note, text=f"the date is of the {text}, as in the question before", chosen=min(new))
+                if moved_on
+                else note
+            )
+        return notes
 
     def _amount_note(self, condition: Condition) -> Note:
         """Say which field an amount is of, by the question before."""

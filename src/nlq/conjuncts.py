@@ -159,10 +159,16 @@ def exchanged(before: Sequence[Condition], said: Sequence[Condition], schema: Sc
     `apart`: a limit leaves one of the other side as it was.
     """
     fields = frozenset[str]().union(*(about(condition, schema) for condition in said))
-    others = [each for each in before if apart and any(_faces(each, condition) for condition in said)]
+    others = [each for each in before if apart and _is_faced(each, said, schema)]
     edited = dropped((each for each in before if each not in others), fields, schema)
     edited.where += [*others, *said]
     return edited
+
+
+def _is_faced(old: Condition, said: Sequence[Condition], schema: Schema) -> bool:
+    """Return whether all that is said of a conjunct's field is one limit from its other side."""
+    mine = [condition for condition in said if about(condition, schema) == about(old, schema)]
+    return len(mine) == 1 and _faces(old, mine[0])
 
 
 def _faces(old: Condition, new: Condition) -> bool:

@@ -74,7 +74,7 @@ def _settle(term: DateTerm, before: Term | None, schema: Schema, asked: FieldSpe
     if term.field is None and term.event is None and not term.within:
         term.field = _recorded(before, schema, asked)
     if term.field is not None:
-        term.resolved = _of_field(term.field, start, stop)
+        term.resolved = of_field(term.field, start, stop)
     elif term.event is not None:
         _settle_event(term, term.event, start, stop, schema, dated)
     else:
@@ -97,7 +97,7 @@ def _settle_event(
     """Take an event as the end of the layer that was said, or of the first."""
     ends = (event.field, *event.others)
     chosen = next((each for each in ends if term.layer is not None and _bounds(term.layer, each)), event.field)
-    term.resolved = _of_field(chosen, start, stop)
+    term.resolved = of_field(chosen, start, stop)
     if term.layer is None and event.others:
         text = f"the date is the {chosen.label}, because the question does not say of which period"
         names = tuple(each.name for each in ends if each is not chosen)
@@ -114,7 +114,7 @@ def _settle_within(term: DateTerm, start: date | None, stop: date | None, schema
     if not layers:
         return
     layer = term.layer or layers[0]
-    term.resolved = _overlap(layer, start, stop, schema)
+    term.resolved = overlap(layer, start, stop, schema)
     if term.layer is not None:
         return
     period = f"{layer.name} period"
@@ -128,13 +128,13 @@ def _settle_within(term: DateTerm, start: date | None, stop: date | None, schema
     dated.choices.append(DateChoice(term, text, period, others))
 
 
-def _overlap(layer: Layer, start: date | None, stop: date | None, schema: Schema) -> Condition | None:
+def overlap(layer: Layer, start: date | None, stop: date | None, schema: Schema) -> Condition | None:
     begins = Comparison(schema.by_name[layer.start].name, Operator.LT, stop) if stop is not None else None
     ends = Comparison(schema.by_name[layer.end].name, Operator.GE, start) if start is not None else None
     return conjunction(begins, ends)
 
 
-def _of_field(end: FieldSpec, start: date | None, stop: date | None) -> Condition | None:
+def of_field(end: FieldSpec, start: date | None, stop: date | None) -> Condition | None:
     """Return the condition that a field lies from one day to before another."""
     low = Comparison(end.name, Operator.GE, _moment(end, start)) if start is not None else None
     high = Comparison(end.name, Operator.LT, _moment(end, stop)) if stop is not None else None
