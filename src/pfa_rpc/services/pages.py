@@ -18,12 +18,16 @@ from pfa_rpc.schema import SCHEMA
 from pfa_rpc.services.answers import Answers, Need
 from pfa_rpc.services.framing import frame_records, split_frames
 from pfa_rpc.services.modified import Modified, ModifiedRecords, unsynced_states
+from pfa_rpc.services.orders import ViewOrders
 from pfa_rpc.services.requests import Mask, canonical
 from pfa_rpc.store import reads
+from pfa_rpc.store.orders import page_of
 from pfa_rpc.store.organizations import Organization
 
 PAGE: Final = "page"
 """First word of the name of a page in the cache."""
+JUMP: Final = 1_000
+"""Records passed over from which on the order of the whole view is read, and kept for the next jump."""
 _LENGTH_BYTES: Final = 4
 
 
@@ -75,6 +79,7 @@ class RecordPages:
     def __init__(self, answers: Answers, modified: ModifiedRecords) -> None:
         self._answers = answers
         self._modified = modified
+        self._orders = ViewOrders()
 
     async def get(self, page: PageRequest, need: Need) -> FramedPage:
         """Return a page, as new as is needed. Raises OrganizationNotFound."""
@@ -85,7 +90,9 @@ class RecordPages:
                 return await _of_modified(modified, page)
 
         async def fill(connection: AsyncConnection, organization: Organization) -> bytes:
-            return await read_page(connection, organization.organization_id, page)
+            is_jump = page.after is None and page.skip >= JUMP
+            order = await self._orders.get(connection, organization, page.condition, page.order) if is_jump else None
+            return await read_page(connection, organization.organization_id, page, order)
 
         answer = await self._answers.get(page.organization_id, page.asked, need, fill)
         length = int.from_bytes(answer.value[:_LENGTH_BYTES], "big")
@@ -94,17 +101,25 @@ class RecordPages:
         return FramedPage(answer.revision, answer.age, answer.value[head_end:], count, next_key, total)
 
 
-async def read_page(connection: AsyncConnection, organization_id: str, page: PageRequest) -> bytes:
-    """Return a page as it is cached: the length of a head, the head, the framed records."""
-    found = await reads.list_page(
-        connection,
-        organization_id,
-        page.condition,
-        sort=page.order,
-        limit=page.limit,
-        after=page.after,
-        skip=page.skip,
-    )
+async def read_page(
+    connection: AsyncConnection, organization_id: str, page: PageRequest, order: bytes | None = None
+) -> bytes:
+    """Return a page as it is cached: the length of a head, the head, the framed records.
+
+    `order` is that of the page's view in the same snapshot, where it is known.
+    """
+    if order is not None:
+        found = await page_of(connection, organization_id, order, page.order, limit=page.limit, skip=page.skip)
+    else:
+        found = await reads.list_page(
+            connection,
+            organization_id,
+            page.condition,
+            sort=page.order,
+            limit=page.limit,
+            after=page.after,
+            skip=page.skip,
+        )
     total = await reads.count(connection, organization_id, page.condition) if page.with_total else None
     payloads: Sequence[bytes] = await page.mask.apply_all(found.payloads)
     head = json.dumps([found.next_key, total, len(payloads)]).encode()

@@ -59,7 +59,7 @@ async def list_page(
         query = (
             sa.select(records.c.payload, *(column(field) for field, _ in terms), records.c.position)
             .where(matching)
-            .order_by(*(_ordering(field, descending) for field, descending in terms), records.c.position)
+            .order_by(*orderings(sort))
             .limit(limit + 1)
             .offset(skip or None)
         )
@@ -67,7 +67,7 @@ async def list_page(
 
     rows = (await execute(connection, organization_id, condition, page)).all()
     has_more = len(rows) > limit
-    next_key = list(map(_to_key, rows[limit - 1][1:])) if has_more else None
+    next_key = list(map(to_key, rows[limit - 1][1:])) if has_more else None
     return Page([row[0] for row in rows[:limit]], next_key)
 
 
@@ -123,6 +123,11 @@ async def read_vocabulary(
     return await asyncio.to_thread(Vocabulary, map(tuple, rows), [each.synonym for each in stored])
 
 
+def orderings(sort: Sequence[Sort]) -> list[sa.ColumnElement[Any]]:
+    """Return what orders rows by some terms, and by their positions where these are equal."""
+    return [*(_ordering(BY_NAME[term.field], term.descending) for term in sort), records.c.position.asc()]
+
+
 def _ordering(field: Field, descending: bool) -> sa.ColumnElement[Any]:
     ordering = column(field).desc() if descending else column(field).asc()
     return ordering if field.required else ordering.nulls_last()
@@ -147,7 +152,8 @@ def _comes_after(terms: Sequence[tuple[Field, bool]], key: PageKey) -> Expressio
     return sa.or_(*alternatives)
 
 
-def _to_key(value: Any) -> str | int | bool | None:
+def to_key(value: Any) -> str | int | bool | None:
+    """Return a value of a row as a page key has it."""
     return value.isoformat() if isinstance(value, date) else value
 
 

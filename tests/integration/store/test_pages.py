@@ -10,6 +10,7 @@ from nlq.query import Comparison, Operator, Sort
 from pfa_rpc.records.encode import decode
 from pfa_rpc.schema import FIELDS
 from pfa_rpc.store import reads
+from pfa_rpc.store.orders import page_of, read_order
 from tests.integration.store.conftest import Filled
 from tests.integration.store.oracle import holds, in_order
 
@@ -85,3 +86,22 @@ async def test_the_vocabulary_holds_the_values_of_the_records_in_their_most_used
     assert vocabulary.spelling("area_silo", "silo 4") == max(uses, key=lambda spelling: uses[spelling])
     assert vocabulary.spelling("area_silo", "Silo 5") is None
     assert {term.field for term in vocabulary} == {field.name for field in FIELDS if field.named}
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_a_place_in_the_order_of_a_view_is_the_page_that_jumps_there(filled: Filled, seed: int) -> None:
+    rng = random.Random(seed)
+    sort = tuple(Sort(name, rng.random() < 0.5) for name in rng.sample(SORTABLE, seed % 3))
+    condition = Comparison("dor", Operator.EQ, "BEO") if seed % 2 else None
+    async with filled.database.reading() as connection:
+        order = await read_order(connection, "RIO", condition, sort)
+        for skip in (0, 1, 50, 120, 295, 10_000):
+            page = await page_of(connection, "RIO", order, sort, limit=30, skip=skip)
+            assert page == await reads.list_page(connection, "RIO", condition, sort=sort, limit=30, skip=skip)
+
+
+async def test_nothing_has_an_order_too(filled: Filled) -> None:
+    nothing = Comparison("area_silo", Operator.EQ, "nowhere")
+    async with filled.database.reading() as connection:
+        order = await read_order(connection, "RIO", nothing, ())
+        assert (await page_of(connection, "RIO", order, (), limit=5, skip=0)).payloads == []
