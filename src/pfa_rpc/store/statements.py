@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
+from functools import lru_cache
 from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.util import LRUCache
 
 from nlq.query import And, Condition, Not, Or
 from pfa_rpc.store.filters import Expression, where
 
 SMALL: Final = 40
 """Most comparisons of a condition that is put into SQL on the event loop: some 3 ms."""
+
+_KEPT: Final = 32
+"""Large conditions, and statements of them, that are kept: a stream asks for one again and again."""
+_COMPILED: Final[MutableMapping[Any, Any]] = LRUCache(_KEPT)
 
 Build = Callable[[Expression], sa.Select[Any]]
 """Makes a statement of the expression that picks the records."""
@@ -25,19 +31,23 @@ async def execute(
     """Execute what `build` makes of an organization's records that a condition holds for."""
     if is_small(condition):
         return await connection.execute(build(where(organization_id, condition)))
-    cache: dict[Any, Any] = {}
     dialect = connection.dialect
 
     def compiled() -> sa.Select[Any]:
-        query = build(where(organization_id, condition))
+        query = build(_where(organization_id, condition))
         # SQLAlchemy has no public way to compile ahead; where this one changes, the tests of it say so.
         query._compile_w_cache(  # noqa: SLF001
-            dialect, compiled_cache=cache, column_keys=[], for_executemany=False, schema_translate_map=None
+            dialect, compiled_cache=_COMPILED, column_keys=[], for_executemany=False, schema_translate_map=None
         )
         return query
 
     query = await asyncio.to_thread(compiled)
-    return await connection.execute(query, execution_options={"compiled_cache": cache})
+    options: Any = {"compiled_cache": _COMPILED}
+    result: sa.CursorResult[Any] = await connection.execute(query, execution_options=options)
+    return result
+
+
+_where = lru_cache(maxsize=_KEPT)(where)
 
 
 def is_small(condition: Condition | None) -> bool:

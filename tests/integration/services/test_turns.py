@@ -19,7 +19,12 @@ from nlq.pipeline import Language
 from nlq.query import Aggregate, Aggregation, Function
 from pfa.v1.query_service_pb2 import AddSynonymRequest, InterpretRequest, Synonym
 from pfa.v1.record_pb2 import Record
-from pfa.v1.record_service_pb2 import AggregateRecordsRequest, AggregateRecordsResponse, ListRecordsRequest
+from pfa.v1.record_service_pb2 import (
+    AggregateRecordsRequest,
+    AggregateRecordsResponse,
+    ListRecordsRequest,
+    StreamRecordsRequest,
+)
 from pfa_rpc.schema import SCHEMA
 from pfa_rpc.services import languages, requests
 from pfa_rpc.services.figures import figures_message
@@ -122,6 +127,19 @@ async def test_a_large_filter_is_read_and_put_into_sql_beside_the_loop(
     assert (parsed[True], parsed[False], written[True]) == (0, 1, 0)
     assert bound[False] >= 400
     assert bound[True] < 100, "only the small statements beside it"
+
+
+async def test_a_large_filter_of_a_stream_is_put_into_sql_once(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = f"{LARGE} OR area_silo:*"
+    bound = count_by_thread(monkeypatch, SQLCompiler, "visit_bindparam")
+    request = StreamRecordsRequest(organization_id="RIO", filter=text, batch_size=20)
+    batches = [batch async for batch in client.records.StreamRecords(request)]
+    assert len(batches) > 5
+    condition = parse_filter(text, SCHEMA)
+    assert condition is not None
+    assert sum(len(batch.records) for batch in batches) == sum(holds(condition, record) for record in client.rio)
+    assert 400 <= bound[False] < 1_000
+    assert bound[True] < 100
 
 
 @pytest.mark.parametrize(("question", "beside"), [("rentals in Silo 4", False), ("rentals in Silo 4 " * 50, True)])
