@@ -88,6 +88,8 @@ def _offset(line: Line, key: str) -> Limited | None:
         end += 2
     elif line.keys[end] == "time" and key == "in":
         end += 1
+    if line.keys[end] in ("later", "earlier", "before", "after"):
+        return None  # "in a week later than 7"
     piece = offset_day(end, line.today, months, days)
     if key == "in":
         return Limited(end, piece.start, piece.stop, piece.notes)

@@ -175,7 +175,7 @@ def read_counted(line: Line, index: int) -> Piece | None:
     if offset is None:
         return _weekdays_counted(line, index) or _count_first(line, index)
     months, days, end = offset
-    if line.keys[end] in _AGO:
+    if line.keys[end] in _AGO and line.keys[end + 1] != "than":
         sign = _AGO[line.keys[end]]
         return offset_day(end + 1, line.today, months * sign, days * sign)
     if line.keys[end] == "from" and line.keys[end + 1] == "now":

@@ -61,6 +61,8 @@ _COMMA: Final = frozenset((",",))
 _STARTING: Final = frozenset(("starting", "beginning", "start", "begin", "commencing"))
 _FROM: Final = frozenset(("from", "on", "of"))
 _THE_UNITS: Final = frozenset((Unit.WEEK, Unit.MONTH, Unit.QUARTER, Unit.YEAR))
+_AFTER_COLUMN: Final = frozenset(("of", "from", "in", "when", "that", "is", "are", "was", "were", "it", "they"))
+"""Words behind "the year" that make it the name of a column or of another year."""
 _AFTER_DAY: Final = frozenset(
     (
         *(
@@ -157,7 +159,7 @@ def _the_unit(line: Line, index: int) -> Piece | None:
     unit, behind = UNITS[line.keys[index]], line.keys[index + 1]
     if unit is Unit.DAY and line.whole and behind in ("after", "before"):
         return of_day(index + 2, line.today + timedelta(days=1 if behind == "after" else -1))
-    if behind in ("of", "from", "in", "when", "that") or (unit not in _THE_UNITS and not line.whole):
+    if behind in _AFTER_COLUMN or (unit not in _THE_UNITS and not line.whole):
         return None
     return of_span(index + 1, period_of(line.today, unit), unit, said.THE_PERIOD)
 
