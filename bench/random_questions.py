@@ -15,7 +15,8 @@ from typing import Final
 
 from nlq import words
 from nlq.comparisons import ABOUT, COMPARISONS, SUFFIXES
-from nlq.currencies import MARKS, NAMES
+from nlq.currencies import CENTS, MARKS, NAMES
+from nlq.durations import UNITS
 from nlq.number_words import NUMBER_WORDS, ORDINALS
 from pfa_rpc.schema import FIELDS
 from tests.unit.nlq.cases import ROOT, cases, vocabulary
@@ -23,7 +24,7 @@ from tests.unit.nlq.cases import ROOT, cases, vocabulary
 LONG: Final = 10_000
 """Characters of the longest texts; more than a question may have."""
 
-_UNITS: Final = ("day", "days", "weeks", "month", "months", "quarter", "years", "hours", "fortnight")
+_TIMES: Final = ("day", "days", "weeks", "month", "months", "quarter", "years", "hours", "fortnight")
 _MONTHS: Final = ("January", "feb", "March", "June", "Sept", "December")
 _JOINTS: Final = (*[" "] * 4, "  ", "-", ", ", ". ", "/", "", "\t", " - ", "\u00a0", "'", "’s ", " (", ") ")
 _SIGNS: Final = tuple("\"'“”()[?!%$€&+~#@*|\\;")
@@ -72,7 +73,35 @@ def number(draw: random.Random) -> str:
         return (f"${value:,}", f"{value % 500}k", f"{draw.choice(list(MARKS))} {value}")[kind - 3]
     if kind < 8:
         return f"{value} {draw.choice((*NAMES, 'percent', '%', 'grand', 'million'))}"
-    return " ".join(draw.choice(tuple(sorted(NUMBER_WORDS))) for _ in range(draw.randint(1, 4)))
+    joints = (" ",) if draw.random() < 0.7 else _JOINTS
+    return "".join(draw.choice(_amount_words()) + draw.choice(joints) for _ in range(draw.randint(1, 6)))
+
+
+@cache
+def _amount_words() -> tuple[str, ...]:
+    """Return the words and signs that amounts, places and durations are made of."""
+    signs = (
+        "and",
+        "of",
+        "a",
+        "dot",
+        "minus",
+        "5",
+        "12",
+        "1.5",
+        "000",
+        "1,000",
+        "1/2",
+        "-",
+        "–",
+        ",",
+        ".",
+        "/",
+        "^",
+        "e",
+        "+",
+    )
+    return tuple(sorted({*NUMBER_WORDS, *ORDINALS, *MARKS, *NAMES, *CENTS, *UNITS, *signs}))
 
 
 def date_phrase(draw: random.Random) -> str:
@@ -85,8 +114,8 @@ def date_phrase(draw: random.Random) -> str:
         f"{day} {draw.choice(_MONTHS)} {year}",
         f"Q{draw.randint(0, 5)} {year}",
         f"week {draw.randint(0, 54)}",
-        f"{draw.choice(('next', 'last', 'this', 'the past', 'coming'))} {draw.choice(_UNITS)}",
-        f"{number(draw)} {draw.choice(_UNITS)} {draw.choice(('ago', 'from now', 'before today', ''))}",
+        f"{draw.choice(('next', 'last', 'this', 'the past', 'coming'))} {draw.choice(_TIMES)}",
+        f"{number(draw)} {draw.choice(_TIMES)} {draw.choice(('ago', 'from now', 'before today', ''))}",
         f"the {draw.choice(tuple(ORDINALS))} of {draw.choice(_MONTHS)}",
         draw.choice(("today", "yesterday", "tomorrow", "end of year", "mid March", "monday", "the weekend")),
     )
@@ -146,7 +175,7 @@ def sentence(draw: random.Random) -> str:
     tail = draw.choice(
         (
             *("", "", "", f"by {draw.choice(_fields())}", f"sorted by {draw.choice(_fields())} descending"),
-            *(f"by {number(draw)}", f"to {draw.choice(_values())}", f"by {number(draw)} {draw.choice(_UNITS)}"),
+            *(f"by {number(draw)}", f"to {draw.choice(_values())}", f"by {number(draw)} {draw.choice(_TIMES)}"),
             *(f"having more than {number(draw)}", "as discontinued", "to plan", "highest first", f"to {number(draw)}"),
         )
     )

@@ -150,7 +150,8 @@ def read_number_text(text: str) -> Decimal | None:
 
 def _with_rest(tokens: Sequence[Token], number: Number) -> Number:
     """Read the figures that end a text as a part of its number: "2 million 300", "5 thousand and 20"."""
-    rest = read_number(tokens, after_and(tokens, number.end)[0])
+    start = after_and(tokens, number.end)[0]
+    rest = read_number(tokens, start) if start < len(tokens) else None
     if rest is None or rest.end < len(tokens) or not 0 < rest.value < number.scale or number.shorthand:
         return number
     return Number(EXACT.add(number.value, rest.value), rest.end)
