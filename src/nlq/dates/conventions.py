@@ -46,6 +46,8 @@ WEEKDAY_DISAGREES: Final = "The weekday does not agree with the date, and the da
 
 PIVOT: Final = 69
 """First two-digit year of the 1900s."""
+DECADE_PIVOT: Final = 30
+"""First decade that in two digits, or by its name alone, is one of the 1900s."""
 COUPLE: Final = 2
 FEW_COUNT: Final = 3
 FIRST_YEAR: Final = 1900

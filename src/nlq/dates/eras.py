@@ -10,7 +10,7 @@ from datetime import date
 from nlq.dates import conventions as said
 from nlq.dates.lexicon import DOUBTFUL, TENS
 from nlq.dates.named import read_year_behind
-from nlq.dates.numerals import full_year, read_cardinal
+from nlq.dates.numerals import APOSTROPHES, read_cardinal
 from nlq.dates.periods import Unit, period_of, shift
 from nlq.dates.pieces import Line, Piece, of_span
 
@@ -56,25 +56,30 @@ def read_decade(line: Line, index: int) -> Piece | None:
 
 
 def _decade_in_figures(line: Line, index: int) -> tuple[int, int] | None:
-    """Return the first year of "1990s" or "90s"."""
+    """Return the first year of "1990s", "the 90s" or "'90s"."""
     digits = line.number(index)
     if len(digits) not in (2, 4) or digits[-1] != "0" or line.keys[index + 1] != "s" or not line.touches(index + 1):
         return None
-    year = full_year(digits)
-    framed = index > 0 and line.keys[index - 1] == "the"
-    return (year, index + 2) if said.FIRST_YEAR <= year <= said.LAST_YEAR and (len(digits) == 4 or framed) else None
+    if len(digits) == 2:
+        framed = (index > 0 and line.keys[index - 1] == "the") or line.gap(index) in APOSTROPHES
+        return (_century_of(int(digits)), index + 2) if framed else None
+    return (int(digits), index + 2) if said.FIRST_YEAR <= int(digits) <= said.LAST_YEAR else None
+
+
+def _century_of(decade: int) -> int:
+    """Return the first year of a decade without its century."""
+    return decade + (1900 if decade >= said.DECADE_PIVOT else 2000)
 
 
 def _decade_in_words(line: Line, index: int) -> tuple[int, int] | None:
     """Return the first year of "nineties", "nineteen eighties", "twenty-tens", "two thousand and tens"."""
     if _decade_word(line, index):
-        tens = TENS.get(line.keys[index], 10)
-        return full_year(str(tens)), index + 1
+        return _century_of(TENS.get(line.keys[index], 10)), index + 1
     first = read_cardinal(line, index)
-    if first is None or not index or line.keys[index - 1] != "the":
+    if first is None:
         return None
     value, end = first
-    if _decade_word(line, end - 1) and value % 10 == 0 and value > 100:
+    if _decade_word(line, end - 1) and value % 10 == 0 and value > 1000:
         return value, end  # "two thousand and tens" is one number
     end += line.keys[end] == "and"
     if not _decade_word(line, end):

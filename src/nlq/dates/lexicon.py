@@ -56,7 +56,7 @@ UNITS: Final = _table(
         "week weeks wk wks": Unit.WEEK,
         "weekend weekends": Unit.WEEKEND,
         "fortnight fortnights": Unit.FORTNIGHT,
-        "month months mth mths": Unit.MONTH,
+        "month months mth mths mos": Unit.MONTH,
         "quarter quarters qtr qtrs": Unit.QUARTER,
         "half": Unit.HALF,
         "year years yr yrs": Unit.YEAR,
@@ -67,7 +67,7 @@ UNITS: Final = _table(
 DAY_WORDS: Final = _table({"today now tonight": 0, "tomorrow tmrw tmr tomorow": 1, "yesterday": -1})
 DETERMINERS: Final = _table(
     {
-        "this current present": 0,
+        "this these current present": 0,
         "next coming upcoming following": 1,
         "last past previous prior preceding": -1,
     }

@@ -8,12 +8,14 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Final, NamedTuple
 
 from nlq.dates import conventions as said
 from nlq.dates.pieces import Line, Piece
 from nlq.normalize import stem
+
+_DAY: Final = timedelta(days=1)
 
 
 class Limit(enum.Enum):
@@ -151,10 +153,11 @@ def limited(piece: Piece, limit: Limit, *, dated: bool) -> Limited:
         notes = (*(note for note in notes if note != said.PARTS_OF_PERIOD), said.EDGE_OF_PERIOD)
     whole = piece.whole or (piece.start, piece.stop)
     if limit is Limit.FROM:
-        return Limited(piece.end, piece.start, None, notes, amount)
+        return Limited(piece.end, whole[1] - _DAY if piece.edge == "end" else piece.start, None, notes, amount)
     if limit is Limit.AFTER:
         start = whole[0] if piece.edge == "start" else piece.stop
         return Limited(piece.end, start, None, (*notes, said.AFTER_PERIOD), amount)
     if limit is Limit.BEFORE:
         return Limited(piece.end, None, whole[1] if piece.edge == "end" else piece.start, notes, amount)
-    return Limited(piece.end, None, piece.stop, (*notes, said.UNTIL_INCLUDED), amount)
+    stop = whole[0] + _DAY if piece.edge == "start" else piece.stop
+    return Limited(piece.end, None, stop, (*notes, said.UNTIL_INCLUDED), amount)

@@ -12,7 +12,7 @@ from typing import Final
 from nlq.dates import conventions as said
 from nlq.dates.filling import resolve
 from nlq.dates.lexicon import DETERMINERS, DOUBTFUL, MONTHS, UNITS, VERBS_AFTER_MAY
-from nlq.dates.numerals import APOSTROPHES, full_year, read_day, read_place, read_year
+from nlq.dates.numerals import APOSTROPHES, full_year, read_cardinal, read_day, read_place, read_year
 from nlq.dates.numeric import read_numeric
 from nlq.dates.periods import Unit, period_of
 from nlq.dates.pieces import Line, Parts, Piece, invalid, of_day
@@ -218,9 +218,14 @@ def read_numbered(line: Line, index: int) -> Piece | None:
         return invalid(end, f"There is no {name} {number}.")
     quarter, half, week = (number if name == unit else None for unit in ("quarter", "half", "week"))
     # "weeks 12-15" is a range, "Q1-27" is not.
-    short = line.touches(end) or (line.gap(end) in ("-", "/") and name != "week")
+    short = line.touches(end) or _ends_text(line, end) or (line.gap(end) in ("-", "/") and name != "week")
     piece = with_year(line, Parts(quarter=quarter, half=half, week=week), end, short=short)
     return piece._replace(doubtful=doubtful and piece.end == end)
+
+
+def _with_name(name: str, number: tuple[int, int] | None) -> tuple[str, int, int] | None:
+    """Return a number in words with what it numbers: "quarter one"."""
+    return (name, number[0], number[1]) if number is not None and 1 <= number[0] <= _MOST[name] else None
 
 
 def _numbered(line: Line, index: int) -> tuple[str, int, int] | None:
@@ -235,7 +240,11 @@ def _numbered(line: Line, index: int) -> tuple[str, int, int] | None:
     if name is not None:
         number = index + 1 + (line.keys[index + 1] in ("number", "no"))
         digits = line.number(number)
-        return (name, int(digits), number + 1) if 0 < len(digits) <= 2 and name != "half" else None
+        if name == "half":
+            return None
+        return (
+            (name, int(digits), number + 1) if 0 < len(digits) <= 2 else _with_name(name, read_cardinal(line, number))
+        )
     place = read_place(line, index)
     if place is not None:
         name = _NAMES.get(UNITS.get(line.keys[place[1]], Unit.DAY))

@@ -76,7 +76,7 @@ def read_numeric(line: Line, index: int, *, day_first: bool = False) -> Piece | 
 def _spaced(line: Line, index: int) -> Piece | None:
     """Read "10 31 1974" and "08/12,15" in a text that is a date."""
     digits = [line.number(position) for position in range(index, min(index + 3, line.size))]
-    if len(digits) < 3 or not all(digits) or len(digits[2]) != 4 or max(len(digits[0]), len(digits[1])) > 2:
+    if len(digits) < 3 or not all(digits) or sorted(map(len, digits))[1:] not in ([1, 4], [2, 4]) or len(digits[1]) > 2:
         return None
     return _three(line, [_Figure(part, " ", True, index + 3) for part in digits], day_first=False)
 

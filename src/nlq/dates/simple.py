@@ -114,7 +114,7 @@ def _from_offset(line: Line, index: int) -> Piece | None:
 def _beside(line: Line, index: int) -> Piece | None:
     """Read "day after tomorrow", "the week before Christmas", "Friday after June 5"."""
     sign = {"after": 1, "before": -1}.get(line.keys[index + 1])
-    if sign is None or line.keys[line.skip(index + 2, ARTICLES)] in ("next", "last"):
+    if sign is None:
         return None
     unit, weekday = UNITS.get(line.keys[index]), weekday_of(line, index)
     base = read_inner(line, index + 2, read_period)
@@ -157,8 +157,8 @@ def _the_unit(line: Line, index: int) -> Piece | None:
     if not index or line.keys[index - 1] != "the" or is_plural(line, index):
         return None
     unit, behind = UNITS[line.keys[index]], line.keys[index + 1]
-    if unit is Unit.DAY and line.whole and behind in ("after", "before"):
-        return of_day(index + 2, line.today + timedelta(days=1 if behind == "after" else -1))
+    if line.whole and behind in ("after", "before") and index + 2 == line.size:
+        return of_span(index + 2, period_of(line.today, unit, 1 if behind == "after" else -1), unit)
     if behind in _AFTER_COLUMN or (unit not in _THE_UNITS and not line.whole):
         return None
     return of_span(index + 1, period_of(line.today, unit), unit, said.THE_PERIOD)
