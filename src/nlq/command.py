@@ -17,11 +17,11 @@ from nlq.changes import Change, canonical_changes
 from nlq.command_clauses import ClauseReader, Outcome, Pending, Refusal, refusal_of
 from nlq.command_frame import Clause, Frame, Verbs, frames, names_nothing
 from nlq.command_phrases import PhraseReader
-from nlq.command_words import COMMAND_WORDS, EVERYTHING, JOINS, PRONOUNS
+from nlq.command_words import COMMAND_WORDS, EVERYTHING, JOINS, POINTING, PRONOUNS
 from nlq.fuzzy import Speller
 from nlq.normalize import TAKEN, Kind, Token
 from nlq.notes import Note
-from nlq.query import And, Comparison, Condition, Operator, conjunction
+from nlq.query import And, Comparison, Condition, Operator, Query, conjunction
 from nlq.resolve import Resolved, Use
 from nlq.schema import Schema
 from nlq.tagging import Tagger
@@ -160,6 +160,9 @@ class CommandReader:
         naming = 0
         last = 0
         for clause, _ in outcomes:
+            behind = [i for i in range(max(last, clause.start), clause.end) if i not in taken]
+            if clause.before[0] < clause.before[1] and names_nothing(tokens, behind):
+                taken.update(behind)  # "take the cranes and push them out"
             places = [i for i in (*range(*clause.before), *range(last, clause.end)) if i not in taken]
             last = clause.end
             if names_nothing(tokens, places):
@@ -181,13 +184,21 @@ class CommandReader:
         command.changes = list(seen.values())
 
 
-def finish(command: Command, resolved: Resolved, tokens: Sequence[Token], canon: Canon, *, goes_on: bool) -> None:
+def finish(
+    command: Command, resolved: Resolved, tokens: Sequence[Token], canon: Canon, before: Query | None = None
+) -> None:
     """Bring the change and the reading of its records together, in place.
 
-    `goes_on` says whether the records are those of the question before.
+    `before` is the question before, where the records are among those that it asked for.
     """
+    goes_on = before is not None
     taken = {index for index, token in enumerate(tokens) if token.key == TAKEN}
     resolved.unread = [span for span in resolved.unread if not taken.issuperset(range(*span))]
+    if before is None:
+        places = (index for index, token in enumerate(tokens) if token.key in POINTING)
+        resolved.unread += [(index, index + 1) for index in places]
+    else:
+        _drop_figures(resolved, before)
     if command.conditions:
         where = canon.form(conjunction(resolved.query.where, *command.conditions))
         resolved.query = replace(resolved.query, where=where)
@@ -206,6 +217,16 @@ def finish(command: Command, resolved: Resolved, tokens: Sequence[Token], canon:
         return
     if command.presumed or not (goes_on or _says_everything(tokens)):
         command.ask = command.ask or _WHICH
+
+
+def _drop_figures(resolved: Resolved, before: Query) -> None:
+    """Take the records behind the figures that were asked for before, in whatever order they were."""
+    query = resolved.query
+    if query.limit is None and query.sort == before.sort:
+        query = replace(query, sort=())
+    if query.limit is None and query.aggregate == before.aggregate and not (query.aggregate and query.aggregate.having):
+        query = replace(query, aggregate=None)
+    resolved.query = query
 
 
 def _says_everything(tokens: Sequence[Token]) -> bool:

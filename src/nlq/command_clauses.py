@@ -16,7 +16,18 @@ from typing import Final
 from nlq.changes import Change, ChangeOperation, Shift
 from nlq.command_frame import Clause
 from nlq.command_phrases import Distance, Named, PhraseReader, Target, fits
-from nlq.command_words import ARTICLES, JOINS, LEADING_TO, LINKS, PARTICLES, Act
+from nlq.command_words import (
+    ARTICLES,
+    BEFORE_CONDITION,
+    EVERYTHING,
+    JOINS,
+    LEADING_TO,
+    LINKS,
+    MARKS,
+    PARTICLES,
+    STAYING,
+    Act,
+)
 from nlq.dates import read_date
 from nlq.normalize import Token
 from nlq.notes import Note
@@ -26,7 +37,16 @@ from nlq.schema import FieldSpec, FieldType, Schema
 _ONE_DAY: Final = timedelta(days=1)
 _UNTIL: Final = frozenset(("until", "till", "til", "through", "thru"))
 _SETTING: Final = frozenset(("to", "into", "as", "at", "=", "be"))
+_PLACING: Final[dict[str, frozenset[str]]] = {
+    "put": frozenset(("in", "on", "under")),
+    "align": frozenset(("with",)),
+    "aligned": frozenset(("with",)),
+    "realign": frozenset(("with",)),
+    "realigned": frozenset(("with",)),
+}
+"""Verbs → the words, as keys, that stand before a value only with them."""
 _REPLACING: Final = frozenset(("replace", "replaced", "swap", "swapped", "substitute", "substituted"))
+_LED: Final = BEFORE_CONDITION | LINKS
 _LENGTHS: Final = frozenset(("duration", "length"))
 _AMOUNT_VERBS: Final = frozenset(("multiply", "multiplied", "scale", "scaled"))
 _BY_AMOUNT: Final = frozenset((Act.SHIFT, Act.EXTEND, Act.BEGIN, Act.FINISH, Act.SCALE))
@@ -164,6 +184,8 @@ class ClauseReader:
         if verb.acts & _BY_AMOUNT:
             yield self._changed_by
         yield self._changed_to
+        if Act.GIVE in verb.acts:
+            yield self._given
         if Act.STATE in verb.acts:
             yield self._made
         if Act.CLEAR in verb.acts:
@@ -231,6 +253,8 @@ class ClauseReader:
         """Return the fields named from a token on, articles left aside; None where they only label a value."""
         while index < limit and self._tokens[index].key in ARTICLES:
             index += 1
+        if index < limit and self._tokens[index].key in _SETTING:
+            return None  # "change to purchase": "to purchase" is no price
         named = self._phrases.names(self._tokens, index, limit) if index < limit else None
         if named is None:
             return None
@@ -272,7 +296,7 @@ class ClauseReader:
     def _take_named(self, named: Named) -> None:
         """Take the name of a field with the word that links it to the records."""
         first = named.first
-        while first > 0 and self._tokens[first - 1].key in ("the", "a", "an", "their", "it", "new"):
+        while first > 0 and self._tokens[first - 1].key in ("the", "a", "an", "new"):
             first -= 1
         end = named.end
         if end < self._clause.end and self._tokens[end].key in LINKS and not self._begins_target(end):
@@ -343,6 +367,9 @@ class ClauseReader:
         first, end = self._with_particle(distance.first), distance.end
         if end < self._clause.end and self._tokens[end].key in ("to", "on", "for", "of"):
             end += 1
+        if self._tokens[self._clause.first].raw.casefold() in ("keep", "kept"):
+            while first > self._index and self._tokens[first - 1].key in STAYING:
+                first -= 1
         self._take(first, end, "")
 
     def _with_particle(self, first: int) -> int:
@@ -543,9 +570,11 @@ class ClauseReader:
         acts = self._clause.verb.acts
         if self._tokens[self._clause.first].raw.casefold() in _REPLACING:
             return frozenset(("with", "by"))
+        placing = _PLACING.get(self._tokens[self._clause.first].raw.casefold(), frozenset())
         words = _SETTING if acts & {Act.SET, Act.RESET, Act.ASSIGN, Act.SHIFT, Act.SCALE} else frozenset(("to",))
         if acts & {Act.SHIFT, Act.EXTEND, Act.FINISH, Act.BEGIN}:
             words |= _UNTIL
+        words |= placing
         return words | {"on", "by", "at"} if acts & {Act.FINISH, Act.BEGIN} else words
 
     def _said_target(self) -> tuple[Named | None, int, Target] | None:
@@ -619,7 +648,11 @@ class ClauseReader:
         acts = self._clause.verb.acts
         if target.when is not None:
             return bool(acts & {Act.SHIFT, Act.EXTEND, Act.FINISH, Act.BEGIN})
-        if key in _UNTIL or (key in ("on", "by") and self._tokens[self._clause.first].raw.casefold() not in _REPLACING):
+        verb = self._tokens[self._clause.first].raw.casefold()
+        placed = key in _PLACING.get(verb, ())
+        if placed and target.end < self._clause.end:
+            return False  # "put the cranes in Silo 4 on contract C-1050"
+        if key in _UNTIL or (key in ("on", "by") and not placed and verb not in _REPLACING):
             return False
         if target.resets:
             return Act.RESET in acts or Act.SET in acts or Act.SHIFT in acts
@@ -785,6 +818,7 @@ class ClauseReader:
             return False
         if all(self._conventions.reset.get(each.name) == other.name for each in named.fields):
             return self._reset(named)
+        self._outcome.refusal = next(filter(None, (refusal_of(each, self._schema) for each in named.fields)), None)
         said = " and ".join(each.label for each in named.fields)
         return self._ask(f"The {said} cannot take over the {other.label}; dates can be reset to plan.")
 
@@ -813,8 +847,48 @@ class ClauseReader:
             self._outcome.presumed = True  # "cancel that" may take back what was asked before
         return True
 
+    def _given(self) -> bool:
+        """Read "give EQ-2087 a monthly rate of $4,500", "update EQ-2087 with contract C-1050"."""
+        for index in range(self._index + 1, self._clause.end):
+            if self._tokens[index].key in BEFORE_CONDITION - {"with"} or self._tokens[index - 1].key in _LED:
+                continue
+            target = self._phrases.target(self._tokens, index, self._clause.end, self._today, None)
+            if self._tokens[index].key == "with":
+                target = self._phrases.target(self._tokens, index + 1, self._clause.end, self._today, None)
+            if target is None or target.label is None or target.end != self._clause.end:
+                continue
+            self._take(index, target.end, "")
+            return self._set(None, target)
+        return False
+
+    def _made_at_once(self) -> bool:
+        """Read "mark discontinued all pumps": the flag stands right behind the verb."""
+        target = self._phrases.target(self._tokens, self._index, self._clause.end, self._today, None)
+        if target is None or target.flag is None or target.end >= self._clause.end:
+            return False
+        if self._tokens[target.end].key not in ARTICLES:
+            return False
+        self._take(self._index, target.end, "")
+        return self._set(None, target)
+
+    def _made_amount(self) -> bool:
+        """Read "make the monthly rate of EQ-2087 $4,500": the value of a named field stands at the end."""
+        named = self._head
+        if named is None or named.period:
+            return False
+        for index in range(max(named.end, self._clause.end - 5), self._clause.end):
+            target = self._phrases.target(self._tokens, index, self._clause.end, self._today, named.fields[0])
+            marked = target is not None and (target.when is not None or (target.amount and target.amount.marked))
+            if target is not None and marked and target.end == self._clause.end and self._suits(named, target):
+                self._take(index, target.end, "")
+                self._take_named(named)
+                return self._set(named, target)
+        return False
+
     def _made(self) -> bool:
         """Read "make all purchases transferable": the value stands at the end, without "to"."""
+        if self._made_at_once() or self._made_amount():
+            return True
         for index in range(max(self._index + 1, self._clause.end - 4), self._clause.end):
             if self._tokens[index].key in _SETTING:
                 continue
@@ -843,7 +917,10 @@ class ClauseReader:
             if given is None:
                 return False
             getting = self._phrases.single_value(self._tokens, index + 1, self._clause.end, self._today)
-            spec = given.label or (given.meanings[0].field if given.meanings else None)
+            same = getting is not None and any(each.field is spec_of(given) for each in getting.meanings)
+            if same:
+                return False  # "reassign contract C-1 to C-2"
+            spec = spec_of(given)
             if spec is None or not spec.editable or (getting is not None and spec.name == self._conventions.assigned):
                 return False
             if getting is not None and spec.name != self._conventions.assigned and given.label is None:
@@ -861,12 +938,26 @@ class ClauseReader:
             return self._cleared_value(deletes=deletes)
         if deletes and self._is_record(named):
             return False
-        required = [each.label for each in named.fields if each.required or each.type is FieldType.BOOL]
+        if named.fields[0].type is FieldType.BOOL and named.fields[0].editable:
+            return self._take_back(named, deletes=deletes)
+        required = [each.label for each in named.fields if each.required]
         if required:
             reason = f"Every record has a {required[0]}: it can be changed, and not be cleared."
             self._outcome.refusal = Refusal(reason, f"Clear the {required[0]}.")
         for each in named.fields:
             self._outcome.changes.append(Change(each.name, ChangeOperation.CLEAR))
+        self._take_named(named)
+        if named.first > self._index and self._tokens[named.first - 1].key in EVERYTHING:
+            self._take(named.first - 1, named.first, "")  # "clear all contracts" does not name all records
+        return True
+
+    def _take_back(self, named: Named, *, deletes: bool) -> bool:
+        """Read "clear the transferable flag of EQ-2087"; "remove discontinued pumps" asks for records to go."""
+        marked = named.end < self._clause.end and self._tokens[named.end].key in MARKS
+        if deletes and not marked:
+            return False
+        named.end += marked
+        self._give(named.fields[0].name, value=False)
         self._take_named(named)
         return True
 
@@ -877,7 +968,7 @@ class ClauseReader:
             end += 1
         named = end <= self._clause.end
         value = self._phrases.single_value(self._tokens, self._index, end, self._today) if named else None
-        spec = None if value is None else value.label or (value.meanings[0].field if value.meanings else None)
+        spec = None if value is None else spec_of(value)
         if value is None or spec is None or spec.type is not FieldType.TEXT:
             return False
         if deletes and (value.label is None or end == self._clause.end):
@@ -887,7 +978,7 @@ class ClauseReader:
         return True
 
     def _can_clear(self, each: FieldSpec, *, deletes: bool) -> bool:
-        return each.type is FieldType.TEXT or not deletes
+        return each.type in (FieldType.TEXT, FieldType.BOOL) or not deletes
 
     def _is_record(self, named: Named) -> bool:
         """Return whether a word means the records as well as a field: "delete all equipment"."""
@@ -901,6 +992,11 @@ class ClauseReader:
             reason = "Records are never deleted by a question; a requirement can be discontinued."
             self._outcome.refusal = Refusal(reason, "Delete all records.")
         return True
+
+
+def spec_of(target: Target) -> FieldSpec | None:
+    """Return the field that a value is of, the first where it can be of several."""
+    return target.label or (target.meanings[0].field if target.meanings else None)
 
 
 def refusal_of(spec: FieldSpec, schema: Schema) -> Refusal | None:

@@ -16,6 +16,7 @@ from nlq.command_words import (
     ARTICLES,
     BEFORE_CONDITION,
     EARLIER,
+    EVENTS,
     FURTHER,
     LATER,
     LESS,
@@ -32,7 +33,7 @@ from nlq.normalize import Kind, Token, keys
 from nlq.numbers import NUMBER_WORDS, read_number, read_percent
 from nlq.schema import FieldSpec, FieldType, Schema
 from nlq.tagging import Tagger
-from nlq.tags import RECORD, Amount, Flagged, Meaning, Reading
+from nlq.tags import RECORD, Amount, Event, Flagged, Meaning, Reading
 from nlq.tries import Trie
 
 _CODE_GAPS: Final = ("", "-", "/", ".", "_")
@@ -364,9 +365,16 @@ class PhraseReader:
             return None
         for end in range(found[0], index, -1):
             readings = found[1] if end == found[0] else self._tagger.fixed.exactly(t.key for t in tokens[index:end])
-            spec = _field_of(readings)
+            spec = _field_of(readings) or self._event_of(readings, tokens[end - 1])
             if spec is not None and end <= limit and not (end > index + 1 and self._begins_value(tokens, end)):
                 return end, spec
+        return None
+
+    def _event_of(self, readings: Sequence[Reading], last: Token) -> FieldSpec | None:
+        """Return the date that a noun such as "arrival" names."""
+        for reading in readings if last.key in EVENTS else ():
+            if isinstance(reading.payload, Event):
+                return reading.payload.field
         return None
 
     def _begins_value(self, tokens: Sequence[Token], end: int) -> bool:

@@ -31,6 +31,8 @@ class Act(enum.Enum):
     """Give a value that stands without "to": "make them transferable"."""
     ASSIGN = enum.auto()
     """Give a value that stands before those who get it: "assign EQ-1 to the crane"."""
+    GIVE = enum.auto()
+    """Give a value that stands behind those who get it: "give EQ-1 a monthly rate of $4,500"."""
     CLEAR = enum.auto()
     """Take a field its value."""
     RESET = enum.auto()
@@ -81,9 +83,11 @@ _STRONG: Final[tuple[tuple[tuple[Act, ...], int, str], ...]] = (
 
 _WEAK: Final[tuple[tuple[tuple[Act, ...], int, str], ...]] = (
     ((Act.SHIFT, Act.SCALE), -1, "pull, bring"),
-    ((Act.SHIFT, Act.SCALE, Act.SET), 0, "change, bump, update, edit"),
+    ((Act.SHIFT, Act.SCALE, Act.SET), 0, "change, bump"),
+    ((Act.SHIFT, Act.SCALE, Act.SET, Act.GIVE), 0, "update, edit"),
     ((Act.SHIFT, Act.SCALE, Act.SET, Act.STATE), 0, "set"),
-    ((Act.SHIFT, Act.SET), 1, "put, hold, slip, kick"),
+    ((Act.SHIFT, Act.SET), 1, "slip, kick, hold off, hold back, put off"),
+    ((Act.SHIFT, Act.SET, Act.RESET), 1, "put"),
     ((Act.SHIFT, Act.SCALE), 1, "knock"),
     ((Act.SCALE, Act.EXTEND, Act.SET), -1, "cut, lower, drop, trim"),
     ((Act.SCALE, Act.EXTEND), -1, "take"),
@@ -91,13 +95,14 @@ _WEAK: Final[tuple[tuple[tuple[Act, ...], int, str], ...]] = (
     ((Act.SCALE, Act.SET), -1, "discount, slash, mark down"),
     ((Act.SCALE,), 0, "scale, multiply, reprice, apply"),
     ((Act.EXTEND, Act.SCALE), 1, "add"),
-    ((Act.EXTEND, Act.SET, Act.SCALE), 1, "give, grant, allow"),
+    ((Act.EXTEND, Act.SET, Act.SCALE, Act.GIVE), 1, "give, grant, allow"),
     ((Act.EXTEND, Act.SET), 1, "keep, stretch, renew"),
     ((Act.SET, Act.STATE), 0, "make, turn, switch, mark, flag, tag, label, classify, flip, designate"),
-    ((Act.SET,), 0, "correct, send, charge, replace, swap, fix, substitute, align, rename, put"),
+    ((Act.SET,), 0, "correct, send, charge, replace, swap, fix, substitute, rename"),
+    ((Act.SET, Act.RESET), 0, "align"),
     ((Act.SET, Act.ASSIGN), 0, "assign, allocate"),
     ((Act.FINISH, Act.RESET), 0, "return"),
-    ((Act.FINISH,), 0, "end, finish, release, terminate"),
+    ((Act.FINISH,), 0, "end, finish, release, terminate, off hire, off rent"),
     ((Act.BEGIN,), 0, "start, begin"),
     ((Act.CLEAR,), 0, "blank, empty, detach, strip"),
     ((Act.DELETE, Act.CLEAR), 0, "remove"),
@@ -109,7 +114,11 @@ _IRREGULAR: Final = {
     "bring": "brought",
     "set": "set",
     "put": "put",
-    "hold": "held",
+    "hold off": "held off",
+    "hold back": "held back",
+    "put off": "put off",
+    "off hire": "off hired",
+    "off rent": "off rented",
     "cut": "cut",
     "keep": "kept",
     "give": "given",
@@ -238,6 +247,8 @@ ARTICLES: Final = frozenset(
 LINKS: Final = frozenset(("of", "for", "on", "to", "from", "at", "is", "should", "be", "must", "are"))
 """Words, as keys, between what is changed and the records."""
 PRONOUNS: Final = frozenset(("it", "them", "these", "they", "those", "this", "that", "their"))
+POINTING: Final = frozenset(("those", "these"))
+"""Words, as keys, that point at records: which, only a question before can say, whatever noun follows."""
 JOINS: Final = frozenset(("and", ",", "then", "also", "plus", "&"))
 STATES: Final = {"yes": True, "true": True, "no": False, "false": False}
 EVERYTHING: Final = frozenset(("all", "everything", "anything", "any", "every", "each", "whatever", "entire", "whole"))
@@ -267,6 +278,14 @@ LEADING_TO: Final = frozenset(
     ("assigned", "belonging", "allocated", "related", "linked", "due", "charged", "up", "prior")
 )
 """Words, as keys, behind which "to" belongs to a condition: "rentals assigned to BEO"."""
+EVENTS: Final = frozenset(
+    ("arrival", "delivery", "return", "completion", "mobilization", "demobilization", "departure", "date", "finish")
+)
+"""Words, as keys, for the ends of a period that name a date to be changed, as "starting" does not."""
+MARKS: Final = frozenset(("flag", "mark", "status", "state", "setting"))
+"""Words, as keys, that may follow the name of a flag."""
+STAYING: Final = frozenset(("on", "site", "onsite", "rent", "hire", "here"))
+"""Words, as keys, between "keep" with its records and how long."""
 VIEW: Final = frozenset(
     ("filter", "condition", "limit", "grouping", "sorting", "restriction", "criterion", "criteria", "constraint")
 )

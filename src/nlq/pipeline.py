@@ -191,7 +191,8 @@ class Language:
         """Bring a change and its records together."""
         if reading.command is not None:
             reading.corrected |= reading.command.corrected
-            finish(reading.command, reading.resolved, reading.tokens, self._canon, goes_on=reading.follow is not None)
+            before = reading.context if reading.follow is not None else None
+            finish(reading.command, reading.resolved, reading.tokens, self._canon, before)
 
     def _explain(self, reading: _Reading) -> None:
         resolved = reading.resolved

@@ -160,11 +160,34 @@ def test_an_unknown_word_anywhere_keeps_an_order_from_running(word: str) -> None
         assert not may_run(read(order)), order
 
 
-def test_orders_go_on_from_the_question_before() -> None:
+@pytest.mark.parametrize(
+    ("order", "changes"),
+    [
+        ("push those by a week", "forecast_start += 7 days, forecast_end += 7 days"),
+        ("set their rate to $4,500", "monthly_rate = 4500"),
+        ("they should be extended by 10 days", "forecast_end += 10 days"),
+        ("and reassign them to Silo 2", 'area_silo = "Silo 2"'),
+    ],
+)
+@pytest.mark.parametrize(
+    "question", ["rentals in Yard A", "how many rentals are in Yard A", "rentals in Yard A by rate"]
+)
+def test_orders_go_on_from_the_question_before(question: str, order: str, changes: str) -> None:
+    records = read("rentals in Yard A").query
+    reading = read(order, read(question).query)
+    assert (reading.query, reading.complete) == (records, True)
+    assert canonical_changes(reading.changes, SCHEMA) == changes
+
+
+def test_the_first_few_of_the_question_before_cannot_be_changed() -> None:
+    before = read("top 5 rentals in Yard A by monthly rate").query
+    assert read("push those by a week", before).question_back
+
+
+def test_what_is_taken_away_from_the_question_before_is_not_deleted() -> None:
     before = read("rentals in Yard A").query
-    reading = read("push those by a week", before)
-    assert (reading.query, reading.complete) == (before, True)
-    assert canonical_changes(reading.changes, SCHEMA) == "forecast_start += 7 days, forecast_end += 7 days"
+    assert read("remove the cranes", before).kind is InterpretationKind.RECORDS
+    assert read("delete the cranes", before).kind is InterpretationKind.REFUSED
 
 
 def test_taking_back_what_was_asked_is_no_order() -> None:
