@@ -105,10 +105,12 @@ def _groups(follow: FollowUp, base: Query, said: Query) -> Shape:
         order = (FigureSort(aggregate.aggregations[0], descending=True),)
     if follow.reverse:
         order = tuple(replace(term, descending=not term.descending) for term in order)
+    order = (follow.order,) if follow.order is not None else order
+    having = (*aggregate.having, follow.having) if follow.having is not None else aggregate.having
     if said.sort and not said.sort[0].descending:
         order = tuple(replace(term, descending=not term.descending) for term in order)
     limit = base.limit if said.limit is None else said.limit
-    shape = Shape(replace(base, limit=limit, aggregate=replace(aggregate, order=order)))
+    shape = Shape(replace(base, limit=limit, aggregate=replace(aggregate, order=order, having=having)))
     if (said.limit is not None and not aggregate.group_by) or (follow.reverse and not order):
         shape.refused = "The question before asks for figures that have no order."
     return shape

@@ -1,7 +1,7 @@
 """Carry: the query of a follow-up, from the query before it and what the follow-up itself says.
 
-Gives `carry_over`, and `carry`, the same on queries. What is taken over is written down as notes, what gives way as a
-remark where that could surprise.
+Gives `carry_over`, `carry`, the same on queries, and `left_aside`. What is taken over is written down as
+notes, what gives way as a remark where that could surprise.
 """
 
 from __future__ import annotations
@@ -24,16 +24,20 @@ from nlq.conjuncts import (
     narrowed,
     widened,
 )
+from nlq.cues import LEADS
 from nlq.followups import FollowUp, Move
 from nlq.lending import lend, moved, refit, refit_query
 from nlq.lending_dates import lend_dates
+from nlq.normalize import Token
 from nlq.notes import Note, money_fields
 from nlq.parts import FlagPart, Part
 from nlq.query import Comparison, Condition, Operator, Query, conjunction, fold
 from nlq.resolve import Resolved, Use
 from nlq.tags import Flagged, Tagged
+from nlq.words import EVERYTHING
 
 _CUE: Final = "goes on from the question before"
+_ASIDE: Final = "the question before is left aside; begin with “of those” to go on from it"
 _BEFORE: Final = "carried over from the question before: {}"
 
 
@@ -85,6 +89,20 @@ def carry_over(resolved: Resolved, follow: FollowUp, before: Query, parts: Seque
     else:
         resolved.uses += [Use(first, end, _CUE) for first, end in follow.cues]
     return carried.notes
+
+
+def left_aside(resolved: Resolved, before: Query, tokens: Sequence[Token], parts: Sequence[Part], canon: Canon) -> None:
+    """Note of a terse question of its own ("cranes") that it leaves the one before aside, and what it would be of that.
+
+    Whole sentences ("show me all cranes") leave no doubt.
+    """
+    if before.where is None or any(token.key in LEADS or token.key in EVERYTHING for token in tokens):
+        return
+    said = Said(resolved.query, parts, list(resolved.defaults), list(resolved.ambiguities))
+    carried = carry(FollowUp(Move.NARROW), before, said, canon)
+    if not carried.refused and carried.notes and not carried.warnings:
+        own, joint = canon.text(resolved.query.where), canon.text(carried.query.where)
+        resolved.ambiguities.append(Note(_ASIDE, 0, 0, own, (joint,)))
 
 
 def carry(follow: FollowUp, before: Query, said: Said, canon: Canon) -> Carried:

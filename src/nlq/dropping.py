@@ -14,9 +14,9 @@ from nlq.cues import EVERY, Cue, cues_at
 from nlq.normalize import Token
 from nlq.query import Query, fold
 from nlq.schema import FieldSpec, FieldType, Schema
-from nlq.tags import FILLER, LABEL, RECORD, Flagged, Tagged
+from nlq.tags import FILLER, LABEL, RECORD, Event, Flagged, Tagged
 
-_BETWEEN: Final = frozenset((FILLER, LABEL, "AND", "OR", "COMMA", "VALUE", "FLAG", "FIELD", "MEASURE"))
+_BETWEEN: Final = frozenset((FILLER, LABEL, "AND", "OR", "COMMA", "VALUE", "FLAG", "FIELD", "MEASURE", "EVENT", "SPAN"))
 _DATED: Final = frozenset((FieldType.DATE, FieldType.TIME))
 _THINGS: Final = frozenset((Cue.FILTER, Cue.ORDERING, Cue.LIMIT, Cue.GROUPING, Cue.DATES, Cue.AMOUNTS))
 
@@ -122,6 +122,11 @@ def _named(stretch: Tagged, before: Query, schema: Schema) -> Iterable[str]:
     payload = stretch.readings[0].payload
     if isinstance(payload, Flagged):
         return (payload.field.name,)
+    if isinstance(payload, Event):
+        limited = _limited(before, schema, _DATED)
+        return [each.name for each in (payload.field, *payload.others) if each.name in limited] or [payload.field.name]
+    if stretch.tag == "SPAN":
+        return _limited(before, schema, _DATED)
     asked = [choice for choice in map(choice_of, conjuncts(before.where)) if choice is not None]
     said = {(meaning.field.name, fold(meaning.value)) for meaning in stretch.meanings}
     held = [each.field for each in asked if any((each.field, fold(str(value))) in said for value in each.values)]

@@ -15,10 +15,13 @@ from nlq.words import EVERYTHING
 
 _JOINS: Final = frozenset(("AND", "OR", "BUT", "COMMA"))
 _NEGATIONS: Final = frozenset(("NOT", "EXCEPT", "WITHOUT", "NEITHER"))
-_BEGINNINGS: Final = frozenset((*_NEGATIONS, "COMPARE", "ABOUT", "BETWEEN", "WITH", "ABSENT", "DATE", "FROM"))
+_BEGINNINGS: Final = frozenset(
+    (*_NEGATIONS, *("COMPARE", "ABOUT", "BETWEEN", "WITH", "ABSENT", "FROM"), *("DATE", "EVENT", "SPAN", "WHEN"))
+)
 _NAMING: Final = frozenset(("VALUE", "FLAG", RECORD))
 _ASKING: Final = frozenset(("COUNT", "DIFFERENT", "FUNCTION", "BY", "SORT", "DIRECTION", "RANK", "LIMIT", "EXTREME"))
 _NUMBERED: Final = frozenset(("RANK", "LIMIT", "EXTREME"))
+_WHICH: Final = frozenset(("which", "what"))
 _NOTHING: Final = Tagged(0, 0, (Reading(FILLER),))
 
 
@@ -65,6 +68,8 @@ def _share_field(one: Tagged, other: Tagged) -> bool:
 def names_nothing(tagged: Sequence[Tagged], tokens: Sequence[Token]) -> bool:
     """Return whether a question asks for figures or an order, and names no records that they are of."""
     tags = {stretch.tag for stretch in tagged if stretch.tag not in SILENT}
+    if tags in ({"FIELD"}, {"FIELD", "YES_NO"}) and tokens[0].key in _WHICH and not _has(tagged, RECORD):
+        return True  # "which manufacturers?"
     if not tags & _ASKING or tags & (_NAMING | _BEGINNINGS | {UNKNOWN}) or _has(tagged, RECORD):
         return False
     # "forecast cost by category" says what of whom: it needs no other question.

@@ -7,7 +7,7 @@ the rest as it reads every question; `carry.py` then edits the query before by w
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
@@ -16,10 +16,10 @@ from nlq.conjuncts import about, conjuncts
 from nlq.cues import EVERY, LEADS, Cue, cues_at
 from nlq.dropping import Dropped, read_dropped
 from nlq.elliptic import hangs, is_everything, is_preposition, names_nothing
-from nlq.normalize import Token
-from nlq.query import Query
+from nlq.normalize import TAKEN, Token, stem
+from nlq.query import Aggregate, Aggregation, FigureSort, Function, Having, Operator, Query
 from nlq.schema import FieldSpec, FieldType, Schema
-from nlq.tags import FILLER, PRONOUN, RECORD, SILENT, UNKNOWN, Rank, Reading, Tagged
+from nlq.tags import FILLER, PRONOUN, RECORD, SILENT, UNKNOWN, Amount, Rank, Reading, Tagged
 
 _FILLER: Final = (Reading(FILLER),)
 _UNKNOWN: Final = (Reading(UNKNOWN),)
@@ -28,6 +28,7 @@ _NEGATIONS: Final = frozenset(("NOT", "EXCEPT", "WITHOUT"))
 _NAMING: Final = frozenset(("VALUE", "FLAG", RECORD))
 _NOUNS: Final = frozenset((*_NAMING, "FIELD", "MEASURE"))
 _PRONOUN_KEYS: Final = frozenset(("it", "them", "these", "they", "those"))
+_POINTING: Final = frozenset((*_PRONOUN_KEYS, "their", "its"))
 _ENDS: Final = frozenset(("RANK", "EXTREME"))
 NO_CONTEXT: Final = "“{}” goes on from another question, and there is none before this one."
 
@@ -61,6 +62,10 @@ class FollowUp:
     """Whether it asks which one."""
     unlimited: bool = False
     reverse: bool = False
+    order: FigureSort | None = None
+    """The order of the groups before."""
+    having: Having | None = None
+    """What must hold of the groups before."""
     direction: bool | None = None
     """Whether the order before goes down, where only that is said."""
     measure: tuple[FieldSpec, int, int, bool] | None = None
@@ -72,7 +77,7 @@ class FollowUp:
 def read_follow_up(tagged: list[Tagged], tokens: list[Token], before: Query, schema: Schema) -> FollowUp | None:
     """Return how a question goes on from the query before, None where it is one of its own; cues become fillers."""
     reader = _Reader(tagged, tokens, before, schema)
-    return reader.follow if reader.read() else None
+    return reader.follow if reader.read() or reader.points() else None
 
 
 def needs_another(tagged: list[Tagged], tokens: list[Token], schema: Schema) -> list[str]:
@@ -127,9 +132,17 @@ class _Reader:
         if not self._goes_on():
             return False
         self._join_sort()
-        self._take_direction()
+        if self._before.aggregate is not None and self._before.aggregate.group_by:
+            self._take_groups(self._before.aggregate)
+        else:
+            self._take_direction()
         self._lend_measure()
         return True
+
+    def points(self) -> bool:
+        """Return whether a command that names no records points to those before: "set their rate to 5k"."""
+        pointing = any(token.key == TAKEN and stem(token.raw) in _POINTING for token in self._tokens)
+        return pointing and not self._content() and not self._has(RECORD)
 
     def _goes_on(self) -> bool:
         """Take out the cues; return whether the question goes on from another."""
@@ -150,6 +163,36 @@ class _Reader:
         for stretch, after in pairwise(content):
             if stretch.tag == "SORT" and after.tag == "BY":
                 after.readings = _FILLER
+
+    def _take_groups(self, before: Aggregate) -> None:
+        """Take an order or a limit of the groups before: "highest first", "sort by count", "those with more than 5"."""
+        content = [each for each in self._content() if each.tag not in ("SORT", "WITH")]
+        tags = [each.tag for each in content]
+        if tags in (["COMPARE", "NUMBER"], ["COMPARE", "MONEY"]):
+            operator, amount = (each.readings[0].payload for each in content)
+            if isinstance(operator, Operator) and isinstance(amount, Amount) and not amount.foreign:
+                self.follow.having = Having(before.aggregations[0], operator, amount.value)
+                return self._consume()
+        if not (self._has("SORT") or self._has("DIRECTION")):
+            return None
+        descending = False
+        if tags and tags[-1] == "DIRECTION":
+            payload = content[-1].readings[0].payload
+            descending = isinstance(payload, Rank) and payload.descending
+            tags.pop()
+        elif not tags:
+            return None
+        by = _figure(content[: len(tags)], before)
+        if by is not None:
+            self.follow.order = FigureSort(by, descending)
+            self._consume()
+        return None
+
+    def _consume(self) -> None:
+        """Make what was taken fillers."""
+        self.follow.cues += [(each.first, each.end) for each in self._content()]
+        for each in self._content():
+            each.readings = _FILLER
 
     def _take_direction(self) -> None:
         """Take "descending" on its own as the direction of the order before."""
@@ -428,6 +471,20 @@ class _Reader:
         if self._tag_after(place) not in _ENDS:
             return False
         return any(stretch.tag == "VALUE" for stretch in self._tagged[place:])
+
+
+def _figure(content: Sequence[Tagged], before: Aggregate) -> Aggregation | None:
+    """Return the figure that groups are ordered by: the one named, or the first there is; None for anything else."""
+    match [each.tag for each in content]:
+        case []:
+            return before.aggregations[0]
+        case ["COUNT"]:
+            return Aggregation(Function.COUNT)
+        case ["FUNCTION", "MEASURE"]:
+            function, measure = content[0].readings[0].payload, content[1].field
+            if isinstance(function, Function) and measure is not None:
+                return Aggregation(function, measure.name)
+    return None
 
 
 def measure_of(before: Query, schema: Schema) -> str:

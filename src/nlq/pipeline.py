@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Final
 
 from nlq.canon import Canon
-from nlq.carry import carry_over
+from nlq.carry import carry_over, left_aside
 from nlq.changes import ordered
 from nlq.command import UNSUPPORTED, Command, CommandReader, finish
 from nlq.command_sentence import command_sentence
@@ -186,6 +186,8 @@ class Language:
         """Edit the query before by what the question says, where it goes on from it."""
         if reading.follow is not None and reading.context is not None:
             reading.carried = carry_over(reading.resolved, reading.follow, reading.context, reading.parts, self._canon)
+        elif reading.context is not None and reading.command is None:
+            left_aside(reading.resolved, reading.context, reading.tokens, reading.parts, self._canon)
 
     def _finish(self, reading: _Reading) -> None:
         """Bring a change and its records together."""

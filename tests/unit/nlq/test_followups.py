@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nlq.cues import CUES
-from nlq.interpretation import Interpretation
+from nlq.interpretation import Interpretation, InterpretationKind
+from nlq.query import Aggregation
 from tests.unit.nlq.cases import TODAY, asked, cases, check_laws, language, not_understood
 
 ROWS = cases("followups.txt", 5)
@@ -16,7 +17,23 @@ PHRASES = (
     *(phrase for phrases in CUES.values() for phrase in phrases),
     *("rentals", "cranes", "Silo 4", "Yard B", "JLG", "over 5k", "under $9,000", "those", "them", "discontinued"),
     *("sort", "by", "monthly rate", "area", "how many", "total", "top 5", "descending", "without", "a contract", "not"),
-    *("next month", "forecast end", "purple", "and", "or", ",", "the", "in", "all", "purchases"),
+    *(
+        "next month",
+        "in April",
+        "before June 2026",
+        "starting",
+        "forecast end",
+        "Q3",
+        "late",
+        "purple",
+        "and",
+        "or",
+        ",",
+        "the",
+        "in",
+        "all",
+        "purchases",
+    ),
 )
 FOLLOWUPS = st.one_of(
     st.sampled_from([row[1] for row in ROWS]), st.lists(st.sampled_from(PHRASES), min_size=1, max_size=7).map(" ".join)
@@ -88,6 +105,54 @@ def test_an_amount_moves_with_the_kind_of_records_and_says_so() -> None:
 def test_what_cannot_hold_with_the_question_before_gives_way_and_says_so() -> None:
     (warning,) = follow("cranes", "only the pumps").warnings
     assert 'category = "Cranes"' in warning
+
+
+def test_a_date_without_a_field_is_of_what_was_asked_for_before_and_says_so() -> None:
+    reading = follow("rentals with a forecast end in March 2026", "and in April?")
+    assert reading.filter.endswith("forecast_end >= 2026-04-01 AND forecast_end < 2026-05-01")
+    assert any("as in the question before" in choice.text for choice in reading.ambiguities)
+
+
+def test_a_terse_question_of_its_own_says_that_it_leaves_the_other_aside() -> None:
+    note = follow("rentals in Silo 4", "cranes").ambiguities[-1]
+    assert "left aside" in note.text
+    assert note.alternatives == (follow("rentals in Silo 4", "only cranes").filter,)
+    assert not follow("rentals in Silo 4", "show me all cranes").ambiguities
+
+
+@pytest.mark.parametrize("order", ["push those by a week", "extend them by 10 days", "set their monthly rate to 5k"])
+def test_a_change_of_those_is_of_the_records_of_the_question_before(order: str) -> None:
+    reading = follow("rentals in Silo 4", order)
+    assert reading.kind is InterpretationKind.CHANGE
+    assert reading.complete
+    assert reading.changes
+    assert not reading.question_back
+    assert reading.filter == language().interpret("rentals in Silo 4", TODAY).filter
+
+
+def test_a_change_of_the_first_few_is_asked_about() -> None:
+    assert follow("top 5 rentals by monthly rate", "push those by a week").question_back
+
+
+@pytest.mark.parametrize(
+    ("question", "order", "having"),
+    [
+        ("highest first", [("count", True)], []),
+        ("sort by count", [("count", False)], []),
+        ("sort by average monthly rate descending", [("avg", True)], []),
+        ("top 3", [("count", True)], []),
+        ("only those with more than 5", [], [("count", 5)]),
+    ],
+)
+def test_groups_are_ordered_and_limited_by_their_figures(
+    question: str, order: list[tuple[str, bool]], having: list[tuple[str, int]]
+) -> None:
+    aggregate = follow("count of cranes by area", question).query.aggregate
+    assert aggregate is not None
+    assert aggregate.group_by == ("area_silo",)
+    said = [(term.by, term.descending) for term in aggregate.order if isinstance(term.by, Aggregation)]
+    assert [(by.function.value, descending) for by, descending in said] == order
+    assert [(each.figure.function.value, each.value) for each in aggregate.having] == having
 
 
 # What needs a question before
