@@ -126,7 +126,7 @@ def test_a_corrected_change_has_to_be_confirmed(shell: Shell) -> None:
 def test_what_is_never_done_has_a_status_of_its_own(shell: Shell) -> None:
     status, _, errors = shell.run("ask", "delete all rentals")
     assert status == exits.INVALID_INPUT
-    assert "this is never done" in errors
+    assert errors.startswith("pfa: Records are never deleted")
 
 
 def test_synonyms_are_added_listed_used_and_removed(shell: Shell) -> None:

@@ -9,7 +9,7 @@ from pfa.v1.query_service_pb2 import INTERPRETATION_KIND_CHANGE, INTERPRETATION_
 from pfa_rpc.cli.errors import CommandError
 from pfa_rpc.cli.exits import INVALID_INPUT
 from pfa_rpc.cli.figure_tables import show_figures
-from pfa_rpc.cli.reading import not_understood, reading_lines
+from pfa_rpc.cli.reading import not_understood, reading_lines, reason_text
 from pfa_rpc.cli.render import as_object, show_age, show_records
 from pfa_rpc.cli.text import count, plain
 
@@ -116,9 +116,7 @@ def show_answer(output: Output, answer: Answer, names: Sequence[str] | None) -> 
 
 
 def _show_proposal(output: Output, proposal: ChangeProposal) -> None:
-    for change in proposal.changes:
-        output.line(plain(change.text))
-    output.line(f"This would change {count(proposal.matched, 'record')}. Nothing was changed.", "dim")
+    output.line(f"This would change {count(proposal.matched, 'record')}. Nothing was changed.")
 
 
 def require_answered(answer: Answer, *, allow_partial: bool) -> None:
@@ -128,7 +126,7 @@ def require_answered(answer: Answer, *, allow_partial: bool) -> None:
         return
     why = ""
     if reading.kind == INTERPRETATION_KIND_REFUSED:
-        why = f"this is never done: {plain(reading.reason).replace('_', ' ')}"
+        why = plain(reading.errors[0]) if reading.errors else f"this is never done: {reason_text(reading)}"
     elif reading.question_back:
         why = plain(reading.question_back)
     elif not (reading.complete or allow_partial):

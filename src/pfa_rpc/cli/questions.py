@@ -101,7 +101,13 @@ def ask_command(
         if not question:
             from pfa_rpc.cli.prompt import ask_again_and_again
 
-            ask_again_and_again(connection, request, lambda each: answer_one(connection, each, output, names))
+            def ask(each: AskRequest) -> Answer:
+                answer = answer_one(connection, each, output, names)
+                if not as_json:
+                    output.line()
+                return answer
+
+            ask_again_and_again(connection, request, ask)
             return
         answer = answer_one(connection, request, output, names)
     require_answered(answer, allow_partial=allow_partial)

@@ -67,7 +67,7 @@ def _remarks(reading: Interpretation) -> Iterator[tuple[str, str, str]]:
         yield from _groups(reading)
     yield from (("Change", plain(change.text), "bold") for change in reading.changes)
     if reading.reason:
-        yield "Refused", plain(reading.reason).replace("_", " "), "bold red"
+        yield "Refused", reason_text(reading), "bold red"
     for piece in reading.pieces:
         if piece.role == PIECE_ROLE_CORRECTED:
             yield "Corrected", f'"{plain(piece.text)}" → {plain(piece.meaning)}', "yellow"
@@ -147,6 +147,11 @@ def _groups(reading: Interpretation) -> Iterator[tuple[str, str, str]]:
         yield "Order", ", ".join(terms), ""
     if spec.part:
         yield "Part", plain(spec.part), ""
+
+
+def reason_text(reading: Interpretation) -> str:
+    """Return why a question is refused, in words."""
+    return plain(reading.reason).replace("_", " ")
 
 
 def possible_line(suggestions: Sequence[Suggestion]) -> Text:
