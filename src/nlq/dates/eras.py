@@ -6,13 +6,16 @@ Gives `read_season` and `read_decade`.
 from __future__ import annotations
 
 from datetime import date
+from typing import Final
 
 from nlq.dates import conventions as said
-from nlq.dates.lexicon import DOUBTFUL, TENS
+from nlq.dates.lexicon import DOUBTFUL, PARTS, TENS
 from nlq.dates.named import read_year_behind
 from nlq.dates.numerals import APOSTROPHES, read_cardinal
 from nlq.dates.periods import Unit, period_of, shift
 from nlq.dates.pieces import Line, Piece, of_span
+
+_BEFORE_DECADE: Final = frozenset(("the", *PARTS))
 
 
 def read_season(line: Line, index: int, direction: int | None = None) -> Piece:
@@ -61,7 +64,7 @@ def _decade_in_figures(line: Line, index: int) -> tuple[int, int] | None:
     if len(digits) not in (2, 4) or digits[-1] != "0" or line.keys[index + 1] != "s" or not line.touches(index + 1):
         return None
     if len(digits) == 2:
-        framed = (index > 0 and line.keys[index - 1] == "the") or line.gap(index) in APOSTROPHES
+        framed = (index > 0 and line.keys[index - 1] in _BEFORE_DECADE) or line.gap(index) in APOSTROPHES
         return (_century_of(int(digits)), index + 2) if framed else None
     return (int(digits), index + 2) if said.FIRST_YEAR <= int(digits) <= said.LAST_YEAR else None
 

@@ -72,6 +72,8 @@ def _with_right(line: Line, left: Piece, word: str) -> Piece | None:
 def _right(line: Line, left: Piece, index: int) -> Piece | None:
     """Read the second date of a range; a bare number is a day of the first one's month, or a week beside a week."""
     right = read_period(line, index)
+    if right is None and line.keys[index] == "date":
+        return of_day(index + 1, line.today)  # "till date"
     parts = left.parts
     if parts is None:
         return right

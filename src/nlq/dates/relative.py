@@ -55,7 +55,10 @@ def read_determined(line: Line, index: int) -> Piece | None:
     counted = _counted_from_today(line, after, direction) if direction else None
     if counted is not None or key == "past":
         return counted  # "past June 30" is a limit
-    return _named_near(line, after, direction)
+    named = _named_near(line, after, direction)
+    if named is None and key == "present":
+        return of_day(after, line.today)._replace(doubtful=True)  # "2024 to present"
+    return named
 
 
 def is_plural(line: Line, index: int) -> bool:

@@ -6,7 +6,7 @@ Gives `read_period` and `STARTS`, the words that can begin one.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Final
 
 from nlq.dates import conventions as said
@@ -38,7 +38,7 @@ from nlq.dates.lexicon import (
 )
 from nlq.dates.named import read_day_first, read_month_first, read_number_first, read_numbered, weekday_number
 from nlq.dates.numerals import read_day, read_place
-from nlq.dates.periods import Unit, period_of, shift
+from nlq.dates.periods import Span, Unit, period_of, shift
 from nlq.dates.pieces import Line, Parts, Piece, of_day, of_range, of_span
 from nlq.dates.relative import (
     is_plural,
@@ -107,8 +107,16 @@ def _from_offset(line: Line, index: int) -> Piece | None:
     base = read_inner(line, end + 1 + (key == "prior" and line.keys[end + 1] == "to"), read_period)
     if base is None or base.unit is not Unit.DAY or base.whole is not None:
         return None
-    piece = offset_day(base.end, base.start, _SIGNS[key] * months, _SIGNS[key] * days)
-    return piece.noting(*base.notes)
+    sign = _SIGNS[key]
+    if index and line.keys[index - 1] == "the":  # "the two weeks before Christmas"
+        edge = base.start if sign < 0 else base.stop
+        return of_range(base.end, _ordered(edge, shift(edge, sign * months, sign * days)), *base.notes)
+    return offset_day(base.end, base.start, sign * months, sign * days).noting(*base.notes)
+
+
+def _ordered(first: date, second: date) -> Span:
+    """Return the period between two days, whichever is the earlier."""
+    return min(first, second), max(first, second)
 
 
 def _beside(line: Line, index: int) -> Piece | None:
