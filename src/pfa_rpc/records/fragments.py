@@ -30,12 +30,14 @@ class FragmentEncoder:
 
     def __init__(self, organization_id: str, currency: str) -> None:
         self._revision = -1
-        self._revision_wire = b""
+        # Not an attribute: steps that knew this object would keep what it remembers until cycles are looked for.
+        self._revision_wire = [b""]
+        revision_wire = self._revision_wire
         organization_wire = Record(organization_id=organization_id).SerializeToString()
         steps = [
             *_top_steps(currency),
             (Record.ORGANIZATION_ID_FIELD_NUMBER, Step(_nothing, lambda _: organization_wire)),
-            (Record.REVISION_FIELD_NUMBER, Step(_nothing, lambda _: self._revision_wire)),
+            (Record.REVISION_FIELD_NUMBER, Step(_nothing, lambda _: revision_wire[0])),
         ]
         in_order = grouped([step for _, step in sorted(steps, key=itemgetter(0))])
         self._steps = [(step.take, step.make) for step in in_order]
@@ -44,7 +46,7 @@ class FragmentEncoder:
         """Return the payload of a record, of which every field of the table of fields is given."""
         if revision != self._revision:
             self._revision = revision
-            self._revision_wire = Record(revision=revision).SerializeToString()
+            self._revision_wire[0] = Record(revision=revision).SerializeToString()
         return with_etag(b"".join([make(take(values)) for take, make in self._steps]))
 
 
