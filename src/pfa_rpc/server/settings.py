@@ -238,7 +238,7 @@ class Settings(BaseSettings):
         "Empty: each process keeps its own.",
     )
     cache_process_bytes: int = Field(
-        256 * 1024 * 1024,
+        224 * 1024 * 1024,
         ge=0,
         le=1 << 40,
         description="Most that one process keeps of answers in its memory, in bytes; 0 keeps nothing there.",
