@@ -78,7 +78,7 @@ _SHORT: Final[dict[str, Unit]] = {
 _LETTERS: Final[dict[str, Unit]] = {"s": _SECOND, "h": _HOUR, "d": _ONE_DAY, "w": _WEEK, "y": _YEAR}
 """Letters, which touch their number."""
 
-_WHOLE: Final = frozenset(("all", "full", "whole", "entire", "another", "one", "single", "each"))
+_WHOLE: Final = frozenset(("all", "full", "whole", "entire", "another", "one", "single"))
 _MORE: Final = frozenset(
     ("more", "full", "whole", "additional", "further", "extra", "consecutive", "calendar", "other")
 )

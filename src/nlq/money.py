@@ -89,10 +89,20 @@ def read_money_text(text: str) -> Money | None:
         alone = all(token.key in _HEDGES for token in tokens[:index])
         if not money.currencies and not (alone and money.end == len(tokens)) and not _is_named(tokens, money):
             continue
-        if could_be_thousands(money.value, money.scale):
+        if could_be_thousands(money.value, money.scale) or _is_entangled(tokens, index, money.end):
             return None
         return _with_rest(tokens, money) if alone else money
     return None
+
+
+def _is_entangled(tokens: Sequence[Token], index: int, end: int) -> bool:
+    """Return whether more figures hang on an amount than were read: "$5,5", "$5:30", "5 € 50"."""
+    if index and tokens[index - 1].kind is Kind.NUMBER and tokens[index].kind is Kind.SYMBOL and tokens[index].gap:
+        return tokens[index + 1].gap == " "
+    if end < len(tokens) and tokens[end].key == "," and not tokens[end].gap:
+        end += 1
+        return end < len(tokens) and tokens[end].kind is Kind.NUMBER and not tokens[end].gap
+    return end < len(tokens) and tokens[end].kind is Kind.NUMBER and tokens[end].gap in (".", ":", "/")
 
 
 def _is_named(tokens: Sequence[Token], money: Money) -> bool:

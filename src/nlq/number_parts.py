@@ -46,7 +46,7 @@ def read_part(tokens: Sequence[Token], index: int) -> tuple[Decimal, int] | None
     top, end = _numerator(tokens, index)
     if end == index and tokens[index : index + 1] and tokens[index].kind is Kind.NUMBER:
         return read_fraction(tokens, index)
-    below = DENOMINATORS.get(key_at(tokens, end))
+    below = DENOMINATORS.get(key_at(tokens, end)) if end > index else None
     if below is None or (tokens[end].raw.casefold()[-1] == "s") is (top == 1):
         return None
     return (top / below, end + 1) if 0 < top < below else None

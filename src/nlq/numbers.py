@@ -306,6 +306,8 @@ def _multiplier(tokens: Sequence[Token], index: int) -> Decimal | None:
     # Apart from its number, "5 M" could be a model as well as five million.
     if key in _TOUCHING and tokens[index].start != tokens[index - 1].end:
         return None
+    if key == "mm" and tokens[index].raw != "MM":
+        return None  # millimetres
     return SCALES[key]
 
 
