@@ -119,7 +119,8 @@ class QueryService:
             raise InvalidRequest.of("caret", f"{request.caret} is outside the text, which ends at {len(request.text)}")
         prepared = await self._languages.get(organization_id)
         found = await self._languages.suggest(prepared, request.text, request.caret)
-        return SuggestResponse(suggestions=map(_suggestion_message, found[:most]))
+        allowed = [each for each in found if call.principal.may(Permission.SEE_MONEY) or not _is_money(each)]
+        return SuggestResponse(suggestions=map(_suggestion_message, allowed[:most]))
 
     async def list_vocabulary(self, request: ListVocabularyRequest, call: Call) -> ListVocabularyResponse:
         """Return the words of an organization."""
@@ -226,6 +227,12 @@ def _is_answered(reading: Interpretation, request: AskRequest) -> bool:
             raise InvalidRequest.of("allow_partial", "is not possible for a change, which must be understood in full")
         return reading.complete and (request.confirm_corrections or not reading.confirm)
     return reading.complete or request.allow_partial
+
+
+def _is_money(suggestion: Suggestion) -> bool:
+    """Return whether a suggestion leads to a question about money."""
+    field = BY_NAME.get(suggestion.field)
+    return suggestion.kind.name == "AMOUNT" or (field is not None and field.is_money)
 
 
 def _suggestion_message(suggestion: Suggestion) -> SuggestionMessage:

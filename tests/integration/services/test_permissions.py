@@ -145,6 +145,15 @@ async def test_a_token_of_who_may_see_money_shows_none_to_who_may_not(filled: Fi
             await questions.ask(follow_up, RecordedCall())
 
 
+async def test_money_is_not_suggested_to_who_may_not_see_it(filled: Filled) -> None:
+    questions = QueryService(filled.database, Tokens(b"k" * 16), NoCache())
+    request = SuggestRequest(organization_id="RIO", text="cranes with a mon", caret=17)
+    seen = await questions.suggest(request, RecordedCall(LOCAL_ADMIN))
+    assert "monthly_rate" in {each.field for each in seen.suggestions}
+    hidden = await questions.suggest(request, RecordedCall())
+    assert not {each.field for each in hidden.suggestions} & {field.name for field in FIELDS if field.is_money}
+
+
 async def test_who_may_only_read_changes_no_words(filled: Filled) -> None:
     questions = QueryService(filled.database, Tokens(b"k" * 16), NoCache())
     synonym = Synonym(phrase="cherry picker", field="category", value="cranes")
