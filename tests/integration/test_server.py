@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
+import sqlalchemy as sa
 from google.protobuf import descriptor_pb2
 from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2
@@ -32,6 +32,7 @@ from pfa_rpc.errors import (
     SetupError,
     Violation,
 )
+from pfa_rpc.server import health
 from pfa_rpc.server.application import Running, running
 from pfa_rpc.server.registration import add_services, missing_methods, service_descriptors
 from pfa_rpc.server.settings import Settings
@@ -42,6 +43,7 @@ from pfa_rpc.services.tokens import Tokens
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.instance import shared_key
 from pfa_rpc.store.migrate import migrate
+from tests.servers.stock import Stock
 from tests.wire import Failure, both_ways, call, failing, failure, open_stream, read_all, until
 
 INTERPRET = "/pfa.v1.QueryService/Interpret"
@@ -59,11 +61,8 @@ class Scripted:
     def __init__(self, behavior: Behavior) -> None:
         self._behavior = behavior
 
-    async def interpret(self, request: query_service_pb2.InterpretRequest, call: Call) -> Any:
-        return await self._behavior(request, call)
-
-    async def ask(self, request: query_service_pb2.AskRequest, call: Call) -> None:
-        await self._behavior(request, call)
+    def __getattr__(self, name: str) -> Behavior:
+        return self._behavior
 
 
 @asynccontextmanager
@@ -166,6 +165,31 @@ async def test_health_turns_when_the_server_stops(server: Running, channel: grpc
     with pytest.raises(grpc.aio.AioRpcError):
         await watch.read()
     await stopping
+
+
+async def test_watchers_of_health_are_limited_and_others_can_still_check(channel: grpc.aio.Channel) -> None:
+    watches = [open_stream(channel, "/grpc.health.v1.Health/Watch") for _ in range(health.MAX_WATCHES)]
+    for watch in watches:
+        assert health_status(await watch.read()) == health_pb2.HealthCheckResponse.SERVING
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await open_stream(channel, "/grpc.health.v1.Health/Watch").read()
+    refused = failure(caught.value)
+    assert (refused.code, refused.info.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "LIMIT_EXCEEDED")
+    assert await call(channel, "/grpc.health.v1.Health/Check")
+    watches.pop().cancel()
+    async with asyncio.timeout(5):
+        while not await _watches(channel):  # noqa: ASYNC110 (who left tells nobody)
+            await asyncio.sleep(0.01)
+    for watch in watches:
+        watch.cancel()
+
+
+async def _watches(channel: grpc.aio.Channel) -> bool:
+    """Tell whether one more caller may watch."""
+    try:
+        return bool(await open_stream(channel, "/grpc.health.v1.Health/Watch").read())
+    except grpc.aio.AioRpcError:
+        return False
 
 
 def health_status(response: object) -> int:
@@ -568,8 +592,15 @@ async def test_it_listens_on_ipv6_too(settings: Settings) -> None:
             assert await call(channel, CHECK)
 
 
-async def test_processes_that_start_at_once_agree_on_the_key(settings: Settings) -> None:
-    databases = [Database(settings.database_url) for _ in range(4)]
+@pytest.fixture(params=["sqlite", "postgresql", "partitioned"])
+def stored(request: pytest.FixtureRequest, stock: Stock, tmp_path: Path) -> Iterator[Settings]:
+    """Settings with an empty database of each kind."""
+    with stock.copy(request.param, tmp_path) as (url, _):
+        yield Settings.load(database_url=url, listen="127.0.0.1:0", stop_seconds=1)
+
+
+async def test_processes_that_start_at_once_agree_on_the_key(stored: Settings) -> None:
+    databases = [Database(stored.database_url) for _ in range(4)]
     try:
         await migrate(databases[0])
         keys = await asyncio.gather(*map(shared_key, databases))
@@ -581,27 +612,29 @@ async def test_processes_that_start_at_once_agree_on_the_key(settings: Settings)
             await database.close()
 
 
-async def test_a_database_of_a_newer_version_is_refused(settings: Settings, tmp_path: Path) -> None:
-    async with running(settings):
+async def test_a_database_of_a_newer_version_is_refused(stored: Settings) -> None:
+    async with running(stored):
         pass
-    _execute(tmp_path, "UPDATE alembic_version SET version_num = '9999'")
+    await _execute(stored, "UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(SchemaTooNew, match="9999"):
-        async with running(settings):
+        async with running(stored):
             pass
 
 
-async def test_a_database_of_an_older_version_is_not_upgraded_by_a_start(settings: Settings, tmp_path: Path) -> None:
-    async with running(settings):
+async def test_a_database_of_an_older_version_is_not_upgraded_by_a_start(stored: Settings) -> None:
+    async with running(stored):
         pass
-    _execute(tmp_path, "DELETE FROM alembic_version")
+    await _execute(stored, "DELETE FROM alembic_version")
     with pytest.raises(SchemaTooOld, match="pfa migrate"):
-        async with running(settings):
+        async with running(stored):
             pass
 
 
-def _execute(folder: Path, statement: str) -> None:
-    with contextlib.closing(sqlite3.connect(folder / "pfa.sqlite3")) as connection, connection:
-        connection.execute(statement)
+async def _execute(settings: Settings, statement: str) -> None:
+    database = Database(settings.database_url)
+    async with database.writing() as connection:
+        await connection.execute(sa.text(statement))
+    await database.close()
 
 
 async def test_a_file_that_is_no_database_is_told(settings: Settings, tmp_path: Path) -> None:

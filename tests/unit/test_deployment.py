@@ -58,8 +58,9 @@ class TestCompose:
         self, services: dict[str, Any]
     ) -> None:
         assert {name for name, service in services.items() if "ports" in service} == {"service"}
-        (port,) = services["service"]["ports"]
-        assert interpolated(port, {}) == "127.0.0.1:50051:50051"
+        ports = [interpolated(port, {}) for port in services["service"]["ports"]]
+        assert ports == ["127.0.0.1:50051:50051", "127.0.0.1:9464:9464"]
+        assert services["service"]["environment"]["PFA_METRICS_LISTEN"].endswith(":9464")
         assert compose()["networks"]["inside"] == {"internal": True}
         assert all(service["networks"] == ["inside"] for name, service in services.items() if name != "service")
 

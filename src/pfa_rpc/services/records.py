@@ -139,6 +139,8 @@ def _record_name(request: GetRecordRequest) -> tuple[str, str]:
         except ValueError as error:
             shown = request.id[:100]
             raise InvalidRequest.of("id", f"{shown!r} is not a UUID; PEMS' own ids go into pfa_id") from error
+    if field == "pfa_id" and "\0" in request.pfa_id:
+        raise InvalidRequest.of("pfa_id", "holds the character U+0000, which no id can have")
     if field == "pfa_id" and 0 < len(request.pfa_id) <= ID_LENGTH:
         return "pfa_id", request.pfa_id
     if field == "pfa_id":
