@@ -177,7 +177,12 @@ class Language:
     def _resolve(self, reading: _Reading) -> None:
         warnings = reading.resolved.warnings
         reading.resolved = resolve(
-            reading.parts, reading.settled, reading.tokens, canon=self._canon, currency=self._currency, today=reading.today
+            reading.parts,
+            reading.settled,
+            reading.tokens,
+            canon=self._canon,
+            currency=self._currency,
+            today=reading.today,
         )
         reading.resolved.unread += reading.unread
         reading.resolved.warnings += warnings

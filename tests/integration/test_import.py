@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -26,13 +26,15 @@ from pfa_rpc.errors import InvalidRequest, SetupError
 from pfa_rpc.records.encode import Values
 from pfa_rpc.schema import MERGED_FIELDS
 from pfa_rpc.store.database import Database
-from pfa_rpc.store.migrate import migrate
 from pfa_rpc.store.organizations import create_organization, get_organization
 from pfa_rpc.store.records import read_for_write, save_records
 from pfa_rpc.store.tables import organization_revisions, records
 from pfa_rpc.sync.export_file import ExportFile, UnreadableExport
 from pfa_rpc.sync.importing import ImportSummary, import_file
 from pfa_rpc.sync.staging import Staging
+from tests.integration.store.conftest import database
+
+__all__ = ["database"]  # a fixture
 
 ROOT = Path(__file__).resolve().parents[2]
 EXPORT = ROOT / "examples" / "pems_export.csv.gz"
@@ -76,13 +78,10 @@ def table(*rows: dict[str, str], header: Sequence[str] = HEADER) -> str:
     return text.getvalue()
 
 
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    """An empty database of this version."""
-    database = Database(f"sqlite:///{tmp_path}/pfa.sqlite3")
-    await migrate(database)
-    yield database
-    await database.close()
+@pytest.fixture(params=["sqlite", "partitioned"])
+def database_kind(request: pytest.FixtureRequest) -> str:
+    """Files, and PostgreSQL in its harder form: every table split by organization."""
+    return str(request.param)
 
 
 class Importer:
