@@ -233,8 +233,16 @@ def excluded(before: Sequence[Condition], said: Sequence[Condition], schema: Sch
         if less is not None and any(_is_all(choice_of(old), less) for old in edited.where):
             edited = dropped(edited.where, frozenset((less.field,)), schema)
         else:
-            _narrow(edited, Not(condition), schema)
+            _narrow(edited, _negated(condition), schema)
     return edited
+
+
+def _negated(condition: Condition) -> Condition:
+    """Return what holds where a condition does not; a flag is then in its other state."""
+    match condition:
+        case Comparison(field, Operator.EQ, bool(value)):
+            return Comparison(field, Operator.EQ, not value)
+    return Not(condition)
 
 
 def _is_all(old: Choice | None, less: Choice) -> bool:

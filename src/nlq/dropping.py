@@ -17,6 +17,7 @@ from nlq.schema import FieldSpec, FieldType, Schema
 from nlq.tags import FILLER, LABEL, RECORD, Event, Flagged, Tagged
 
 _BETWEEN: Final = frozenset((FILLER, LABEL, "AND", "OR", "COMMA", "VALUE", "FLAG", "FIELD", "MEASURE", "EVENT", "SPAN"))
+_NAMED: Final = frozenset(("VALUE", "FLAG", "FIELD", "MEASURE", "EVENT", "SPAN"))
 _DATED: Final = frozenset((FieldType.DATE, FieldType.TIME))
 _THINGS: Final = frozenset((Cue.FILTER, Cue.ORDERING, Cue.LIMIT, Cue.GROUPING, Cue.DATES, Cue.AMOUNTS))
 
@@ -54,7 +55,7 @@ def read_dropped(
     found = Dropped()
     filtered = False
     every = False
-    end = place
+    start = end = place
     while place < len(tagged):
         stretch = tagged[place]
         thing = _thing(tokens, tagged, place)
@@ -64,16 +65,31 @@ def read_dropped(
             _take_thing(found, cues, before, schema)
             end = place
             continue
-        if stretch.tag not in _BETWEEN or (filtered and stretch.tag in ("AND", "OR", "COMMA", "VALUE", "FLAG")):
+        behind = filtered and not found and place > end and stretch.tag in _NAMED
+        if stretch.tag not in _BETWEEN or (filtered and stretch.tag != FILLER and not behind):
             break
+        if behind:
+            end = place + 1  # "the filter on silo"
         every = every or (stretch.tag == FILLER and tokens[stretch.first].key in EVERY)
         found.fields |= set(_named(stretch, before, schema))
         place += 1
     if not filtered:
         return None
-    if every and not found:
-        found.conditions = True
+    if not found and not (every or _names_many(tagged[start:end], tokens) or _has_one(before, schema)):
+        return None
+    found.conditions = not found
     return end, found
+
+
+def _names_many(stretches: Iterable[Tagged], tokens: list[Token]) -> bool:
+    """Return whether filters are spoken of in the plural."""
+    return any(tokens[each.end - 1].raw.casefold().endswith("s") for each in stretches if each.end > each.first)
+
+
+def _has_one(before: Query, schema: Schema) -> bool:
+    """Return whether the query before has one condition that is none by convention."""
+    left_out = frozenset(schema.conventions.left_out)
+    return sum(not about(condition, schema) <= left_out for condition in conjuncts(before.where)) == 1
 
 
 def _thing(tokens: list[Token], tagged: list[Tagged], place: int) -> tuple[int, frozenset[Cue]] | None:

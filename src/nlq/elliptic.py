@@ -16,7 +16,11 @@ from nlq.words import EVERYTHING
 _JOINS: Final = frozenset(("AND", "OR", "BUT", "COMMA"))
 _NEGATIONS: Final = frozenset(("NOT", "EXCEPT", "WITHOUT", "NEITHER"))
 _BEGINNINGS: Final = frozenset(
-    (*_NEGATIONS, *("COMPARE", "ABOUT", "BETWEEN", "WITH", "ABSENT", "FROM"), *("DATE", "EVENT", "SPAN", "WHEN"))
+    (
+        *_NEGATIONS,
+        *("COMPARE", "ABOUT", "BETWEEN", "WITH", "ABSENT", "FROM"),
+        *("DATE", "EVENT", "SPAN", "WHEN", "INCLUDING"),
+    )
 )
 _NAMING: Final = frozenset(("VALUE", "FLAG", RECORD))
 _ASKING: Final = frozenset(("COUNT", "DIFFERENT", "FUNCTION", "BY", "SORT", "DIRECTION", "RANK", "LIMIT", "EXTREME"))

@@ -257,7 +257,7 @@ class _Reader:
             if Cue.LESS in cues and self._tag_after(after) in _NAMING:
                 self._cue(place, after, Move.EXCLUDE)
                 return after
-            if Cue.LIMIT_TO in cues and self._tag_after(after) == "NUMBER":
+            if cues & {Cue.ONLY, Cue.LIMIT_TO} and self._is_count(after):
                 self._set(place, after, (Reading("LIMIT"),))
                 self._refers = True
                 return after
@@ -288,8 +288,11 @@ class _Reader:
         if after >= len(self._tagged) or self._tokens[self._tagged[place].first].key not in EVERY:
             return None
         named = self._tagged[after].field
-        if named is None or any(each is not self._tagged[after] for each in self._content()):
+        across = self._tagged[place - 1] if place and self._key_after(place - 1) == "across" else None
+        if named is None or any(each is not self._tagged[after] and each is not across for each in self._content()):
             return None
+        if across is not None:
+            across.readings = _FILLER
         self.follow.dropped.fields.add(named.name)
         return self._cue(place, after + 1, Move.EXCHANGE, needs=False)
 
@@ -427,6 +430,11 @@ class _Reader:
     def _ask_records(self) -> None:
         """Note that a verb asks for the records themselves: "show them"."""
         self.follow.wants_records |= any(token.key in LEADS for token in self._tokens)
+
+    def _is_count(self, place: int) -> bool:
+        """Return whether a number of records is all that follows: "limit it to 10", "just 10 of them"."""
+        tags = [each.tag for each in self._tagged[place:] if each.tag not in (*SILENT, PRONOUN)]
+        return tags == ["NUMBER"]
 
     def _is_single(self, place: int, after: int) -> bool:
         """Return whether "which is" or "which one" asks for one record."""

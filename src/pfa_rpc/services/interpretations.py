@@ -47,7 +47,7 @@ def interpretation_message(reading: Interpretation, currency: str) -> Interpreta
         limit=query.limit or 0,
         aggregate=_spec_message(query.aggregate, currency) if query.aggregate is not None else None,
         pieces=[_piece_message(piece) for piece in reading.pieces],
-        defaults=_assumption_messages(reading.defaults),
+        defaults=_assumption_messages((*reading.defaults, *reading.carried)),
         ambiguities=_assumption_messages(reading.ambiguities),
         complete=reading.complete,
         warnings=reading.warnings,
