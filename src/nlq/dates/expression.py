@@ -11,7 +11,7 @@ from nlq.dates.lexicon import ARTICLES, UNITS
 from nlq.dates.limits import CLOSERS, OPENERS, Limit, Limited, limited, read_phrases
 from nlq.dates.offsets import read_offset_limit
 from nlq.dates.pieces import Line, Piece
-from nlq.dates.ranges import not_before, read_range
+from nlq.dates.ranges import FRAMES, not_before, read_range
 from nlq.dates.simple import read_period
 
 _JOINS: Final = frozenset(("and", "but", ","))
@@ -24,6 +24,8 @@ def read_expression(line: Line) -> Limited | Piece | None:
         found = read(line)
         if found is not None and (best is None or found.end > best.end):
             best = found
+        if best is not None and line.keys[0] in FRAMES:
+            break  # a range with its frame: "from" alone would read less
     return best
 
 

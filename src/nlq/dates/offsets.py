@@ -38,6 +38,7 @@ _TO_NOW: Final = (
     *(("to", "date"), ("till", "date"), ("until", "date"), ("so", "far"), ("to", "now"), ("up", "to", "date")),
     *(("up", "to", "now"), ("as", "of", "date")),
 )
+_NOW_STARTS: Final = frozenset(words[0] for words in (*_PAST, *_FUTURE, *_TO_NOW))
 OFFSET_STARTS: Final = frozenset(
     (*_MORE, "in", "within", "after", "already", "to", "till", "until", "so", "up", *_FOR, *_OVER)
 )
@@ -150,6 +151,8 @@ def _more(line: Line, index: int, *, more: bool) -> Limited | None:
 
 def _now(line: Line) -> Limited | None:
     """Read "in the past", "in the future", "to date", "so far"."""
+    if line.keys[0] not in _NOW_STARTS:
+        return None
     for words in (*_PAST, *_FUTURE, *_TO_NOW):
         if tuple(line.keys[: len(words)]) == words:
             end = len(words)

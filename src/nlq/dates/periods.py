@@ -66,8 +66,13 @@ def floor(day: date, unit: Unit) -> date:
 
 def period_of(day: date, unit: Unit, count: int = 0) -> Span:
     """Return the unit that lies a number of units after the one that holds a day."""
-    start = advance(floor(day, unit), unit, count)
     months, days = unit.value
+    if months == 12:
+        return date(day.year + count, 1, 1), date(day.year + count + 1, 1, 1)
+    if months == 1:
+        month = day.year * 12 + day.month - 1 + count
+        return date(month // 12, month % 12 + 1, 1), date((month + 1) // 12, (month + 1) % 12 + 1, 1)
+    start = advance(floor(day, unit), unit, count)
     return start, shift(start, months, days)
 
 

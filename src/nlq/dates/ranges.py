@@ -1,11 +1,12 @@
 """Ranges: two dates with a word or a dash between them, each completed by what only the other one says.
 
-Gives `read_range` and `not_before`.
+Gives `read_range`, `not_before` and `FRAMES`.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Final
 
@@ -29,7 +30,8 @@ _TO: Final = tuple(
     )
 )
 _AND: Final = (("and",), *_TO)
-_FRAMES: Final = frozenset(("from", "between"))
+_JOINING: Final = frozenset(words[0] for words in _AND)
+FRAMES: Final = frozenset(("from", "between"))
 _THE: Final = frozenset(("the",))
 _OF: Final = frozenset(("of", "in"))
 
@@ -37,7 +39,7 @@ _OF: Final = frozenset(("of", "in"))
 def read_range(line: Line, index: int) -> Piece | None:
     """Read "March to June 2026", "1-5 June", "from 2 July to 10 July", "between March and May", "weeks 12-15"."""
     word = line.keys[index]
-    framed = word in _FRAMES
+    framed = word in FRAMES
     start = index + framed
     left = read_period(line, start)
     found = None
@@ -50,6 +52,8 @@ def _joined(line: Line, index: int, word: str) -> int | None:
     """Return the index after the word or dash between two dates, None where there is none."""
     if index >= line.size:
         return None
+    if line.keys[index] not in _JOINING:
+        return index if _DASH.fullmatch(line.tokens[index].gap) else None
     for words in _AND if word == "between" else _TO:
         if tuple(line.keys[index : index + len(words)]) == words:
             return index + len(words)
@@ -186,23 +190,29 @@ def _kept(piece: Piece) -> tuple[str, ...]:
     return tuple(note for note in piece.notes if note not in (said.THIS_YEAR, said.COMING_DAY, said.NEAREST_YEAR))
 
 
-def _candidates(line: Line, parts: Parts, end: int, near: date, direction: int) -> list[Piece]:
-    """Return the dates that parts can name around a day, in the direction of the search."""
+def _candidates(line: Line, parts: Parts, end: int, near: date, direction: int) -> Iterator[Piece]:
+    """Give the dates that parts can name around a day, in the direction of the search."""
     if parts.month is None and parts.weekday is not None and parts.day is None:
         ahead = (parts.weekday - near.weekday()) % 7
-        return [of_day(end, near + timedelta(days=ahead if direction > 0 or not ahead else ahead - 7))]
-    if parts.month is None and parts.day is not None:
-        months = [near.year * 12 + near.month - 1 + direction * distance for distance in (0, 1, 2)]
-        found = [resolve(line, parts._replace(year=month // 12, month=month % 12 + 1), end) for month in months]
-    else:
-        found = [resolve(line, parts._replace(year=near.year + direction * distance), end) for distance in (0, 1)]
-    return [piece for piece in found if not piece.invalid] or found[:1]
+        yield of_day(end, near + timedelta(days=ahead if direction > 0 or not ahead else ahead - 7))
+        return
+    of_months = parts.month is None and parts.day is not None
+    for distance in range(3 if of_months else 2):
+        month = near.year * 12 + near.month - 1 + direction * distance
+        named = (
+            parts._replace(year=month // 12, month=month % 12 + 1)
+            if of_months
+            else parts._replace(year=near.year + direction * distance)
+        )
+        piece = resolve(line, named, end)
+        if not piece.invalid:
+            yield piece
 
 
 def _inner_range(line: Line, left: Piece) -> Piece | None:
     """Read "November between 19 and 20", "last week between Friday and Sunday", "this week from Tue to Thu"."""
     word = line.keys[left.end]
-    if word not in _FRAMES:
+    if word not in FRAMES:
         return None
     if left.unit is Unit.WEEK:
         return _weekdays_inside(line, left, word)
