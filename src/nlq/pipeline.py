@@ -14,8 +14,7 @@ from typing import Final
 from nlq.canon import Canon
 from nlq.carry import carry_over, left_aside
 from nlq.changes import ordered
-from nlq.command import UNSUPPORTED, Command, CommandReader, finish
-from nlq.command_sentence import command_sentence
+from nlq.commands import UNSUPPORTED, Command, CommandReader, command_sentence, finish
 from nlq.context import Settled, settle
 from nlq.cues import CUE_WORDS
 from nlq.errors import QuestionError

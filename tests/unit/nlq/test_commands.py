@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nlq.changes import Change, ChangeOperation, Shift, canonical_changes
-from nlq.command_words import VERBS
+from nlq.commands.words import VERBS
 from nlq.interpretation import Interpretation, InterpretationKind, Role
 from nlq.query import Query
 from pfa_rpc.schema import SCHEMA
@@ -233,13 +233,13 @@ WORDS = (
 TYPED = st.lists(st.sampled_from(WORDS), min_size=1, max_size=9).map(" ".join)
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(order=TYPED)
 def test_every_order_obeys_the_laws(order: str) -> None:
     check_proposal(order, read(order))
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(order=st.sampled_from(ORDERS), cut=st.integers(0, 12), count=st.integers(1, 3))
 def test_orders_cut_short_obey_the_laws(order: str, cut: int, count: int) -> None:
     words = order.split()

@@ -14,10 +14,11 @@ from typing import Final
 
 from nlq.canon import Canon
 from nlq.changes import Change, canonical_changes
-from nlq.command_clauses import ClauseReader, Outcome, Pending, Refusal, refusal_of
-from nlq.command_frame import Clause, Frame, Verbs, frames, names_nothing
-from nlq.command_phrases import PhraseReader
-from nlq.command_words import COMMAND_WORDS, EVERYTHING, JOINS, POINTING, PRONOUNS
+from nlq.commands.clauses import ClauseReader
+from nlq.commands.frame import Clause, Frame, Verbs, frames, names_nothing
+from nlq.commands.outcome import Outcome, Pending, Refusal, refusal_of
+from nlq.commands.phrases import PhraseReader
+from nlq.commands.words import COMMAND_WORDS, EVERYTHING, JOINS, POINTING, PRONOUNS
 from nlq.fuzzy import Speller
 from nlq.normalize import TAKEN, Kind, Token
 from nlq.notes import Note

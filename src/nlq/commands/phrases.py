@@ -1,22 +1,22 @@
-"""Phrases of commands: amounts to change by, values to change to, and the fields that change.
+"""Phrases of commands: amounts to change by and values to change to, at a position among the tokens.
 
-Gives `Distance`, `Target`, `Named`, and `PhraseReader`, which reads them at a position among the tokens.
+Gives `Distance`, `Target`, `PhraseReader`, `fits` and `spec_of`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Final, cast
 
 from nlq.changes import Shift
-from nlq.command_words import (
+from nlq.commands.fields import FieldReader, Phrase, meanings_of
+from nlq.commands.words import (
     ARTICLES,
     BEFORE_CONDITION,
     EARLIER,
-    EVENTS,
     FURTHER,
     LATER,
     LESS,
@@ -33,21 +33,12 @@ from nlq.normalize import Kind, Token, keys
 from nlq.numbers import NUMBER_WORDS, read_number, read_percent
 from nlq.schema import FieldSpec, FieldType, Schema
 from nlq.tagging import Tagger
-from nlq.tags import RECORD, Amount, Event, Flagged, Meaning, Reading
+from nlq.tags import Amount, Flagged, Meaning, Reading
 from nlq.tries import Trie
 
 _CODE_GAPS: Final = ("", "-", "/", ".", "_")
 _AMOUNT_STARTS: Final = NUMBER_WORDS | FURTHER | {"by", "for", "+", "half", "few", "couple"} - {"the"}
-_EVENTS: Final = frozenset(("EVENT", "SPAN", "WHEN", "LAYER", "FIELD"))
 _LONGEST_NAME: Final = 6
-
-
-@dataclass(slots=True)
-class Phrase:
-    """Tokens of a command that say one thing."""
-
-    first: int
-    end: int
 
 
 @dataclass(slots=True)
@@ -89,33 +80,16 @@ class Target(Phrase):
     """The field that the words before the value name: "to area Silo 5"."""
 
 
-@dataclass(slots=True)
-class Named(Phrase):
-    """Fields that change."""
-
-    fields: tuple[FieldSpec, ...] = ()
-    period: bool = False
-    """Whether a word for the whole period was said ("dates"), not its ends."""
-    words: dict[int, str] = field(default_factory=dict)
-
-
 class PhraseReader:
     """Reads the phrases of commands by one schema and vocabulary."""
 
     def __init__(self, schema: Schema, tagger: Tagger, currency: str) -> None:
-        self._schema = schema
+        self.fields = FieldReader(schema, tagger)
         self._tagger = tagger
         self._currency = currency
-        conventions = schema.conventions.commands
-        self._periods = Trie()
-        for phrase, ends in conventions.periods.items():
-            self._periods.add(keys(phrase), Reading("PERIOD", " ".join(ends)))
         self._resets = Trie()
-        for phrase in conventions.reset_words:
+        for phrase in schema.conventions.commands.reset_words:
             self._resets.add(keys(phrase), Reading("RESET"))
-        self._pairs = [conventions.period, *dict.fromkeys(conventions.periods.values())]
-
-    # How much
 
     def may_begin(self, token: Token) -> bool:
         """Return whether an amount can start at a token."""
@@ -201,11 +175,9 @@ class PhraseReader:
         found = self._tagger.fixed.longest(tokens, index)
         if index == 0 or tokens[index - 1].kind is not Kind.NUMBER or found is None:
             return False
-        if any(self.value_end(tokens, start) == index for start in range(max(0, index - _LONGEST_NAME), index)):
+        if any(self.fields.value_end(tokens, start) == index for start in range(max(0, index - _LONGEST_NAME), index)):
             return False  # "EQ-2087 a month"
         return any(reading.tag == "AMOUNT_OF" for reading in found[1])
-
-    # To what
 
     def target(
         self, tokens: Sequence[Token], index: int, limit: int, today: date, named: FieldSpec | None
@@ -240,7 +212,7 @@ class PhraseReader:
                 self._money(tokens, index, named),
                 self._day(tokens, index, today),
                 self._flag(tokens, index),
-                self._field(tokens, index),
+                self._other(tokens, index),
             )
             if option is not None and option.end <= limit
         ]
@@ -250,7 +222,7 @@ class PhraseReader:
 
     def _labelled(self, tokens: Sequence[Token], index: int, limit: int, today: date) -> Target | None:
         """Read a value behind the name of its field: "area Silo 5", "a monthly rate of $4,500"."""
-        found = self.field(tokens, index, limit)
+        found = self.fields.field(tokens, index, limit)
         for end, spec in [found] if found is not None else []:
             start = end
             while start < limit and tokens[start].key in ("of", "=", "to", "number", "the"):
@@ -270,7 +242,7 @@ class PhraseReader:
         best: Target | None = None
         for trie in (self._tagger.fixed, self._tagger.values):
             found = trie.longest(tokens, index)
-            meanings = _meanings(found[1]) if found is not None else ()
+            meanings = meanings_of(found[1]) if found is not None else ()
             if found is None or not meanings:
                 continue
             if named is not None:
@@ -334,8 +306,8 @@ class PhraseReader:
         key = tokens[index].key
         return Target(index, index + 1, state=STATES[key]) if key in STATES else None
 
-    def _field(self, tokens: Sequence[Token], index: int) -> Target | None:
-        found = self.field(tokens, index, len(tokens))
+    def _other(self, tokens: Sequence[Token], index: int) -> Target | None:
+        found = self.fields.field(tokens, index, len(tokens))
         return Target(index, found[0], other=found[1]) if found is not None else None
 
     def _code(self, tokens: Sequence[Token], index: int, limit: int, named: FieldSpec | None) -> Target | None:
@@ -353,110 +325,6 @@ class PhraseReader:
         )
         return Target(index, end, text=text)
 
-    # Which field
-
-    def field(self, tokens: Sequence[Token], index: int, limit: int) -> tuple[int, FieldSpec] | None:
-        """Return the token after the name of a field that starts at a token, and the field; None without one.
-
-        A name that runs into a value leaves it its beginning: "area silo 4" is "area" and the value.
-        """
-        found = self._tagger.fixed.longest(tokens, index)
-        if found is None:
-            return None
-        for end in range(found[0], index, -1):
-            readings = found[1] if end == found[0] else self._tagger.fixed.exactly(t.key for t in tokens[index:end])
-            spec = _field_of(readings) or self._event_of(readings, tokens[end - 1])
-            if spec is not None and end <= limit and not (end > index + 1 and self._begins_value(tokens, end)):
-                return end, spec
-        return None
-
-    def _event_of(self, readings: Sequence[Reading], last: Token) -> FieldSpec | None:
-        """Return the date that a noun such as "arrival" names."""
-        for reading in readings if last.key in EVENTS else ():
-            if isinstance(reading.payload, Event):
-                return reading.payload.field
-        return None
-
-    def _begins_value(self, tokens: Sequence[Token], end: int) -> bool:
-        """Return whether the last word of a name is the first of a value."""
-        value = self._tagger.values.longest(tokens, end - 1)
-        return value is not None and value[0] > end
-
-    def names(self, tokens: Sequence[Token], index: int, limit: int) -> Named | None:
-        """Return the fields named from a token on, joined by "and"; None without one."""
-        named = self._name(tokens, index, limit)
-        while named is not None and named.end + 1 < limit and tokens[named.end].key in ("and", ",", "&", "/"):
-            start = named.end + 1
-            while start < limit and tokens[start].key in ("the", "and", "its", "their"):
-                start += 1
-            more = self._name(tokens, start, limit) if start < limit else None
-            if more is None or more.period:
-                break
-            fields = (*named.fields, *self._layered(named.fields, more, tokens))
-            named = Named(named.first, more.end, fields, named.period)
-        return named
-
-    def _name(self, tokens: Sequence[Token], index: int, limit: int) -> Named | None:
-        period = self._periods.longest(tokens, index)
-        found = self.field(tokens, index, limit)
-        if period is not None and period[0] <= limit and (found is None or period[0] >= found[0]):
-            if self.value_end(tokens, index) is not None:
-                return None
-            ends = cast("str", period[1][0].payload).split()
-            fields = tuple(self._schema.by_name[name] for name in ends)
-            return Named(index, period[0], fields, period=True)
-        return Named(index, found[0], (found[1],)) if found is not None else None
-
-    def value_end(self, tokens: Sequence[Token], index: int) -> int | None:
-        """Return the token after the value of the vocabulary that starts at a token, None without one."""
-        found = self._tagger.values.longest(tokens, index)
-        return found[0] if found is not None else None
-
-    def _layered(self, before: tuple[FieldSpec, ...], more: Named, tokens: Sequence[Token]) -> tuple[FieldSpec, ...]:
-        """Read "plan start and end" as both ends of the plan."""
-        default = self._schema.conventions.commands.period
-        bare = more.end - more.first == 1 + (tokens[more.end - 1].key == "date")
-        if not bare or len(more.fields) != 1 or more.fields[0].name not in default:
-            return more.fields
-        place = default.index(more.fields[0].name)
-        for pair in self._pairs:
-            if before[-1].name == pair[1 - place]:
-                return (self._schema.by_name[pair[place]],)
-        return more.fields
-
-    def labels(self, tokens: Sequence[Token], named: Named) -> bool:
-        """Return whether a field only names the value behind it: "area Silo 4"."""
-        if named.end >= len(tokens) or len(named.fields) > 1:
-            return False
-        spec = named.fields[0]
-        for trie in (self._tagger.values, self._tagger.fixed):
-            found = trie.longest(tokens, named.end)
-            if found is not None and any(each.field is spec for each in _meanings(found[1])):
-                return True
-            # "silo 4" of "area silo 4": the name's last word belongs to the value.
-            found = trie.longest(tokens, named.end - 1)
-            if found is not None and found[0] > named.end and any(e.field is spec for e in _meanings(found[1])):
-                return True
-        return tokens[named.end].kind is Kind.NUMBER and spec.type is FieldType.TEXT
-
-    def is_event(self, token: Token) -> bool:
-        """Return whether a word says of which date a day behind it is: "starting"."""
-        return any(reading.tag in _EVENTS for reading in self._tagger.fixed.exactly((token.key,)))
-
-    def is_record(self, tokens: Sequence[Token], named: Named) -> bool:
-        """Return whether the name of a field stands for the records as well ("equipment")."""
-        path = [token.key for token in tokens[named.first : named.end] if token.key not in ARTICLES]
-        return any(reading.tag == RECORD for reading in self._tagger.fixed.exactly(path))
-
-    def names_before(self, tokens: Sequence[Token], begin: int, end: int) -> Named | None:
-        """Return the fields whose names end right before a token: "the cranes' monthly rate"."""
-        for start in range(max(begin, end - _LONGEST_NAME), end):
-            named = self.names(tokens, start, end)
-            if named is not None and named.end == end:
-                before = start - (start > begin and tokens[start - 1].key in ("a", "an", "any"))
-                return None if before > begin and tokens[before - 1].key in BEFORE_CONDITION else named
-        return None
-
     def single_value(self, tokens: Sequence[Token], first: int, end: int, today: date) -> Target | None:
         """Return the value of a text field that tokens name and nothing besides, None where they do not."""
         while first < end and tokens[first].key in ARTICLES:
@@ -467,22 +335,6 @@ class PhraseReader:
         if value is None or value.end != end or not (value.meanings or value.text):
             value = self._labelled(tokens, first, end, today)
         return value if value is not None and value.end == end and (value.meanings or value.text) else None
-
-
-def _meanings(readings: Sequence[Reading]) -> tuple[Meaning, ...]:
-    for reading in readings:
-        if reading.tag == "VALUE":
-            return cast("tuple[Meaning, ...]", reading.payload)
-    return ()
-
-
-def _field_of(readings: Sequence[Reading]) -> FieldSpec | None:
-    for reading in readings:
-        if reading.tag in ("FIELD", "MEASURE"):
-            return cast("FieldSpec", reading.payload)
-        if reading.tag == "FLAG" and isinstance(reading.payload, Flagged) and reading.payload.state:
-            return reading.payload.field
-    return None
 
 
 def fits(target: Target, named: FieldSpec | None) -> bool:
@@ -497,3 +349,8 @@ def fits(target: Target, named: FieldSpec | None) -> bool:
         case FieldType.BOOL:
             return target.state is not None or (target.flag is not None and target.flag.field is named)
     return bool(target.text) or any(each.field is named for each in target.meanings)
+
+
+def spec_of(target: Target) -> FieldSpec | None:
+    """Return the field that a value is of, the first where it can be of several."""
+    return target.label or (target.meanings[0].field if target.meanings else None)

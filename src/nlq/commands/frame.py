@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from nlq.command_words import (
+from nlq.commands.words import (
     ASKING,
     CLOSINGS,
     JOINS,

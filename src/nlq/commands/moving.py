@@ -1,0 +1,207 @@
+"""Moving: what a clause changes by, "two weeks later" or "10 % lower".
+
+Gives `Moving`.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final
+
+from nlq.changes import Change, ChangeOperation, Shift
+from nlq.commands.clause import ClauseContext
+from nlq.commands.fields import Named
+from nlq.commands.outcome import Pending
+from nlq.commands.phrases import Distance
+from nlq.commands.words import (
+    PARTICLES,
+    STAYING,
+    Act,
+)
+from nlq.schema import FieldType
+
+_LENGTHS: Final = frozenset(("duration", "length"))
+_AMOUNT_VERBS: Final = frozenset(("multiply", "multiplied", "scale", "scaled"))
+
+
+class Moving:
+    """Reads what a clause changes by: lengths of time, shares and factors."""
+
+    def __init__(self, at: ClauseContext) -> None:
+        self._at = at
+
+    def _distance(self) -> Distance | None:
+        """Return the amount that the clause changes by: the last after "by", else one that no condition has."""
+        tokens, last = self._at.tokens, self._at.clause.end
+        for index in range(last - 1, self._at.index - 1, -1):
+            if tokens[index].key == "by" and (led := self._at.phrases.distance(tokens, index, last)) is not None:
+                return led
+        found: Distance | None = None
+        index = self._at.index
+        while index < last:
+            distance = (
+                self._at.phrases.distance(tokens, index, last) if self._at.phrases.may_begin(tokens[index]) else None
+            )
+            if distance is not None and self._stands_alone(distance) and index not in self._at.dated:
+                found = distance
+            index = index + 1 if distance is None else max(distance.end, index + 1)
+        return found
+
+    def _stands_alone(self, distance: Distance) -> bool:
+        """Return whether an amount is one to change by; "set" and the like need more than a bare one to move dates."""
+        verb = self._at.clause.verb
+        directed = distance.sign or distance.particle or self._at.with_particle(distance.first) < distance.first
+        if not directed and Act.SET in verb.acts and not verb.sign and not self._at.particle:
+            return False
+        return self._at.phrases.stands_alone(self._at.tokens, distance, self._at.index, self._at.clause.end)
+
+    def changed_by(self) -> bool:
+        """Read "by two weeks", "by 10 %"; return whether it is said."""
+        distance = self._distance()
+        if distance is None:
+            return False
+        if distance.shift is not None:
+            done = self._shifted(distance, distance.shift)
+        elif distance.share is not None:
+            done = self._scaled(distance, distance.share)
+        else:
+            done = self._amount_by(distance)
+        if done:
+            self._take_distance(distance)
+        return done
+
+    def _take_distance(self, distance: Distance) -> None:
+        first, end = self._at.with_particle(distance.first), distance.end
+        if end < self._at.clause.end and self._at.tokens[end].key in ("to", "on", "for", "of"):
+            end += 1
+        if self._at.tokens[self._at.clause.first].raw.casefold() in ("keep", "kept"):
+            while first > self._at.index and self._at.tokens[first - 1].key in STAYING:
+                first -= 1
+        self._at.take(first, end, "")
+
+    def _amount_by(self, distance: Distance) -> bool:
+        """Read "multiply the rate by 1.1"; ask for what a bare number or an amount of money cannot say."""
+        verb = self._at.tokens[self._at.clause.first].raw.casefold()
+        if distance.number is not None and verb in _AMOUNT_VERBS:
+            return self._times(distance.number, distance.first, distance.end)
+        said = self._at.text(distance.first, distance.end)
+        named = self._at.find(distance.first, distance.end, lambda each: each.editable)
+        if named is not None:
+            self._at.take_named(named)
+        if distance.money is not None:
+            return self._at.ask(f"“{said}”: amounts change by a share or to an amount. Say “by 5 %” or “to $4,500”.")
+        return self._at.ask(f"“{said}”: of what? Say, for example, “{said} %” or “{said} weeks”.")
+
+    def _shifted(self, distance: Distance, shift: Shift) -> bool:
+        """Move dates."""
+        acts = self._at.clause.verb.acts
+        if not acts - {Act.SCALE, Act.SET, Act.ASSIGN, Act.STATE}:
+            return False
+        named = self._at.find(distance.first, distance.end, lambda each: each.type is FieldType.DATE)
+        sign = self._sign(distance)
+        weak = Act.FINISH in acts or Act.BEGIN in acts
+        if weak and not distance.sign:
+            return False
+        if distance.timed:
+            return self._at.ask(f"“{self._at.text(distance.first, distance.end)}”: dates move by whole days.")
+        if not shift.months and not shift.days:
+            return self._at.ask("Moving by nothing changes nothing: by how much?")
+        if sign == 0:
+            return self._ask_which_way(distance)
+        fields = self._moved(named, distance)
+        if not fields:
+            return True
+        for each in fields:
+            self._at.outcome.changes.append(Change(each, ChangeOperation.SHIFT, shift if sign > 0 else -shift))
+        if named is not None:
+            self._at.take_named(named)
+        self._note_months(distance, shift)
+        return True
+
+    def _note_months(self, distance: Distance, shift: Shift) -> None:
+        if shift.months:
+            text = "a month is a calendar month: a day that the month reached lacks becomes its last"
+            self._at.note(text, distance.first, distance.end, f"{shift.months} months", (f"{shift.months * 30} days",))
+
+    def _moved(self, named: Named | None, distance: Distance) -> tuple[str, ...]:
+        """Return the dates that move, none where that has to be asked."""
+        acts = self._at.clause.verb.acts
+        start, end = self._at.conventions.period
+        lengthens = distance.lengthens or (Act.EXTEND in acts and Act.SHIFT not in acts)
+        if named is not None:
+            length = self._at.tokens[named.end - 1].key in _LENGTHS
+            ends = [each.name for each in named.fields]
+            if named.period and (lengthens or length or Act.FINISH in acts):
+                return (ends[1],)
+            if not named.period and lengthens and self._at.is_start(ends[0]):
+                self._at.ask(f"Should the {named.fields[0].label} move earlier or later? Say, for example, “push …”.")
+                return ()
+            return tuple(ends)
+        if Act.BEGIN in acts:
+            return (start,)
+        first, stop = self._at.clause.first, self._at.clause.start
+        others = tuple(pair[1] for pair in self._at.editable_pairs() if pair[1] != end)
+        if lengthens or Act.FINISH in acts or Act.SHIFT not in acts:
+            text = f"the {self._at.label(end)} moves, because no other date is named"
+            self._at.note(text, first, stop, end, others)
+            return (end,)
+        text = f"both {self._at.label(start)} and {self._at.label(end)} move, because no date is named"
+        self._at.note(text, first, stop, f"{start}, {end}", (start, end, *others))
+        return (start, end)
+
+    def _sign(self, distance: Distance) -> int:
+        """Return which way dates move; 0 where that has to be asked."""
+        verb = self._at.clause.verb
+        if distance.sign and not (distance.lengthens and verb.sign < 0):
+            return distance.sign
+        before = self._at.tokens[distance.first - 1].key if distance.first > self._at.clause.start else ""
+        particle = self._at.particle or (before if before in PARTICLES else "") or distance.particle
+        if particle in PARTICLES:
+            if verb.acts & {Act.EXTEND} and Act.SHIFT not in verb.acts:
+                return verb.sign
+            return PARTICLES[particle][1 - verb.sign]
+        if verb.sign:
+            return verb.sign
+        said = self._at.text(self._at.clause.first, self._at.clause.start)
+        self._at.note(f"“{said}” is read as later", self._at.clause.first, self._at.clause.start, "later", ("earlier",))
+        return 1
+
+    def _ask_which_way(self, distance: Distance) -> bool:
+        said = self._at.text(distance.first, distance.end)
+        said = said.removeprefix("by ")
+        return self._at.ask(f"Earlier or later? Say, for example, “move {said} later” or “move {said} earlier”.")
+
+    def _scaled(self, distance: Distance, share: Decimal) -> bool:
+        """Change amounts by a share."""
+        verb = self._at.clause.verb
+        before = self._at.tokens[distance.first - 1].key if distance.first > self._at.clause.start else ""
+        beside = {self._at.particle, before, distance.particle}
+        directed = 1 if "up" in beside else -1 if beside & {"down", "back"} else 0
+        if Act.SCALE not in verb.acts and not (directed and Act.SHIFT in verb.acts):
+            return False
+        sign = distance.sign or directed
+        if not sign and (Act.SHIFT not in verb.acts or verb.sign == 0):
+            sign = verb.sign
+        if not sign:
+            said = self._at.text(distance.first, distance.end)
+            return self._at.ask(f"“{said}”: up or down? Say “increase … {said}” or “reduce … {said}”.")
+        factor = 1 + sign * share
+        if factor <= 0 or not share:
+            return self._at.ask(f"“{self._at.text(distance.first, distance.end)}”: which amount should it become?")
+        return self._times(factor, distance.first, distance.end)
+
+    def _times(self, factor: Decimal, first: int, end: int) -> bool:
+        """Multiply the amounts that are named, or those that the records decide."""
+        named = self._at.find(first, end, lambda each: each.type is FieldType.MONEY)
+        if named is None:
+            self._at.outcome.pending.append(Pending(ChangeOperation.SCALE, factor, first, end))
+            return True
+        for each in named.fields:
+            self._at.outcome.changes.append(Change(each.name, ChangeOperation.SCALE, factor))
+        self._at.take_named(named)
+        return True
+
+    def multiplied(self) -> bool:
+        """Read "double the rates"."""
+        named = self._at.find(self._at.index, self._at.index, lambda each: each.type is FieldType.MONEY)
+        return named is not None and self._times(Decimal(self._at.clause.verb.factor), self._at.index, self._at.index)

@@ -1,0 +1,189 @@
+"""Targets: where a clause says what something is to become, "to Silo 5", "until June 30", "from $4,000 to $4,500".
+
+Gives `Targets`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from nlq.commands.clause import ClauseContext
+from nlq.commands.fields import Named
+from nlq.commands.phrases import Target, fits
+from nlq.commands.words import (
+    JOINS,
+    SETTING,
+    UNTIL,
+    Act,
+)
+from nlq.query import Comparison, Condition, Operator
+from nlq.schema import FieldSpec, FieldType
+
+_PLACING: Final[dict[str, frozenset[str]]] = {
+    "put": frozenset(("in", "on", "under")),
+    "align": frozenset(("with",)),
+    "aligned": frozenset(("with",)),
+    "realign": frozenset(("with",)),
+    "realigned": frozenset(("with",)),
+}
+"""Verbs → the words, as keys, that stand before a value only with them."""
+_REPLACING: Final = frozenset(("replace", "replaced", "swap", "swapped", "substitute", "substituted"))
+
+
+class Targets:
+    """Finds what a clause changes to, and the fields that get it."""
+
+    def __init__(self, at: ClauseContext) -> None:
+        self._at = at
+
+    def take_from(self, named: Named, index: int) -> None:
+        """Read "from $4,000" before "to $4,500" as what the records have now."""
+        spec = named.fields[0]
+        if len(named.fields) > 1 or spec.type not in (FieldType.MONEY, FieldType.DATE):
+            return
+        for start in range(index - 1, self._at.index - 1, -1):
+            if self._at.tokens[start].key != "from":
+                continue
+            now = self._at.phrases.target(self._at.tokens[:index], start + 1, index, self._at.today, spec)
+            if now is None or now.end != index or not fits(now, spec):
+                return
+            conditions = self._has_now(spec, now)
+            if not conditions:
+                self._at.outcome.unread.append((start, index))
+                return
+            self._at.outcome.conditions += conditions
+            self._at.take(start, index, f"{spec.label} {self._at.text(start + 1, index)}")
+            return
+
+    def _has_now(self, spec: FieldSpec, now: Target) -> list[Condition]:
+        """Return the conditions that a field has an amount or a day, none where it is no such value."""
+        if now.amount is not None and not now.amount.foreign:
+            return [Comparison(spec.name, Operator.EQ, now.amount.value)]
+        when = now.when
+        if when is None or not when.point or when.start is None or when.stop is None:
+            return []
+        return [
+            Comparison(spec.name, Operator.GE, when.start),
+            Comparison(spec.name, Operator.LT, when.stop),
+        ]
+
+    def _introducers(self) -> frozenset[str]:
+        acts = self._at.clause.verb.acts
+        if self._at.tokens[self._at.clause.first].raw.casefold() in _REPLACING:
+            return frozenset(("with", "by"))
+        placing = _PLACING.get(self._at.tokens[self._at.clause.first].raw.casefold(), frozenset())
+        words = SETTING if acts & {Act.SET, Act.RESET, Act.ASSIGN, Act.SHIFT, Act.SCALE} else frozenset(("to",))
+        if acts & {Act.SHIFT, Act.EXTEND, Act.FINISH, Act.BEGIN}:
+            words |= UNTIL
+        words |= placing
+        return words | {"on", "by", "at"} if acts & {Act.FINISH, Act.BEGIN} else words
+
+    def said_target(self) -> tuple[Named | None, int, Target] | None:
+        """Return what the clause changes to: right behind the verb or its field, else at the end, else anywhere."""
+        words = self._introducers()
+        found: list[tuple[Named | None, int, Target]] = []
+        behind = {self._at.index, *((self._at.head.end,) if self._at.head is not None else ())}
+        for index in range(self._at.index, self._at.clause.end - 1):
+            option = self.target_at(index) if self._at.tokens[index].key in words else None
+            if option is None or (self._is_dated(option[1]) and self._ranges(index, option[0])):
+                continue
+            if index in behind:
+                return (option[0], index, option[1])
+            found.append((option[0], index, option[1]))
+        found = found or self._dated_targets(words)
+        # What belongs to the field behind the verb stands before what "and" adds: "… to $4,500 and the area to Silo 5".
+        first = [each for each in found if each[0] is not None and each[0] is self._at.head]
+        last = [each for each in found if each[2].end == self._at.clause.end]
+        best = first or last or found
+        return best[-1] if best else None
+
+    def _dated_targets(self, words: frozenset[str]) -> list[tuple[Named | None, int, Target]]:
+        """Return a day behind "to" that could be the end of a range, where nothing else says what the change is to."""
+        found: list[tuple[Named | None, int, Target]] = []
+        for index in range(self._at.index, self._at.clause.end - 1):
+            if self._at.tokens[index].key not in words or index not in self._at.dated:
+                continue
+            option = self.target_at(index)
+            between = self._at.tokens[self._at.dated[index]].key in ("from", "between")
+            if (
+                option is not None
+                and option[1].when is not None
+                and option[1].end == self._at.clause.end
+                and not between
+            ):
+                found.append((option[0], index, option[1]))
+        return found
+
+    def _ranges(self, index: int, named: Named | None) -> bool:
+        """Return whether "to" stands inside a range of days, not in "the forecast end from June 30 to July 31"."""
+        if index not in self._at.dated:
+            return False
+        return named is None or named.period or self._at.tokens[self._at.dated[index]].key != "from"
+
+    def _is_dated(self, target: Target) -> bool:
+        """Return whether a value could as well be the end of a range of days: "arriving from March to May"."""
+        return target.when is not None or (target.amount is not None and not target.amount.marked)
+
+    def target_at(self, index: int) -> tuple[Named | None, Target] | None:
+        """Return the value behind a word such as "to", and the fields that get it."""
+        start, limit = index + 1, self._at.clause.end
+        key = self._at.tokens[index].key
+        for named in self._at.names(index, index):
+            if named.end > index and named.first <= index:
+                continue
+            target = self._at.phrases.target(self._at.tokens, start, limit, self._at.today, named.fields[0])
+            if target is not None and (target.end <= named.first or named.end <= index) and self.suits(named, target):
+                return named, target
+        if self._at.head is not None and not self._at.head.period and not self._at.is_record(self._at.head):
+            return None  # another field was named
+        target = self._at.phrases.target(self._at.tokens, start, limit, self._at.today, None)
+        if target is None or not self._alone(key, target):
+            return None
+        return None, target
+
+    def suits(self, named: Named, target: Target) -> bool:
+        """Return whether named fields can get a value."""
+        if target.resets:
+            return all(each.name in self._at.conventions.reset for each in named.fields)
+        if target.other is not None:
+            return all(each.type is target.other.type for each in named.fields) and not named.period
+        return all(fits(target, each) for each in named.fields)
+
+    def _alone(self, key: str, target: Target) -> bool:
+        """Return whether a value says by itself what gets it."""
+        acts = self._at.clause.verb.acts
+        if target.when is not None:
+            return bool(acts & {Act.SHIFT, Act.EXTEND, Act.FINISH, Act.BEGIN})
+        verb = self._at.tokens[self._at.clause.first].raw.casefold()
+        placed = key in _PLACING.get(verb, ())
+        if placed and target.end < self._at.clause.end:
+            return False  # "put the cranes in Silo 4 on contract C-1050"
+        if key in UNTIL or (key in ("on", "by") and not placed and verb not in _REPLACING):
+            return False
+        if target.resets:
+            return Act.RESET in acts or Act.SET in acts or Act.SHIFT in acts
+        if target.amount is not None:
+            return (target.amount.marked or target.label is not None) and bool(acts & {Act.SET, Act.SCALE})
+        if key == "at" or not acts & {Act.SET, Act.RESET, Act.ASSIGN}:
+            return False
+        if Act.EXTEND in acts or (Act.SCALE in acts and Act.SHIFT not in acts):
+            return False
+        return bool(target.meanings or target.flag or (target.text and target.label is not None))
+
+    def next_target(self, index: int) -> tuple[Named | None, int, Target] | None:
+        """Return a second value behind "and": "… to $4,500 and the area to Silo 5"."""
+        start = index
+        while start < self._at.clause.end and self._at.tokens[start].key in JOINS:
+            start += 1
+        if start == index or start >= self._at.clause.end:
+            return None
+        named = self._at.named_at(start, self._at.clause.end)
+        if named is None or named.end >= self._at.clause.end or self._at.tokens[named.end].key not in SETTING:
+            return None
+        target = self._at.phrases.target(
+            self._at.tokens, named.end + 1, self._at.clause.end, self._at.today, named.fields[0]
+        )
+        if target is None or not self.suits(named, target):
+            return None
+        self._at.take(index, start, "")
+        return named, named.end, target
