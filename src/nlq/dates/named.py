@@ -193,7 +193,8 @@ def _year_first(line: Line, year: tuple[int, int]) -> Piece:
             return numbered
         return weekday_number(line, resolve(line, numbered.parts._replace(year=year[0]), numbered.end))
     day = read_day(line, after, words=False)
-    if day is not None and line.gap(after) in _TIGHT and line.gap(day[1]) in _TIGHT and is_month(line, day[1]):
+    tight = line.gap(after) in _TIGHT and day is not None and line.gap(day[1]) in _TIGHT
+    if day is not None and (tight or read_place(line, after)) and is_month(line, day[1]):
         return resolve(line, Parts(year[0], MONTHS[line.keys[day[1]]], day[0]), day[1] + 1)
     return resolve(line, Parts(year[0]), year[1])._replace(amount=True)
 

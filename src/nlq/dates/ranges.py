@@ -68,6 +68,13 @@ def _with_right(line: Line, left: Piece, word: str) -> Piece | None:
     if after is None or after >= line.size:
         return None
     right = _right(line, left, after)
+    if right is not None and said.THE_PERIOD in right.notes and left.start > line.today:
+        # "from April 3 through the end of the month" ends in April
+        today, line.today = line.today, left.start
+        line.known.clear()
+        right = _right(line, left, after)
+        line.today = today
+        line.known.clear()
     if right is None or right.invalid:
         return right
     return _range(line, left, right)
@@ -83,15 +90,34 @@ def _right(line: Line, left: Piece, index: int) -> Piece | None:
         return right
     if parts.day is not None and parts.month is not None:
         day = read_day(line, line.skip(index, _THE))
+        if right is not None and parts.year is None and (found := _day_and_year(line, parts, right, index)) is not None:
+            return found
         if day is not None and (right is None or right.end <= day[1] or right.parts == Parts(day=day[0])):
             return _completed(line, parts._replace(day=day[0], weekday=None, either=False), day[1])
     elif right is None or right.amount:
         digits = line.number(index)
+        if parts == Parts(parts.year) and len(digits) == 2 and line.gap(index) == "-":
+            return _short_year(line, parts, int(digits), index + 1)
         if parts.week is not None and 0 < len(digits) <= 2:
             return _completed(line, parts._replace(week=int(digits)), index + 1)
         if parts.quarter is not None and digits in tuple("1234"):
             return _completed(line, parts._replace(quarter=int(digits)), index + 1)
     return right
+
+
+def _short_year(line: Line, parts: Parts, digits: int, end: int) -> Piece | None:
+    """Return the second year of "2026-28"."""
+    century = (parts.year or 0) // 100 * 100
+    return resolve(line, Parts(century + digits), end) if century + digits > (parts.year or 0) else None
+
+
+def _day_and_year(line: Line, parts: Parts, right: Piece, index: int) -> Piece | None:
+    """Return the second day of "11/5-7/2026", where "7/2026" by itself is a month and its year."""
+    named = right.parts
+    in_figures = bool(line.number(index)) and line.gap(index) == "-" and line.gap(index + 1) == "/"
+    if not in_figures or named is None or named.day is not None or named.month is None or named.year is None:
+        return None
+    return resolve(line, parts._replace(year=named.year, day=named.month), right.end)
 
 
 def _completed(line: Line, parts: Parts, end: int) -> Piece | None:

@@ -44,12 +44,23 @@ def read_weekday_first(line: Line, index: int) -> Piece | None:
     named = _date_behind(line, line.skip(line.skip(index + 1, _COMMA), _THE))
     if named is not None and named.parts is not None and named.parts.day is not None and not named.invalid:
         piece = resolve(line, named.parts._replace(weekday=weekday), named.end)
+        if (turned := _turned(line, named, weekday)) is not None:
+            return turned
         return piece.noting(*(note for note in named.notes if note not in _REPLACED and note not in piece.notes))
     week = _week_behind(line, index + 1)
     if week is not None:
         return of_day(week.end, week.start + timedelta(days=weekday), said.CALENDAR_WEEK)
     piece = resolve(line, Parts(weekday=weekday), index + 1)
     return piece._replace(doubtful=line.keys[index] in DOUBTFUL)
+
+
+def _turned(line: Line, named: Piece, weekday: int) -> Piece | None:
+    """Return a date in figures with its day first if only so it agrees with the weekday, this year or its own."""
+    parts = named.parts
+    if parts is None or not parts.either or named.start.weekday() == weekday:
+        return None
+    turned = resolve(line, parts._replace(month=parts.day, day=parts.month, either=False, day_first=True), named.end)
+    return turned.noting(said.WEEKDAY_ORDER) if turned.start.weekday() == weekday else None
 
 
 def _date_behind(line: Line, index: int) -> Piece | None:

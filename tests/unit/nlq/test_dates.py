@@ -77,6 +77,7 @@ def test_a_question_holds_its_dates_and_nothing_else_that_looks_like_one(questio
         ("the 5th", said.COMING_DAY),
         ("Mon March 17", said.NEAREST_YEAR),
         ("Sunday March 16 2026", said.WEEKDAY_DISAGREES),
+        ("Monday 8/6", said.WEEKDAY_ORDER),
         ("Feb 29", said.LEAP_DAY),
         ("next Monday", said.WEEKDAY_OF_WEEK),
         ("next March", said.NAMED_AROUND_TODAY),
