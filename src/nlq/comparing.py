@@ -13,7 +13,7 @@ from typing import Final
 
 from nlq.durations import DurationReading
 from nlq.parts import AgainstPart, Step
-from nlq.query import And, Condition, FieldComparison, Not, Operator
+from nlq.query import And, Condition, FieldComparison, Not, Operator, Or
 from nlq.schema import FieldSpec, FieldType, Layer, Schema
 from nlq.tags import Amount, Event
 from nlq.terms import Term
@@ -45,6 +45,8 @@ class AgainstTerm(Term):
 
     def condition(self) -> Condition:
         """Return the condition, negated where it was."""
+        if self.negative and isinstance(self.stated, And):
+            return Or(tuple(Not(each) for each in self.stated.operands))
         return Not(self.stated) if self.negative else self.stated
 
 
@@ -167,6 +169,8 @@ def _with(widened: FieldComparison, other: Condition) -> Condition:
 def _moved(base: FieldComparison, margin: Margin, schema: Schema) -> FieldComparison | None:
     """Return the comparison with the other side moved by the margin, None where that does not fit its type."""
     type_ = schema.by_name[base.field].type
+    if base.factor != 1 or base.plus:
+        return None
     sign = -1 if base.operator in _DOWN else 1
     if margin.share is not None and type_ is FieldType.MONEY:
         factor = 1 + sign * margin.share

@@ -18,7 +18,7 @@ from nlq.emptiness import why_empty
 from nlq.gathered import Gathered
 from nlq.notes import Note, choice_note, left_out_note, reach_note, roughly_note, value_note
 from nlq.parts import HavingPart
-from nlq.query import Comparison, Condition, FieldComparison, Operator, conjunction
+from nlq.query import And, Comparison, Condition, FieldComparison, Operator, conjunction
 from nlq.schema import FieldSpec
 from nlq.tags import RECORD, Tagged
 from nlq.terms import BoundTerm, DateTerm, FlagTerm, Term, ValueTerm, joined
@@ -135,6 +135,10 @@ class Conditions:
                 # "rentals over $5k and purchases over $100k": what is not asked has no amount either.
                 self._gathered.refuse(term)
                 continue
+            if isinstance(term, AgainstTerm) and isinstance(term.stated, And) and _is_optional(number, terms):
+                self._gathered.refuse(term)
+                self._result.warnings.append("What stands for two conditions is no alternative; ask for it on its own.")
+                continue
             if isinstance(term, BoundTerm) and _limits_again(term, terms[:number]):
                 self._gathered.refuse(term)
                 self._result.warnings.append("Two amounts are limited apart from each other; ask for each on its own.")
@@ -144,7 +148,8 @@ class Conditions:
                 continue
             before = asked.setdefault(term.field.name, term)
             again = before.condition() == term.condition() and not {before.first, term.first} & optional
-            if before is term or again:
+            contrary = term.stated_of is before or isinstance(term, FlagTerm)
+            if before is term or again or (contrary and not {before.first, term.first} & optional):
                 kept.append(term)
                 continue
             self._gathered.refuse(term)
@@ -171,6 +176,11 @@ def counts_things(end: int, bound: BoundTerm | HavingPart, gathered: Gathered, s
     after = stretches.get(end)
     small = max(amount.value for _, amount in bound.limits) < _SMALL_COUNT
     return small and bound.field is None and after is not None and after.tag in (RECORD, "VALUE", "FLAG")
+
+
+def _is_optional(number: int, terms: list[Term]) -> bool:
+    """Return whether "or" joins a term to one of its neighbours."""
+    return terms[number].alternative or (number + 1 < len(terms) and terms[number + 1].alternative)
 
 
 def _limits_again(term: BoundTerm, before: list[Term]) -> bool:

@@ -87,8 +87,10 @@ def _settle(term: DateTerm, before: Term | None, schema: Schema, asked: FieldSpe
 def _recorded(before: Term | None, schema: Schema, asked: FieldSpec | None) -> FieldSpec | None:
     """Return the field that a date beside a person who changed a record is of."""
     recorded = schema.conventions.dates.recorded
-    name = before.field.name if isinstance(before, ValueTerm) else asked.name if asked is not None else ""
-    return schema.by_name.get(recorded.get(name, ""))
+    for who in (before.field if isinstance(before, ValueTerm) else None, asked):
+        if who is not None and who.name in recorded:
+            return schema.by_name[recorded[who.name]]
+    return None
 
 
 def _settle_event(

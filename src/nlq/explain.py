@@ -96,7 +96,8 @@ def _runs(tokens: list[Token], resolved: Resolved, corrected: Mapping[int, str])
         role = Role.CORRECTED if any(index in corrected for index in range(use.first, use.end)) else Role.USED
         fates[use.first : use.end] = [(number, role, use.meaning)] * (use.end - use.first)
     for first, end in resolved.unread:
-        fates[first:end] = [(-1, Role.NOT_UNDERSTOOD, "")] * (end - first)
+        reason = resolved.reasons.get(first, "")
+        fates[first:end] = [(-1, Role.NOT_UNDERSTOOD, reason)] * (end - first)
     for index in corrected:
         if fates[index][1] is Role.FILLER:
             fates[index] = (-1, Role.CORRECTED, "")

@@ -46,11 +46,13 @@ class Figuring:
         """Return the figures asked for, None where records are. The order of records is settled elsewhere."""
         gathered = self._gathered
         self._take_figures()
+        self._take_asked_cost()
         self._groups = group_keys(gathered, self._group_fields(), tuple(self._figures), ranked=self._ranks_records())
         distinct = self._distinct() if not self._groups and not self._figures else False
         if not self._groups and not self._figures and gathered.share is None:
             return self._yes_no()
         self._name_figures()
+        distinct = distinct and list(self._figures) == [Aggregation(Function.COUNT)]
         if self._groups:
             self._take_having()
             self._take_order()
@@ -74,17 +76,29 @@ class Figuring:
             self._figures.update(dict.fromkeys(asked))
             gathered.use(part, ", ".join(figure_words(figure, self._schema) for figure in asked))
 
+    def _take_asked_cost(self) -> None:
+        """Take "what is the cost of ..." as the total."""
+        gathered = self._gathered
+        asked = gathered.tokens[0].key in ("what", "whats") and not self._figures and not gathered.groups
+        for bare in gathered.bare if asked else ():
+            if bare.field.name in self._schema.conventions.dates.spread:
+                self._figures.update(dict.fromkeys(self._bare_sums()))
+                return
+
     def _asked(self, part: FigurePart | RankPart) -> tuple[Aggregation, ...]:
         """Return the figures of a part, none where the field has none."""
         if isinstance(part, RankPart):
             descending = part.rank is not None and part.rank.descending
             function = Function.MAX if descending else Function.MIN
-            return (Aggregation(function, part.field.name),) if part.field is not None else ()
+            known = part.field is not None and _has_figure(function, part.field)
+            return (Aggregation(function, part.field.name),) if part.field is not None and known else ()
         if part.field is None:
             return tuple(map(Aggregation, part.functions))
-        if Function.COUNT_DISTINCT in part.functions and not part.field.groupable:
+        if not all(_has_figure(function, part.field) for function in part.functions):
             return ()
-        return tuple(Aggregation(function, part.field.name) for function in part.functions)
+        return tuple(
+            Aggregation(function, each.name) for each in (part.field, *part.more) for function in part.functions
+        )
 
     def _name_figures(self) -> None:
         """Name the figures of groups where the question names none: totals of a field of money, or the count."""
@@ -115,12 +129,18 @@ class Figuring:
                 if key.field is not None and key.field.type in _MEASURED:
                     found[self._usual(key.field, group)] = None
         for rank in gathered.ranks:
-            if rank.functions:
+            if rank.field is not None and not all(
+                _has_figure(each, rank.field) for each in rank.functions or (Function.MAX,)
+            ):
+                gathered.refuse(rank)
+            elif rank.functions:
                 found.update(
                     dict.fromkeys(Aggregation(f, rank.field.name if rank.field else None) for f in rank.functions)
                 )
             elif rank.field is not None and not is_extreme(rank, gathered.ranks):
                 found[self._usual(rank.field, rank)] = None
+            elif rank.rank is not None and rank.rank.money and self._schema.conventions.ranking_field:
+                found[self._usual(self._schema.by_name[self._schema.conventions.ranking_field], rank)] = None
         for having in gathered.havings:
             if having.field is not None:
                 found.update(dict.fromkeys(Aggregation(f, having.field.name) for f in having.functions))
@@ -236,7 +256,10 @@ class Figuring:
             self._limit_group(figures[0], part, part.limits)
         for figure, bound in gathered.figure_bounds:
             asked = self._asked(figure)
-            self._limit_group(asked[-1], bound, bound.limits)
+            if asked:
+                self._limit_group(asked[-1], bound, bound.limits)
+            else:
+                gathered.refuse(bound)
         for bound in gathered.counted:
             self._limit_group(Aggregation(Function.COUNT), bound, bound.limits)
 
@@ -341,3 +364,10 @@ class Figuring:
                 self._gathered.refuse(part)
             return False
         return True
+
+
+def _has_figure(function: Function, field: FieldSpec) -> bool:
+    """Return whether there is such a figure of a field: of dates only the first and the last."""
+    if function is Function.COUNT_DISTINCT:
+        return field.groupable
+    return field.type in _MEASURED or (field.type is FieldType.DATE and function in (Function.MIN, Function.MAX))

@@ -78,6 +78,8 @@ class Gathered:
     """Limits right behind a figure: they are of the figure, not of single records."""
     counted: list[BoundPart] = field(default_factory=list)
     """Limits on how many records there are of something."""
+    event: Mark | None = None
+    """A word for an end of a period that no date follows; taken out by what uses it."""
     yes_no: Mark | None = None
     share: Mark | None = None
 

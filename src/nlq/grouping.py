@@ -12,6 +12,7 @@ from nlq.gathered import Gathered
 from nlq.parts import FieldPart, GroupKey, GroupPart
 from nlq.query import SPREAD, Aggregation, DatePart, Function
 from nlq.schema import FieldType
+from nlq.tags import Event
 
 MAX_GROUPS: Final = 2
 DISTINCT_LEADS: Final = frozenset(("which", "what", "list", "different", "every", "all"))
@@ -57,13 +58,24 @@ def _name(key: GroupKey, part: GroupPart, gathered: Gathered, figures: Sequence[
         return ""
     sums = [figure.field for figure in figures if figure.function is Function.SUM]
     bare = [each.field.name for each in gathered.bare if each.field.type is FieldType.MONEY] if not figures else []
-    if key.part is DatePart.MONTH and (sums or bare) and {*sums, *bare} <= set(dates.spread):
-        if len(sums) == len(figures):
-            text = "costs are spread over the months that they fall in, by day"
-            gathered.note(text, part, SPREAD, (f"{dates.layers[0].start}{key.part.value}",))
-            return SPREAD
-    name = f"{dates.layers[0].start}{key.part.value}"
-    others = tuple(f"{end}{key.part.value}" for layer in dates.layers for end in (layer.start, layer.end))
-    text = f"groups are by the {gathered.schema.by_name[dates.layers[0].start].label}, because no date is named"
+    if (
+        key.part is DatePart.MONTH
+        and (sums or bare)
+        and {*sums, *bare} <= set(dates.spread)
+        and len(sums) == len(figures)
+    ):
+        text = "costs are spread over the months that they fall in, by day"
+        gathered.note(text, part, SPREAD, (f"{dates.layers[0].start}{key.part.value}",))
+        return SPREAD
+    event = gathered.event
+    if event is not None and isinstance(event.payload, Event):
+        gathered.event = None
+        gathered.use(event, f"by {event.payload.field.label}")
+        return f"{event.payload.field.name}{key.part.value}"
+    costs = {layer.cost: layer for layer in dates.layers}
+    layer = costs.get(sums[0] or "", dates.layers[0]) if sums else dates.layers[0]
+    name = f"{layer.start}{key.part.value}"
+    others = tuple(f"{end}{key.part.value}" for each in dates.layers for end in (each.start, each.end))
+    text = f"groups are by the {gathered.schema.by_name[layer.start].label}, because no date is named"
     gathered.note(text, part, name, tuple(other for other in others if other != name))
     return name

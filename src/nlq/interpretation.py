@@ -51,7 +51,10 @@ class Piece:
     """The characters themselves."""
     role: Role
     meaning: str = ""
-    """What it was read as: the part of the filter it gave, or a phrase such as "count"; empty for filler."""
+    """What it was read as: the part of the filter it gave, or a phrase such as "count"; empty for filler.
+
+    Of words not understood: why, where they are read but cannot be, as a date that does not exist.
+    """
     suggestions: tuple[str, ...] = ()
     """Of words not understood or corrected: the nearest known words, best first."""
 

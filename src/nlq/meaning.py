@@ -46,6 +46,12 @@ _OPERATORS: Final = {
     Operator.GT: "gt",
     Operator.GE: "gte",
 }
+_OPPOSITE: Final = {
+    Operator.LT: Operator.GE,
+    Operator.LE: Operator.GT,
+    Operator.GT: Operator.LE,
+    Operator.GE: Operator.LT,
+}
 _LOWER: Final = (Operator.GT, Operator.GE)
 _UPPER: Final = (Operator.LT, Operator.LE)
 _ROUGHLY: Final = Decimal("1.1") / Decimal("0.9")
@@ -69,7 +75,9 @@ def meaning_of(reading: Interpretation, schema: Schema) -> Json:
         meaning |= {"proposal": True, "changes": [writer.change(change) for change in reading.changes]}
     found: Json = {
         "limit": reading.query.limit,
-        "unrecognized": [piece.text for piece in reading.pieces if piece.role is Role.NOT_UNDERSTOOD],
+        "unrecognized": [
+            piece.text for piece in reading.pieces if piece.role is Role.NOT_UNDERSTOOD and not piece.meaning
+        ],
         "did_you_mean": [
             piece.suggestions[0] for piece in reading.pieces if piece.role is Role.NOT_UNDERSTOOD and piece.suggestions
         ],
@@ -85,7 +93,9 @@ def _ambiguous(reading: Interpretation) -> Json:
     for note in reading.ambiguities:
         if note.end > note.start and note.alternatives:
             words = _covered(reading, note.start, note.end)
-            return {"span": words, "candidates": [note.chosen, *note.alternatives]}
+            candidates = [note.chosen, *note.alternatives]
+            fields = (candidate.split(" ", 1)[0] for candidate in candidates if " " in candidate)
+            return {"span": words, "candidates": list(dict.fromkeys((*candidates, *fields)))}
     return {}
 
 
@@ -133,9 +143,10 @@ class _Writer:
     def _bounded(self, operands: list[Condition], filters: list[Json]) -> list[Condition]:
         """Write the pairs that bound a field from both sides, and return the other conditions."""
         rest: list[Condition] = []
+        # Bounds that leave nothing between them are told one by one.
         lows = {each.field: each for each in operands if isinstance(each, Comparison) and each.operator in _LOWER}
         highs = {each.field: each for each in operands if isinstance(each, Comparison) and each.operator in _UPPER}
-        pairs = lows.keys() & highs.keys()
+        pairs = {name for name in lows.keys() & highs.keys() if lows[name].value <= highs[name].value}  # type: ignore[operator] # of one field, and so of one type
         for operand in operands:
             if (
                 not isinstance(operand, Comparison)
@@ -190,6 +201,8 @@ class _Writer:
                 return {"field": name, "op": "is_null"}
             case Contains(name, text) | Matches(name, text):
                 return {"field": name, "op": "contains", "value": text}
+            case Not(Comparison(name, operator) as inner) if operator in _OPPOSITE:
+                return {"field": name, "op": _OPERATORS[_OPPOSITE[operator]], "value": self._literal(inner)}
             case Not(operand):
                 return {"not": self.conditions(operand, ())}
         return {"all_of": self.conditions(condition, ())}
@@ -244,7 +257,7 @@ class _Writer:
             case ChangeOperation.SCALE, Decimal() as factor:
                 return shown | {"factor": _number(factor)}
             case ChangeOperation.RESET, str() as other:
-                return shown | {"value": other}
+                return shown | {"op": "set", "value": other}
             case _, None | Shift():
                 return shown
             case _, value:

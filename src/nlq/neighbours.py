@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from nlq.normalize import Token
-from nlq.query import DatePart
+from nlq.query import DatePart, Operator
 from nlq.schema import FieldType
 from nlq.tags import FILLER, SILENT, UNKNOWN, Reading, Tagged
 
@@ -43,6 +43,7 @@ _POLITE: Final = frozenset(
         *("could", "i", "want", "to", "would", "like", "now", "just", "check", "wonder"),
     )
 )
+_LIMITS: Final = frozenset(("NUMBER", "MONEY", "COMPARE", "SUFFIX", "ABOUT", "BETWEEN", "AND", "TO", "FROM"))
 _EACH: Final = frozenset(("per", "each", "every"))
 _OPERANDS: Final = frozenset(("COMPARE", "FUNCTION", "WHEN", "SORT"))
 
@@ -69,16 +70,26 @@ def settle_neighbours(tagged: list[Tagged], tokens: list[Token]) -> None:
         elif tag == "DATEPART":
             if before is None or before.tag not in ("BY", "AND", "COMMA", "FIELD", "SORT", "THEN"):
                 stretch.readings = _UNKNOWN
-        elif tag == "FUNCTION" and tokens[stretch.first].key == "how":
+        elif tag == "COMPARE":
+            if number > 1 and _is_frame(tagged, content, number, after):
+                stretch.readings = (Reading("TO"),)
+        elif tag == "MEASURE" and _key(tokens, stretch) == "to":
+            _settle_purpose(tagged, tokens, content, number)
+        elif tag == "FUNCTION" and _key(tokens, stretch) == "how":
             _settle_how_much(stretch, after, tagged[content[-1]])
         elif after is not None and len(stretch.readings) > 1 and after.tag in ("DATE", "WHEN"):
             _settle_time(stretch, after)
         elif tag == "EVENT" and stretch.field is not None:
             stretch.readings = tuple(reading for reading in stretch.readings if reading.tag == "FIELD")
-        sign = _STEPS.get(tokens[stretch.first].key) if stretch.end > stretch.first else None
+        sign = _STEPS.get(_key(tokens, stretch))
         if sign is not None and after is not None and after.tag in _STEPPED and _compared(tagged, content, number):
             stretch.readings = (Reading("STEP", sign),)
         asking = False
+
+
+def _key(tokens: list[Token], stretch: Tagged) -> str:
+    """Return the first key of a stretch, "" where it has no tokens."""
+    return tokens[stretch.first].key if stretch.end > stretch.first else ""
 
 
 def _counts(tagged: list[Tagged]) -> bool:
@@ -119,7 +130,7 @@ def _settle_time(stretch: Tagged, after: Tagged) -> None:
 
 def _settle_how_much(stretch: Tagged, after: Tagged | None, last: Tagged) -> None:
     """Read "how much do the cranes cost" as the total of what stands last."""
-    if after is None or after.tag in ("FUNCTION", "EXTREME", "MEASURE"):
+    if after is None or after.tag in ("FUNCTION", "COUNT", "EXTREME", "MEASURE"):
         if after is not None and after.tag != "MEASURE":
             stretch.readings = _FILLER
         return
@@ -127,6 +138,23 @@ def _settle_how_much(stretch: Tagged, after: Tagged | None, last: Tagged) -> Non
     if measure is not None:
         last.readings = (Reading("TOTAL_OF", measure.payload),)
         stretch.readings = _FILLER
+
+
+def _is_frame(tagged: list[Tagged], content: list[int], number: int, after: Tagged | None) -> bool:
+    """Return whether "up to" stands between the ends of "from 2k up to 4k"."""
+    low, opened = tagged[content[number - 1]], tagged[content[number - 2]]
+    upper = tagged[content[number]].readings[0].payload is Operator.LE
+    return upper and low.is_amount and opened.tag == "FROM" and after is not None and after.is_amount
+
+
+def _settle_purpose(tagged: list[Tagged], tokens: list[Token], content: list[int], number: int) -> None:
+    """Read "cost" as a verb where "to buy" says behind the amount of what it is."""
+    place = number - 1
+    while place >= 0 and tagged[content[place]].tag in _LIMITS:
+        place -= 1
+    verb = tagged[content[place]] if 0 <= place < number - 1 else None
+    if verb is not None and verb.tag == "MEASURE" and _key(tokens, verb) == "cost" and verb.end == verb.first + 1:
+        verb.readings = _FILLER
 
 
 def _compared(tagged: list[Tagged], content: list[int], number: int) -> bool:

@@ -122,6 +122,7 @@ class _Builder(lark.Transformer[Any, Any]):
         elif head.type == "EVENT":
             part.event = head.payload
         part.within = head.type == "SPAN"
+        part.head = head.end
         return part
 
     def against(self, children: list[Any]) -> AgainstPart:
@@ -225,9 +226,10 @@ class _Builder(lark.Transformer[Any, Any]):
         return before if len(children) == 1 else [*before, children[2]]
 
     def figure(self, children: list[Any]) -> FigurePart:
-        functions, measure = children
+        functions, measure, *others = children
         kinds = tuple(leaf.payload for leaf in functions)
-        return FigurePart(functions[0].first, measure.end, kinds, measure.payload)
+        more = tuple(leaf.payload for leaf in others[1:])
+        return FigurePart(functions[0].first, children[-1].end, kinds, measure.payload, more)
 
     def extreme(self, children: list[Any]) -> RankPart:
         return self.ranking(children)
@@ -252,7 +254,7 @@ class _Builder(lark.Transformer[Any, Any]):
                 part.rank = leaf.payload
             elif leaf.type == "NUMBER":
                 part.count = leaf.payload
-            elif leaf.type == "MEASURE":
+            elif leaf.type in ("MEASURE", "FIELD"):
                 part.field = leaf.payload
         return part
 

@@ -78,14 +78,17 @@ class FieldPart(Part):
 
 @dataclass(slots=True)
 class DatedPart(Part):
-    """A date; field None: not said of what. An event names the end of a period that is not said; `within` asks that
-    the period and the date overlap.
+    """A date; field None: not said of what.
+
+    An event names the end of a period that is not said; `within` asks that the period and the date overlap.
     """
 
     date: DateReading
     field: FieldSpec | None = None
     event: Event | None = None
     within: bool = False
+    head: int = 0
+    """Index of the token after the field or the event."""
 
 
 @dataclass(slots=True)
@@ -171,6 +174,8 @@ class FigurePart(Part):
 
     functions: tuple[Function, ...]
     field: FieldSpec | None
+    more: tuple[FieldSpec, ...] = ()
+    """Other fields that the same figures are asked of."""
 
 
 @dataclass(frozen=True, slots=True)

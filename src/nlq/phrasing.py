@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
+from nlq.literals import plain
 from nlq.query import And, Comparison, Condition, FieldComparison, Not, Operator, Or, Present, Value
 from nlq.schema import FieldSpec, FieldType, Layer, Schema
 
@@ -28,7 +29,7 @@ OPERATORS: Final = {
     Operator.NE: "not exactly",
 }
 _PLAIN: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9]|[ .\-/](?=[A-Za-z0-9]))*")
-SPACED: Final = ("in ", "of ", "with ", "without ", "under ", "on ", "at ")
+SPACED: Final = ("in ", "of ", "with ", "without ", "under ", "on ", "at ", "that are ")
 """How phrases begin that follow a noun without a comma."""
 _TIMES: Final = (FieldType.DATE, FieldType.TIME)
 _WHEN: Final = {
@@ -64,19 +65,41 @@ class Phrasing:
         """Return what a field is called."""
         return self._names[name]
 
-    def phrases(self, conditions: list[Condition]) -> tuple[list[str], list[str]]:
-        """Return the phrases of conditions that hold together, and of the flags that are left out."""
+    def phrases(self, conditions: list[Condition], named: str = "") -> tuple[list[str], list[str]]:
+        """Return the phrases of conditions that hold together, and of the flags that are left out.
+
+        `named` is the field that a noun before them speaks of, "" where none does.
+        """
         spans, rest = self._spans(conditions)
         paired, rest = _ranges(rest)
-        said = [self._phrase(condition) for condition in rest if not self._is_left_out(condition)]
+        left_out = [condition for condition in rest if self._is_left_out(condition, rest)]
+        said = self._stated([c for c in rest if not any(c is each for each in left_out)], named)
         said += [self._range(low, high) for low, high in paired]
         said += spans
-        last = [f"{self._flag_word(condition)} left out" for condition in rest if self._is_left_out(condition)]
+        last = [f"{self._flag_word(condition)} left out" for condition in left_out]
         # Negations last: a positive value of the same field would be taken into the negated list before it.
-        return sorted(said, key=lambda phrase: (phrase.startswith("not "), not phrase.startswith(SPACED))), last
+        return sorted(said, key=lambda phrase: (" not " in f" {phrase}", not phrase.startswith(SPACED))), last
 
-    def _is_left_out(self, condition: Condition) -> bool:
+    def _stated(self, conditions: list[Condition], named: str) -> list[str]:
+        """Return conditions in words; what is said of a field again is no list with what was said before."""
+        said: list[str] = []
+        fields = {named} - {""}
+        flags = {c.field for c in conditions if isinstance(c, Comparison) and c.value is True}
+        for condition in conditions:
+            name = _listed(condition)
+            if isinstance(condition, Comparison) and condition.value is False and condition.field in flags:
+                said.append(f"but not {self._flag_word(condition)}")
+            else:
+                phrase = self._phrase(condition)
+                said.append(f"that are {phrase}" if name in fields else phrase)
+            if name:
+                fields.add(name)
+        return said
+
+    def _is_left_out(self, condition: Condition, among: list[Condition]) -> bool:
         if not isinstance(condition, Comparison) or condition.value is not False:
+            return False
+        if any(isinstance(each, Comparison) and each.field == condition.field and each.value is True for each in among):
             return False
         return condition.field in self._schema.conventions.left_out
 
@@ -106,6 +129,8 @@ class Phrasing:
                 return f"with {with_article(self.label(name))}"
             case Comparison(name, operator, value):
                 return self._comparison(self._schema.by_name[name], operator, value)
+        if isinstance(condition, And):
+            return " and ".join(map(self._phrase, condition.operands))
         raise ValueError(f"questions do not give {condition!r}")
 
     def _either(self, operands: tuple[Condition, ...]) -> str:
@@ -186,10 +211,10 @@ class Phrasing:
         field = self._schema.by_name[condition.field]
         other = f"the {self.label(condition.other)}"
         if condition.factor != 1:
-            other = f"{condition.factor * 100:f} % of {other}"
+            other = f"{plain(condition.factor * 100):f} % of {other}"
         if condition.plus:
             sign = "minus" if condition.plus < 0 else "plus"
-            other += f" {sign} {self._step(field, abs(condition.plus))}"
+            other += f" {sign} {self._step(field, -condition.plus if condition.plus < 0 else condition.plus)}"
         words = _WHEN if field.type in _TIMES else _AGAINST
         return f"with {with_article(self.label(field.name))} {words[condition.operator]} {other}"
 
@@ -261,6 +286,14 @@ class Phrasing:
                 if self._schema.conventions.amount_fields.get((enum, name)) == money:
                     return operator, value
         return None
+
+
+def _listed(condition: Condition) -> str:
+    """Return the field that a condition lists values of, "" where it lists none."""
+    each = condition.operands if isinstance(condition, Or) else (condition,)
+    names = {leaf.field for leaf in each if isinstance(leaf, Comparison) and leaf.operator is Operator.EQ}
+    whole = all(isinstance(leaf, Comparison) and isinstance(leaf.value, str) for leaf in each)
+    return names.pop() if whole and len(names) == 1 else ""
 
 
 def _ranges(conditions: list[Condition]) -> tuple[list[tuple[Comparison, Comparison]], list[Condition]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 from nlq.canon import Canon
 from nlq.comparing import AgainstTerm, Margin, add_margin, against, lasting, layer_places
@@ -45,7 +45,7 @@ from nlq.parts import (
 from nlq.query import Aggregate, Condition, FieldComparison, Function, Operator, Query
 from nlq.saying import on_day
 from nlq.schema import FieldSpec, FieldType, Layer
-from nlq.sharing import mentions, share_of
+from nlq.sharing import COPULAS, mentions, share_of
 from nlq.tags import RECORD, UNKNOWN, Event, Tagged
 from nlq.terms import BoundTerm, DateTerm, FlagTerm, TermList
 
@@ -69,7 +69,7 @@ class _Resolver:
         self._gathered = Gathered(tokens, canon.schema)
         self._result = self._gathered.result
         self._stretches: dict[int, Tagged] = {stretch.first: stretch for stretch in settled.tagged}
-        self._list = TermList(settled)
+        self._list = TermList(settled, tokens)
         self._before: Part | None = None
         self._unread_ends: set[int] = set()
         self._conditions = Conditions(self._gathered, canon, currency, self._stretches, self._unread_ends)
@@ -97,20 +97,25 @@ class _Resolver:
             ByFigurePart: lambda part: self._gather(gathered.by_figures, part),
             GroupPart: lambda part: self._gather(gathered.groups, part),
             SortPart: lambda part: self._gather(gathered.sorts, part),
-            RankPart: lambda part: self._gather(gathered.ranks, part),
+            RankPart: self._take_rank,
             FieldPart: self._take_field,
         }
 
     def run(self, parts: Sequence[Part]) -> Resolved:
         """Take the parts in their order, then bring together what they said."""
         for part in parts:
+            if self._gathered.share is not None and self._is_behind_copula(part):
+                self._list.close()
             self._handlers[type(part)](part)
             self._before = part
         self._list.close()
-        self._drop_waiting()
         self._result.unread += self._list.dangling
+        self._gathered.event = self._waiting.get("EVENT")
         figuring = Figuring(self._gathered)
         asked = figuring.run()
+        if self._gathered.event is None:
+            self._waiting.pop("EVENT", None)
+        self._drop_waiting()
         sort, limit = order_of(self._gathered) if asked is None else ((), figuring.limit)
         self._conditions.settle(self._list.terms, self._asked_field())
         asked, terms = share_of(asked, self._conditions.terms, self._gathered, self._canon)
@@ -123,6 +128,11 @@ class _Resolver:
             asked = replace(asked, including=self._included(asked))
         self._result.query = Query(where, sort, limit, asked)
         return self._result
+
+    def _is_behind_copula(self, part: Part) -> bool:
+        """Return whether "are" stands right before a part: what a share is of ends there."""
+        start = self._before.end if self._before is not None else 0
+        return any(token.key in COPULAS for token in self._gathered.tokens[start : part.first])
 
     # Marks
 
@@ -148,6 +158,10 @@ class _Resolver:
             self._take_share_mark(mark)
         elif tag == "VERSUS":
             self._take_versus(mark)
+        elif tag == "WITHOUT" and isinstance(self._before, FieldPart) and self._before.field.groupable:
+            # "silos that have no cranes": groups without records are none.
+            self._list.close()
+            self._gathered.refuse(mark)
         else:
             self._list.take_mark(mark)
 
@@ -157,6 +171,7 @@ class _Resolver:
             self._gathered.refuse(mark)
         else:
             self._gathered.share = mark
+            self._list.shared = True
 
     def _take_versus(self, mark: Mark) -> None:
         """Take "versus" as a list of what a share or a count tells apart."""
@@ -204,6 +219,9 @@ class _Resolver:
     # Dates and comparisons of fields
 
     def _take_dated(self, part: DatedPart) -> None:
+        if part.field is not None and part.field.type not in (FieldType.DATE, FieldType.TIME):
+            self._take_field(FieldPart(part.first, part.head, part.field))
+            part = replace(part, first=part.head, field=None)
         term = self._list.take_dated(part)
         for tag in ("EVENT", "SPAN", "LAYER"):
             mark = self._waiting.get(tag)
@@ -223,14 +241,15 @@ class _Resolver:
         return self._list.terms[-1] if self._list.terms else None
 
     def _take_against(self, part: AgainstPart) -> None:
-        if part.field is None and part.event is None:
+        open_side = part.field is None and part.event is None
+        if open_side:
             part.field = self._left_side(part)
         term = against(part, layer_places(self._schema), self._schema)
         if term is None:
             self._list.close()
             self._gathered.refuse(part)
             return
-        self._add_against(term)
+        self._add_against(term, open_side=open_side)
 
     def _left_side(self, part: AgainstPart) -> FieldSpec | None:
         """Return the field of what stands right before a comparison without one: "cost $5k over plan cost"."""
@@ -243,9 +262,9 @@ class _Resolver:
             return before.field
         return None
 
-    def _add_against(self, term: AgainstTerm) -> None:
-        """Take a comparison of fields with the margin that was said before it."""
-        margin = self._margin_before()
+    def _add_against(self, term: AgainstTerm, *, open_side: bool) -> None:
+        """Take a comparison of fields with the margin that was said before it, where no field stands between."""
+        margin = self._margin_before() if open_side else self._margin
         if margin is not None and not add_margin(term, margin, self._schema):
             self._result.unread.append((margin.first, margin.end))
         self._margin = None
@@ -306,7 +325,7 @@ class _Resolver:
         term.assumed = bool(term.others)
         text = self._canon.text(term.stated)
         term.note = f"the words are read as {text}"
-        self._add_against(term)
+        self._add_against(term, open_side=True)
 
     def _take_gap(self, part: GapPart) -> None:
         self._list.close()
@@ -357,7 +376,7 @@ class _Resolver:
             self._list.close()
             self._gathered.counted.append(part)
         else:
-            if part.field is None and follows and isinstance(before, RankPart):
+            if part.field is None and follows and isinstance(before, RankPart) and _is_measure(before.field):
                 part.field = before.field
             self._list.take_bound(part)
 
@@ -372,6 +391,16 @@ class _Resolver:
         """Hand on a field that a list goes on to; keep one about which nothing is said yet."""
         if not self._list.take_field(part):
             self._gather(self._gathered.bare, part)
+
+    def _take_rank(self, part: RankPart) -> None:
+        """Take a rank; of several, or of times, those that have the extreme are asked for: "highest monthly rates"."""
+        if part.field is not None and part.field.type not in _RANKED:
+            self._list.close()
+            self._gathered.refuse(part)
+            return
+        if part.field is not None and part.count is None and part.rank is not None:
+            part.holder = part.holder or part.field.type is FieldType.TIME or self._gathered.is_plural(part)
+        self._gather(self._gathered.ranks, part)
 
     def _gather(self, into: list[Any], part: Part) -> None:
         self._list.close()
@@ -429,6 +458,14 @@ class _Resolver:
             flag = self._schema.by_name[name].true_words[0]
             self._result.warnings.append(f"Totals and averages leave out {flag} records, whatever is asked for.")
         return tuple(name for name in self._schema.conventions.left_out_of_totals if name in wanted)
+
+
+_MEASURED: Final = (FieldType.MONEY, FieldType.INTEGER)
+_RANKED: Final = (*_MEASURED, FieldType.DATE, FieldType.TIME)
+
+
+def _is_measure(field: FieldSpec | None) -> bool:
+    return field is not None and field.type in _MEASURED
 
 
 def _used(result: Resolved) -> set[tuple[int, int]]:

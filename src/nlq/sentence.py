@@ -69,7 +69,7 @@ class _Writer:
         conditions = list(where.operands) if isinstance(where, And) else [where]
         text, rest = self._noun([condition for condition in conditions if condition is not None])
         apart = False
-        phrases, last = self._phrasing.phrases(rest)
+        phrases, last = self._phrasing.phrases(rest, "" if text == "records" else self._noun_field)
         for phrase in phrases:
             text += f" {phrase}" if phrase.startswith(SPACED) and " or " not in phrase and not apart else f", {phrase}"
             apart = " or " in phrase or not phrase.startswith(SPACED)
@@ -77,8 +77,9 @@ class _Writer:
 
     def _noun(self, conditions: list[Condition]) -> tuple[str, list[Condition]]:
         """Return what the records are called, and the conditions that this does not say."""
-        for condition in conditions:
-            if isinstance(condition, Comparison) and condition.operator is Operator.EQ:
+        of = [c for c in conditions if isinstance(c, Comparison) and c.field == self._noun_field]
+        for condition in of if len(of) == 1 else ():
+            if condition.operator is Operator.EQ:
                 field = self._schema.by_name[condition.field]
                 if field.name == self._noun_field:
                     label = self._phrasing.value(field, condition.value)

@@ -1,6 +1,6 @@
 """Sharing: what a question for a share is a share of.
 
-Gives `share_of`. "what percentage of cranes are rentals" has the whole before "are" and the part behind it; "share of
+Gives `share_of` and `COPULAS`. "what percentage of cranes are rentals" has the whole before "are" and the part behind it; "share of
 rentals versus purchases" groups by what the list is of; "share of rentals" names the part alone.
 """
 
@@ -16,7 +16,7 @@ from nlq.query import Aggregate, Aggregation, Function, conjunction
 from nlq.schema import FieldType
 from nlq.terms import FlagTerm, Term, ValueTerm, joined
 
-_COPULAS: Final = frozenset(("are", "is", "were", "was"))
+COPULAS: Final = frozenset(("are", "is", "were", "was"))
 _SHARED: Final = frozenset((Function.COUNT, Function.SUM))
 
 
@@ -31,18 +31,20 @@ def share_of(
     if len(asked.aggregations) > 1 or asked.aggregations[0].function not in _SHARED or asked.distinct:
         gathered.refuse(mark)
         return asked, terms
-    gathered.use(mark, "as a share")
     if asked.group_by:
+        gathered.use(mark, "as a share")
         return replace(asked, percent=True), terms
     listed = _listed(terms)
     copula = _copula(gathered, mark.end)
     if listed is not None and copula is None:
+        gathered.use(mark, "as a share")
         return replace(asked, percent=True, group_by=(listed.field.name,)), _without_all(terms, listed)
     part = [term for term in terms if term.first >= copula] if copula is not None else terms[:1]
-    if not part:
+    condition = canon.form(conjunction(*joined(part)))
+    if condition is None:
         gathered.refuse(mark)
         return asked, terms
-    condition = canon.form(conjunction(*joined(part)))
+    gathered.use(mark, "as a share")
     rest = [term for term in terms if not any(term is each for each in part)]
     return replace(asked, percent=True, part=condition), rest
 
@@ -51,7 +53,7 @@ def _copula(gathered: Gathered, index: int) -> int | None:
     """Return the token of the "are" that stands between whole and part, None where none does."""
     for place in range(index, len(gathered.tokens) - 1):
         token = gathered.tokens[place]
-        if token.key in _COPULAS and gathered.tokens[place + 1].key != "there":
+        if token.key in COPULAS and gathered.tokens[place + 1].key != "there":
             return place
     return None
 

@@ -27,7 +27,8 @@ _JOINS: Final = frozenset(("AND", "OR", "COMMA"))
 _DASH: Final = re.compile(r"\s*[-–—]\s*")
 _SOME_DAY: Final = date(2000, 1, 1)
 _RANGE_ENDS: Final = frozenset(("VALUE", "NUMBER", UNKNOWN))
-_LAYERED: Final = frozenset(("LAYER", "CLAIM"))
+_LAYERED: Final = frozenset(("LAYER", "CLAIM", "NOT"))
+_WINNING: Final = frozenset(("FIELD", "MEASURE", "COMPARE"))
 _OPEN_ENDS: Final = frozenset(("PAST", "FUTURE"))
 _COMPARING: Final = frozenset(("COMPARE", "WHEN"))
 _UNKNOWN: Final = (Reading(UNKNOWN),)
@@ -78,15 +79,19 @@ class Tagger:
         if token.gap == "/" and before and before[-1].is_amount and (rate := self.fixed.exactly(("per", token.key))):
             return Tagged(index, index + 1, rate)
         end, readings = self._longest_word(tokens, index)
-        if readings and readings[0].tag == "SUFFIX" and end > index + 1 and _begins_amount(tokens, end):
-            # "or over 9k" is not the "or over" of "$9,000 or over".
+        if readings and index + 1 < len(tokens) and tokens[index + 1].key in NUMBER_WORDS:
+            spelled = self._spelled(tokens, index)
+            if spelled is not None and spelled.end > end:
+                return spelled
+        if readings and readings[0].tag == "SUFFIX" and end > index + 1 and not _ends_amount(tokens, end, before):
+            # "or over 9k" and "or over budget" are not the "or over" of "$9,000 or over".
             end, readings = index + 1, self.fixed.exactly((token.key,))
         timed = self._timed(tokens, index, before, today, end, readings)
         if timed is not None:
             return timed
         if token.kind is not Kind.WORD or token.key in NUMBER_WORDS or token.key in MARKS or token.key == "u":
             end, readings = self._with_amount(tokens, index, before, end, readings)
-        if before and (token.kind is Kind.NUMBER or _is_letter(token)):
+        if before and (token.kind is Kind.NUMBER or _is_letter(token) or token.key in NUMBER_WORDS):
             elided = self._elided(tokens, index, before, Tagged(index, end, readings or _UNKNOWN))
             if elided is not None:
                 return elided
@@ -143,8 +148,9 @@ class Tagger:
         for start in range(index + 1, fixed[0]):
             value = self.values.longest(tokens, start)
             if value is None and layered:
-                # "by plan cost" is no "by plan"
-                value = self.fixed.longest(tokens, start)
+                # "by plan cost" is no "by plan", "but not more than" is no "but not"
+                other = self.fixed.longest(tokens, start)
+                value = other if other is not None and other[1][0].tag in _WINNING else None
             if value is not None and value[0] > fixed[0]:
                 shorter = self.fixed.exactly(token.key for token in tokens[index:start])
                 return (start, shorter) if shorter else fixed
@@ -186,13 +192,25 @@ class Tagger:
         if previous is None:
             return None
         path = previous.path or tuple(token.key for token in tokens[previous.first : previous.end])
-        for end in dict.fromkeys((plain.end, index + 1)):
+        number = read_number(tokens, index) if tokens[index].kind is Kind.WORD else None
+        for end in dict.fromkeys((number.end if number is not None else plain.end, index + 1)):
             said = tuple(token.key for token in tokens[index:end])
+            if number is not None and end == number.end:
+                said = (f"{number.value:f}",)
             found = self.values.exactly((*path[:-1], *said)) if len(path) > 1 else ()
             if found and not _share_field(plain.meanings, found):
                 rest = plain.readings if end == plain.end and plain.tag != UNKNOWN else ()
                 return Tagged(index, end, (*found, *rest), (*path[:-1], *said))
         return None
+
+    def _spelled(self, tokens: list[Token], index: int) -> Tagged | None:
+        """Read a value whose number is written in words: "Silo four"."""
+        number = read_number(tokens, index + 1)
+        if number is None or number.value % 1:
+            return None
+        path = (tokens[index].key, f"{number.value:f}")
+        found = self.values.exactly(path)
+        return Tagged(index, number.end, found, path) if found else None
 
     def _quoted(self, tokens: list[Token], index: int) -> Tagged:
         """Tag a quoted text: a value exactly so, or nothing."""
@@ -224,11 +242,19 @@ def _merged(fixed: tuple[Reading, ...], values: tuple[Reading, ...]) -> tuple[Re
     return (*first, value, *fields) if any(r.tag == "VALUE" for r in fixed) else (*first, *fields, value)
 
 
+def _ends_amount(tokens: list[Token], end: int, before: Sequence[Tagged]) -> bool:
+    """Return whether words up to a token limit the amount before them, and no amount behind."""
+    return bool(before) and before[-1].is_amount and not _begins_amount(tokens, end)
+
+
 def _begins_amount(tokens: list[Token], index: int) -> bool:
     """Return whether an amount, or the rest of a comparison with one, begins at a token."""
     if index == len(tokens):
         return False
-    return tokens[index].key == "than" or (read_money(tokens, index) or read_number(tokens, index)) is not None
+    return (
+        tokens[index].key in ("than", "then", "to")
+        or (read_money(tokens, index) or read_number(tokens, index)) is not None
+    )
 
 
 def _amount_is_due(before: Sequence[Tagged]) -> bool:

@@ -7,16 +7,19 @@ joins the two terms beside it; everything else holds together.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from nlq.context import Settled
 from nlq.dates import DateReading
+from nlq.normalize import Token
 from nlq.parts import BoundPart, DatedPart, FieldPart, FlagPart, Mark, Part, PresencePart, ValuePart
 from nlq.query import And, Comparison, Condition, Not, Operator, Or, Present
 from nlq.schema import FieldSpec, FieldType, Layer
 from nlq.tags import Amount, Event, Meaning
 
+_COPULAS: Final = frozenset(("are", "is", "that"))
 JOINS: Final = frozenset(("AND", "OR", "COMMA", "BUT"))
 NEGATIONS: Final = frozenset(("NOT", "EXCEPT", "WITHOUT", "NEITHER", "NOR"))
 
@@ -34,6 +37,8 @@ class Term:
     """Whether nothing but joining words stands between it and the term before."""
     excluded: bool = field(default=False, init=False)
     """Whether it is negated by a word that leaves records out ("except"), which reaches over "and"."""
+    stated_of: Term | None = field(default=None, init=False)
+    """The term that it is said to be as well: "rentals that are purchases"."""
     beside: Term | None = field(default=None, init=False)
     """The negated term that it stands beside, whose negation could be meant to reach it."""
 
@@ -133,11 +138,14 @@ class DateTerm(Term):
 class TermList:
     """Takes the parts of a question in their order, and gives its terms."""
 
-    def __init__(self, settled: Settled) -> None:
+    def __init__(self, settled: Settled, tokens: Sequence[Token] = ()) -> None:
         self._labels = settled.labels
+        self._tokens = tokens
         self.terms: list[Term] = []
         self.dangling: list[tuple[int, int]] = []
         """Negations (first, end) that found nothing to negate."""
+        self.shared = False
+        """Whether a share is asked for: "are" then parts the whole from the part."""
         self._open: Term | None = None  # the term that a list may go on from
         self._join: str | None = None
         self._negation: Mark | None = None
@@ -180,7 +188,8 @@ class TermList:
         """Take a value: it goes on with the list of its field, or begins a term."""
         first, end = self._span(part)
         term = self._open
-        if isinstance(term, ValueTerm) and self._continues(term.field, part.meanings):
+        stated = self._states(part)
+        if isinstance(term, ValueTerm) and self._continues(term.field, part.meanings) and stated is None:
             for meaning in part.meanings:
                 if meaning.field is term.field and meaning.value not in term.values:
                     term.values.append(meaning.value)
@@ -192,6 +201,17 @@ class TermList:
         values = [meaning.value for meaning in part.meanings if meaning.field is field]
         others = tuple(m for m in part.meanings if m.field is not field and not _is_variant(m.field, field))
         self._add(ValueTerm(first, end, False, False, False, field, values, others))
+        self.terms[-1].stated_of = stated
+
+    def _states(self, part: ValuePart) -> Term | None:
+        """Return what a value is said of that was named before: "rentals that are purchases"."""
+        before = self.terms[-1] if self.terms else None
+        if self.shared or before is None or self._join not in (None, "COMMA") or self._negation is not None:
+            return None
+        if not any(token.key in _COPULAS for token in self._tokens[before.end : part.first]):
+            return None
+        values = (term for term in self.terms if isinstance(term, ValueTerm) and not term.negative)
+        return next((term for term in values if any(meaning.field is term.field for meaning in part.meanings)), None)
 
     def _continues(self, field: FieldSpec, meanings: tuple[Meaning, ...]) -> bool:
         """Return whether a value belongs to the open list of a field."""

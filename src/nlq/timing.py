@@ -1,13 +1,14 @@
 """Timing: dates, lengths of time and percentages among the tokens, where their neighbours say that they are meant.
 
-Gives `read_timed`. The readers know dates by their shape; here it is settled that "2000" behind "over" is an amount, and
-that "now" opens a question as often as it names a day.
+Gives `read_timed`. The readers know dates by their shape; here it is settled that "2000" behind "over" is an amount,
+and that "now" opens a question as often as it names a day.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from decimal import Decimal
 from typing import Final
 
 from nlq.dates import DateReading, read_date
@@ -17,6 +18,7 @@ from nlq.numbers import NUMBER_WORDS, read_percent
 from nlq.schema import FieldType
 from nlq.tags import SILENT, Reading, Share, Tagged
 
+_TIMES_OVER: Final = {"twice": Decimal(2), "double": Decimal(2), "triple": Decimal(3)}
 _TIMES: Final = (FieldType.DATE, FieldType.TIME)
 _COUNTING: Final = frozenset(("a", "an", "half", "few", "couple", "several", "one", "the"))
 _AMOUNT_FRAMES: Final = frozenset(
@@ -38,6 +40,8 @@ def read_timed(
     if found is not None and _is_meant(tokens, index, found, before, due=due):
         return found.end, Reading("DATE", found)
     token = tokens[index]
+    if token.key in _TIMES_OVER:
+        return index + 1, Reading("PERCENT", Share(_TIMES_OVER[token.key]))
     if token.kind is not Kind.NUMBER and token.key not in NUMBER_WORDS and token.key not in _COUNTING:
         return None
     percent = read_percent(tokens, index)

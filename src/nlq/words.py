@@ -10,7 +10,10 @@ from __future__ import annotations
 from typing import Final
 
 PHRASES: Final[dict[str, tuple[str, ...]]] = {
-    "BETWEEN": ("between", "in between", "ranging from", "in the range of", "in the range"),
+    "BETWEEN": (
+        *("between", "in between", "ranging from", "in the range of", "in the range"),
+        *("anywhere between", "anywhere from", "somewhere between", "somewhere from"),
+    ),
     "FROM": ("from",),
     "TO": ("to", "through", "thru", "until"),
     "AND": ("and", "as well as", "along with", "plus", "also", "+"),
@@ -304,8 +307,18 @@ PHRASES: Final[dict[str, tuple[str, ...]]] = {
     "LIMIT": ("first", "limit", "limited to", "limit to", "only the first", "up to the first", "just the first"),
     "TOP": ("top",),
     "BOTTOM": ("bottom",),
-    "HIGHEST": ("highest", "largest", "biggest", "greatest", "latest", "longest"),
-    "LOWEST": ("lowest", "smallest", "least", "earliest"),
+    "HIGHEST": (
+        "highest",
+        "largest",
+        "biggest",
+        "greatest",
+        "latest",
+        "longest",
+        "most recent",
+        "most recently",
+        "newest",
+    ),
+    "LOWEST": ("lowest", "smallest", "least", "earliest", "least recently", "soonest"),
     "DEAREST": ("most expensive", "costliest", "priciest", "dearest", "most costly", "highest costing"),
     "CHEAPEST": ("cheapest", "least expensive", "least costly", "lowest costing"),
 }
@@ -331,6 +344,7 @@ FILLERS: Final = (
         "need",
         "want",
         "would like",
+        *("i'd like", "i'd love", "i'd want", "i'd need", "like to see", "love to see", "i'd be interested in"),
         "like",
         "gimme",
         "i'd",

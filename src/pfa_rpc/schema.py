@@ -659,6 +659,7 @@ DATES: Final = DateConventions(
     recorded={
         "modified_by": "modified_at",
         "pems_modified_by": "pems_stamp",
+        "sync_state": "modified_at",
     },
     spread=("plan_cost", "forecast_cost", "actual_cost"),
 )

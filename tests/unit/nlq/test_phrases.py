@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from nlq import measure_words, words
 from nlq.comparisons import COMPARISONS, SUFFIXES
+from nlq.convention_words import convention_phrases
 from nlq.errors import QuestionError
 from nlq.interpretation import Interpretation, Role
 from nlq.normalize import MAX_LENGTH
@@ -41,6 +42,12 @@ PHRASES = (
     *(word for field in FIELDS for word in (*field.words, *field.true_words, *field.false_words)),
     *(word for field in FIELDS for value in field.values for word in (value.label, *value.words)),
     *(term.spelling for term in vocabulary()),
+    *(phrase for phrases in measure_words.WHEN.values() for phrase in phrases),
+    *(phrase for phrases in measure_words.LONGER.values() for phrase in phrases),
+    *(phrase for phrase, _ in convention_phrases(SCHEMA)),
+    *("in March 2026", "next month", "since yesterday", "before July", "last week", "by June 30", "2026-03-15", "today"),
+    *("from 1 April to 15 April", "in the past", "on February 30 2026", "between March and May", "in 2025", "3 days ago"),
+    *("10 %", "30 days", "3 months", "plus", "minus", "twice", "half", "are", "that", "more than 10", "at least 2"),
     *("5", "$5k", "5,000.50", "half a million", "€7", "10 grand", "0", ",", ",", "purple", "next month", "EQ-9"),
 )
 EXAMPLES = re.findall(r"^\* `(.+?)`", (ROOT / "docs" / "questions.md").read_text(encoding="utf-8"), re.MULTILINE)
