@@ -36,6 +36,7 @@ from nlq.schema import FieldType
 from pfa_rpc.errors import LimitExceeded
 from pfa_rpc.schema import BY_NAME, Field
 from pfa_rpc.store.tables import UNSYNCED_STATES, records, unsynced
+from pfa_rpc.store.types import WholeNumber
 
 Expression = sa.ColumnElement[bool]
 
@@ -215,7 +216,7 @@ def _scaled_sides(
     decimals = max(field.decimals, _decimals(plus), other.decimals + _decimals(condition.factor))
     left = _times(column(field), 10 ** (decimals - field.decimals))
     right = _times(column(other), int(condition.factor.scaleb(decimals - other.decimals)))
-    return left, right + sa.literal(plus.scaleb(decimals), sa.Numeric(38, 0)) if plus else right
+    return left, right + sa.literal(plus.scaleb(decimals), WholeNumber()) if plus else right
 
 
 def _decimals(number: Decimal) -> int:
@@ -226,7 +227,7 @@ def _times(amount: sa.Column[Any], factor: int) -> sa.ColumnElement[Any]:
     """Return a column multiplied; as a number of any size, because 64 bits do not hold every amount so finely."""
     if factor == 1:
         return amount
-    return sa.cast(amount, sa.Numeric(38, 0)) * sa.literal(Decimal(factor), sa.Numeric(38, 0))
+    return sa.cast(amount, sa.Numeric(38, 0)) * sa.literal(Decimal(factor), WholeNumber())
 
 
 def _contains(field: Field, text: str) -> Expression:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
@@ -26,6 +27,24 @@ class UtcTime(sa.TypeDecorator[datetime]):
     def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
         """Return the value as the program knows it."""
         return value if value is None or value.tzinfo is not None else value.replace(tzinfo=UTC)
+
+
+class WholeNumber(sa.TypeDecorator[Decimal]):
+    """A whole number of any size as a parameter: numeric on PostgreSQL; on SQLite an integer as long as 64 bits do."""
+
+    impl = sa.Numeric(38, 0)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
+        """Return the type that the database knows."""
+        # SQLAlchemy would hand a Numeric over as a float.
+        return dialect.type_descriptor(sa.BigInteger() if dialect.name == "sqlite" else sa.Numeric(38, 0))
+
+    def process_bind_param(self, value: Decimal | None, dialect: sa.Dialect) -> Any:
+        """Return the value as the database takes it."""
+        if value is None or dialect.name != "sqlite":
+            return value
+        return int(value) if abs(value) < 2**63 else float(value)
 
 
 class NameList(sa.TypeDecorator[tuple[str, ...]]):

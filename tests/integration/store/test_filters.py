@@ -12,10 +12,14 @@ from hypothesis import given, settings
 
 from nlq.filter_text import MAX_COMPARISONS, parse_filter
 from nlq.query import And, Comparison, Condition, Operator
+from pfa_rpc.records.cost import costs_of
 from pfa_rpc.schema import SCHEMA
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.filters import where
+from pfa_rpc.store.organizations import create_organization
+from pfa_rpc.store.records import new_record, save_records
 from pfa_rpc.store.tables import records
+from tests.fixtures.records import make_values
 from tests.integration.store.conftest import Filled, make_filled
 from tests.integration.store.oracle import holds
 from tests.integration.store.strategies import conditions
@@ -97,3 +101,31 @@ def test_each_index_is_used_by_a_test() -> None:
 async def test_the_longest_filter_is_answered(filled: Filled) -> None:
     condition = And(tuple(Comparison("monthly_rate", Operator.NE, number) for number in range(MAX_COMPARISONS)))
     assert len(await picked(filled.database, condition)) > 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "monthly_rate = purchase_price * 1.1",
+        "monthly_rate > purchase_price * 1.1",
+        "monthly_rate < purchase_price * 1.1",
+        "monthly_rate = purchase_price * 1.1 + 0.0001",
+        "monthly_rate != purchase_price * 1.1 - 0.0001",
+        "forecast_cost < monthly_rate * 123456789012.123456 + 5",
+    ],
+)
+async def test_the_largest_amounts_are_compared_to_the_last_digit(database: Database, text: str) -> None:
+    prices = (909_090_909_090_891, 909_090_909_090_899, 909_090_909_090_890)
+    stored = [
+        make_values(f"{price}{off}", source="rental", monthly_rate=price * 11 // 10 + off, purchase_price=price)
+        for price in prices
+        for off in (0, 1)
+    ]
+    organization = await create_organization(database, "RIO")
+    async with database.write("RIO") as write:
+        await save_records(write, organization, [(None, new_record("RIO", v["pfa_id"], v)) for v in stored])
+    condition = parse_filter(text, SCHEMA)
+    assert condition is not None
+    for values in stored:
+        values.update(costs_of(values))
+    assert await picked(database, condition) == {v["pfa_id"] for v in stored if holds(condition, v)}
