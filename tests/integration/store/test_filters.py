@@ -67,6 +67,7 @@ on_sqlite = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
         ("(sync_state = MODIFIED OR sync_state = PENDING_SYNC)", "ix_records_unsynced"),
         ('equipment = "EQ-2001"', "ix_records_equipment"),
         ('contract = "C-1001"', "ix_records_contract"),
+        ('modified_at > "2026-01-01T00:00:00Z"', "ix_records_modified_at"),
         ('pfa_id = "17"', "ux_records_pfa_id"),
         ('(pfa_id = "17" OR pfa_id = "18")', "ux_records_pfa_id"),
     ],
@@ -94,7 +95,8 @@ async def plan(database: Database, query: sa.Select[Any]) -> str:
 
 
 def test_each_index_is_used_by_a_test() -> None:
-    tested = Path(__file__).read_text()
+    # Those that only PostgreSQL has are tested with its plans.
+    tested = "".join(Path(__file__).with_name(name).read_text() for name in ("test_filters.py", "test_plans.py"))
     assert [index.name for index in records.indexes if str(index.name) not in tested] == []
 
 
