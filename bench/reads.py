@@ -107,29 +107,24 @@ def lists(stage: Stage) -> None:
     def asked(code: str, number: int, decode: Callable[[bytes], Any] = bytes, most: int = 100) -> object:
         return ours.ask(code, question_of(number), decode, max_records=most)
 
-    limits = {
-        "organization + category + source, 100 records, warm": 3,
-        "modified records of an organization, first 100, warm": 3,
-        "question with three filters, first 100, warm": 3,
-        "organization + category + source, 100 records, cold": 8,
-        "question with three filters, first 100, cold": 10,
+    warm: dict[str, Callable[..., object]] = {
+        "organization + category + source, 100 records": listed,
+        "  decoded": partial(listed, decode=ListRecordsResponse.FromString),
+        "modified records of an organization, first 100": modified,
+        "  all of them": partial(modified, page_size=PAGE),
+        "question with three filters, first 100": asked,
+        "  decoded, as every message is": partial(asked, decode=AskResponse.FromString),
+        "  first 1,000": partial(asked, most=PAGE),
     }
-    list_warm, modified_warm, asked_warm, list_cold, asked_cold = limits
-    sides = [
-        *stage.floors,
-        stage.warm(list_warm, listed),
-        stage.warm("  decoded", partial(listed, decode=ListRecordsResponse.FromString)),
-        stage.warm(modified_warm, modified),
-        stage.warm("  all of them", partial(modified, page_size=PAGE)),
-        stage.warm(asked_warm, asked),
-        stage.warm("  decoded, as every message is", partial(asked, decode=AskResponse.FromString)),
-        stage.warm("  first 1,000", partial(asked, most=PAGE)),
-        stage.cold(list_cold, listed),
-        stage.cold("modified records of an organization, first 100, cold", modified),
-        stage.cold(asked_cold, asked),
-    ]
-    times = interleaved(sides, stage.rounds, warm_up=len(stage.codes))
-    show("u = a bare call", times, times["a bare call"].p50, limits)
+    cold = {name: run for name, run in warm.items() if not name.startswith(" ")}
+    first, second, third = cold
+    for heat, runs, limits in (
+        ("warm", warm, {first: 3, second: 3, third: 3}),
+        ("cold", cold, {first: 8, third: 10}),
+    ):
+        sides = [stage.warm(name, run) if heat == "warm" else stage.cold(name, run) for name, run in runs.items()]
+        times = interleaved([*stage.floors, *sides], stage.rounds, warm_up=len(stage.codes))
+        show(f"{heat}; u = a bare call", times, times["a bare call"].p50, limits)
 
 
 def skips(stage: Stage) -> None:
