@@ -31,14 +31,13 @@ _ABOUT_PERIODS: Final = frozenset(("the", "next", "coming", "upcoming", "followi
 _THE: Final = frozenset(("the",))
 _OVER: Final = frozenset(("over", "within"))
 _FOR: Final = frozenset(("in", "for", "during", "throughout"))
-_PAST: Final = (("in", "the", "past"), ("already", "past"))
-_FUTURE: Final = (("in", "the", "future"),)
+_PAST: Final = ("in", "the", "past")
+_FUTURE: Final = ("in", "the", "future")
 _NOW: Final = frozenset(("now", "today"))
-_TO_NOW: Final = (
-    *(("to", "date"), ("till", "date"), ("until", "date"), ("so", "far"), ("to", "now"), ("up", "to", "date")),
-    *(("up", "to", "now"), ("as", "of", "date")),
-)
-_NOW_STARTS: Final = frozenset(words[0] for words in (*_PAST, *_FUTURE, *_TO_NOW))
+_UNTIL_NOW: Final = (("till", "date"), ("until", "date"), ("up", "to", "now"))
+_SO_FAR: Final = (("to", "date"), ("so", "far"), ("to", "now"))
+"""In a question these are about amounts ("cost to date"), unless a period follows ("so far this year")."""
+_NOW_STARTS: Final = frozenset(words[0] for words in (_PAST, *_UNTIL_NOW, *_SO_FAR))
 OFFSET_STARTS: Final = frozenset(
     (*_MORE, "in", "within", "after", "already", "to", "till", "until", "so", "up", *_FOR, *_OVER)
 )
@@ -150,17 +149,19 @@ def _more(line: Line, index: int, *, more: bool) -> Limited | None:
 
 
 def _now(line: Line) -> Limited | None:
-    """Read "in the past", "in the future", "to date", "so far"."""
+    """Read "in the past", "in the future", "to date", "so far this year"."""
     if line.keys[0] not in _NOW_STARTS:
         return None
-    for words in (*_PAST, *_FUTURE, *_TO_NOW):
-        if tuple(line.keys[: len(words)]) == words:
-            end = len(words)
-            if words in _PAST:
-                return Limited(end, None, line.today)
-            if words in _FUTURE:
-                return Limited(end, line.today + _DAY, None)
-            if words[0] == "so" and (period := read_period(line, end)) is not None and period.start <= line.today:
-                return Limited(period.end, period.start, line.today + _DAY, (said.TO_DATE,))
-            return Limited(end, None, line.today + _DAY, (said.TO_DATE,))
-    return None
+    two, three = tuple(line.keys[:2]), tuple(line.keys[:3])
+    tomorrow = line.today + _DAY
+    if three == _PAST:
+        return Limited(3, None, line.today)
+    if three == _FUTURE:
+        return Limited(3, tomorrow, None)
+    if two in _SO_FAR:
+        period = read_period(line, 2)
+        if period is not None and not period.invalid and period.start <= line.today:
+            return Limited(period.end, period.start, tomorrow, (said.TO_DATE,))
+        return Limited(2, None, tomorrow, (said.TO_DATE,)) if line.whole else None
+    end = 3 if three in _UNTIL_NOW else 2 if two in _UNTIL_NOW else 0
+    return Limited(end, None, tomorrow, (said.TO_DATE,)) if end else None
