@@ -23,7 +23,8 @@ _NEARER: Final = (
     *("closer", "worse", "cooler", "thinner"),
 )
 _THAN: Final = ("than", "then")
-_NEGATIONS: Final = ("no", "not", "never", "isn't", "aren't", "wasn't", "weren't", "not any")
+_HAVING_NO: Final = ("with no", "having no", "have no", "has no", "had no")
+_NEGATIONS: Final = ("no", "not", "never", "isn't", "aren't", "wasn't", "weren't", "not any", *_HAVING_NO)
 
 
 def _strict(words: Iterable[str]) -> Iterator[str]:
@@ -42,6 +43,13 @@ def _or_equal(words: Iterable[str]) -> Iterator[str]:
         yield from (f"{word} {than} or {equal}" for than in _THAN for equal in ("equal", "equal to", "equals"))
         yield from (f"{word} or {equal}" for equal in ("equal", "equal to", "equal than"))
         yield from (f"{equal} or {word} {than}" for equal in ("equal", "equal to") for than in _THAN)
+
+
+def _at_or(words: Iterable[str]) -> Iterator[str]:
+    """Yield "at or above", "above or equal to", "equal to or above"."""
+    for word in words:
+        yield from (f"at or {word}", f"{word} or at", f"on or {word}", f"{word} or equal", f"{word} or equal to")
+        yield from (f"equal or {word}", f"equal to or {word}")
 
 
 def _not(words: Iterable[str]) -> Iterator[str]:
@@ -72,6 +80,8 @@ COMPARISONS: Final[dict[Operator, tuple[str, ...]]] = {
         *("min of", "starting at", "starting from", "no fewer", "not fewer"),
         *_negated(_LESS),
         *_not(("under", "below")),
+        *_at_or(("over", "above")),
+        *("as little as", "as few as", "as low as"),
         *_or_equal(_MORE),
     ),
     Operator.LT: ("<", "under", "below", "beneath", "south of", "short of", *_strict(_LESS)),
@@ -89,6 +99,8 @@ COMPARISONS: Final[dict[Operator, tuple[str, ...]]] = {
         *("the maximum of", "max of", "not exceeding", *_EXCEEDS, "capped at", "limited at"),
         *_negated(_MORE),
         *_not(("over", "above", "beyond")),
+        *_at_or(("under", "below")),
+        *("as much as", "as many as", "as high as"),
         *_or_equal(_LESS),
     ),
     Operator.EQ: (
@@ -101,9 +113,9 @@ COMPARISONS: Final[dict[Operator, tuple[str, ...]]] = {
 
 COMPARISONS_OF_NUMBERS: Final[dict[Operator, tuple[str, ...]]] = {
     Operator.GT: ("after", "past", *_strict(_FARTHER), *(f"{word} that" for word in _MORE)),
-    Operator.GE: ("since", "from", "min", "minimum", "as of", *_negated(_NEARER), *_or_equal(_FARTHER)),
+    Operator.GE: ("since", "from", "min", "minimum", "as of", *_negated(_NEARER), *_or_equal(_FARTHER), "on or after"),
     Operator.LT: ("before", "prior to", *_strict(_NEARER), *(f"{word} that" for word in _LESS)),
-    Operator.LE: ("max", "maximum", "until", "till", *_negated(_FARTHER), *_or_equal(_NEARER)),
+    Operator.LE: ("max", "maximum", "until", "till", *_negated(_FARTHER), *_or_equal(_NEARER), "on or before"),
 }
 """More phrases before a number, misspelt ones too; a question has other readings for them."""
 

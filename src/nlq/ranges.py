@@ -37,13 +37,26 @@ _DASH: Final = re.compile(r"\s*(?:-{1,2}|[–—‒]|\.{2,3})\s*")
 _COPULAS: Final = frozenset(
     (
         *("is", "are", "was", "were", "be", "been", "being", "has", "have", "had", "having", "with", "of", "that"),
-        *("which", "it", "they", "cost", "costing", "costs", "priced", "valued", "worth", "totaling", "totalling"),
-        *("a", "an", "the", "any", "in", "at", "still", "will", "should", "must", "can", "number", "value", "amount"),
+        *(
+            "which",
+            "it",
+            "they",
+            "cost",
+            "costing",
+            "costs",
+            "priced",
+            "valued",
+            "worth",
+            "totaling",
+            "totalling",
+            "total",
+        ),
+        *("a", "an", "the", "any", "in", "at", "total", "still", "will", "should", "must", "number", "value", "amount"),
     )
 )
 _INSIDE: Final = frozenset(("a", "an", "the", "only", "just"))
 _ANDS: Final = frozenset(("and", "but", ",", "yet"))
-_TO: Final = frozenset(("to", "through", "thru", "until", "till", "~"))
+_LEADING_ON: Final = frozenset(("than", "then", "to"))
 _ABOUT: Final = "ABOUT"
 
 
@@ -100,7 +113,10 @@ def _begins(tokens: Sequence[Token], index: int) -> bool:
 
 
 def _joint(tokens: Sequence[Token], index: int, before: str) -> tuple[str, int]:
-    """Return whether "and" or "or" joins two conditions at a token, and the index after it; no mixture of both."""
+    """Return whether "and" or "or" joins two conditions at a token, and the index after it; no mixture of both.
+
+    A comparison right behind another is joined to it too: ">= 10 <= 20".
+    """
     start = index
     while key_at(tokens, index) in _ANDS:
         index += 1
@@ -108,7 +124,7 @@ def _joint(tokens: Sequence[Token], index: int, before: str) -> tuple[str, int]:
         return ("and" if before != "or" else ""), index
     if key_at(tokens, index) == "or":
         return ("or" if before != "and" else ""), index + 1
-    return "", index
+    return ("and" if before != "or" and _BEFORE.longest(tokens, index) is not None else ""), index
 
 
 def _condition(tokens: Sequence[Token], index: int) -> _Condition | None:
@@ -171,8 +187,9 @@ def _behind(tokens: Sequence[Token], index: int) -> tuple[int, Operator | None]:
     found = _AFTER.longest(tokens, index) if index < len(tokens) else None
     if found is None:
         return index, None
-    if found[0] < len(tokens) and (tokens[found[0]].key in ("than", "then") or _amount(tokens, found[0]) is not None):
-        return index, None  # "500 and more than 20": the words belong to what follows
+    following = key_at(tokens, found[0])
+    if following in _LEADING_ON or (following and _amount(tokens, found[0]) is not None):
+        return index, None  # "500 and more than 20", "500 and up to 800": the words belong to what follows
     operator = found[1][0].payload
     return found[0], operator if isinstance(operator, Operator) else None
 
@@ -181,8 +198,9 @@ def _to(tokens: Sequence[Token], index: int) -> int | None:
     """Return where the upper end of a range begins: behind "to", or behind a dash."""
     if index >= len(tokens):
         return None
-    if tokens[index].key in _TO:
-        return index + 1
+    found = _TO.longest(tokens, index)
+    if found is not None:
+        return found[0]
     return index if _DASH.fullmatch(tokens[index].gap) else None
 
 
@@ -290,3 +308,4 @@ _BEFORE: Final = _words(_ABOUT, ABOUT, _trie("COMPARE", COMPARISONS, COMPARISONS
 _AFTER: Final = _trie("SUFFIX", SUFFIXES, SUFFIXES_OF_NUMBERS)
 _ABOUT_BEHIND: Final = _words(_ABOUT, ABOUT_BEHIND, Trie())
 _RANGE: Final = _words("BETWEEN", (*PHRASES["BETWEEN"], *PHRASES["FROM"]), Trie())
+_TO: Final = _words("TO", (*PHRASES["TO"], "up to", "till", "~"), Trie())
