@@ -146,10 +146,19 @@ async def test_a_large_filter_of_a_stream_is_put_into_sql_once(client: Client, m
 async def test_a_long_question_is_read_beside_the_loop(
     client: Client, monkeypatch: pytest.MonkeyPatch, question: str, beside: bool
 ) -> None:
+    await client.questions.Interpret(InterpretRequest(organization_id="RIO", question="pumps"))
     read = count_by_thread(monkeypatch, Language, "interpret")
     request = InterpretRequest(organization_id="RIO", question=question)
     await client.questions.Interpret(request)
     assert read == {not beside: 1}
+
+
+async def test_what_the_first_question_makes_for_the_others_is_made_beside_the_loop(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = count_by_thread(monkeypatch, Language, "interpret")
+    await client.questions.Interpret(InterpretRequest(organization_id="RIO", question="pumps"))
+    assert read == {False: 1, True: 1}
 
 
 async def test_a_question_is_read_once_for_each_vocabulary_day_and_context(
