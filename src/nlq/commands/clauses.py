@@ -20,6 +20,7 @@ from nlq.commands.states import States
 from nlq.commands.targets import Targets
 from nlq.commands.words import (
     LEADING_TO,
+    QUALIFYING,
     SETTING,
     UNTIL,
     Act,
@@ -96,7 +97,33 @@ class ClauseReader:
             if end is not None:
                 self._at.outcome.unread.append((index, end))
                 taken.update(range(index, end))
+        for end in [each.end for each in self._at.outcome.taken if each.end > self._at.clause.start]:
+            stop = self._qualified(end) if end not in taken else None
+            if stop is not None:
+                self._at.outcome.unread.append((end, stop))
+                taken.update(range(end, stop))
         self._report_day(taken)
+
+    def _qualified(self, end: int) -> int | None:
+        """Return the token after what qualifies the change right behind it: "… to $4,500, not $5,000"."""
+        tokens, limit = self._at.tokens, self._at.clause.end
+        start = end
+        while start < limit and tokens[start].key in QUALIFYING:
+            start += 1
+        if start in (end, limit):
+            return None
+        target = self._at.phrases.target(tokens, start, limit, self._at.today, None)
+        if target is not None and (target.meanings or target.flag is not None):
+            changed = {change.field for change in self._at.outcome.changes}
+            fields = {each.field.name for each in target.meanings}
+            flagged = target.flag is not None and any(
+                change.value in (True, False) for change in self._at.outcome.changes
+            )
+            return target.end if flagged or fields & changed else None
+        amount = self._at.phrases.distance(tokens, start, limit) if self._at.phrases.may_begin(tokens[start]) else None
+        if amount is not None:
+            return amount.end
+        return target.end if target is not None and target.amount is not None else None
 
     def _report_day(self, taken: set[int]) -> None:
         """Report the day from which a change is to hold: "by 5 % from July 1" names no records of July."""

@@ -23,8 +23,10 @@ from nlq.commands.words import (
     LONGER,
     MORE,
     PARTICLES,
+    SETTING,
     SHORTER,
     STATES,
+    UNTIL,
 )
 from nlq.dates import DateReading, read_date
 from nlq.durations import read_duration
@@ -135,6 +137,8 @@ class PhraseReader:
         """Take the words behind an amount that say which way it goes."""
         while found.end < limit:
             key = tokens[found.end].key
+            if key == "up" and found.end + 1 < len(tokens) and tokens[found.end + 1].key == "to":
+                return  # "10 % up to $5,000"
             if found.shift is not None and key in (*LATER, *EARLIER):
                 found.sign = 1 if key in LATER else -1
             elif found.shift is not None and key in (*LONGER, *SHORTER) and not self._names_more(tokens, found.end):
@@ -160,6 +164,8 @@ class PhraseReader:
             return True
         before = tokens[found.first - 1].key if found.first > begin else ""
         after = tokens[found.end].key if found.end < len(tokens) else ""
+        if before in (*SETTING, *UNTIL):
+            return False  # "reduce the rate to 90 %"
         if before in BEFORE_CONDITION or after in ("ago", "from", "before", "after") or found.number is not None:
             return False
         if found.money is not None or self._is_rate(tokens, found.first):

@@ -132,10 +132,18 @@ class States:
                 return False
             if getting is not None and spec.name != self._at.conventions.assigned and given.label is None:
                 return False
+            if spec.name == self._at.conventions.assigned and not self._names_kind(index + 1):
+                return False
             self._at.take(self._at.index, index + 1, "")
             self._setting.set(Named(index, index, (spec,)), given)
             return True
         return False
+
+    def _names_kind(self, index: int) -> bool:
+        """Return whether the records are named by what they are, not by a value that they could be given."""
+        target = self._at.phrases.target(self._at.tokens, index, self._at.clause.end, self._at.today, None)
+        prepositions = self._at.schema.conventions.prepositions
+        return target is not None and any(prepositions.get(each.field.name) == "of" for each in target.meanings)
 
     def cleared(self) -> bool:
         """Read "clear the contract of EQ-2087"."""

@@ -278,6 +278,13 @@ LEADING_TO: Final = frozenset(
     ("assigned", "belonging", "allocated", "related", "linked", "due", "charged", "up", "prior")
 )
 """Words, as keys, behind which "to" belongs to a condition: "rentals assigned to BEO"."""
+QUALIFYING: Final = frozenset(
+    (
+        *("not", "but", "or", "and", ",", "no", "more", "than", "up", "to", "at", "most", "least", "max", "maximum"),
+        *("min", "minimum", "over", "under", "above", "below", "only", "rather", "less"),
+    )
+)
+"""Words, as keys, behind a change that qualify it where an amount or another value of the field follows."""
 EVENTS: Final = frozenset(
     ("arrival", "delivery", "return", "completion", "mobilization", "demobilization", "departure", "date", "finish")
 )
