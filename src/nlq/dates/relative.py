@@ -150,8 +150,9 @@ def _named_near(line: Line, index: int, direction: int) -> Piece | None:
     key = line.keys[index]
     if key in said.SEASON_STARTS:
         return read_season(line, index, direction)
-    if key in HOLIDAY_STARTS:
-        return read_holiday(line, index, direction)
+    holiday = read_holiday(line, index, direction) if key in HOLIDAY_STARTS else None
+    if holiday is not None:
+        return holiday
     due, line.due = line.due, True
     piece = read_month_first(line, index) if key in MONTHS else read_numbered(line, index) or read_numeric(line, index)
     line.due = due
