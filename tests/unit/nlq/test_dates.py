@@ -177,6 +177,44 @@ def test_a_month_goes_with_before_and_after_without_gap(today: date, month: str)
     assert read_date_text(f"by {month}", today).stop == whole.stop
 
 
+PERIODS = st.one_of(
+    st.sampled_from([*MONTH_NAMES[1:], *MONTHS]).flatmap(
+        lambda name: st.sampled_from(
+            [name, f"{name} 2026", f"{name} 5", f"5 {name}", f"next {name}", f"last {name}", f"first week of {name}"]
+        )
+    ),
+    st.sampled_from(sorted(WEEKDAYS)).flatmap(
+        lambda name: st.sampled_from([name, f"next {name}", f"last {name}", f"{name} next week", f"{name} the 13th"])
+    ),
+    st.sampled_from(["day", "week", "month", "quarter", "year", "decade"]).flatmap(
+        lambda unit: st.sampled_from(
+            [f"next {unit}", f"last {unit}", f"this {unit}", f"3 {unit}s ago", f"a {unit} ago"]
+        )
+    ),
+    st.sampled_from(
+        ["Q1", "Q4 2026", "H2 2027", "2026", "2026-05-01", "5/1/2026", "third quarter", "week 12", "today"]
+    ),
+)
+
+
+@given(PERIODS, DAYS)
+def test_every_limit_goes_with_every_period(period: str, today: date) -> None:
+    whole = read_date_text(period, today)
+    assert whole.start is not None
+    assert whole.stop is not None
+    limits = {
+        (None, whole.start): ("before {}", "prior to {}", "earlier than {}"),
+        (None, whole.stop): ("by {}", "until {}", "no later than {}", "{} or earlier", "through {}"),
+        (whole.start, None): ("from {}", "on or after {}", "{} onwards", "{} or later", "starting {}"),
+        (whole.stop, None): ("after {}", "later than {}"),
+        (whole.start, whole.stop): ("in {}", "on {}", "during {}"),
+    }
+    for sides, frames in limits.items():
+        for frame in frames:
+            reading = read_date_text(frame.format(period), today)
+            assert (reading.start, reading.stop, reading.unread) == (*sides, ()), frame
+
+
 @given(st.lists(st.sampled_from(WORDS), max_size=14), st.dates(), st.sampled_from([" ", "-", "/", ""]))
 def test_any_words_are_read_without_an_error(words: list[str], today: date, joint: str) -> None:
     tokens = tokenize(joint.join(words[:3]) + " " + " ".join(words[3:]))
