@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_right
+from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Final
 
@@ -34,6 +35,8 @@ MOST_RECORDS: Final = 5_000
 """Most modified records of an organization that are kept, unless a setting says otherwise; beyond it SQL serves."""
 _FIELD: Final = BY_NAME["sync_state"]
 _STORED: Final = {value.name: value.stored for value in _FIELD.values}
+_UNPACKED: Final = 8
+"""How many are kept unpacked, those used last."""
 _COUNT: Final = struct.Struct(">I")
 _TOO_MANY: Final = 0xFFFF_FFFF
 
@@ -61,17 +64,27 @@ class Modified:
     answer: Answer
     """What they were made from, and how old they are."""
     positions: Sequence[int]
+    places: Sequence[int]
+    """Where each is among all that are kept."""
     ends: Sequence[int]
-    """Where each ends in `framed`."""
-    framed: bytes
+    """Where each of all that are kept ends in `framed`."""
+    framed: memoryview
 
     def after(self, position: int) -> int:
-        """Return the place of the first record that comes after a position."""
+        """Return the number of the first record that comes after a position."""
         return bisect_right(self.positions, position)
 
     def frames(self, start: int, end: int) -> bytes:
-        """Return records by their places, framed as they are sent."""
-        return self.framed[self.ends[start - 1] if start else 0 : self.ends[end - 1] if end else 0]
+        """Return records by their numbers, framed as they are sent."""
+        places = self.places[start:end]
+        if not places:
+            return b""
+        if places[-1] - places[0] == len(places) - 1:
+            return bytes(self.framed[self._start(places[0]) : self.ends[places[-1]]])
+        return b"".join(self.framed[self._start(place) : self.ends[place]] for place in places)
+
+    def _start(self, place: int) -> int:
+        return self.ends[place - 1] if place else 0
 
     def stretch(self, after: int) -> list[tuple[int, bytes]]:
         """Return (position, payload) of the records that come after a position."""
@@ -86,6 +99,7 @@ class ModifiedRecords:
     def __init__(self, answers: Answers, most: int = MOST_RECORDS) -> None:
         self._answers = answers
         self._most = most
+        self._unpacked: OrderedDict[tuple[str, frozenset[str]], Modified] = OrderedDict()
 
     async def get(self, organization_id: str, states: frozenset[str], need: Need) -> Modified | None:
         """Return the records of some states, as new as is needed; None where there are too many.
@@ -95,7 +109,17 @@ class ModifiedRecords:
         if not self._most:
             return None
         answer = await self._answers.get(organization_id, "", need, self._fill, Kind.MODIFIED)
-        return _unpack(answer, states)
+        key = organization_id, states
+        before = self._unpacked.pop(key, None)
+        if before is not None and before.answer.value is answer.value:  # kept by the cache in the process
+            modified: Modified | None = replace(before, answer=answer)
+        else:
+            modified = _unpack(answer, states)
+        if modified is not None:
+            self._unpacked[key] = modified
+            if len(self._unpacked) > _UNPACKED:
+                self._unpacked.popitem(last=False)
+        return modified
 
     async def _fill(self, connection: AsyncConnection, organization: Organization) -> bytes:
         rows = await reads.read_unsynced(connection, organization.organization_id, limit=self._most + 1)
@@ -129,14 +153,13 @@ def _unpack(answer: Answer, wanted: frozenset[str]) -> Modified | None:
     if number is None:
         return None
     start = _COUNT.size
-    positions = struct.unpack_from(f">{number}q", value, start)
+    positions: Sequence[int] = struct.unpack_from(f">{number}q", value, start)
     states = value[start + 8 * number : start + 9 * number]
     ends = struct.unpack_from(f">{number}I", value, start + 9 * number)
-    framed = value[start + 13 * number :]
-    if wanted.issuperset(UNSYNCED_STATES):
-        return Modified(answer, positions, ends, framed)
-    places = [place for place, state in enumerate(states) if UNSYNCED_STATES[state] in wanted]
-    frames = [framed[ends[place - 1] if place else 0 : ends[place]] for place in places]
-    return Modified(
-        answer, [positions[place] for place in places], list(accumulate(map(len, frames))), b"".join(frames)
-    )
+    framed = memoryview(value)[start + 13 * number :]
+    kept = bytes(UNSYNCED_STATES.index(state) for state in wanted)
+    places: Sequence[int] = range(number)
+    if states.strip(kept):  # there are others among them
+        places = [place for place, state in enumerate(states) if state in kept]
+        positions = [positions[place] for place in places]
+    return Modified(answer, positions, places, ends, framed)
