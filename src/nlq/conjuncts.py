@@ -96,7 +96,7 @@ def _narrow(edited: Edited, condition: Condition, schema: Schema) -> None:
         if isinstance(old, Or) and condition in old.operands:
             continue  # what is said makes the alternative true
         if new is None or about(old, schema) != about(condition, schema):
-            kept.append(old)
+            kept += _left(old, condition)
             continue
         stays, new = _both(old, new, schema)
         if stays is None:
@@ -104,6 +104,24 @@ def _narrow(edited: Edited, condition: Condition, schema: Schema) -> None:
         else:
             kept.append(stays)
     edited.where = kept if new is None or new in kept else [*kept, new]
+
+
+def _left(old: Condition, new: Condition) -> tuple[Condition, ...]:
+    """Return an old conjunct about other fields, alternatives left out that cannot hold with what is said."""
+    if not isinstance(old, Or):
+        return (old,)
+    operands = tuple(each for each in old.operands if not _excludes(new, each))
+    if len(operands) == len(old.operands) or not operands:
+        return (old,)
+    return (Or(operands),) if len(operands) > 1 else operands
+
+
+def _excludes(new: Condition, old: Condition) -> bool:
+    """Return whether no record that meets one condition has the values of the other."""
+    mine, its = choice_of(new), choice_of(old)
+    if mine is None or its is None or mine.field != its.field or not its.wanted:
+        return False
+    return _keys(mine).isdisjoint(_keys(its)) if mine.wanted else _keys(its) <= _keys(mine)
 
 
 def _both(old: Condition, new: Condition, schema: Schema) -> tuple[Condition | None, Condition | None]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from nlq.conjuncts import about, choice_of
-from nlq.query import Aggregation, And, Comparison, Condition, Operator, Or, Query, Value
+from nlq.query import Aggregation, And, Comparison, Condition, Operator, Or, Query, Value, fields_of
 from nlq.schema import FieldType, Schema
 
 Limit = tuple[Operator, Value]
@@ -20,6 +20,8 @@ Kinds = set[tuple[str, str]]
 
 def lend(stated: Sequence[Condition], before: Sequence[Condition], schema: Schema) -> list[Condition]:
     """Return the conditions stated, amounts without a field given the one that the question before is about."""
+    if not any(spread_limits(condition, schema) for condition in stated):
+        return list(stated)
     measures = {name for each in before for name in about(each, schema) if _limits_money(each, schema)}
     kinds = _kinds(stated, schema) if _names_kind(stated, schema) else _kinds(before, schema)
     lent: list[Condition] = []
@@ -39,12 +41,16 @@ def refit(where: Iterable[Condition], before: Sequence[Condition], schema: Schem
     `before` are the conditions of the question before, which the amounts were said for.
     """
     now = list(where)
+    if not _kinds_differ(before, now, schema):
+        return now
     then, kinds = _kinds(before, schema), _kinds(now, schema)
     return now if kinds == then else [_refitted(condition, then, kinds, schema) for condition in now]
 
 
 def moved(before: Sequence[Condition], now: Sequence[Condition], schema: Schema) -> tuple[str, str]:
     """Return the amount of the one kind of records asked for before, and that of the one asked for now; "" for none."""
+    if not _kinds_differ(before, now, schema):
+        return "", ""
     then, kinds = _kinds(before, schema), _kinds(now, schema)
     if len(then) != 1 or len(kinds) != 1 or then == kinds:
         return "", ""
@@ -126,6 +132,13 @@ def _kinds(conditions: Iterable[Condition], schema: Schema) -> Kinds:
         if any(enum == choice.field for enum, _ in everything):
             kinds = {(enum, name) for enum, name in kinds if (name in choice.values) is choice.wanted}
     return kinds or everything
+
+
+def _kinds_differ(before: Sequence[Condition], now: Sequence[Condition], schema: Schema) -> bool:
+    """Return whether conditions could ask for other kinds of records: what one has and the other not may say so."""
+    enums = {enum for enum, _ in schema.conventions.amount_fields}
+    changed = [each for each in before if each not in now] + [each for each in now if each not in before]
+    return any(not enums.isdisjoint(fields_of(each)) for each in changed)
 
 
 def _names_kind(conditions: Iterable[Condition], schema: Schema) -> bool:

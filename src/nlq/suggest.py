@@ -295,7 +295,7 @@ def _fits_field(field: FieldSpec, said: Head, *, named: bool) -> bool:
             return field.groupable
         case "FUNCTION" | "EXTREME":
             return field.type is FieldType.MONEY
-    return named or (money and not said.figures and field.filterable)
+    return named or field.type is FieldType.DATE or (money and not said.figures and field.filterable)
 
 
 def _fits_word(tag: str, said: Head) -> bool:
@@ -315,6 +315,8 @@ def _fits_word(tag: str, said: Head) -> bool:
             return said.last in ("VALUE", "FLAG", "range")
         case "CLAIM" | "EVENT" | "SPAN":
             return not said.claimed
+        case "DATE":
+            return said.field is None or said.field.type in (FieldType.DATE, FieldType.TIME)
         case "THEN":
             return said.ordered
     return True
