@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Final
 
-from nlq import words
+from nlq import fillers, words
 from nlq.comparisons import ABOUT, COMPARISONS, SUFFIXES
 from nlq.currencies import CENTS, MARKS, NAMES
 from nlq.durations import UNITS
@@ -36,7 +36,7 @@ def _phrases() -> tuple[str, ...]:
     """Return the phrases that the language knows, amounts and dates aside."""
     known = [phrase for phrases in words.PHRASES.values() for phrase in phrases]
     known += [phrase for phrases in (*COMPARISONS.values(), *SUFFIXES.values()) for phrase in phrases[:24]]
-    known += [*ABOUT, *words.FILLERS, *words.UNREAD]
+    known += [*ABOUT, *fillers.FILLERS, *fillers.UNREAD]
     for field in FIELDS:
         known += [*field.words, *field.true_words, *field.false_words]
         known += [word for value in field.values for word in (value.label, *value.words)]

@@ -25,7 +25,7 @@ from nlq.conjuncts import (
     widened,
 )
 from nlq.cues import LEADS
-from nlq.words import EVERYTHING
+from nlq.fillers import EVERYTHING
 from nlq.followups import FollowUp, Move
 from nlq.lending import lend, moved, refit, refit_query
 from nlq.lending_dates import lend_dates
@@ -38,8 +38,6 @@ from nlq.tags import Flagged, Tagged
 
 _CUE: Final = "goes on from the question before"
 _ASIDE: Final = "the question before is left aside; begin with “of those” to go on from it"
-_TERSE: Final = 4
-"""Most words of a question that may be meant as a piece of another."""
 _BEFORE: Final = "carried over from the question before: {}"
 
 
@@ -98,8 +96,7 @@ def left_aside(resolved: Resolved, before: Query, tokens: Sequence[Token], parts
 
     Whole sentences ("show me all cranes") leave no doubt.
     """
-    whole = len(tokens) > _TERSE or any(token.key in LEADS or token.key in EVERYTHING for token in tokens)
-    if whole or before.where is None:
+    if before.where is None or any(token.key in LEADS or token.key in EVERYTHING for token in tokens):
         return
     said = Said(resolved.query, parts, list(resolved.defaults), list(resolved.ambiguities))
     carried = carry(FollowUp(Move.NARROW), before, said, canon)

@@ -15,6 +15,7 @@ from nlq.canon import Canon
 from nlq.comparing import AgainstTerm
 from nlq.dating import settle_dates
 from nlq.emptiness import why_empty
+from nlq.fillers import UNITS
 from nlq.gathered import Gathered
 from nlq.notes import Note, choice_note, left_out_note, reach_note, roughly_note, value_note
 from nlq.parts import HavingPart
@@ -22,7 +23,6 @@ from nlq.query import And, Comparison, Condition, FieldComparison, Operator, con
 from nlq.schema import FieldSpec
 from nlq.tags import RECORD, Tagged
 from nlq.terms import BoundTerm, DateTerm, FlagTerm, Term, ValueTerm, joined
-from nlq.words import UNITS
 
 _SMALL_COUNT: Final = 1000
 ALWAYS_EMPTY: Final = "always_empty"
@@ -44,7 +44,7 @@ class Conditions:
         self.terms: list[Term] = []
 
     def settle(self, terms: list[Term], asked: FieldSpec | None) -> None:
-        """Give each term its condition, and account for its words. `asked` is the field whose values are asked for."""
+        """Give each term its condition, and account for its words. `asked`: the field whose values are asked for."""
         self.terms = self._compatible(_told_once(terms))
         self._settle_amounts()
         self._settle_dates(asked)
@@ -52,7 +52,7 @@ class Conditions:
             self._account(term)
 
     def where(self, terms: list[Term], mentioned: set[str]) -> Condition | None:
-        """Return the condition of some of the terms with the conventions' own; none for the flags that are mentioned."""
+        """Return the condition of some of the terms, with that of the conventions for flags not mentioned."""
         conditions = [*joined(terms), *self._left_out(mentioned)]
         where = self._canon.form(conjunction(*conditions))
         reason = why_empty(where, self._schema)

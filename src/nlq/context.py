@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from nlq.fillers import EVERYTHING, PRONOUNS
 from nlq.neighbours import by_part, settle_neighbours
 from nlq.normalize import Kind, Token
 from nlq.query import Function, Operator
 from nlq.schema import FieldSpec, FieldType
 from nlq.tags import FILLER, LABEL, PRONOUN, RECORD, SILENT, UNKNOWN, Flagged, Reading, Tagged
-from nlq.words import EVERYTHING, PRONOUNS
 
 _FILLER: Final = (Reading(FILLER),)
 _UNKNOWN: Final = (Reading(UNKNOWN),)

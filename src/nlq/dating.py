@@ -76,7 +76,7 @@ def _settle(term: DateTerm, before: Term | None, schema: Schema, asked: FieldSpe
     if term.field is not None:
         term.resolved = of_field(term.field, start, stop)
     elif term.event is not None:
-        _settle_event(term, term.event, start, stop, schema, dated)
+        _settle_event(term, term.event, (start, stop), dated)
     else:
         _settle_within(term, start, stop, schema, dated)
     if term.date.conventions and term.resolved is not None:
@@ -93,13 +93,11 @@ def _recorded(before: Term | None, schema: Schema, asked: FieldSpec | None) -> F
     return None
 
 
-def _settle_event(
-    term: DateTerm, event: Event, start: date | None, stop: date | None, schema: Schema, dated: Dated
-) -> None:
+def _settle_event(term: DateTerm, event: Event, days: tuple[date | None, date | None], dated: Dated) -> None:
     """Take an event as the end of the layer that was said, or of the first."""
     ends = (event.field, *event.others)
     chosen = next((each for each in ends if term.layer is not None and _bounds(term.layer, each)), event.field)
-    term.resolved = of_field(chosen, start, stop)
+    term.resolved = of_field(chosen, *days)
     if term.layer is None and event.others:
         text = f"the date is the {chosen.label}, because the question does not say of which period"
         names = tuple(each.name for each in ends if each is not chosen)
@@ -131,6 +129,7 @@ def _settle_within(term: DateTerm, start: date | None, stop: date | None, schema
 
 
 def overlap(layer: Layer, start: date | None, stop: date | None, schema: Schema) -> Condition | None:
+    """Return the condition that a layer's period has a day from one to before another."""
     begins = Comparison(schema.by_name[layer.start].name, Operator.LT, stop) if stop is not None else None
     ends = Comparison(schema.by_name[layer.end].name, Operator.GE, start) if start is not None else None
     return conjunction(begins, ends)

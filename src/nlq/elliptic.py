@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from nlq.cues import LEADS, PREPOSITIONS
+from nlq.fillers import EVERYTHING
 from nlq.normalize import Token
 from nlq.tags import FILLER, RECORD, SILENT, UNKNOWN, Reading, Tagged
-from nlq.words import EVERYTHING
 
 _JOINS: Final = frozenset(("AND", "OR", "BUT", "COMMA"))
 _NEGATIONS: Final = frozenset(("NOT", "EXCEPT", "WITHOUT", "NEITHER"))

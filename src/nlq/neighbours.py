@@ -6,6 +6,7 @@ for an overlap, "plan" beside "over" is its cost, "by" before "10 %" is a margin
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from nlq.normalize import Token
@@ -44,75 +45,147 @@ _POLITE: Final = frozenset(
     )
 )
 _LIMITS: Final = frozenset(("NUMBER", "MONEY", "COMPARE", "SUFFIX", "ABOUT", "BETWEEN", "AND", "TO", "FROM"))
+_FIGURED: Final = frozenset(("FUNCTION", "COUNT", "EXTREME", "MEASURE"))
+_BEFORE_PART: Final = frozenset(("BY", "AND", "COMMA", "FIELD", "SORT", "THEN"))
 _EACH: Final = frozenset(("per", "each", "every"))
 _OPERANDS: Final = frozenset(("COMPARE", "FUNCTION", "WHEN", "SORT"))
 
 
 def settle_neighbours(tagged: list[Tagged], tokens: list[Token]) -> None:
     """Settle in place what the tags beside a stretch say of it. Linear in the number of tags."""
-    content = [place for place, stretch in enumerate(tagged) if stretch.tag not in SILENT]
-    asking = True
-    for number, place in enumerate(content):
+    line = _Line(tagged, tokens)
+    for number, place in enumerate(line.content):
         stretch = tagged[place]
-        after = tagged[content[number + 1]] if number + 1 < len(content) else None
-        before = tagged[content[number - 1]] if number else None
-        tag = stretch.tag
-        if tag == "YES_NO":
-            polite = asking and all(token.key in _POLITE for token in tokens[: stretch.first])
-            stretch.readings = stretch.readings if polite and not _counts(tagged) else _FILLER
-        elif tag == "SPAN":
-            _settle_span(stretch, tagged, content, number)
-        elif tag == "LAYER":
-            _settle_layer(stretch, before, after)
-        elif tag == "BY":
-            if after is not None and after.tag in _MARGINS and any(each.tag in _COMPARING for each in tagged[:place]):
-                stretch.readings = (Reading("MARGIN"),)
-        elif tag == "DATEPART":
-            if before is None or before.tag not in ("BY", "AND", "COMMA", "FIELD", "SORT", "THEN"):
-                stretch.readings = _UNKNOWN
-        elif tag == "COMPARE":
-            if number > 1 and _is_frame(tagged, content, number, after):
-                stretch.readings = (Reading("TO"),)
-        elif tag == "MEASURE" and _key(tokens, stretch) == "to":
-            _settle_purpose(tagged, tokens, content, number)
-        elif tag == "FUNCTION" and _key(tokens, stretch) == "how":
-            _settle_how_much(stretch, after, tagged[content[-1]])
-        elif after is not None and len(stretch.readings) > 1 and after.tag in ("DATE", "WHEN"):
+        settler = _SETTLERS.get(stretch.tag)
+        if settler is not None:
+            settler(line, number, stretch)
+        after = line.at(number + 1)
+        if after is None:
+            continue
+        if len(stretch.readings) > 1 and after.tag in ("DATE", "WHEN"):
             _settle_time(stretch, after)
-        elif tag == "EVENT" and stretch.field is not None:
-            stretch.readings = tuple(reading for reading in stretch.readings if reading.tag == "FIELD")
-        sign = _STEPS.get(_key(tokens, stretch))
-        if sign is not None and after is not None and after.tag in _STEPPED and _compared(tagged, content, number):
+        sign = _STEPS.get(line.key(stretch))
+        if sign is not None and after.tag in _STEPPED and line.is_other_side(number - 1):
             stretch.readings = (Reading("STEP", sign),)
-        asking = False
 
 
-def _key(tokens: list[Token], stretch: Tagged) -> str:
-    """Return the first key of a stretch, "" where it has no tokens."""
-    return tokens[stretch.first].key if stretch.end > stretch.first else ""
+class _Line:
+    """The stretches of a question, and those among them that have content."""
+
+    def __init__(self, tagged: list[Tagged], tokens: list[Token]) -> None:
+        self.tagged = tagged
+        self.tokens = tokens
+        self.content = [place for place, stretch in enumerate(tagged) if stretch.tag not in SILENT]
+
+    def at(self, number: int) -> Tagged | None:
+        """Return the stretch of that number among those with content, None beyond them."""
+        return self.tagged[self.content[number]] if 0 <= number < len(self.content) else None
+
+    def key(self, stretch: Tagged) -> str:
+        """Return the first key of a stretch, "" where it has no tokens."""
+        return self.tokens[stretch.first].key if stretch.end > stretch.first else ""
+
+    def is_other_side(self, number: int) -> bool:
+        """Return whether a stretch is the field behind a comparison."""
+        other, comparing = self.at(number), self.at(number - 1)
+        compared = comparing is not None and comparing.tag in ("COMPARE", "WHEN")
+        return compared and other is not None and other.field is not None
 
 
-def _counts(tagged: list[Tagged]) -> bool:
-    """Return whether figures are asked for, so that "are there" is no question of its own."""
-    return any(stretch.tag in ("COUNT", "FUNCTION", "SHARE") for stretch in tagged)
+def _settle_yes_no(line: _Line, number: int, stretch: Tagged) -> None:
+    """Keep "are there" where the question begins with it, and asks for no figure besides."""
+    polite = not number and all(token.key in _POLITE for token in line.tokens[: stretch.first])
+    counts = any(each.tag in ("COUNT", "FUNCTION", "SHARE") for each in line.tagged)
+    stretch.readings = stretch.readings if polite and not counts else _FILLER
 
 
-def _settle_span(stretch: Tagged, tagged: list[Tagged], content: list[int], number: int) -> None:
+def _settle_span(line: _Line, number: int, stretch: Tagged) -> None:
     """Keep "on site" as what overlaps with a date where one follows; elsewhere it is the flag."""
-    for place in content[number + 1 :]:
-        if tagged[place].tag == "DATE":
+    for place in line.content[number + 1 :]:
+        if line.tagged[place].tag == "DATE":
             stretch.readings = tuple(reading for reading in stretch.readings if reading.tag == "SPAN")
             return
-        if tagged[place].tag not in _PASSED or tagged[place].reading("EVENT") is not None:
+        if line.tagged[place].tag not in _PASSED or line.tagged[place].reading("EVENT") is not None:
             break
     rest = tuple(reading for reading in stretch.readings if reading.tag != "SPAN")
     stretch.readings = rest or _UNKNOWN
 
 
-def _settle_layer(stretch: Tagged, before: Tagged | None, after: Tagged | None) -> None:
+def _settle_layer(line: _Line, number: int, stretch: Tagged) -> None:
     """Read a layer as its cost where it is compared: "forecast over plan"."""
-    compared = any(each is not None and each.tag in _OPERANDS for each in (before, after))
+    compared = any(each is not None and each.tag in _OPERANDS for each in (line.at(number - 1), line.at(number + 1)))
     stretch.readings = tuple(reading for reading in stretch.readings if (reading.tag == "MEASURE") is compared)
+
+
+def _settle_by(line: _Line, number: int, stretch: Tagged) -> None:
+    """Read "by" before an amount as a margin, behind a comparison."""
+    after = line.at(number + 1)
+    compared = any(line.tagged[place].tag in _COMPARING for place in line.content[:number])
+    if after is not None and after.tag in _MARGINS and compared:
+        stretch.readings = (Reading("MARGIN"),)
+
+
+def _settle_date_part(line: _Line, number: int, stretch: Tagged) -> None:
+    """Keep "month" where groups are named."""
+    before = line.at(number - 1)
+    if before is None or before.tag not in _BEFORE_PART:
+        stretch.readings = _UNKNOWN
+
+
+def _settle_compare(line: _Line, number: int, stretch: Tagged) -> None:
+    """Read "up to" as "to" between the ends of "from 2k up to 4k"."""
+    opened, low, after = line.at(number - 2), line.at(number - 1), line.at(number + 1)
+    framed = opened is not None and opened.tag == "FROM" and low is not None and low.is_amount
+    if framed and stretch.readings[0].payload is Operator.LE and after is not None and after.is_amount:
+        stretch.readings = (Reading("TO"),)
+
+
+def _settle_purpose(line: _Line, number: int, stretch: Tagged) -> None:
+    """Read "cost" as a verb where "to buy" says behind the amount of what it is."""
+    place = number - 1
+    while (each := line.at(place)) is not None and each.tag in _LIMITS:
+        place -= 1
+    verb = line.at(place)
+    if line.key(stretch) != "to" or verb is None or place == number - 1:
+        return
+    if verb.tag == "MEASURE" and line.key(verb) == "cost" and verb.end == verb.first + 1:
+        verb.readings = _FILLER
+
+
+def _settle_function(line: _Line, number: int, stretch: Tagged) -> None:
+    """Read "how much do the cranes cost" as the total of what stands last."""
+    after = line.at(number + 1)
+    if line.key(stretch) != "how":
+        return
+    if after is None or after.tag in _FIGURED:
+        if after is not None and after.tag != "MEASURE":
+            stretch.readings = _FILLER
+        return
+    last = line.tagged[line.content[-1]]
+    measure = last.reading("MEASURE")
+    if measure is not None:
+        last.readings = (Reading("TOTAL_OF", measure.payload),)
+        stretch.readings = _FILLER
+
+
+def _settle_event(line: _Line, number: int, stretch: Tagged) -> None:
+    """Read "start date" as the field where no date follows it."""
+    after = line.at(number + 1)
+    if stretch.field is not None and (after is None or after.tag not in ("DATE", "WHEN")):
+        stretch.readings = tuple(reading for reading in stretch.readings if reading.tag == "FIELD")
+
+
+_SETTLERS: Final[dict[str, Callable[[_Line, int, Tagged], None]]] = {
+    "YES_NO": _settle_yes_no,
+    "SPAN": _settle_span,
+    "LAYER": _settle_layer,
+    "BY": _settle_by,
+    "DATEPART": _settle_date_part,
+    "COMPARE": _settle_compare,
+    "MEASURE": _settle_purpose,
+    "FUNCTION": _settle_function,
+    "EVENT": _settle_event,
+}
 
 
 def _settle_time(stretch: Tagged, after: Tagged) -> None:
@@ -126,43 +199,6 @@ def _settle_time(stretch: Tagged, after: Tagged) -> None:
         if field is not None and field.type in _TIMES and after.tag == "DATE":
             stretch.readings = (reading,)
             return
-
-
-def _settle_how_much(stretch: Tagged, after: Tagged | None, last: Tagged) -> None:
-    """Read "how much do the cranes cost" as the total of what stands last."""
-    if after is None or after.tag in ("FUNCTION", "COUNT", "EXTREME", "MEASURE"):
-        if after is not None and after.tag != "MEASURE":
-            stretch.readings = _FILLER
-        return
-    measure = last.reading("MEASURE")
-    if measure is not None:
-        last.readings = (Reading("TOTAL_OF", measure.payload),)
-        stretch.readings = _FILLER
-
-
-def _is_frame(tagged: list[Tagged], content: list[int], number: int, after: Tagged | None) -> bool:
-    """Return whether "up to" stands between the ends of "from 2k up to 4k"."""
-    low, opened = tagged[content[number - 1]], tagged[content[number - 2]]
-    upper = tagged[content[number]].readings[0].payload is Operator.LE
-    return upper and low.is_amount and opened.tag == "FROM" and after is not None and after.is_amount
-
-
-def _settle_purpose(tagged: list[Tagged], tokens: list[Token], content: list[int], number: int) -> None:
-    """Read "cost" as a verb where "to buy" says behind the amount of what it is."""
-    place = number - 1
-    while place >= 0 and tagged[content[place]].tag in _LIMITS:
-        place -= 1
-    verb = tagged[content[place]] if 0 <= place < number - 1 else None
-    if verb is not None and verb.tag == "MEASURE" and _key(tokens, verb) == "cost" and verb.end == verb.first + 1:
-        verb.readings = _FILLER
-
-
-def _compared(tagged: list[Tagged], content: list[int], number: int) -> bool:
-    """Return whether the stretch before is the other side of a comparison of fields."""
-    if number < 2:
-        return False
-    other, comparing = tagged[content[number - 1]], tagged[content[number - 2]]
-    return other.field is not None and comparing.tag in ("COMPARE", "WHEN")
 
 
 def by_part(tokens: list[Token], stretch: Tagged) -> tuple[Reading, ...]:

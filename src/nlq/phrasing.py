@@ -247,6 +247,7 @@ class Phrasing:
         return f'"{escaped}"'
 
     def amount(self, field: FieldSpec, value: Value) -> str:
+        """Return an amount or a whole number, as its field holds it."""
         return self.money(value) if field.type is FieldType.MONEY else str(value)
 
     def money(self, value: Value) -> str:

@@ -99,12 +99,8 @@ class _Writer:
         if asked.yes_no:
             return "are there any "
         if asked.distinct:
-            return (
-                f"{figure_words(Aggregation(Function.COUNT_DISTINCT, asked.group_by[0]), self._schema, self._names)}".removeprefix(
-                    "number of "
-                )
-                + " of "
-            )
+            words = self._figure(Aggregation(Function.COUNT_DISTINCT, asked.group_by[0]))
+            return f"{words.removeprefix('number of ')} of "
         share = "percentage of " if asked.percent else ""
         return f"{share}{', '.join(map(self._figure, asked.aggregations))} of "
 
@@ -131,11 +127,11 @@ class _Writer:
         return f", sorted by {' then by '.join(terms)}" if terms else ""
 
     def _group_order(self, order: Iterable[FigureSort]) -> str:
-        terms = [
-            f"{self._names[term.by] if isinstance(term.by, str) else self._figure(term.by)} {_direction(term.descending)}"
-            for term in order
-        ]
+        terms = [f"{self._sorted_by(term.by)} {_direction(term.descending)}" for term in order]
         return f", sorted by {' then by '.join(terms)}" if terms else ""
+
+    def _sorted_by(self, by: Aggregation | str) -> str:
+        return self._group(by) if isinstance(by, str) else self._figure(by)
 
     def _included(self, query: Query) -> list[str]:
         """Return the words that keep a convention from adding a condition that the query lacks."""

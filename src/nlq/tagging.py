@@ -79,14 +79,13 @@ class Tagger:
         if token.gap == "/" and before and before[-1].is_amount and (rate := self.fixed.exactly(("per", token.key))):
             return Tagged(index, index + 1, rate)
         end, readings = self._longest_word(tokens, index)
-        if readings and index + 1 < len(tokens) and tokens[index + 1].key in NUMBER_WORDS:
-            spelled = self._spelled(tokens, index)
-            if spelled is not None and spelled.end > end:
-                return spelled
+        spelled = self._spelled(tokens, index) if readings else None
+        if spelled is not None and spelled.end > end:
+            return spelled
         if readings and readings[0].tag == "SUFFIX" and end > index + 1 and not _ends_amount(tokens, end, before):
             # "or over 9k" and "or over budget" are not the "or over" of "$9,000 or over".
             end, readings = index + 1, self.fixed.exactly((token.key,))
-        timed = self._timed(tokens, index, before, today, end, readings)
+        timed = self._timed(tokens, before, today, Tagged(index, end, readings))
         if timed is not None:
             return timed
         if token.kind is not Kind.WORD or token.key in NUMBER_WORDS or token.key in MARKS or token.key == "u":
@@ -101,23 +100,18 @@ class Tagger:
                 return joined
         return Tagged(index, end, readings or _UNKNOWN)
 
-    def _timed(
-        self,
-        tokens: list[Token],
-        index: int,
-        before: list[Tagged],
-        today: date,
-        end: int,
-        readings: tuple[Reading, ...],
-    ) -> Tagged | None:
-        """Return the date, duration or percentage that starts at a token; words that reach as far go before values."""
+    def _timed(self, tokens: list[Token], before: list[Tagged], today: date, plain: Tagged) -> Tagged | None:
+        """Return the date, duration or percentage that starts where a stretch does, where it reaches farther."""
+        index, end, readings = plain.first, plain.end, plain.readings
         tag = readings[0].tag if readings else ""
         if tag in _OPEN_ENDS:
             start, stop = (None, today) if tag == "PAST" else (today, None)
             return Tagged(index, end, (Reading("DATE", DateReading(end, start, stop, point=False)),))
-        if end > index + 1 and tag in _COMPARING and (shorter := self.fixed.exactly((tokens[index].key,))):
+        if end > index + 1 and tag in _COMPARING:
             # "starting from March" is no comparison as "starting from $5k" is.
-            if shorter[0].tag == "EVENT" and read_timed(tokens, index + 1, today, (), due=False):
+            shorter = self.fixed.exactly((tokens[index].key,))
+            event = bool(shorter) and shorter[0].tag == "EVENT"
+            if event and read_timed(tokens, index + 1, today, (), due=False):
                 return Tagged(index, index + 1, shorter)
         found = read_timed(tokens, index, today, before, due=_amount_is_due(before))
         if found is None or found[0] < end:
@@ -205,6 +199,8 @@ class Tagger:
 
     def _spelled(self, tokens: list[Token], index: int) -> Tagged | None:
         """Read a value whose number is written in words: "Silo four"."""
+        if index + 1 == len(tokens) or tokens[index + 1].key not in NUMBER_WORDS:
+            return None
         number = read_number(tokens, index + 1)
         if number is None or number.value % 1:
             return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
-from nlq import comparisons, measure_words, words
+from nlq import comparisons, fillers, measure_words, words
 from nlq.convention_words import convention_phrases
 from nlq.normalize import Token, keys
 from nlq.query import DatePart
@@ -126,9 +126,9 @@ def fixed_phrases(schema: Schema) -> Iterator[tuple[str, Reading]]:
         yield word, Reading(RECORD)
     for phrase, name in schema.conventions.amount_words.items():
         yield phrase, Reading("AMOUNT_OF", schema.by_name[name])
-    yield from ((phrase, Reading(PRONOUN)) for phrase in words.PRONOUNS)
-    yield from ((phrase, Reading(FILLER)) for phrase in words.FILLERS)
-    yield from ((phrase, Reading(UNKNOWN)) for phrase in words.UNREAD)
+    yield from ((phrase, Reading(PRONOUN)) for phrase in fillers.PRONOUNS)
+    yield from ((phrase, Reading(FILLER)) for phrase in fillers.FILLERS)
+    yield from ((phrase, Reading(UNKNOWN)) for phrase in fillers.UNREAD)
 
 
 def _field_phrases(field: FieldSpec) -> Iterator[tuple[str, Reading]]:

@@ -20,6 +20,8 @@ RANKS = {
     "pfa_rpc.store": 2,
     "pfa_rpc.records": 1,
     "pfa_rpc.schema": 0,
+    "pfa_rpc.conventions": 0,
+    "pfa_rpc.enum_values": 0,
     "pfa_rpc.errors": 0,
     "nlq": -1,
     "pfa": -1,

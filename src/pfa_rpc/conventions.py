@@ -1,0 +1,256 @@
+"""How questions about records are read where they leave something open: `CONVENTIONS`, with what commands change.
+
+Which period a date is of, what an amount is of, what "late" and "over budget" stand for, and what is never changed.
+Every use of a convention is reported with the alternatives.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from nlq.query import And, Comparison, FieldComparison, Not, Operator, Present
+from nlq.schema import TODAY, CommandConventions, Conventions, DateConventions, Layer, Saying
+
+_PLAN_IS_LOCKED: Final = "The plan is the locked budget: it never changes once it is set."
+_SET_ON_ARRIVAL: Final = "The day that equipment came on site is a fact that PEMS keeps."
+COMMANDS: Final = CommandConventions(
+    period=("forecast_start", "forecast_end"),
+    periods={
+        **dict.fromkeys(
+            (
+                *("forecast date", "date", "forecast", "schedule", "period", "duration", "timeline", "time frame"),
+                *("timing", "start and end date", "rental period", "forecast period", "forecast duration"),
+                *("forecasted date", "window", "dates and duration"),
+            ),
+            ("forecast_start", "forecast_end"),
+        ),
+        **dict.fromkeys(
+            ("plan date", "planned date", "original date", "plan period", "plan duration", "baseline date"),
+            ("plan_start", "plan_end"),
+        ),
+        **dict.fromkeys(("actual date", "actual period", "actual duration"), ("actual_start", "actual_end")),
+    },
+    reset={"forecast_start": "plan_start", "forecast_end": "plan_end"},
+    reset_words=("plan", "plan date", "planned date", "original plan", "budget", "baseline", "original date"),
+    verbs={
+        "discontinue": ("is_discontinued", True),
+        "cancel": ("is_discontinued", True),
+        "retire": ("is_discontinued", True),
+        "deactivate": ("is_discontinued", True),
+        "reactivate": ("is_discontinued", False),
+        "reinstate": ("is_discontinued", False),
+        "uncancel": ("is_discontinued", False),
+        "un discontinue": ("is_discontinued", False),
+    },
+    assigned="equipment",
+    fixed={
+        "plan_start": _PLAN_IS_LOCKED,
+        "plan_end": _PLAN_IS_LOCKED,
+        "plan_cost": _PLAN_IS_LOCKED,
+        "actual_start": _SET_ON_ARRIVAL,
+        "is_actualized": _SET_ON_ARRIVAL,
+        "id": "An id names a record for good.",
+        "pfa_id": "An id names a record for good.",
+        "forecast_cost": "A cost is computed from the dates and the rate or price.",
+        "actual_cost": "A cost is computed from the dates and the rate or price.",
+    },
+)
+DATES: Final = DateConventions(
+    layers=(
+        Layer(
+            "forecast",
+            "forecast_start",
+            "forecast_end",
+            "forecast_cost",
+            (
+                *(
+                    "forecast",
+                    "forecasted",
+                    "in the forecast",
+                    "by forecast",
+                    "according to the forecast",
+                    "per forecast",
+                ),
+                *("by the forecast", "forecast date", "forecast period"),
+            ),
+        ),
+        Layer(
+            "plan",
+            "plan_start",
+            "plan_end",
+            "plan_cost",
+            (
+                *(
+                    "plan",
+                    "planned",
+                    "by plan",
+                    "in the plan",
+                    "according to plan",
+                    "according to the plan",
+                    "per plan",
+                ),
+                *("as planned", "original", "originally", "by the plan", "plan date", "plan period", "per the plan"),
+                *("original plan", "baseline"),
+            ),
+        ),
+        Layer(
+            "actual",
+            "actual_start",
+            "actual_end",
+            "actual_cost",
+            (
+                *("actual", "actually", "in reality", "by actual date", "actual date", "actual period", "by actual"),
+                *("really", "by actuals", "based on actuals"),
+            ),
+        ),
+    ),
+    start_words=(
+        *("start", "starts", "starting", "started", "start date", "to start", "begin", "begins", "beginning", "began"),
+        *("arrive", "arrives", "arriving", "arrived", "arrival", "arrival date", "to arrive", "coming on site"),
+        *("coming in", "mobilize", "mobilizing", "mobilized", "mobilization", "delivered", "delivery", "delivery date"),
+        *("be delivered", "kick off", "kicking off", "showing up", "coming to site", "coming", "begin date"),
+        *("starting date", "getting here", "due to arrive", "due to start", "due in", "on rent from"),
+    ),
+    end_words=(
+        *("end", "ends", "ending", "ended", "end date", "to end", "finish", "finishes", "finishing", "finished"),
+        *("return", "returns", "returning", "returned", "return date", "to return", "be returned", "leave", "leaves"),
+        *("leaving", "left site", "departing", "departs", "expire", "expires", "expiring", "expired", "demobilize"),
+        *("demobilizing", "demobilized", "off rent", "going off rent", "coming off rent", "due back", "going back"),
+        *("wrap up", "wrapping up", "finish date", "leaving site", "off site", "going off site", "due to end"),
+        *("due to return", "due to leave", "completing", "completed", "rolling off", "run out", "running out"),
+        *("ending date", "needed until", "off hire", "completion", "completion date"),
+    ),
+    within_words=(
+        *("on site", "onsite", "on rent", "needed", "in use", "required", "on location", "on the job", "working"),
+        *("active", "in place", "here", "on hire", "rented out", "in the field", "on the ground", "running"),
+        *("be on site", "will be on site", "on site at any time", "at work", "deployed", "overlapping", "overlap"),
+    ),
+    recorded={
+        "modified_by": "modified_at",
+        "pems_modified_by": "pems_stamp",
+        "sync_state": "modified_at",
+    },
+    spread=("plan_cost", "forecast_cost", "actual_cost"),
+)
+
+
+def _above(field: str, other: str) -> FieldComparison:
+    return FieldComparison(field, Operator.GT, other)
+
+
+def _below(field: str, other: str) -> FieldComparison:
+    return FieldComparison(field, Operator.LT, other)
+
+
+def _within(field: str, other: str) -> FieldComparison:
+    return FieldComparison(field, Operator.LE, other)
+
+
+SAYINGS: Final = (
+    Saying(
+        (
+            *("late", "behind schedule", "delayed", "running late", "running behind", "slipped", "slipping"),
+            *("behind plan", "ending late", "finishing late", "returning late", "ends late", "overrun", "overrunning"),
+            *("behind", "past schedule", "over schedule", "past plan"),
+        ),
+        _above("forecast_end", "plan_end"),
+        (_above("actual_end", "plan_end"), _above("forecast_start", "plan_start")),
+    ),
+    Saying(
+        (
+            *("starting late", "late to start", "late start", "starts late", "arriving late", "late arriving"),
+            *("started late", "arrived late"),
+        ),
+        _above("forecast_start", "plan_start"),
+        (_above("actual_start", "plan_start"),),
+    ),
+    Saying(
+        (
+            "ahead of schedule",
+            "early",
+            "running early",
+            "ending early",
+            "finishing early",
+            "returning early",
+            "ahead of plan",
+        ),
+        _below("forecast_end", "plan_end"),
+        (_below("actual_end", "plan_end"),),
+    ),
+    Saying(
+        ("on schedule", "on time", "not late", "in time"),
+        _within("forecast_end", "plan_end"),
+        (_within("actual_end", "plan_end"),),
+    ),
+    Saying(
+        ("overspent", "overspending", "cost overrun", "overbudget", "blowing the budget", "in the red"),
+        _above("forecast_cost", "plan_cost"),
+        (_above("actual_cost", "plan_cost"),),
+    ),
+    Saying(
+        ("underspent", "underspending", "in the black", "underbudget"),
+        _below("forecast_cost", "plan_cost"),
+        (_below("actual_cost", "plan_cost"),),
+    ),
+    Saying(
+        ("within budget", "on budget", "within plan", "in budget", "within the budget"),
+        _within("forecast_cost", "plan_cost"),
+        (_within("actual_cost", "plan_cost"),),
+    ),
+    Saying(
+        (
+            "overdue",
+            "past due",
+            "should have left",
+            "past their end date",
+            "past its end date",
+            "past their end",
+            "should be gone",
+            "past due date",
+            "overstaying",
+            "past their return date",
+            "past their forecast end",
+        ),
+        And((Comparison("forecast_end", Operator.LT, TODAY), Not(Present("actual_end")))),
+    ),
+)
+"""Phrases that stand for conditions."""
+CONVENTIONS: Final = Conventions(
+    commands=COMMANDS,
+    dates=DATES,
+    sayings=SAYINGS,
+    compared={
+        "plan_cost": "forecast_cost",
+        "forecast_cost": "actual_cost",
+        "plan_end": "forecast_end",
+        "plan_start": "forecast_start",
+        "forecast_end": "actual_end",
+        "forecast_start": "actual_start",
+    },
+    gaps={
+        "variance": ("forecast_cost", "plan_cost"),
+        "cost variance": ("forecast_cost", "plan_cost"),
+        "forecast variance": ("forecast_cost", "plan_cost"),
+        "budget variance": ("forecast_cost", "plan_cost"),
+        "actual variance": ("actual_cost", "plan_cost"),
+    },
+    exclusive=(("is_discontinued", "is_funds_transferable"),),
+    left_out=("is_discontinued",),
+    left_out_of_totals=("is_funds_transferable",),
+    amount_fields={("source", "RENTAL"): "monthly_rate", ("source", "PURCHASE"): "purchase_price"},
+    amount_words=dict.fromkeys(
+        ("per month", "a month", "each month", "every month", "monthly", "per mo"), "monthly_rate"
+    ),
+    ranking_field="forecast_cost",
+    prepositions={
+        "area_silo": "in",
+        "category": "of",
+        "class": "of",
+        "manufacturer": "of",
+        "model": "of",
+        "modified_by": "",
+        "modified_at": "",
+        "last_synced_at": "",
+    },
+)
+"""How questions are read where they leave something open."""
