@@ -38,6 +38,8 @@ from nlq.tags import Flagged, Tagged
 
 _CUE: Final = "goes on from the question before"
 _ASIDE: Final = "the question before is left aside; begin with “of those” to go on from it"
+_TERSE: Final = 4
+"""Most words of a question that may be meant as a piece of another."""
 _BEFORE: Final = "carried over from the question before: {}"
 
 
@@ -96,7 +98,8 @@ def left_aside(resolved: Resolved, before: Query, tokens: Sequence[Token], parts
 
     Whole sentences ("show me all cranes") leave no doubt.
     """
-    if before.where is None or any(token.key in LEADS or token.key in EVERYTHING for token in tokens):
+    whole = len(tokens) > _TERSE or any(token.key in LEADS or token.key in EVERYTHING for token in tokens)
+    if whole or before.where is None:
         return
     said = Said(resolved.query, parts, list(resolved.defaults), list(resolved.ambiguities))
     carried = carry(FollowUp(Move.NARROW), before, said, canon)

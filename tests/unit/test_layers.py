@@ -20,10 +20,10 @@ RANKS = {
     "pfa_rpc.store": 2,
     "pfa_rpc.records": 1,
     "pfa_rpc.schema": 0,
-    "pfa_rpc.conventions": 0,
-    "pfa_rpc.enum_values": 0,
+    "pfa_rpc.conventions": -1,
+    "pfa_rpc.enum_values": -1,
     "pfa_rpc.errors": 0,
-    "nlq": -1,
+    "nlq": -2,
     "pfa": -1,
     "pfa_rpc": -1,  # the package itself holds its docstring only
 }
