@@ -45,7 +45,8 @@ def asked(follow: FollowUp, before: Query, said: Query, notes: Sequence[Note], s
         shape = _groups(follow, base, said)
         shape.settled += [note for note in notes if note.chosen == schema.conventions.ranking_field]
         return shape
-    if base.aggregate is not None and (follow.wants_records or said.sort):
+    wants_records = follow.wants_records and follow.having is None and follow.order is None
+    if base.aggregate is not None and (wants_records or said.sort):
         base = replace(base, aggregate=None, sort=(), limit=None)
     if base.aggregate is not None:
         return _groups(follow, base, said)
@@ -111,7 +112,9 @@ def _groups(follow: FollowUp, base: Query, said: Query) -> Shape:
         order = tuple(replace(term, descending=not term.descending) for term in order)
     limit = base.limit if said.limit is None else said.limit
     shape = Shape(replace(base, limit=limit, aggregate=replace(aggregate, order=order, having=having)))
-    if (said.limit is not None and not aggregate.group_by) or (follow.reverse and not order):
+    if (follow.having or follow.order) and not aggregate.group_by:
+        shape.refused = "The question before has no groups."
+    elif (said.limit is not None and not aggregate.group_by) or (follow.reverse and not order):
         shape.refused = "The question before asks for figures that have no order."
     return shape
 
