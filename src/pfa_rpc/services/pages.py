@@ -119,10 +119,10 @@ async def read_page(
             limit=page.limit,
             after=page.after,
             skip=page.skip,
+            with_total=page.with_total,
         )
-    total = await reads.count(connection, organization_id, page.condition) if page.with_total else None
     payloads: Sequence[bytes] = await page.mask.apply_all(found.payloads)
-    head = json.dumps([found.next_key, total, len(payloads)]).encode()
+    head = json.dumps([found.next_key, found.total if page.with_total else None, len(payloads)]).encode()
     return len(head).to_bytes(_LENGTH_BYTES, "big") + head + frame_records(payloads)
 
 

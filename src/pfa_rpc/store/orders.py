@@ -50,7 +50,7 @@ async def page_of(
     total = len(order) // POSITION_BYTES
     number = max(0, min(limit, total - skip))
     if not number:
-        return Page([], None)
+        return Page([], None, total)
     positions = struct.unpack_from(f"!{number}I", order, skip * POSITION_BYTES)
     query = sa.select(records.c.payload, *(column(BY_NAME[term.field]) for term in sort), records.c.position).where(
         records.c.organization_id == organization_id, records.c.position.in_(positions)
@@ -58,4 +58,4 @@ async def page_of(
     rows = {row.position: row for row in await connection.execute(query)}
     in_order = [rows[position] for position in positions]
     next_key = list(map(to_key, in_order[-1][1:])) if skip + number < total else None
-    return Page([row.payload for row in in_order], next_key)
+    return Page([row.payload for row in in_order], next_key, total)

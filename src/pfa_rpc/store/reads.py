@@ -31,6 +31,8 @@ class Page:
     payloads: list[bytes]
     next_key: PageKey | None
     """Where the next page begins; None where this is the last."""
+    total: int | None = None
+    """Length of the whole list; None where nobody asked for it."""
 
 
 async def get_payload(connection: AsyncConnection, organization_id: str, field: str, value: str) -> bytes | None:
@@ -51,13 +53,18 @@ async def list_page(
     limit: int,
     after: PageKey | None = None,
     skip: int = 0,
+    with_total: bool = False,
 ) -> Page:
-    """Return at most `limit` records in an order, those that come after a key, `skip` of them passed over."""
+    """Return at most `limit` records in an order, those that come after a key, `skip` of them passed over.
+
+    With `with_total`, the page tells how many records the condition holds for.
+    """
     terms = [(BY_NAME[term.field], term.descending) for term in sort]
 
     def page(matching: Expression) -> sa.Select[Any]:
+        total = _counted(matching) if with_total else sa.null()
         query = (
-            sa.select(records.c.payload, *(column(field) for field, _ in terms), records.c.position)
+            sa.select(records.c.payload, total, *(column(field) for field, _ in terms), records.c.position)
             .where(matching)
             .order_by(*orderings(sort))
             .limit(limit + 1)
@@ -65,10 +72,18 @@ async def list_page(
         )
         return query if after is None else query.where(_comes_after(terms, after))
 
-    rows = (await execute(connection, organization_id, condition, page)).all()
+    rows: Sequence[sa.Row[Any]] = (await execute(connection, organization_id, condition, page)).all()
     has_more = len(rows) > limit
-    next_key = list(map(to_key, rows[limit - 1][1:])) if has_more else None
-    return Page([row[0] for row in rows[:limit]], next_key)
+    next_key = list(map(to_key, rows[limit - 1][2:])) if has_more else None
+    total = rows[0][1] if rows else None
+    if with_total and total is None:  # there may be records that this page passes over
+        total = await count(connection, organization_id, condition)
+    return Page([row[0] for row in rows[:limit]], next_key, total)
+
+
+def _counted(matching: Expression) -> sa.ScalarSelect[int]:
+    """Return how many records an expression holds for, to be read with the first of them, in one statement."""
+    return sa.select(sa.func.count()).select_from(records).where(matching).correlate(None).scalar_subquery()
 
 
 async def count(connection: AsyncConnection, organization_id: str, condition: Condition | None) -> int:

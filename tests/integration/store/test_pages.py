@@ -97,7 +97,9 @@ async def test_a_place_in_the_order_of_a_view_is_the_page_that_jumps_there(fille
         order = await read_order(connection, "RIO", condition, sort)
         for skip in (0, 1, 50, 120, 295, 10_000):
             page = await page_of(connection, "RIO", order, sort, limit=30, skip=skip)
-            assert page == await reads.list_page(connection, "RIO", condition, sort=sort, limit=30, skip=skip)
+            assert page == await reads.list_page(
+                connection, "RIO", condition, sort=sort, limit=30, skip=skip, with_total=True
+            )
 
 
 async def test_nothing_has_an_order_too(filled: Filled) -> None:
@@ -105,3 +107,14 @@ async def test_nothing_has_an_order_too(filled: Filled) -> None:
     async with filled.database.reading() as connection:
         order = await read_order(connection, "RIO", nothing, ())
         assert (await page_of(connection, "RIO", order, (), limit=5, skip=0)).payloads == []
+
+
+@pytest.mark.parametrize("skip", [0, 10, 10_000])
+async def test_a_page_can_tell_how_long_the_list_is(filled: Filled, skip: int) -> None:
+    condition = Comparison("dor", Operator.EQ, "BEO")
+    expected = sum(holds(condition, record) for record in filled.values)
+    async with filled.database.reading() as connection:
+        page = await reads.list_page(connection, "RIO", condition, limit=5, skip=skip, with_total=True)
+        silent = await reads.list_page(connection, "RIO", condition, limit=5, skip=skip)
+    assert (page.total, silent.total) == (expected, None)
+    assert page.payloads == silent.payloads
