@@ -35,7 +35,8 @@ from pfa_rpc.store.bulk import insert_rows
 from pfa_rpc.store.chunks import mark_chunks
 from pfa_rpc.store.database import Database, NothingChanged, Write
 from pfa_rpc.store.organizations import get_organization
-from pfa_rpc.store.records import StoredRecord, batches, decode_base, save_records
+from pfa_rpc.store.records import StoredRecord, batches, save_records
+from pfa_rpc.store.rows import decode_base
 from pfa_rpc.store.tables import field_values, organization_revisions, record_chunks, records
 
 BATCH_RECORDS: Final = 2_000
