@@ -239,7 +239,7 @@ def main() -> None:
         return
     count, findings, kept = read_randomly(options.seed, options.seconds)
     for question in different(kept):
-        findings.add("other hash seeds read it otherwise", question)
+        findings.add("a fresh process with another hash seed reads it otherwise", question)
     for piece in growing():
         findings.add("time grows faster than length", piece)
     print(f"{count:,} questions; {len(kept):,} with {len(HASH_SEEDS)} hash seeds each; {len(findings.counts)} findings")

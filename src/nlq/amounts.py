@@ -67,6 +67,8 @@ def settle_amounts(
     for term in (term for term in kept if isinstance(term, BoundTerm)):
         if term.field is not None:
             term.resolved = _within(term.field, term.limits)
+        elif (unfit := _unfit_choice(options, term, schema)) is not None:
+            refusals.append(Refusal(term, unfit))
         elif options:
             choices.append(Choice(term, options))
             term.resolved = spread(options, term.limits, schema)
@@ -182,6 +184,13 @@ def _unfit(field: FieldSpec, amounts: Sequence[Amount]) -> str | None:
     if field.type is FieldType.INTEGER and any(amount.marked for amount in amounts):
         return f"The {field.label} is no amount of money."
     return None
+
+
+def _unfit_choice(options: tuple[tuple[str, str, str], ...], term: BoundTerm, schema: Schema) -> str | None:
+    """Return why an amount is none of a field that the conventions choose, None where it is of each."""
+    amounts = [amount for _, amount in term.limits]
+    reasons = (_unfit(schema.by_name[money], amounts) for _, _, money in options)
+    return next((reason for reason in reasons if reason is not None), None)
 
 
 def _options(terms: Sequence[Term], schema: Schema) -> tuple[tuple[str, str, str], ...]:
