@@ -312,10 +312,14 @@ def stage_of(sizes: Sizes, rounds: int) -> Iterator[Stage]:
         service = stack.enter_context(serving(Path(folder), database_url=url, redis_url=redis.url))
         ours = Ours(service.address)
         stack.callback(ours.close)
-        found = ours.organizations()
+        found = ours.organizations(currency="USD")  # questions speak of $
         largest = max(found.values())
         codes = [code for code, size in found.items() if size == largest][:CODES]
-        print(f"{sum(found.values()):,} records in {len(found)} organizations, {len(codes)} of {largest:,}")
+        print(
+            f"{sizes.records:,} records in {sizes.organizations} organizations; {len(codes)} of {largest:,} are asked"
+        )
+        answer = ours.ask(codes[0], question_of(0), max_records=100)
+        assert len(answer[-1].records.records) == 100, answer[0]
         yield Stage(url, ours, stack.enter_context(floor(url)), codes, rounds)
 
 

@@ -65,13 +65,14 @@ class Ours:
         """Let every cache forget an organization."""
         self.unary("CacheService/ClearCache", ClearCacheRequest(organization_id=code))
 
-    def organizations(self) -> dict[str, int]:
-        """Return code → number of records, the largest first."""
+    def organizations(self, currency: str | None = None) -> dict[str, int]:
+        """Return code → number of records, the largest first; only those of a currency, if one is named."""
         found: dict[str, int] = {}
         request = ListOrganizationsRequest(page_size=1_000)
         while True:
             page = self.unary("OrganizationService/ListOrganizations", request, ListOrganizationsResponse.FromString)
-            found |= {item.organization_id: item.record_count for item in page.organizations}
+            items = [item for item in page.organizations if currency in (None, item.currency_code)]
+            found |= {item.organization_id: item.record_count for item in items}
             request.page_token = page.next_page_token
             if not page.next_page_token:
                 return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))

@@ -72,7 +72,7 @@ async def list_page(
         )
         return query if after is None else query.where(_comes_after(terms, after))
 
-    rows: Sequence[sa.Row[Any]] = (await execute(connection, organization_id, condition, page)).all()
+    rows: Sequence[Any] = (await execute(connection, organization_id, condition, page)).all()
     has_more = len(rows) > limit
     next_key = list(map(to_key, rows[limit - 1][2:])) if has_more else None
     total = rows[0][1] if rows else None
