@@ -73,7 +73,7 @@ def _name(key: GroupKey, part: GroupPart, gathered: Gathered, figures: Sequence[
         gathered.use(event, f"by {event.payload.field.label}")
         return f"{event.payload.field.name}{key.part.value}"
     costs = {layer.cost: layer for layer in dates.layers}
-    layer = costs.get(sums[0] or "", dates.layers[0]) if sums else dates.layers[0]
+    layer = costs.get(next(iter((*sums, *bare)), "") or "", dates.layers[0])
     name = f"{layer.start}{key.part.value}"
     others = tuple(f"{end}{key.part.value}" for each in dates.layers for end in (each.start, each.end))
     text = f"groups are by the {gathered.schema.by_name[layer.start].label}, because no date is named"

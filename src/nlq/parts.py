@@ -228,3 +228,5 @@ class RankPart(Part):
     """The figure of the field that is ranked by: "the highest average rate"."""
     holder: bool = False
     """Whether the record that has the extreme is asked for ("with the highest rate"), not the figure."""
+    several: bool = False
+    """Whether it is more than one: "the highest rates"."""

@@ -71,6 +71,8 @@ class _Resolver:
         self._stretches: dict[int, Tagged] = {stretch.first: stretch for stretch in settled.tagged}
         self._list = TermList(settled, tokens)
         self._before: Part | None = None
+        self._content: Part | None = None
+        """The part before that is no mark."""
         self._unread_ends: set[int] = set()
         self._conditions = Conditions(self._gathered, canon, currency, self._stretches, self._unread_ends)
         self._waiting: dict[str, Mark] = {}
@@ -108,6 +110,8 @@ class _Resolver:
                 self._list.close()
             self._handlers[type(part)](part)
             self._before = part
+            if not isinstance(part, Mark):
+                self._content = part
         self._list.close()
         self._result.unread += self._list.dangling
         self._gathered.event = self._waiting.get("EVENT")
@@ -158,7 +162,7 @@ class _Resolver:
             self._take_share_mark(mark)
         elif tag == "VERSUS":
             self._take_versus(mark)
-        elif tag == "WITHOUT" and isinstance(self._before, FieldPart) and self._before.field.groupable:
+        elif tag == "WITHOUT" and isinstance(self._content, FieldPart) and self._content.field.groupable:
             # "silos that have no cranes": groups without records are none.
             self._list.close()
             self._gathered.refuse(mark)
@@ -399,7 +403,8 @@ class _Resolver:
             self._gathered.refuse(part)
             return
         if part.field is not None and part.count is None and part.rank is not None:
-            part.holder = part.holder or part.field.type is FieldType.TIME or self._gathered.is_plural(part)
+            part.several = part.field.type is FieldType.TIME or self._gathered.is_plural(part)
+            part.holder = part.holder or part.several
         self._gather(self._gathered.ranks, part)
 
     def _gather(self, into: list[Any], part: Part) -> None:

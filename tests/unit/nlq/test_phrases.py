@@ -59,7 +59,10 @@ def read(question: str) -> Interpretation:
     return language().interpret(question, TODAY)
 
 
-@pytest.mark.parametrize(("question", "condition", "extras", "unread"), cases("questions.txt", 4))
+@pytest.mark.parametrize(
+    ("question", "condition", "extras", "unread"),
+    [*cases("questions.txt", 4), *cases("questions_of_dates_and_figures.txt", 4)],
+)
 def test_a_question_is_read_as_its_query(question: str, condition: str, extras: str, unread: str) -> None:
     reading = read(question)
     assert (reading.filter, asked(reading), "; ".join(not_understood(reading))) == (condition, extras, unread)
