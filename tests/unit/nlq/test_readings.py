@@ -97,7 +97,7 @@ def test_cases_are_answered_in_their_order() -> None:
     vocabulary = read_vocabulary('{"category": ["Cranes"], "synonyms": {"category": {"hoists": "Cranes"}}}')
     from nlq.pipeline import Language
 
-    cases = [
+    cases: list[dict[str, object]] = [
         {"id": "a", "text": "hoists", "meaning": {}, "reference_time": "2026-03-11T09:00:00"},
         {"id": "b", "kind": "number", "text": "five", "expr": "five"},
     ]
