@@ -85,8 +85,8 @@ NEXT: Final[dict[str, tuple[str, ...]]] = {
     "FIELD:SORT": ("DIRECTION", "THEN", FILLER, "WITH", "WITHOUT"),
     "FIELD:FUNCTION": ("BY", FILLER, NOUN, "VALUE", "FLAG", "WITH", "WITHOUT"),
     "FIELD:COUNT": ("BY", FILLER, "WITH", "WITHOUT", "FLAG"),
-    "FIELD:WITH": ("COMPARE", "BETWEEN", "ABOUT", *_GO_ON),
-    "FIELD:WITHOUT": _GO_ON,
+    "FIELD:WITH": ("COMPARE", "BETWEEN", "ABOUT", *_BEHIND, "FLAG"),
+    "FIELD:WITHOUT": (*_BEHIND, "FLAG"),
 }
 """What was said last → the tags that are offered, the most useful first. "FIELD:BY" is a field behind "by"."""
 _LIKE: Final = {
