@@ -1,6 +1,6 @@
 # The commands of this repository; `make help` lists them. Everything they need is in .venv, which `make setup` makes.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test score lint format types protos protos-check bench lock grpcurl clean
+.PHONY: help setup demo test score lint format types protos protos-check bench bench-reads lock grpcurl clean
 
 PORT ?= 50051
 ONCE ?=
@@ -41,9 +41,13 @@ protos: setup ## Generate src/pfa/v1 from protos/
 protos-check: setup ## Fail where src/pfa/v1 is not what protos/ gives
 	@scripts/protos.sh --check
 
-bench: setup ## Run the benchmarks
-	@status=0; for file in $$(grep -l __main__ bench/*.py); do \
+bench: setup ## Run the benchmarks, except those of a million records
+	@status=0; for file in $$(grep -l __main__ bench/*.py | grep -v -e reads.py -e memory.py); do \
 	    module=bench.$$(basename "$$file" .py); echo "== $$module"; .venv/bin/python -m "$$module" || status=1; done; exit $$status
+
+bench-reads: setup ## Measure reads and memory at a million records; ARGS="--keep DIR" keeps them, see docs/performance.md
+	@.venv/bin/python -m bench.reads $(ARGS)
+	@.venv/bin/python -m bench.memory $(ARGS)
 
 lock: setup ## Write requirements/*.txt anew from pyproject.toml; ARGS=--upgrade takes the newest versions
 	@scripts/lock.sh $(ARGS)

@@ -1,9 +1,4 @@
-"""Databases to measure on: `generated` gives the URL of one with invented records, which a folder may keep.
-
-    python -m bench.databases --records 10000000 --organizations 300 --keep /var/tmp/pfa-10m
-
-makes or finishes one without measuring anything.
-"""
+"""Databases to measure on: `generated` gives the URL of one with invented records, which a folder may keep."""
 
 from __future__ import annotations
 
@@ -129,17 +124,3 @@ async def sizes_of(url: str) -> dict[str, float]:
     finally:
         await connection.close()
     return {name: float(size) for name, size in (row or {}).items()}
-
-
-def main() -> None:
-    """Make a database that is kept."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    Sizes.add_to(parser)
-    options = parser.parse_args()
-    with Workplace() as place, generated(place, Sizes.of(options)) as url:
-        for name, size in asyncio.run(sizes_of(url)).items():
-            print(f"{name:<10}{size:>18,.0f} bytes")
-
-
-if __name__ == "__main__":
-    main()

@@ -5,6 +5,8 @@ one run. "Warm" answers are in the process's cache, "cold" ones in none; pages o
 system's. Sides take answers as bytes where "decoded" is not said.
 
     python -m bench.reads [--records 1000000 --organizations 30] [--keep DIR] [--rounds 200] [--only lists,…]
+
+With --keep the database is finished where it was left, and stays; with --only none nothing is measured.
 """
 
 from __future__ import annotations
@@ -331,7 +333,7 @@ def main() -> None:
     parser.add_argument("--only", default=",".join(TABLES), help=f"tables, of {', '.join(TABLES)}")
     options = parser.parse_args()
     with stage_of(Sizes.of(options), options.rounds) as stage:
-        for name in options.only.split(","):
+        for name in [name for name in TABLES if name in options.only.split(",")]:
             print(f"\n== {name}: {TABLES[name].__doc__}", flush=True)
             TABLES[name](stage)
         for name, size in asyncio.run(sizes_of(stage.url)).items():
