@@ -109,11 +109,14 @@ class Language:
         Raises:
             QuestionError: as for a question.
         """
-        stretches = self._tagger.tag(tokenize(checked(phrase)), today)
+        tokens = tokenize(checked(phrase))
+        stretches = self._tagger.tag(tokens, today)
         if len(stretches) == 1 and stretches[0].tag != UNKNOWN:
             meanings = stretches[0].meanings
             of = " or ".join(f"{meaning.field.name} “{meaning.value}”" for meaning in meanings)
             return of or "a word of the language"
+        if len(tokens) == 1 and self._tagger.belongs_to_phrases(tokens[0].key):
+            return "a word of the language"
         if all(stretch.is_amount for stretch in stretches):
             return "a number"
         reading = self.interpret(phrase, today)

@@ -48,6 +48,10 @@ class Tagger:
         """Every single word that some reader knows."""
         self._currency = currency
 
+    def belongs_to_phrases(self, key: str) -> bool:
+        """Return whether a word is a part of what is read in longer phrases, and of no value: "march"."""
+        return key in self.known and key not in self.values.words and not self.fixed.exactly((key,))
+
     def is_safe(self, value: str) -> bool:
         """Return whether the bare words of a value, behind its label, are read as that value alone."""
         return not self.fixed.exactly(keys(value)) and self.values.ends_clearly(value)
@@ -202,7 +206,7 @@ class Tagger:
         if index + 1 == len(tokens) or tokens[index + 1].key not in NUMBER_WORDS:
             return None
         number = read_number(tokens, index + 1)
-        if number is None or number.value % 1:
+        if number is None or number.value != number.value.to_integral_value():
             return None
         path = (tokens[index].key, f"{number.value:f}")
         found = self.values.exactly(path)
@@ -229,8 +233,8 @@ def _merged(fixed: tuple[Reading, ...], values: tuple[Reading, ...]) -> tuple[Re
         if reading.tag == "VALUE" and isinstance(reading.payload, tuple):
             meanings += reading.payload
     rest = tuple(reading for reading in (*fixed, *values) if reading.tag != "VALUE")
-    if not meanings:
-        return rest
+    if not meanings:  # what an organization calls a field goes before words that are not read
+        return tuple(reading for reading in rest if reading.tag != UNKNOWN) or rest
     first = tuple(reading for reading in rest if reading.tag not in (RECORD, FILLER, UNKNOWN, "FIELD", "MEASURE"))
     fields = tuple(reading for reading in rest if reading.tag in ("FIELD", "MEASURE"))
     value = Reading("VALUE", meanings)

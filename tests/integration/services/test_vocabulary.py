@@ -60,8 +60,10 @@ async def test_a_synonym_is_read_from_the_next_question_on(client: Client) -> No
     [
         ("zone", "area_silo", "", "count by zone", "count by area"),
         ("leased", "source", "rental", "leased cranes", "rented cranes"),
-        ("scrapped", "is_discontinued", "true", "scrapped cranes", "discontinued cranes"),
-        ("monthly fee", "monthly_rate", "", "cranes with a monthly fee over 5000", "cranes with a rate over 5000"),
+        ("mothballed", "is_discontinued", "true", "mothballed cranes", "discontinued cranes"),
+        ("idle", "is_actualized", "false", "idle cranes", "cranes not yet on site"),
+        ("utilization", "monthly_rate", "", "cranes with a utilization over 5000", "cranes with a rate over 5000"),
+        ("tariff", "monthly_rate", "", "cranes with a tariff over 5000", "cranes with a rate over 5000"),
     ],
 )
 async def test_words_can_mean_fields_states_and_values(  # noqa: PLR0917 (a row of a table)
@@ -109,6 +111,8 @@ async def test_synonyms_belong_to_one_organization(client: Client) -> None:
         ("over", "understood already"),
         ("five thousand", "understood already"),
         ("please", "understood already"),
+        ("next month", "understood already"),
+        ("March", "understood already"),
     ],
 )
 async def test_words_that_mean_something_are_taken(client: Client, phrase: str, words: str) -> None:
