@@ -139,7 +139,7 @@ class Conditions:
                 self._gathered.refuse(term)
                 self._result.warnings.append("What stands for two conditions is no alternative; ask for it on its own.")
                 continue
-            if isinstance(term, BoundTerm) and _limits_again(term, terms[:number]):
+            if isinstance(term, BoundTerm) and self._gathered.share is None and _limits_again(term, terms[:number]):
                 self._gathered.refuse(term)
                 self._result.warnings.append("Two amounts are limited apart from each other; ask for each on its own.")
                 continue

@@ -268,19 +268,22 @@ class _Resolver:
 
     def _add_against(self, term: AgainstTerm, *, open_side: bool) -> None:
         """Take a comparison of fields with the margin that was said before it, where no field stands between."""
-        margin = self._margin_before() if open_side else self._margin
+        margin = self._margin_before(term) if open_side else self._margin
         if margin is not None and not add_margin(term, margin, self._schema):
             self._result.unread.append((margin.first, margin.end))
         self._margin = None
         self._list.take_term(term)
 
-    def _margin_before(self) -> Margin | None:
+    def _margin_before(self, term: AgainstTerm) -> Margin | None:
         """Return the amount, share or time that stands right before."""
         if self._margin is not None:
             return self._margin
         last, before = self._last(), self._before
         if not isinstance(before, BoundPart) or not isinstance(last, BoundTerm) or len(before.limits) > 1:
             return None
+        compared = term.stated.field if isinstance(term.stated, FieldComparison) else ""
+        if before.end < term.first or (before.field is not None and before.field.name != compared):
+            return None  # "with a rate over 5k that are late"
         self._list.terms.pop()
         operator, amount = before.limits[0]
         return Margin(before.first, before.end, operator, amount=amount)

@@ -278,11 +278,11 @@ class TermList:
         if before is not None and before.negative and self._join is None:
             apart = before.end < term.first or isinstance(term, BoundTerm)
             term.beside = before if apart else None
-        elif before is not None and before.negative and self._join == "AND" and isinstance(term, ValueTerm):
+        elif before is not None and before.negative and self._join == "AND" and isinstance(term, (ValueTerm, FlagTerm)):
             if before.excluded:
                 # "excluding cranes and Silo 4" leaves out either.
                 term.negative = term.excluded = True
-            else:
+            elif isinstance(term, ValueTerm):
                 term.beside = before
         if self._negation is not None:
             term.negative = True
