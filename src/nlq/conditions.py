@@ -19,7 +19,7 @@ from nlq.fillers import UNITS
 from nlq.gathered import Gathered
 from nlq.notes import Note, choice_note, left_out_note, reach_note, roughly_note, value_note
 from nlq.parts import HavingPart
-from nlq.query import And, Comparison, Condition, FieldComparison, Operator, conjunction
+from nlq.query import And, Comparison, Condition, FieldComparison, Operator, Or, conjunction
 from nlq.schema import FieldSpec
 from nlq.tags import RECORD, Tagged
 from nlq.terms import BoundTerm, DateTerm, FlagTerm, Term, ValueTerm, joined
@@ -53,7 +53,7 @@ class Conditions:
 
     def where(self, terms: list[Term], mentioned: set[str]) -> Condition | None:
         """Return the condition of some of the terms, with that of the conventions for flags not mentioned."""
-        conditions = [*joined(terms), *self._left_out(mentioned)]
+        conditions = [*_absorbed(joined(terms)), *self._left_out(mentioned)]
         where = self._canon.form(conjunction(*conditions))
         reason = why_empty(where, self._schema)
         if reason is not None:
@@ -176,6 +176,16 @@ def counts_things(end: int, bound: BoundTerm | HavingPart, gathered: Gathered, s
     after = stretches.get(end)
     small = max(amount.value for _, amount in bound.limits) < _SMALL_COUNT
     return small and bound.field is None and after is not None and after.tag in (RECORD, "VALUE", "FLAG")
+
+
+def _absorbed(conditions: list[Condition]) -> list[Condition]:
+    """Return the conditions without alternatives of which one holds anyway: "cranes, cranes or rentals"."""
+    kept = []
+    for condition in conditions:
+        others = [each for each in conditions if each is not condition]
+        if not isinstance(condition, Or) or not any(operand in others for operand in condition.operands):
+            kept.append(condition)
+    return kept
 
 
 def _is_optional(number: int, terms: list[Term]) -> bool:

@@ -1,7 +1,7 @@
 """Resolve: the parts of a question become a query, once each part knows which others it belongs to.
 
-Gives `resolve` and `Resolved`. Conditions come from `terms.py` and `conditions.py`, figures from `figuring.py`, the
-order from `ordering.py`; here the parts are handed to them, and what they say is brought together.
+Gives `resolve` and `Resolved`. Conditions come from `terms.py`, `attaching.py` and `conditions.py`, figures from
+`figuring.py`, the order from `ordering.py`; here the parts are handed to them, and what they say is brought together.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from dataclasses import replace
 from datetime import date
 from typing import Any, Final
 
+from nlq.attaching import Attaching
 from nlq.canon import Canon
-from nlq.comparing import AgainstTerm, Margin, add_margin, against, lasting, layer_places
+from nlq.comparing import AgainstTerm, Margin
 from nlq.conditions import Conditions, counts_things
 from nlq.context import Settled
 from nlq.figuring import Figuring
@@ -42,12 +43,11 @@ from nlq.parts import (
     SortPart,
     ValuePart,
 )
-from nlq.query import Aggregate, Condition, FieldComparison, Function, Operator, Query
-from nlq.saying import on_day
-from nlq.schema import FieldSpec, FieldType, Layer
+from nlq.query import Aggregate, Function, Query
+from nlq.schema import FieldSpec, FieldType
 from nlq.sharing import COPULAS, mentions, share_of
-from nlq.tags import RECORD, UNKNOWN, Event, Tagged
-from nlq.terms import BoundTerm, DateTerm, FlagTerm, TermList
+from nlq.tags import RECORD, UNKNOWN, Tagged
+from nlq.terms import BoundTerm, FlagTerm, TermList
 
 __all__ = ["Resolved", "Use", "resolve"]
 
@@ -75,23 +75,20 @@ class _Resolver:
         """The part before that is no mark."""
         self._unread_ends: set[int] = set()
         self._conditions = Conditions(self._gathered, canon, currency, self._stretches, self._unread_ends)
-        self._waiting: dict[str, Mark] = {}
-        """Words that belong to a date that is still to come: an event, a layer, or that a period overlaps."""
-        self._margin: Margin | None = None
-        self._gap: GapPart | None = None
         gathered = self._gathered
+        self._attaching = attaching = Attaching(self._list, gathered, canon, today)
         self._handlers: dict[type, Callable[[Any], None]] = {
             Mark: self._take_mark,
             ValuePart: self._list.take_value,
             FlagPart: self._list.take_flag,
             BoundPart: self._take_bound,
             PresencePart: self._take_presence,
-            DatedPart: self._take_dated,
-            AgainstPart: self._take_against,
-            SharePart: self._take_share,
-            LastingPart: self._take_lasting,
-            ClaimPart: self._take_claim,
-            GapPart: self._take_gap,
+            DatedPart: attaching.take_dated,
+            AgainstPart: attaching.take_against,
+            SharePart: attaching.take_share,
+            LastingPart: attaching.take_lasting,
+            ClaimPart: attaching.take_claim,
+            GapPart: attaching.take_gap,
             FigurePart: lambda part: self._gather(gathered.figures, part),
             HavingPart: lambda part: self._gather(gathered.havings, part),
             DistinctPart: lambda part: self._gather(gathered.distinct, part),
@@ -100,7 +97,7 @@ class _Resolver:
             GroupPart: lambda part: self._gather(gathered.groups, part),
             SortPart: lambda part: self._gather(gathered.sorts, part),
             RankPart: self._take_rank,
-            FieldPart: self._take_field,
+            FieldPart: attaching.take_field,
         }
 
     def run(self, parts: Sequence[Part]) -> Resolved:
@@ -109,17 +106,17 @@ class _Resolver:
             if self._gathered.share is not None and self._is_behind_copula(part):
                 self._list.close()
             self._handlers[type(part)](part)
-            self._before = part
+            self._before = self._attaching.before = part
             if not isinstance(part, Mark):
                 self._content = part
         self._list.close()
         self._result.unread += self._list.dangling
-        self._gathered.event = self._waiting.get("EVENT")
+        self._gathered.event = self._attaching.waiting.get("EVENT")
         figuring = Figuring(self._gathered)
         asked = figuring.run()
         if self._gathered.event is None:
-            self._waiting.pop("EVENT", None)
-        self._drop_waiting()
+            self._attaching.waiting.pop("EVENT", None)
+        self._attaching.drop_waiting()
         sort, limit = order_of(self._gathered) if asked is None else ((), figuring.limit)
         self._conditions.settle(self._list.terms, self._asked_field())
         asked, terms = share_of(asked, self._conditions.terms, self._gathered, self._canon)
@@ -152,9 +149,9 @@ class _Resolver:
         elif tag == "DIRECTION":
             self._gather(self._gathered.directions, mark)
         elif tag in ("EVENT", "LAYER", "SPAN"):
-            self._take_waiting(mark)
+            self._attaching.take_waiting(mark)
         elif tag == "MARGIN":
-            if not isinstance(self._last(), AgainstTerm):
+            if not isinstance(self._attaching.last(), AgainstTerm):
                 self._gathered.refuse(mark)
         elif tag == "YES_NO":
             self._gathered.yes_no = mark
@@ -185,174 +182,6 @@ class _Resolver:
         else:
             self._list.take_mark(replace(mark, tag="AND"))
 
-    def _take_waiting(self, mark: Mark) -> None:
-        """Give an event or a layer to the date before it, or keep it for the one to come."""
-        before = self._last()
-        adjacent = isinstance(self._before, (DatedPart, Mark))
-        if isinstance(before, DateTerm) and adjacent and self._belongs(mark, before):
-            before.end = max(before.end, mark.end)
-            return
-        if mark.tag in self._waiting:
-            self._gathered.refuse(self._waiting.pop(mark.tag))
-        self._waiting[mark.tag] = mark
-
-    def _belongs(self, mark: Mark, term: DateTerm) -> bool:
-        """Let a date have an event or a layer where it lacks one; return whether it does."""
-        if isinstance(mark.payload, Layer) and term.layer is None and term.field is None:
-            term.layer = mark.payload
-            return True
-        if isinstance(mark.payload, Event) and not term.is_bound:
-            term.event = mark.payload
-            return True
-        if mark.tag == "SPAN" and not term.is_bound:
-            term.within = True
-            return True
-        return False
-
-    def _drop_waiting(self) -> None:
-        """Report what found no date to belong to."""
-        for mark in self._waiting.values():
-            self._gathered.refuse(mark)
-        for part in (self._margin, self._gap):
-            if part is not None:
-                self._result.unread.append((part.first, part.end))
-        if self._gap is not None:
-            gap = self._gap.gap
-            self._result.hints[self._gap.first] = (f"{gap.field.label} over {gap.other.label}", "variance over $…")
-
-    # Dates and comparisons of fields
-
-    def _take_dated(self, part: DatedPart) -> None:
-        if part.field is not None and part.field.type not in (FieldType.DATE, FieldType.TIME):
-            self._take_field(FieldPart(part.first, part.head, part.field))
-            part = replace(part, first=part.head, field=None)
-        term = self._list.take_dated(part)
-        for tag in ("EVENT", "SPAN", "LAYER"):
-            mark = self._waiting.get(tag)
-            if mark is not None and self._belongs(mark, term):
-                del self._waiting[tag]
-                self._gathered.use(mark, "of the date")
-        if term.is_bound or term.linked:
-            return
-        for bare in reversed(self._gathered.bare):
-            if bare.field.type in (FieldType.DATE, FieldType.TIME):
-                term.field = bare.field
-                self._gathered.take_bare(bare)
-                self._gathered.use(bare, "of the date")
-                return
-
-    def _last(self) -> object:
-        return self._list.terms[-1] if self._list.terms else None
-
-    def _take_against(self, part: AgainstPart) -> None:
-        open_side = part.field is None and part.event is None
-        if open_side:
-            part.field = self._left_side(part)
-        term = against(part, layer_places(self._schema), self._schema)
-        if term is None:
-            self._list.close()
-            self._gathered.refuse(part)
-            return
-        self._add_against(term, open_side=open_side)
-
-    def _left_side(self, part: AgainstPart) -> FieldSpec | None:
-        """Return the field of what stands right before a comparison without one: "cost $5k over plan cost"."""
-        before = self._before
-        if isinstance(before, (SharePart, BoundPart)) and before.field is not None:
-            return before.field
-        if isinstance(before, FieldPart) and before.field.type is part.other.type:
-            self._gathered.take_bare(before)
-            self._gathered.use(before, "compared")
-            return before.field
-        return None
-
-    def _add_against(self, term: AgainstTerm, *, open_side: bool) -> None:
-        """Take a comparison of fields with the margin that was said before it, where no field stands between."""
-        margin = self._margin_before(term) if open_side else self._margin
-        if margin is not None and not add_margin(term, margin, self._schema):
-            self._result.unread.append((margin.first, margin.end))
-        self._margin = None
-        self._list.take_term(term)
-
-    def _margin_before(self, term: AgainstTerm) -> Margin | None:
-        """Return the amount, share or time that stands right before."""
-        if self._margin is not None:
-            return self._margin
-        last, before = self._last(), self._before
-        if not isinstance(before, BoundPart) or not isinstance(last, BoundTerm) or len(before.limits) > 1:
-            return None
-        compared = term.stated.field if isinstance(term.stated, FieldComparison) else ""
-        if before.end < term.first or (before.field is not None and before.field.name != compared):
-            return None  # "with a rate over 5k that are late"
-        self._list.terms.pop()
-        operator, amount = before.limits[0]
-        return Margin(before.first, before.end, operator, amount=amount)
-
-    def _take_share(self, part: SharePart) -> None:
-        margin = Margin(part.first, part.end, part.operator, share=part.share)
-        self._take_margin(margin)
-
-    def _take_lasting(self, part: LastingPart) -> None:
-        layers = self._schema.conventions.dates.layers
-        if part.sure and layers:
-            waiting = self._waiting.pop("LAYER", None)
-            layer = waiting.payload if waiting is not None and isinstance(waiting.payload, Layer) else layers[0]
-            stated = lasting(layer, part.operator or Operator.EQ, part.duration)
-            if stated is not None:
-                others = [lasting(each, stated.operator, part.duration) for each in layers if each is not layer]
-                term = AgainstTerm(part.first, part.end, False, False, False, stated)
-                term.assumed, term.others = waiting is None, tuple(each for each in others if each is not None)
-                term.note = f"the {layer.name} dates are meant, a month being 30.44 days"
-                self._list.take_term(term)
-                if waiting is not None:
-                    self._gathered.use(waiting, f"{layer.name} dates")
-                return
-        self._take_margin(Margin(part.first, part.end, part.operator, duration=part.duration))
-
-    def _take_margin(self, margin: Margin) -> None:
-        """Give a margin to the comparison before it, or keep it for the one right behind."""
-        last, before = self._last(), self._before
-        behind = isinstance(before, Mark) and before.tag == "MARGIN"
-        if behind and isinstance(last, AgainstTerm):
-            if not add_margin(last, margin, self._schema):
-                self._result.unread.append((margin.first, margin.end))
-            return
-        if self._gap is not None and self._gap is before:
-            gap = self._gap
-            self._gap = None
-            self._take_gap_limit(gap, margin)
-            return
-        if self._margin is not None:
-            self._result.unread.append((self._margin.first, self._margin.end))
-        self._margin = margin
-
-    def _take_claim(self, part: ClaimPart) -> None:
-        term = AgainstTerm(part.first, part.end, False, False, False, on_day(part.claim.condition, self._today))
-        term.others = tuple(on_day(other, self._today) for other in part.claim.others)
-        term.assumed = bool(term.others)
-        text = self._canon.text(term.stated)
-        term.note = f"the words are read as {text}"
-        self._add_against(term, open_side=True)
-
-    def _take_gap(self, part: GapPart) -> None:
-        self._list.close()
-        if self._gap is not None:
-            self._gathered.refuse(self._gap)
-        self._gap = part
-
-    def _take_gap_limit(self, gap: GapPart, margin: Margin) -> None:
-        """Take "variance over $10k" as one figure above another by more than that."""
-        field, other = gap.gap.field, gap.gap.other
-        down = margin.operator in (Operator.LT, Operator.LE)
-        stated: Condition = FieldComparison(field.name, Operator.GT, other.name)
-        term = AgainstTerm(gap.first, margin.end, False, False, False, stated)
-        if down and isinstance(stated, FieldComparison) and margin.amount is not None and margin.operator is not None:
-            term.stated = replace(stated, operator=margin.operator, plus=margin.amount.value)
-        elif not add_margin(term, margin, self._schema):
-            self._gathered.refuse(term)
-            return
-        self._list.take_term(term)
-
     # Amounts, fields and presence
 
     def _take_presence(self, part: PresencePart) -> None:
@@ -369,13 +198,13 @@ class _Resolver:
         follows = before is not None and not any(
             self._stretches[index].tag == RECORD for index in range(before.end, part.first) if index in self._stretches
         )
-        if self._gap is not None and self._gap is before and len(part.limits) == 1:
+        if self._attaching.gap is not None and self._attaching.gap is before and len(part.limits) == 1:
             operator, amount = part.limits[0]
-            self._take_margin(Margin(part.first, part.end, operator, amount=amount))
+            self._attaching.take_margin(Margin(part.first, part.end, operator, amount=amount))
         elif isinstance(before, Mark) and before.tag == "MARGIN" and len(part.limits) == 1:
             operator, amount = part.limits[0]
             said = None if part.exact else operator
-            self._take_margin(Margin(part.first, part.end, said, amount=amount))
+            self._attaching.take_margin(Margin(part.first, part.end, said, amount=amount))
         elif part.field is None and follows and isinstance(before, FigurePart):
             self._list.close()
             self._gathered.figure_bounds.append((before, part))
@@ -393,11 +222,6 @@ class _Resolver:
         named = any(bare.field.groupable for bare in self._gathered.bare)
         probe = BoundTerm(part.first, part.end, False, False, False, part.field, part.limits, part.exact)
         return named and not marked and counts_things(part.end, probe, self._gathered, self._stretches)
-
-    def _take_field(self, part: FieldPart) -> None:
-        """Hand on a field that a list goes on to; keep one about which nothing is said yet."""
-        if not self._list.take_field(part):
-            self._gather(self._gathered.bare, part)
 
     def _take_rank(self, part: RankPart) -> None:
         """Take a rank; of several, or of times, those that have the extreme are asked for: "highest monthly rates"."""
