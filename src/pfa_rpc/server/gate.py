@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Final
 
 from pfa_rpc.errors import LimitExceeded, ShuttingDown
+
+CLEANING_SECONDS: Final = 5.0
+"""How long calls that were ended may take to let go of what they hold; the database is closed afterwards."""
 
 
 class Gate:
@@ -15,8 +19,8 @@ class Gate:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._stopping = False
-        self._counted: set[asyncio.Timeout] = set()
-        self._uncounted: set[asyncio.Timeout] = set()
+        self._counted: dict[asyncio.Timeout, asyncio.Task[object]] = {}
+        self._uncounted: dict[asyncio.Timeout, asyncio.Task[object]] = {}
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -36,12 +40,12 @@ class Gate:
         running = self._counted if counted else self._uncounted
         try:
             async with asyncio.timeout(None) as time_limit:
-                running.add(time_limit)
+                running[time_limit] = _this_task()
                 self._note_idle()
                 try:
                     yield
                 finally:
-                    running.discard(time_limit)
+                    del running[time_limit]
                     self._note_idle()
         except TimeoutError:
             if time_limit.expired():
@@ -49,18 +53,22 @@ class Gate:
             raise
 
     async def drain(self, seconds: float) -> None:
-        """Let no more calls in, give the running ones some seconds, then end them all."""
+        """Let no more calls in, give the running ones some seconds, then end them all and let them clean up."""
         self._stopping = True
+        await self._until_idle(seconds)
+        self.end_all()
+        await self._until_idle(CLEANING_SECONDS)
+
+    async def _until_idle(self, seconds: float) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._idle.wait()
-        self.end_all()
 
     def end_all(self) -> None:
-        """End every call now."""
+        """End every call now, but for those that their clients have cancelled: these are cleaning up already."""
         now = asyncio.get_running_loop().time()
-        for time_limit in self._counted | self._uncounted:
-            if not time_limit.expired():
+        for time_limit, task in (self._counted | self._uncounted).items():
+            if not time_limit.expired() and not task.cancelling():
                 time_limit.reschedule(now)
 
     def _check(self) -> None:
@@ -77,3 +85,9 @@ class Gate:
             self._idle.clear()
         else:
             self._idle.set()
+
+
+def _this_task() -> asyncio.Task[object]:
+    task = asyncio.current_task()
+    assert task is not None, "calls run in tasks"  # noqa: S101 (for the type)
+    return task
