@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Final
 
-from nlq import fillers, words
-from nlq.comparisons import ABOUT, COMPARISONS, SUFFIXES
-from nlq.currencies import CENTS, MARKS, NAMES
-from nlq.durations import UNITS
-from nlq.number_words import NUMBER_WORDS, ORDINALS
+from nlq.amounts.comparisons import ABOUT, COMPARISONS, SUFFIXES
+from nlq.amounts.currencies import CENTS, MARKS, NAMES
+from nlq.amounts.durations import UNITS
+from nlq.amounts.number_words import NUMBER_WORDS, ORDINALS
+from nlq.tagging import fillers, words
 from pfa_rpc.schema import FIELDS
 from tests.unit.nlq.cases import ROOT, cases, vocabulary
 

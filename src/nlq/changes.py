@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from nlq.canonical import canonical_filter
-from nlq.literals import plain
+from nlq.filters.canonical import canonical_filter
+from nlq.filters.literals import plain
 from nlq.query import Comparison, Operator, Value
 from nlq.schema import Schema
 

@@ -10,12 +10,12 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
+from nlq.amounts.durations import read_duration_text
+from nlq.amounts.money import read_money_text
+from nlq.amounts.numbers import read_number_text
+from nlq.amounts.ordinals import read_ordinal_text
+from nlq.amounts.ranges import read_range_text
 from nlq.dates import read_date_text
-from nlq.durations import read_duration_text
-from nlq.money import read_money_text
-from nlq.numbers import read_number_text
-from nlq.ordinals import read_ordinal_text
-from nlq.ranges import read_range_text
 
 
 def read_expression(kind: str, text: str, today: date) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from nlq.canonical import canonical_filter
 from nlq.changes import Change, ChangeOperation, Shift
+from nlq.filters.canonical import canonical_filter
 from nlq.interpretation import Interpretation, InterpretationKind, Role
 from nlq.query import (
     Aggregate,

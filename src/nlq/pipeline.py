@@ -11,31 +11,31 @@ from datetime import date
 from functools import cached_property
 from typing import Final
 
-from nlq.canon import Canon
-from nlq.carry import carry_over, left_aside
 from nlq.changes import ordered
 from nlq.commands import UNSUPPORTED, Command, CommandReader, command_sentence, finish
-from nlq.context import Settled, settle
-from nlq.cues import CUE_WORDS
+from nlq.completion.suggest import Suggester, Suggestion, suggester
 from nlq.errors import QuestionError
-from nlq.explain import Explainer, assumption
-from nlq.followups import FollowUp, needs_another, read_follow_up
-from nlq.fuzzy import Speller
+from nlq.filters.canon import Canon
+from nlq.filters.order_text import canonical_order
+from nlq.followups.carry import carry_over, left_aside
+from nlq.followups.cues import CUE_WORDS
+from nlq.followups.reading import FollowUp, needs_another, read_follow_up
 from nlq.interpretation import Interpretation, InterpretationKind, Piece, Role
 from nlq.normalize import Kind, Token, checked, tokenize
-from nlq.notes import Note
-from nlq.order_text import canonical_order
-from nlq.parse import parse
-from nlq.parts import Part
+from nlq.phrases.context import Settled, settle
+from nlq.phrases.notes import Note
+from nlq.phrases.parse import parse
+from nlq.phrases.parts import Part
+from nlq.phrases.resolve import Resolved, resolve
 from nlq.query import Query
-from nlq.resolve import Resolved, resolve
 from nlq.schema import Schema
-from nlq.sentence import sentence_of
-from nlq.suggest import Suggester, Suggestion, suggester
-from nlq.tagging import Tagger
-from nlq.tags import UNKNOWN, Tagged
-from nlq.tries import said_names, spelling_targets
+from nlq.tagging.fuzzy import Speller
+from nlq.tagging.tagger import Tagger
+from nlq.tagging.tags import UNKNOWN, Tagged
+from nlq.tagging.tries import said_names, spelling_targets
 from nlq.vocabulary import Vocabulary
+from nlq.wording.explain import Explainer, assumption
+from nlq.wording.sentence import sentence_of
 
 
 @dataclass(slots=True)

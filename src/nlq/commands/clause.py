@@ -23,7 +23,7 @@ from nlq.commands.words import (
 )
 from nlq.dates import read_date
 from nlq.normalize import Token
-from nlq.notes import Note
+from nlq.phrases.notes import Note
 from nlq.schema import FieldSpec, Schema
 
 

@@ -16,9 +16,9 @@ from nlq.commands.words import (
 )
 from nlq.normalize import Kind, Token, keys
 from nlq.schema import FieldSpec, FieldType, Schema
-from nlq.tagging import Tagger
-from nlq.tags import RECORD, Event, Flagged, Meaning, Reading
-from nlq.tries import Trie
+from nlq.tagging.tagger import Tagger
+from nlq.tagging.tags import RECORD, Event, Flagged, Meaning, Reading
+from nlq.tagging.tries import Trie
 
 _EVENTS: Final = frozenset(("EVENT", "SPAN", "WHEN", "LAYER", "FIELD"))
 _LONGEST_NAME: Final = 6

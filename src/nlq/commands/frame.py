@@ -24,8 +24,8 @@ from nlq.commands.words import (
     Verb,
     participle,
 )
-from nlq.fuzzy import Speller
 from nlq.normalize import Kind, Token, keys
+from nlq.tagging.fuzzy import Speller
 
 _PAUSES: Final = (":", "—", "–", " -", "- ")
 _COMMA: Final = ","

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from nlq.changes import Change, ChangeOperation
-from nlq.notes import Note
+from nlq.phrases.notes import Note
 from nlq.query import Condition
 from nlq.schema import FieldSpec, FieldType, Schema
 

@@ -11,6 +11,9 @@ from datetime import date
 from decimal import Decimal
 from typing import Final, cast
 
+from nlq.amounts.durations import read_duration
+from nlq.amounts.money import read_money
+from nlq.amounts.numbers import NUMBER_WORDS, read_number, read_percent
 from nlq.changes import Shift
 from nlq.commands.fields import FieldReader, Phrase, meanings_of
 from nlq.commands.words import (
@@ -29,14 +32,11 @@ from nlq.commands.words import (
     UNTIL,
 )
 from nlq.dates import DateReading, read_date
-from nlq.durations import read_duration
-from nlq.money import read_money
 from nlq.normalize import Kind, Token, keys
-from nlq.numbers import NUMBER_WORDS, read_number, read_percent
 from nlq.schema import FieldSpec, FieldType, Schema
-from nlq.tagging import Tagger
-from nlq.tags import Amount, Flagged, Meaning, Reading
-from nlq.tries import Trie
+from nlq.tagging.tagger import Tagger
+from nlq.tagging.tags import Amount, Flagged, Meaning, Reading
+from nlq.tagging.tries import Trie
 
 _CODE_GAPS: Final = ("", "-", "/", ".", "_")
 _AMOUNT_STARTS: Final = NUMBER_WORDS | FURTHER | {"by", "for", "+", "half", "few", "couple"} - {"the"}

@@ -12,20 +12,20 @@ from datetime import date
 from decimal import Decimal
 from typing import Final
 
-from nlq.canon import Canon
 from nlq.changes import Change, canonical_changes
 from nlq.commands.clauses import ClauseReader
 from nlq.commands.frame import Clause, Frame, Verbs, frames, names_nothing
 from nlq.commands.outcome import Outcome, Pending, Refusal, refusal_of
 from nlq.commands.phrases import PhraseReader
 from nlq.commands.words import COMMAND_WORDS, EVERYTHING, JOINS, POINTING, PRONOUNS
-from nlq.fuzzy import Speller
+from nlq.filters.canon import Canon
 from nlq.normalize import TAKEN, Kind, Token
-from nlq.notes import Note
+from nlq.phrases.notes import Note
+from nlq.phrases.resolve import Resolved, Use
 from nlq.query import And, Comparison, Condition, Operator, Query, conjunction
-from nlq.resolve import Resolved, Use
 from nlq.schema import Schema
-from nlq.tagging import Tagger
+from nlq.tagging.fuzzy import Speller
+from nlq.tagging.tagger import Tagger
 
 UNSUPPORTED: Final = "unsupported_mutation"
 """The reason of every refusal, in one word."""

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Final
 
 from nlq.changes import Change, ChangeOperation, Shift, counted
-from nlq.literals import plain
+from nlq.filters.literals import plain
 from nlq.schema import FieldSpec, FieldType, Schema
 
 _HUNDRED: Final = Decimal(100)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, TypeVar
 
+from nlq.amounts.number_words import BELOW_HUNDRED
+from nlq.amounts.number_words import ORDINALS as ORDINAL_WORDS
+from nlq.amounts.number_words import TENS as TEN_WORDS
 from nlq.dates.periods import Unit
 from nlq.normalize import stem
-from nlq.number_words import BELOW_HUNDRED
-from nlq.number_words import ORDINALS as ORDINAL_WORDS
-from nlq.number_words import TENS as TEN_WORDS
 
 _Value = TypeVar("_Value")
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from nlq.amounts.numbers import read_number
 from nlq.dates.conventions import COUPLE, FEW_COUNT, FIRST_YEAR, LAST_YEAR, PIVOT
 from nlq.dates.lexicon import COUNTS, ORDINALS, SUFFIXES, TENS
 from nlq.dates.pieces import Line
-from nlq.numbers import read_number
 
 APOSTROPHES: Final = ("'", "’", "‘", "`")
 _CENTURIES: Final = (19, 20, 21)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Final
 
+from nlq.amounts.durations import read_duration
 from nlq.dates import conventions as said
 from nlq.dates.eras import read_season
 from nlq.dates.filling import in_part, resolve
@@ -21,7 +22,6 @@ from nlq.dates.periods import Unit, advance, floor, period_of, shift
 from nlq.dates.pieces import Line, Parts, Piece, of_day, of_span
 from nlq.dates.times import skip_time
 from nlq.dates.weekdays import weekday_of
-from nlq.durations import read_duration
 
 _THE: Final = frozenset(("the",))
 _DAY: Final = timedelta(days=1)

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any, Final
 
-from nlq.canonical import canonical_filter
 from nlq.errors import LanguageError
-from nlq.filter_text import parse_filter
-from nlq.order_text import canonical_order, parse_order
+from nlq.filters.canonical import canonical_filter
+from nlq.filters.filter_text import parse_filter
+from nlq.filters.order_text import canonical_order, parse_order
 from nlq.query import Aggregate, Aggregation, FigureSort, Function, Having, Operator, Query
 from pfa_rpc.errors import InvalidToken, LimitExceeded
 from pfa_rpc.schema import SCHEMA

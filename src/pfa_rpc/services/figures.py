@@ -13,7 +13,7 @@ from typing import Any, Final
 from google.type.money_pb2 import Money
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from nlq.filter_text import parse_filter
+from nlq.filters.filter_text import parse_filter
 from nlq.query import Aggregate, Aggregation, Condition, DatePart, Function, group_field
 from nlq.schema import FieldType
 from pfa.v1.record_service_pb2 import (

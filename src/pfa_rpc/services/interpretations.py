@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from google.type.money_pb2 import Money
 
-from nlq.canonical import canonical_filter
 from nlq.changes import Change, ChangeOperation, Shift, canonical_changes
+from nlq.filters.canonical import canonical_filter
 from nlq.interpretation import Assumption, Interpretation, Piece
 from nlq.query import Aggregate, Aggregation, FigureSort, Function, Having, Value
 from pfa.v1.query_service_pb2 import (

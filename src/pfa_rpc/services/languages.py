@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
+from nlq.completion.suggest import Suggestion
 from nlq.errors import LanguageError
 from nlq.interpretation import Interpretation
 from nlq.pipeline import Language
 from nlq.query import Query
-from nlq.suggest import Suggestion
 from nlq.vocabulary import Vocabulary
 from pfa_rpc.cache.interface import Cache
 from pfa_rpc.schema import SCHEMA

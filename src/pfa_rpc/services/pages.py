@@ -10,8 +10,8 @@ from typing import Any, Final
 from google.protobuf.duration_pb2 import Duration
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from nlq.filter_text import parse_filter
-from nlq.order_text import parse_order
+from nlq.filters.filter_text import parse_filter
+from nlq.filters.order_text import parse_order
 from nlq.query import Condition, Sort
 from pfa_rpc.records.revision import Revision
 from pfa_rpc.schema import SCHEMA

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Final
 
+from nlq.completion.suggest import Suggestion
 from nlq.interpretation import Interpretation, InterpretationKind
 from nlq.query import Aggregate, Aggregation, Function, fields_of_query
-from nlq.suggest import Suggestion
 from pfa.v1.query_service_pb2 import (
     AddSynonymRequest,
     AddSynonymResponse,

@@ -13,10 +13,10 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 from google.type.date_pb2 import Date
 
-from nlq.canonical import canonical_filter
 from nlq.errors import FilterError, LanguageError, OrderError, QuestionError
-from nlq.filter_text import parse_filter
-from nlq.order_text import canonical_order, parse_order
+from nlq.filters.canonical import canonical_filter
+from nlq.filters.filter_text import parse_filter
+from nlq.filters.order_text import canonical_order, parse_order
 from nlq.query import Condition, Sort, fields_of
 from pfa.v1.record_pb2 import Record
 from pfa.v1.revision_pb2 import Consistency

@@ -7,9 +7,9 @@ from datetime import date
 from itertools import islice
 from typing import Final
 
-from nlq.fuzzy import nearest
 from nlq.normalize import Kind, tokenize
 from nlq.schema import FieldType
+from nlq.tagging.fuzzy import nearest
 from nlq.vocabulary import Synonym, Term, Vocabulary
 from pfa.v1.query_service_pb2 import (
     AddSynonymRequest,

@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 import pytest
 
-from nlq.filter_text import parse_filter
+from nlq.filters.filter_text import parse_filter
 from nlq.query import Aggregate, Aggregation, FigureSort, Function, Having, Operator, Query, Sort
 from pfa.v1.query_service_pb2 import AskRequest, AskResponse, InterpretRequest, InterpretResponse
 from pfa_rpc.errors import InvalidToken

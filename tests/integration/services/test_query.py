@@ -8,7 +8,7 @@ import grpc
 import pytest
 from google.type.date_pb2 import Date
 
-from nlq.filter_text import parse_filter
+from nlq.filters.filter_text import parse_filter
 from pfa.v1.query_service_pb2 import AskRequest, AskResponse, InterpretRequest, PieceRole
 from pfa.v1.record_service_pb2 import AggregateFunction, ListRecordsRequest
 from pfa_rpc.schema import SCHEMA

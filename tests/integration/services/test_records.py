@@ -11,7 +11,7 @@ import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.type.money_pb2 import Money
 
-from nlq.filter_text import parse_filter
+from nlq.filters.filter_text import parse_filter
 from pfa.v1.record_pb2 import Record
 from pfa.v1.record_service_pb2 import (
     AggregateFunction,

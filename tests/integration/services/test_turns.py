@@ -14,7 +14,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from google.type.date_pb2 import Date
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from nlq.filter_text import parse_filter
+from nlq.filters.filter_text import parse_filter
 from nlq.pipeline import Language
 from nlq.query import Aggregate, Aggregation, Function
 from pfa.v1.query_service_pb2 import AddSynonymRequest, InterpretRequest, Synonym

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import given, settings
 
-from nlq.filter_text import MAX_COMPARISONS, parse_filter
+from nlq.filters.filter_text import MAX_COMPARISONS, parse_filter
 from nlq.query import And, Comparison, Condition, Operator
 from pfa_rpc.records.cost import costs_of
 from pfa_rpc.schema import SCHEMA

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from nlq.filter_text import parse_filter
+from nlq.filters.filter_text import parse_filter
 from pfa_rpc.schema import SCHEMA
 from pfa_rpc.store.chunks import READ_ARRAYS
 from pfa_rpc.store.database import Database

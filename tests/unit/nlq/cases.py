@@ -6,7 +6,7 @@ from datetime import date
 from functools import cache
 from pathlib import Path
 
-from nlq.canonical import canonical_filter
+from nlq.filters.canonical import canonical_filter
 from nlq.interpretation import Interpretation, Role
 from nlq.pipeline import Language
 from nlq.query import Aggregate, Aggregation
@@ -71,7 +71,7 @@ def not_understood(reading: Interpretation) -> list[str]:
 
 def check_laws(question: str, reading: Interpretation, spoken: Language) -> None:
     """Check what holds for every reading: each word has a piece, the filter and the sentence mean the query."""
-    from nlq.filter_text import parse_filter
+    from nlq.filters.filter_text import parse_filter
 
     end = 0
     for piece in reading.pieces:

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nlq.durations import DurationReading, read_duration, read_duration_text
-from nlq.money import read_money, read_money_text
+from nlq.amounts.durations import DurationReading, read_duration, read_duration_text
+from nlq.amounts.money import read_money, read_money_text
+from nlq.amounts.number_words import NUMBER_WORDS, ORDINALS
+from nlq.amounts.numbers import read_number, read_number_text, read_percent
+from nlq.amounts.ordinals import read_ordinal, read_ordinal_text
+from nlq.amounts.ranges import RangeReading, read_range_text
 from nlq.normalize import tokenize
-from nlq.number_words import NUMBER_WORDS, ORDINALS
-from nlq.numbers import read_number, read_number_text, read_percent
-from nlq.ordinals import read_ordinal, read_ordinal_text
-from nlq.ranges import RangeReading, read_range_text
 from tests.unit.nlq.cases import cases
 
 READERS: tuple[Callable[[str], object], ...] = (

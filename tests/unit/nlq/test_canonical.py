@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nlq.canonical import canonical_filter, normalize
-from nlq.filter_text import parse_filter
+from nlq.filters.canonical import canonical_filter, normalize
+from nlq.filters.filter_text import parse_filter
 from nlq.query import (
     And,
     Comparison,

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nlq.canonical import canonical_filter
 from nlq.errors import FilterError
-from nlq.filter_text import MAX_CHARACTERS, MAX_COMPARISONS, MAX_DEPTH, parse_filter
+from nlq.filters.canonical import canonical_filter
+from nlq.filters.filter_text import MAX_CHARACTERS, MAX_COMPARISONS, MAX_DEPTH, parse_filter
 from nlq.query import (
     And,
     Comparison,

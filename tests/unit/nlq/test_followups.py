@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nlq.cues import CUES
+from nlq.followups.cues import CUES
 from nlq.interpretation import Interpretation, InterpretationKind
 from nlq.query import Aggregation
 from tests.unit.nlq.cases import TODAY, asked, cases, check_laws, language, not_understood

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nlq.money import read_money
+from nlq.amounts.money import read_money
+from nlq.amounts.numbers import read_number
 from nlq.normalize import tokenize
-from nlq.numbers import read_number
 from tests.unit.nlq.cases import cases
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nlq.errors import OrderError
-from nlq.order_text import MAX_CHARACTERS, canonical_order, parse_order
+from nlq.filters.order_text import MAX_CHARACTERS, canonical_order, parse_order
 from nlq.query import Sort
 from pfa_rpc.schema import SCHEMA
 

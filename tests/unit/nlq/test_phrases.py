@@ -13,15 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nlq import fillers, measure_words, words
-from nlq.comparisons import COMPARISONS, SUFFIXES
-from nlq.convention_words import convention_phrases
+from nlq.amounts.comparisons import COMPARISONS, SUFFIXES
 from nlq.errors import QuestionError
 from nlq.interpretation import Interpretation, Role
 from nlq.normalize import MAX_LENGTH
 from nlq.pipeline import Language
 from nlq.query import Query
 from nlq.schema import Conventions, Schema
+from nlq.tagging import fillers, measure_words, words
+from nlq.tagging.convention_words import convention_phrases
 from nlq.vocabulary import Vocabulary
 from pfa_rpc.schema import FIELDS, SCHEMA
 from tests.unit.nlq.cases import ROOT, TODAY, asked, cases, check_laws, language, not_understood, vocabulary

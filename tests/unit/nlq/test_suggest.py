@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nlq.completion.suggest import MOST, Suggestion, SuggestionKind
 from nlq.normalize import MAX_LENGTH
 from nlq.pipeline import Language
-from nlq.suggest import MOST, Suggestion, SuggestionKind
 from nlq.vocabulary import Vocabulary
 from pfa_rpc.schema import SCHEMA
 from tests.unit.nlq.cases import TODAY, cases, language, not_understood, vocabulary

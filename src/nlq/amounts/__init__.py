@@ -1,0 +1,1 @@
+"""Numbers, money, ordinals, durations and ranges: readers that can be used alone."""

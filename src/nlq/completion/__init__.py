@@ -1,0 +1,1 @@
+"""How a question can go on from the caret."""

@@ -1,0 +1,1 @@
+"""Filter and order texts: read into conditions, and written in one canonical form."""

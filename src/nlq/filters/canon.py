@@ -1,0 +1,33 @@
+"""Canon: canonical forms of the conditions of one language, remembered.
+
+Gives `Canon`. Questions ask for the same values again and again; writing a condition out costs more than looking it up.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final
+
+from nlq.filters.canonical import canonical_filter, normalize
+from nlq.query import Condition
+from nlq.schema import Schema
+
+_REMEMBERED: Final = 4096
+"""Conditions kept; the least recently used give way."""
+
+
+class Canon:
+    """Canonical text and form of conditions, by one schema."""
+
+    def __init__(self, schema: Schema) -> None:
+        self.schema = schema
+        self._text = lru_cache(_REMEMBERED)(lambda condition: canonical_filter(condition, schema))
+        self._form = lru_cache(_REMEMBERED)(lambda condition: normalize(condition, schema))
+
+    def text(self, condition: Condition | None) -> str:
+        """Return the canonical filter text; empty where there is no condition."""
+        return self._text(condition) if condition is not None else ""
+
+    def form(self, condition: Condition | None) -> Condition | None:
+        """Return the one form of all conditions that differ only in order, nesting and repetition."""
+        return self._form(condition) if condition is not None else None

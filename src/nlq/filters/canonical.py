@@ -1,0 +1,250 @@
+"""Condition → its canonical filter text: `canonical_filter`, and `normalize`, the same on trees.
+
+The same conditions give the same text, in whatever order and nesting they were written: the text names cache entries,
+is shown to people, and reads back as the normalized condition.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Final
+
+from nlq.filters.literals import plain
+from nlq.query import (
+    And,
+    Comparison,
+    Condition,
+    Contains,
+    FieldComparison,
+    Matches,
+    Not,
+    Operator,
+    Or,
+    Present,
+    Value,
+    fold,
+    pattern_of,
+    pattern_pieces,
+)
+from nlq.schema import FieldType, Schema
+
+_Leaf = Comparison | FieldComparison | Contains | Matches | Present
+_NEGATED: Final = {Operator.EQ: Operator.NE, Operator.NE: Operator.EQ}
+_ESCAPED: Final = re.compile(r'[\x00-\x1f\x7f-\x9f"\\*]')
+# A range reads better with its lower bound first.
+_RANKS: Final = {Operator.GT: 1, Operator.GE: 1, Operator.LT: 2, Operator.LE: 2}
+_LAST_RANK: Final = 3
+
+
+def canonical_filter(condition: Condition | None, schema: Schema) -> str:
+    """Return the one text of all filters that state the same conditions; "" where there is none.
+
+    `parse_filter` reads it back as `normalize(condition, schema)`, unless the condition is so large that the text, with
+    its parentheses, is beyond the limits of a filter. KeyError where it names a field that the schema lacks.
+    """
+    if condition is None:
+        return ""
+    written = _write(condition, schema.places)
+    return _enclosed(written) if isinstance(written.condition, Or) else written.text
+
+
+def normalize(condition: Condition, schema: Schema) -> Condition:
+    """Return an equivalent condition in the one form of all that differ only in order, nesting and repetition.
+
+    Groups are flat, ordered by field as in the schema and hold nothing twice (spellings of one text count as one); no
+    negation is doubled, and one of `=` or `!=` is the other. KeyError where it names a field that the schema lacks.
+    """
+    return _write(condition, schema.places).condition
+
+
+def like(field: str, pieces: Sequence[str]) -> Condition:
+    """Return the plainest condition that `field` matches a pattern of two literal pieces or more.
+
+    `*` is Present, `*crane*` is Contains, all others are Matches.
+    """
+    inner = [piece for piece in pieces[1:-1] if piece]
+    if not inner and not pieces[0] and not pieces[-1]:
+        return Present(field)
+    # Only a pattern can say that a space stands at the end of the text sought.
+    if len(inner) == 1 and not pieces[0] and not pieces[-1] and inner[0] == inner[0].strip():
+        return Contains(field, inner[0])
+    return Matches(field, pattern_of((pieces[0], *inner, pieces[-1])))
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A normalized condition and its text."""
+
+    condition: Condition
+    text: str
+    identity: str
+    """The text with spellings folded: equal where two conditions are one."""
+    place: tuple[int, int]
+    """Where it stands in a group: by its field in the schema; of one field, bounds and then groups come last."""
+
+
+_Fields = Mapping[str, tuple[int, FieldType]]
+"""Place and type of each field."""
+
+
+def _write(condition: Condition, fields: _Fields) -> _Written:
+    match condition:
+        case And(operands) | Or(operands):
+            return _write_group(type(condition), operands, fields)
+        case Not(operand):
+            return _write_negation(operand, fields)
+        case Matches(field, pattern):
+            pieces = pattern_pieces(pattern)
+            plainest = like(field, pieces) if len(pieces) > 1 else Comparison(field, Operator.EQ, pieces[0])
+            return _write_leaf(plainest, fields)
+    return _write_leaf(condition, fields)
+
+
+def _write_group(kind: type[And] | type[Or], operands: Iterable[Condition], fields: _Fields) -> _Written:
+    """Flatten, order and thin out a group; one of a single operand is that operand."""
+    members: dict[str, _Written] = {}
+    written = [_write(operand, fields) for operand in _flat(kind, operands)]
+    # Normalizing can bring up a group of the same kind, out of a double negation.
+    nested = [w for w in written if isinstance(w.condition, kind)]
+    if nested:
+        return _write_group(kind, [c for w in written for c in _flat(kind, (w.condition,))], fields)
+    for member in sorted(written, key=lambda w: (w.place, w.identity, w.text)):
+        members.setdefault(member.identity, member)
+    ordered = list(members.values())
+    if len(ordered) == 1:
+        return ordered[0]
+    joint = " AND " if kind is And else " OR "
+    return _Written(
+        kind(tuple(member.condition for member in ordered)),
+        joint.join(map(_enclosed, ordered)),
+        joint.join(_enclosed(member, member.identity) for member in ordered),
+        (ordered[0].place[0], _LAST_RANK),
+    )
+
+
+def _flat(kind: type[And] | type[Or], operands: Iterable[Condition]) -> Iterable[Condition]:
+    """The operands, with those of nested groups of the same kind in place of the groups."""
+    for operand in operands:
+        if isinstance(operand, And | Or) and isinstance(operand, kind):
+            yield from _flat(kind, operand.operands)
+        else:
+            yield operand
+
+
+def _write_negation(operand: Condition, fields: _Fields) -> _Written:
+    inner = _write(operand, fields)
+    match inner.condition:
+        case Not(condition):
+            return _write(condition, fields)
+        case Comparison(operator=operator) | FieldComparison(operator=operator) as comparison if operator in _NEGATED:
+            # Equal in meaning, records without a value included: see nlq.query.
+            return _write_leaf(replace(comparison, operator=_NEGATED[operator]), fields)
+    return _Written(
+        Not(inner.condition),
+        f"NOT {_enclosed(inner)}",
+        f"NOT {_enclosed(inner, inner.identity)}",
+        (inner.place[0], _LAST_RANK),
+    )
+
+
+def _enclosed(written: _Written, text: str | None = None) -> str:
+    """The text (or another one) of a condition as part of a larger one: groups in parentheses."""
+    text = written.text if text is None else text
+    return f"({text})" if isinstance(written.condition, And | Or) else text
+
+
+def _write_leaf(leaf: Condition, fields: _Fields) -> _Written:
+    match leaf:
+        case And() | Or() | Not():
+            raise TypeError(leaf)
+        case Comparison(value=value):
+            leaf = replace(leaf, value=_plain_value(value))
+        case FieldComparison(factor=factor, plus=plus) if factor != 1 or plus:
+            leaf = replace(leaf, factor=plain(factor), plus=plain(plus) if isinstance(plus, Decimal) else plus)
+    place, type_ = fields[leaf.field]
+    text = identity = _leaf_text(leaf, type_)
+    if type_ in (FieldType.TEXT, FieldType.ID):
+        identity = _leaf_text(_folded(leaf, type_), type_)
+    rank = _RANKS.get(leaf.operator, 0) if isinstance(leaf, Comparison | FieldComparison) else 0
+    return _Written(leaf, text, identity, (place, rank))
+
+
+def _folded(leaf: _Leaf, type_: FieldType) -> _Leaf:
+    """The condition with one spelling for all that it does not tell apart."""
+    match leaf:
+        case Comparison(_, _, str(value)) if type_ is FieldType.TEXT:
+            return replace(leaf, value=fold(value))
+        case Contains(_, text):
+            return replace(leaf, text=fold(text))
+        case Matches(_, pattern):
+            return replace(leaf, pattern=pattern.casefold())
+    return leaf
+
+
+def _leaf_text(leaf: _Leaf, type_: FieldType) -> str:
+    match leaf:
+        case Comparison(field, operator, value):
+            return f"{field} {operator.value} {_literal(value, type_)}"
+        case FieldComparison():
+            return _field_text(leaf)
+        case Contains(field, text):
+            return f"{field}:{text if type_ is FieldType.NAMES else _quoted(text)}"
+        case Matches(field, pattern):
+            return f'{field} = "{"*".join(map(_escaped, pattern_pieces(pattern)))}"'
+        case Present(field):
+            return f"{field}:*"
+
+
+def _field_text(leaf: FieldComparison) -> str:
+    text = f"{leaf.field} {leaf.operator.value} {leaf.other}"
+    if leaf.factor != 1:
+        text += f" * {leaf.factor:f}"
+    if leaf.plus:
+        number = f"{abs(leaf.plus):f}" if isinstance(leaf.plus, Decimal) else str(abs(leaf.plus))
+        text += f" {'-' if leaf.plus < 0 else '+'} {number}"
+    return text
+
+
+def _plain_value(value: Value) -> Value:
+    match value:
+        case Decimal():
+            return plain(value)
+        case datetime():
+            return value.astimezone(UTC)
+    return value
+
+
+def _literal(value: Value, type_: FieldType) -> str:
+    match value:
+        case str():
+            return value if type_ is FieldType.ENUM else _quoted(value)
+        case bool():
+            return "true" if value else "false"
+        case datetime():
+            return _time_text(value)
+        case date():
+            return value.isoformat()
+    return format(value, "f") if isinstance(value, Decimal) else str(value)
+
+
+def _time_text(value: datetime) -> str:
+    """RFC 3339 in UTC, with as many decimals of a second as it has."""
+    text = value.replace(tzinfo=None).isoformat()
+    return f"{text.rstrip('0') if value.microsecond else text}Z"
+
+
+def _quoted(text: str) -> str:
+    return f'"{_escaped(text)}"'
+
+
+def _escaped(text: str) -> str:
+    return _ESCAPED.sub(_escape, text)
+
+
+def _escape(match: re.Match[str]) -> str:
+    character = match[0]
+    return f"\\{character}" if character in '"\\*' else f"\\u{ord(character):04x}"

@@ -1,0 +1,171 @@
+"""Asked: the figures, the order and the limit of a follow-up, from those before it and those it says.
+
+Gives `asked` and `included`, pure functions over queries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from nlq.followups.conjuncts import conjuncts
+from nlq.followups.reading import FollowUp, Move
+from nlq.phrases.notes import Note
+from nlq.query import Aggregate, Comparison, FigureSort, Function, Operator, Query, Sort
+from nlq.schema import FieldType, Schema
+
+_TOTALS: Final = frozenset((Function.SUM, Function.AVG))
+_COUNTED: Final = "count()"
+
+
+@dataclass(slots=True)
+class Shape:
+    """What is asked about the records: a query whose conditions are not settled yet."""
+
+    query: Query
+    settled: list[Note] = field(default_factory=list)
+    """Choices of the follow-up that the question before decides otherwise."""
+    added: list[Note] = field(default_factory=list)
+    """Choices in their place."""
+    warnings: list[str] = field(default_factory=list)
+    refused: str = ""
+
+
+def asked(follow: FollowUp, before: Query, said: Query, notes: Sequence[Note], schema: Schema) -> Shape:
+    """Return figures, order and limit: those said take the place of those before, and what is dropped is gone."""
+    if lacking := _lacking(follow, before):
+        return Shape(before, refused=lacking)
+    base = _dropped(follow, before)
+    if said.aggregate is not None:
+        return _figures(follow, base, said, said.aggregate, notes)
+    by_convention = any(note.chosen == schema.conventions.ranking_field for note in notes)
+    grouped = base.aggregate is not None and bool(base.aggregate.group_by)
+    if grouped and by_convention and said.limit is not None and not follow.wants_records:
+        shape = _groups(follow, base, said)
+        shape.settled += [note for note in notes if note.chosen == schema.conventions.ranking_field]
+        return shape
+    wants_records = follow.wants_records and follow.having is None and follow.order is None
+    if base.aggregate is not None and (wants_records or said.sort):
+        base = replace(base, aggregate=None, sort=(), limit=None)
+    if base.aggregate is not None:
+        return _groups(follow, base, said)
+    return _records(follow, base, said, notes, schema)
+
+
+def _lacking(follow: FollowUp, before: Query) -> str:
+    """Return why what is dropped cannot be: the question before lacks it; "" where it can."""
+    drop = follow.dropped
+    figures = before.aggregate
+    if drop.order and not before.sort and not (figures is not None and figures.order):
+        return "The question before has no order."
+    if drop.limit and before.limit is None:
+        return "The question before has no limit."
+    return "The question before has no groups." if drop.groups and not (figures and figures.group_by) else ""
+
+
+def _dropped(follow: FollowUp, before: Query) -> Query:
+    """Return the query without the order, limit and groups that are dropped."""
+    drop = follow.dropped
+    aggregate = before.aggregate
+    if aggregate is not None and drop.groups:
+        aggregate = replace(aggregate, group_by=(), having=(), order=(), distinct=False)
+    if aggregate is not None and drop.order:
+        aggregate = replace(aggregate, order=())
+    sort = () if drop.order else before.sort
+    limit = None if drop.limit or follow.unlimited else before.limit
+    return replace(before, sort=sort, limit=limit, aggregate=aggregate)
+
+
+def _figures(follow: FollowUp, base: Query, said: Query, figures: Aggregate, notes: Sequence[Note]) -> Shape:
+    """Return the figures said, of the records before."""
+    shape = Shape(said)
+    counted = [note for note in notes if note.chosen == _COUNTED]
+    if counted and base.aggregate is not None and not base.aggregate.distinct and not base.aggregate.yes_no:
+        # "by category" after "total cost of rentals" is the total cost by category.
+        shape.settled += counted
+        shape.query = replace(
+            said, aggregate=replace(figures, aggregations=base.aggregate.aggregations, percent=base.aggregate.percent)
+        )
+    elif base.aggregate is not None and not figures.group_by and follow.move in (Move.EXCHANGE, Move.ADJUST):
+        shape.query = replace(said, aggregate=replace(figures, group_by=base.aggregate.group_by))
+    if base.aggregate is None and base.limit is not None:
+        if any(figure.function is not Function.COUNT for figure in figures.aggregations):
+            shape.refused = f"Figures of only the first {base.limit} records are not answered; say “all of them” first."
+        else:
+            shape.warnings.append(f"All records are counted, not only the first {base.limit}.")
+    return shape
+
+
+def _groups(follow: FollowUp, base: Query, said: Query) -> Shape:
+    """Return the figures before, in the order and up to the limit said."""
+    aggregate = base.aggregate
+    assert aggregate is not None  # noqa: S101 - the caller has looked
+    order = aggregate.order
+    if said.limit is not None and not order:
+        order = (FigureSort(aggregate.aggregations[0], descending=True),)
+    if follow.reverse:
+        order = tuple(replace(term, descending=not term.descending) for term in order)
+    order = (follow.order,) if follow.order is not None else order
+    having = (*aggregate.having, follow.having) if follow.having is not None else aggregate.having
+    if said.sort and not said.sort[0].descending:
+        order = tuple(replace(term, descending=not term.descending) for term in order)
+    limit = base.limit if said.limit is None else said.limit
+    shape = Shape(replace(base, limit=limit, aggregate=replace(aggregate, order=order, having=having)))
+    if (follow.having or follow.order) and not aggregate.group_by:
+        shape.refused = "The question before has no groups."
+    elif (said.limit is not None and not aggregate.group_by) or (follow.reverse and not order):
+        shape.refused = "The question before asks for figures that have no order."
+    return shape
+
+
+def _records(follow: FollowUp, base: Query, said: Query, notes: Sequence[Note], schema: Schema) -> Shape:
+    """Return the order and the limit said, or else those before."""
+    shape = Shape(base)
+    ranked = [note for note in notes if note.chosen == schema.conventions.ranking_field]
+    sort = said.sort or base.sort
+    if base.sort and ranked and said.limit is not None and [term.field for term in said.sort] == [ranked[0].chosen]:
+        # "top 5 of those" ranks by what the records were sorted by before.
+        shape.settled += ranked
+        sort = _ranked(base.sort, said.sort[0], schema)
+        text = f"records are ranked by {schema.by_name[sort[0].field].label}, as they were sorted before"
+        shape.added.append(replace(ranked[0], text=text, chosen=sort[0].field))
+    if follow.direction is not None and sort:
+        sort = (*sort[:-1], replace(sort[-1], descending=follow.direction))
+    if follow.reverse:
+        shape.refused = "" if sort else "The question before has no order to reverse."
+        sort = _reversed(sort)
+    if said.sort and sort != base.sort and base.limit is not None and said.limit is None and not follow.single:
+        shape.warnings.append(f"The first {base.limit} are taken in the new order; say “all of them” to have all.")
+    limit = 1 if follow.single and said.sort and said.limit is None else said.limit
+    shape.query = replace(base, sort=sort, limit=base.limit if limit is None else limit)
+    return shape
+
+
+def _ranked(sort: tuple[Sort, ...], rank: Sort, schema: Schema) -> tuple[Sort, ...]:
+    """Return an order from the end that a ranking asks for: of figures the most for "top", of others as they were."""
+    first = sort[0]
+    figured = schema.by_name[first.field].type in (FieldType.MONEY, FieldType.INTEGER)
+    turned = first.descending is not rank.descending if figured else not rank.descending
+    return _reversed(sort) if turned else sort
+
+
+def _reversed(sort: Sequence[Sort]) -> tuple[Sort, ...]:
+    return tuple(replace(term, descending=not term.descending) for term in sort)
+
+
+def included(query: Query, said: Query, schema: Schema) -> Query:
+    """Return the query with the flags whose records its totals take in because they are asked for."""
+    aggregate = query.aggregate
+    if aggregate is None:
+        return query
+    wanted = set(said.aggregate.including if said.aggregate is not None else aggregate.including)
+    wanted.update(aggregate.group_by)
+    wanted.update(
+        each.field
+        for each in conjuncts(query.where)
+        if isinstance(each, Comparison) and each.operator is Operator.EQ and each.value is True
+    )
+    totals = any(figure.function in _TOTALS for figure in aggregate.aggregations)
+    names = tuple(name for name in schema.conventions.left_out_of_totals if totals and name in wanted)
+    return replace(query, aggregate=replace(aggregate, including=names))

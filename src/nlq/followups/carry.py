@@ -1,0 +1,335 @@
+"""Carry: the query of a follow-up, from the query before it and what the follow-up itself says.
+
+Gives `carry_over`, `carry`, the same on queries, and `left_aside`. What is taken over is written down as
+notes, what gives way as a remark where that could surprise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from nlq.filters.canon import Canon
+from nlq.followups.asked import asked, included
+from nlq.followups.conjuncts import (
+    Edited,
+    about,
+    choice_of,
+    conjuncts,
+    dropped,
+    exchanged,
+    excluded,
+    joined,
+    narrowed,
+    widened,
+)
+from nlq.followups.cues import LEADS
+from nlq.followups.lending import lend, moved, refit, refit_query
+from nlq.followups.lending_dates import lend_dates
+from nlq.followups.reading import FollowUp, Move
+from nlq.normalize import Token
+from nlq.phrases.notes import Note, money_fields
+from nlq.phrases.parts import FlagPart, Part
+from nlq.phrases.resolve import Resolved, Use
+from nlq.query import Comparison, Condition, Operator, Query, conjunction, fold
+from nlq.tagging.fillers import EVERYTHING
+from nlq.tagging.tags import Flagged, Tagged
+
+_CUE: Final = "goes on from the question before"
+_ASIDE: Final = "the question before is left aside; begin with “of those” to go on from it"
+_TERSE: Final = 4
+"""Most words of a question that may be meant as a piece of another."""
+_BEFORE: Final = "carried over from the question before: {}"
+
+
+@dataclass(slots=True)
+class Said:
+    """What a follow-up says by itself."""
+
+    query: Query
+    """Its query, as if it were asked alone."""
+    parts: Sequence[Part]
+    """What it was read as."""
+    defaults: list[Note]
+    ambiguities: list[Note]
+
+
+@dataclass(slots=True)
+class Carried:
+    """The query of a follow-up."""
+
+    query: Query
+    notes: list[Note] = field(default_factory=list)
+    """What was taken over from the question before."""
+    defaults: list[Note] = field(default_factory=list)
+    ambiguities: list[Note] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    refused: str = ""
+    """Why the question cannot go on so; the query is then the one before."""
+
+
+def open_flags(parts: Sequence[Part]) -> frozenset[str]:
+    """Return the flags that the parts of a question leave open."""
+    return frozenset(part.field.name for part in parts if isinstance(part, FlagPart) and part.state is None)
+
+
+def carry_over(resolved: Resolved, follow: FollowUp, before: Query, parts: Sequence[Part], canon: Canon) -> list[Note]:
+    """Put the query of a follow-up in the place of what it says by itself; return what was taken over.
+
+    Where it cannot go on from the query before, its words are not understood, and the query is the one before.
+    """
+    said = Said(resolved.query, parts, resolved.defaults, resolved.ambiguities)
+    carried = carry(follow, before, said, canon)
+    resolved.query = carried.query
+    resolved.defaults, resolved.ambiguities = carried.defaults, carried.ambiguities
+    resolved.warnings += carried.warnings
+    spans = follow.cues or [(use.first, use.end) for use in resolved.uses]
+    if carried.refused:
+        resolved.warnings.append(carried.refused)
+        resolved.unread += spans
+    else:
+        resolved.uses += [Use(first, end, _CUE) for first, end in follow.cues]
+    return carried.notes
+
+
+def left_aside(resolved: Resolved, before: Query, tokens: Sequence[Token], parts: Sequence[Part], canon: Canon) -> None:
+    """Note of a terse question of its own ("cranes") that it leaves the one before aside, and what it would be of that.
+
+    Whole sentences ("show me all cranes") leave no doubt.
+    """
+    whole = len(tokens) > _TERSE or any(token.key in LEADS or token.key in EVERYTHING for token in tokens)
+    if whole or before.where is None:
+        return
+    said = Said(resolved.query, parts, list(resolved.defaults), list(resolved.ambiguities))
+    carried = carry(FollowUp(Move.NARROW), before, said, canon)
+    if not carried.refused and carried.notes and not carried.warnings:
+        own, joint = canon.text(resolved.query.where), canon.text(carried.query.where)
+        resolved.ambiguities.append(Note(_ASIDE, 0, 0, own, (joint,)))
+
+
+def carry(follow: FollowUp, before: Query, said: Said, canon: Canon) -> Carried:
+    """Return the query that the follow-up asks for."""
+    return _Carrier(follow, before, said, canon).run()
+
+
+class _Carrier:
+    """Edits one query by one follow-up."""
+
+    def __init__(self, follow: FollowUp, before: Query, said: Said, canon: Canon) -> None:
+        self._follow = follow
+        self._before = before
+        self._said = said
+        self._canon = canon
+        self._schema = canon.schema
+        self._result = Carried(before)
+
+    def run(self) -> Carried:
+        """Edit the conditions, then what is asked about the records that meet them."""
+        assumed = self._assumed()
+        stated = [each for each in conjuncts(self._said.query.where) if each not in assumed]
+        where = self._where(stated)
+        shape = asked(self._follow, self._refitted(where), self._said.query, self._said.ambiguities, self._schema)
+        self._refuse(shape.refused)
+        if self._result.refused:
+            return self._result
+        query = included(replace(shape.query, where=where), self._said.query, self._schema)
+        self._result.query = query
+        self._result.warnings += shape.warnings
+        self._result.ambiguities += [note for note in self._said.ambiguities if note not in shape.settled]
+        self._result.ambiguities += shape.added
+        self._result.ambiguities += self._measure_notes()
+        self._write_down(query)
+        return self._result
+
+    def _refitted(self, where: Condition | None) -> Query:
+        """Return the query before with its order and figures of the kinds of records that are asked for now."""
+        before, now = conjuncts(self._before.where), conjuncts(where)
+        query = refit_query(self._before, before, now, self._schema)
+        if query != self._before:
+            name = moved(before, now, self._schema)[1]
+            others = tuple(each for each in money_fields(self._schema) if each != name)
+            label = self._schema.by_name[name].label
+            text = f"what was asked of another amount is asked of the {label}, which these records have"
+            self._result.ambiguities.append(Note(text, 0, 0, name, others))
+        return query
+
+    def _refuse(self, reason: str) -> None:
+        self._result.refused = self._result.refused or reason
+
+    def _measure_notes(self) -> list[Note]:
+        """Say which figure was lent, where the question names none."""
+        if self._follow.measure is None:
+            return []
+        measure, first, end, known = self._follow.measure
+        why = "the question before is about it" if known else "no question names another"
+        others = tuple(name for name in money_fields(self._schema) if name != measure.name)
+        return [Note(f"the figure is of the {measure.label}, because {why}", first, end, measure.name, others)]
+
+    # Conditions
+
+    def _assumed(self) -> list[Condition]:
+        """Return the conditions that the follow-up has by convention only."""
+        chosen = {note.chosen for note in self._said.defaults}
+        each = (Comparison(name, Operator.EQ, value=False) for name in self._schema.conventions.left_out)
+        return [condition for condition in each if self._canon.text(condition) in chosen]
+
+    def _where(self, stated: list[Condition]) -> Condition | None:
+        """Return the conditions of the question before, edited by those stated."""
+        before = self._taken_back(conjuncts(self._before.where))
+        lent = lend(stated, before, self._schema)
+        if lent != stated:
+            self._said.ambiguities = self._lent_notes(stated, lent)
+        dated = lend_dates(lent, self._said.parts, before, self._schema)
+        if dated != lent:
+            self._said.ambiguities = self._dated_notes(lent, dated)
+            lent = dated
+        edited = self._edited(before, lent)
+        self._refuse(edited.refused)
+        fitted = refit(edited.where, before, self._schema)
+        self._result.ambiguities += [self._amount_note(new) for new in fitted if new not in edited.where]
+        return self._canon.form(joined(fitted))
+
+    def _edited(self, before: list[Condition], stated: list[Condition]) -> Edited:
+        """Return the conditions of the question before after the one edit that the follow-up makes."""
+        move = self._follow.move
+        if move is Move.WIDEN:
+            return widened(before, stated, self._schema)
+        if move is Move.EXCLUDE:
+            return excluded(before, stated, self._schema)
+        if move is Move.NARROW:
+            edited = narrowed(before, stated, self._schema)
+            self._warn_of(edited.replaced, stated)
+            return edited
+        if self._follow.instead_of:
+            # "Yard A instead of Silo 4" leaves the other areas.
+            held = {choice.field for choice in map(choice_of, before) if choice is not None and choice.wanted}
+            beside = [each for each in stated if about(each, self._schema) <= held]
+            before = widened(before, beside, self._schema).where
+            stated = [each for each in stated if each not in beside]
+        return exchanged(before, stated, self._schema, apart=move is Move.ADJUST)
+
+    def _taken_back(self, before: Sequence[Condition]) -> list[Condition]:
+        """Return the conditions before without what the follow-up drops, leaves open, or has something instead of."""
+        drop = self._follow.dropped
+        kept = list(before)
+        if drop.conditions:
+            flags = frozenset(self._schema.conventions.left_out)
+            kept = [each for each in kept if about(each, self._schema) <= flags]
+        held = {name for each in kept for name in about(each, self._schema)}
+        lacking = [self._schema.by_name[name].label for name in self._schema.by_name if name in drop.fields - held]
+        if lacking:
+            self._refuse(f"The question before has no condition on the {' or '.join(lacking)}.")
+        edited = dropped(kept, frozenset(drop.fields) | open_flags(self._said.parts), self._schema)
+        self._refuse(edited.refused)
+        return self._without_gone(edited.where)
+
+    def _without_gone(self, before: list[Condition]) -> list[Condition]:
+        """Return the conditions without the values that something else is wanted instead of."""
+        for stretch in self._follow.instead_of:
+            asked_for = [choice for choice in map(choice_of, before) if choice is not None and choice.wanted]
+            gone = [
+                each
+                for each in _comparisons(stretch)
+                if any(choice.field == each.field and each.value in choice.values for choice in asked_for)
+            ]
+            if not gone:
+                self._refuse("The question before does not ask for what this one replaces.")
+            before = excluded(before, gone[:1], self._schema).where
+        return before
+
+    # What is reported
+
+    def _warn_of(self, replaced: list[Condition], stated: list[Condition]) -> None:
+        """Say what could not hold together with what was said."""
+        for old in replaced:
+            new = [each for each in stated if about(each, self._schema) == about(old, self._schema)]
+            if all(_is_flag(each) or not _contradicts(old, each) for each in new):
+                continue
+            texts = self._canon.text(old), self._canon.text(conjunction(*new))
+            self._result.warnings.append(f"{texts[0]} of the question before gave way to {texts[1]}.")
+
+    def _lent_notes(self, stated: list[Condition], lent: list[Condition]) -> list[Note]:
+        """Return the ambiguities, those about amounts told of the fields that the amounts now have."""
+        old = {self._canon.text(each) for each in stated if each not in lent}
+        old.add(self._canon.text(self._canon.form(conjunction(*(each for each in stated if each not in lent)))))
+        new = [each for each in lent if each not in stated]
+        notes = [note for note in self._said.ambiguities if note.chosen not in old]
+        span = next(((note.first, note.end) for note in self._said.ambiguities if note.chosen in old), (0, 0))
+        return [*notes, *(replace(self._amount_note(each), first=span[0], end=span[1]) for each in new[:1])]
+
+    def _dated_notes(self, stated: list[Condition], dated: list[Condition]) -> list[Note]:
+        """Return the ambiguities, those about dates told of what the dates are of now."""
+        old = {name for each in stated if each not in dated for name in about(each, self._schema)}
+        new = {name for each in dated if each not in stated for name in about(each, self._schema)}
+        text = " and ".join(self._schema.by_name[name].label for name in self._schema.by_name if name in new)
+        notes = []
+        for note in self._said.ambiguities:
+            moved_on = note.chosen in old and note.alternatives
+            notes.append(
+                replace(note, text=f"the date is of the {text}, as in the question before", chosen=min(new))
+                if moved_on
+                else note
+            )
+        return notes
+
+    def _amount_note(self, condition: Condition) -> Note:
+        """Say which field an amount is of, by the question before."""
+        names = about(condition, self._schema)
+        labels = " or the ".join(self._schema.by_name[name].label for name in self._schema.by_name if name in names)
+        others = tuple(name for name in money_fields(self._schema) if name not in names)
+        text = f"the amount is the {labels}, by the question before"
+        chosen = next(iter(names)) if len(names) == 1 else self._canon.text(condition)
+        return Note(text, 0, 0, chosen, others)
+
+    def _write_down(self, query: Query) -> None:
+        """Note what was taken over, conditions by convention among the defaults."""
+        kept = set(conjuncts(query.where)) & set(conjuncts(self._canon.form(self._before.where)))
+        own = set(conjuncts(self._said.query.where)) - set(self._assumed())
+        default = {note.chosen: note for note in self._said.defaults}
+        for condition in conjuncts(query.where):
+            text = self._canon.text(condition)
+            if text in default and condition not in own:
+                self._result.defaults.append(default[text])
+            elif condition in kept and condition not in own:
+                self._note(text)
+        self._note_shape(query)
+
+    def _note_shape(self, query: Query) -> None:
+        """Note the order, the limit and the figures that were taken over."""
+        before, said = self._before, self._said.query
+        if query.sort and query.sort == before.sort and not said.sort:
+            order = ", ".join(f"{term.field} desc" if term.descending else term.field for term in query.sort)
+            self._note(f"sorted by {order}", order)
+        if query.limit is not None and query.limit == before.limit and said.limit is None:
+            self._note(f"the first {query.limit}")
+        if query.aggregate is not None and query.aggregate == before.aggregate and said.aggregate is None:
+            figures = ", ".join(
+                f"{figure.function.value}({figure.field or ''})" for figure in query.aggregate.aggregations
+            )
+            groups = f" by {', '.join(query.aggregate.group_by)}" if query.aggregate.group_by else ""
+            self._note(f"{figures}{groups}")
+
+    def _note(self, text: str, chosen: str = "") -> None:
+        self._result.notes.append(Note(_BEFORE.format(text), 0, 0, chosen or text, ()))
+
+
+def _comparisons(stretch: Tagged) -> list[Comparison]:
+    """Return what a value or a flag can be, as conditions."""
+    payload = stretch.readings[0].payload
+    if isinstance(payload, Flagged):
+        return [Comparison(payload.field.name, Operator.EQ, payload.state)]
+    return [Comparison(meaning.field.name, Operator.EQ, meaning.value) for meaning in stretch.meanings]
+
+
+def _is_flag(condition: Condition) -> bool:
+    return isinstance(condition, Comparison) and isinstance(condition.value, bool)
+
+
+def _contradicts(old: Condition, new: Condition) -> bool:
+    """Return whether values said leave none of those before."""
+    mine, its = choice_of(old), choice_of(new)
+    if mine is None or its is None:
+        return False
+    folded = {fold(str(value)) for value in mine.values} & {fold(str(value)) for value in its.values}
+    return (mine.wanted and its.wanted and not folded) or (mine.wanted is not its.wanted and bool(folded))

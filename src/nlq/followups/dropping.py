@@ -1,0 +1,149 @@
+"""Dropping: which conditions of the question before are taken back ("drop the silo filter", "any area").
+
+Gives `Dropped` and `read_dropped`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from nlq.followups.conjuncts import about, choice_of, conjuncts
+from nlq.followups.cues import EVERY, Cue, cues_at
+from nlq.normalize import Token
+from nlq.query import Query, fold
+from nlq.schema import FieldSpec, FieldType, Schema
+from nlq.tagging.tags import FILLER, LABEL, RECORD, Event, Flagged, Tagged
+
+_BETWEEN: Final = frozenset((FILLER, LABEL, "AND", "OR", "COMMA", "VALUE", "FLAG", "FIELD", "MEASURE", "EVENT", "SPAN"))
+_NAMED: Final = frozenset(("VALUE", "FLAG", "FIELD", "MEASURE", "EVENT", "SPAN"))
+_DATED: Final = frozenset((FieldType.DATE, FieldType.TIME))
+_THINGS: Final = frozenset((Cue.FILTER, Cue.ORDERING, Cue.LIMIT, Cue.GROUPING, Cue.DATES, Cue.AMOUNTS))
+
+
+@dataclass(slots=True)
+class Dropped:
+    """What of the question before does not hold any more."""
+
+    fields: set[str] = field(default_factory=set)
+    conditions: bool = False
+    """All conditions."""
+    order: bool = False
+    limit: bool = False
+    groups: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.fields) or self.conditions or self.order or self.limit or self.groups
+
+    def merge(self, other: Dropped) -> None:
+        """Take in what another one drops."""
+        self.fields |= other.fields
+        self.conditions |= other.conditions
+        self.order |= other.order
+        self.limit |= other.limit
+        self.groups |= other.groups
+
+
+def read_dropped(
+    tagged: list[Tagged], tokens: list[Token], place: int, before: Query, schema: Schema
+) -> tuple[int, Dropped] | None:
+    """Return what the stretches from a position on name of the query before, and the position after them.
+
+    Without the word "filter" or the like behind it a field alone is none: "without a contract" is a condition.
+    """
+    found = Dropped()
+    filtered = False
+    every = False
+    start = end = place
+    while place < len(tagged):
+        stretch = tagged[place]
+        thing = _thing(tokens, tagged, place)
+        if thing is not None and not (stretch.tag in ("FIELD", "MEASURE", "SORT") and filtered):
+            place, cues = thing
+            filtered = filtered or bool(cues & (_THINGS - {Cue.DATES, Cue.AMOUNTS}))
+            _take_thing(found, cues, before, schema)
+            end = place
+            continue
+        behind = filtered and not found and place > end and stretch.tag in _NAMED
+        if stretch.tag not in _BETWEEN or (filtered and stretch.tag != FILLER and not behind):
+            break
+        if behind:
+            end = place + 1  # "the filter on silo"
+        every = every or (stretch.tag == FILLER and tokens[stretch.first].key in EVERY)
+        found.fields |= set(_named(stretch, before, schema))
+        place += 1
+    if not filtered:
+        return None
+    if not found and not (every or _names_many(tagged[start:end], tokens) or _has_one(before, schema)):
+        return None
+    found.conditions = not found
+    return end, found
+
+
+def _names_many(stretches: Iterable[Tagged], tokens: list[Token]) -> bool:
+    """Return whether filters are spoken of in the plural."""
+    return any(tokens[each.end - 1].raw.casefold().endswith("s") for each in stretches if each.end > each.first)
+
+
+def _has_one(before: Query, schema: Schema) -> bool:
+    """Return whether the query before has one condition that is none by convention."""
+    left_out = frozenset(schema.conventions.left_out)
+    return sum(not about(condition, schema) <= left_out for condition in conjuncts(before.where)) == 1
+
+
+def _thing(tokens: list[Token], tagged: list[Tagged], place: int) -> tuple[int, frozenset[Cue]] | None:
+    """Return the word "filter", "sorting" or the like at a position, and the position after it."""
+    ends = {stretch.end: position for position, stretch in enumerate(tagged[place : place + 4], place)}
+    for end, cues in cues_at(tokens, tagged[place].first):
+        if cues & _THINGS and end in ends:
+            return ends[end] + 1, cues & _THINGS
+    return None
+
+
+def _take_thing(found: Dropped, cues: frozenset[Cue], before: Query, schema: Schema) -> None:
+    found.order |= Cue.ORDERING in cues
+    found.limit |= Cue.LIMIT in cues
+    found.groups |= Cue.GROUPING in cues
+    if Cue.DATES in cues:
+        found.fields |= _limited(before, schema, _DATED)
+    if Cue.AMOUNTS in cues:
+        found.fields |= _limited(before, schema, (FieldType.MONEY,))
+
+
+def _limited(before: Query, schema: Schema, types: Iterable[FieldType]) -> set[str]:
+    """Return the fields of some types that the query before has conditions on."""
+    names = {name for condition in conjuncts(before.where) for name in about(condition, schema)}
+    return {name for name in names if schema.by_name[name].type in types}
+
+
+def _amounts(field: FieldSpec, before: Query, schema: Schema) -> Iterable[str]:
+    """Return the fields that "the rate filter" is on: those of an amount that differs by kind of record go together.
+
+    It is the one amount's, whichever it was taken to be of.
+    """
+    limited = _limited(before, schema, (FieldType.MONEY,))
+    together = [names for each in conjuncts(before.where) if field.name in (names := about(each, schema))]
+    if not together and len(limited) == 1:
+        return limited
+    return {name for names in together for name in names if name in limited} or (field.name,)
+
+
+def _named(stretch: Tagged, before: Query, schema: Schema) -> Iterable[str]:
+    """Return the fields that a stretch names, by their own names or by values that the query before asks for."""
+    if stretch.field is not None and stretch.tag in ("FIELD", "MEASURE", RECORD):
+        return (
+            _amounts(stretch.field, before, schema) if stretch.field.type is FieldType.MONEY else (stretch.field.name,)
+        )
+    payload = stretch.readings[0].payload
+    if isinstance(payload, Flagged):
+        return (payload.field.name,)
+    if isinstance(payload, Event):
+        limited = _limited(before, schema, _DATED)
+        return [each.name for each in (payload.field, *payload.others) if each.name in limited] or [payload.field.name]
+    if stretch.tag == "SPAN":
+        return _limited(before, schema, _DATED)
+    asked = [choice for choice in map(choice_of, conjuncts(before.where)) if choice is not None]
+    said = {(meaning.field.name, fold(meaning.value)) for meaning in stretch.meanings}
+    held = [each.field for each in asked if any((each.field, fold(str(value))) in said for value in each.values)]
+    return held or [meaning.field.name for meaning in stretch.meanings[:1]]

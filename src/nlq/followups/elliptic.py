@@ -1,0 +1,102 @@
+"""Elliptic: questions that leave out the records they ask about, which only another question can name.
+
+Gives `hangs` ("in Silo 5?", "over $5k") and `names_nothing` ("how many are there?"), over tagged words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from nlq.followups.cues import LEADS, PREPOSITIONS
+from nlq.normalize import Token
+from nlq.tagging.fillers import EVERYTHING
+from nlq.tagging.tags import FILLER, RECORD, SILENT, UNKNOWN, Reading, Tagged
+
+_JOINS: Final = frozenset(("AND", "OR", "BUT", "COMMA"))
+_NEGATIONS: Final = frozenset(("NOT", "EXCEPT", "WITHOUT", "NEITHER"))
+_BEGINNINGS: Final = frozenset(
+    (
+        *_NEGATIONS,
+        *("COMPARE", "ABOUT", "BETWEEN", "WITH", "ABSENT", "FROM"),
+        *("DATE", "EVENT", "SPAN", "WHEN", "INCLUDING"),
+    )
+)
+_NAMING: Final = frozenset(("VALUE", "FLAG", RECORD))
+_ASKING: Final = frozenset(("COUNT", "DIFFERENT", "FUNCTION", "BY", "SORT", "DIRECTION", "RANK", "LIMIT", "EXTREME"))
+_NUMBERED: Final = frozenset(("RANK", "LIMIT", "EXTREME"))
+_WHICH: Final = frozenset(("which", "what"))
+_NOTHING: Final = Tagged(0, 0, (Reading(FILLER),))
+
+
+def hangs(tagged: Sequence[Tagged], tokens: Sequence[Token]) -> str:
+    """Return "NOT" or "AND" for a question that only adds to another: all that it names hangs on a preposition.
+
+    "NOT" where it begins with a negation; "" for a question of its own.
+    """
+    if _has(tagged, RECORD) or any(token.key in LEADS or token.key in EVERYTHING for token in tokens):
+        return ""
+    content = [place for place, stretch in enumerate(tagged) if stretch.tag not in SILENT]
+    if not content:
+        return ""
+    first = tagged[content[0]]
+    begins = first.tag in _BEGINNINGS and (len(content) > 1 or first.tag == "DATE")
+    if not begins and not _is_hung(tagged, tokens, content[0]):
+        return ""
+    if any(tagged[place].tag in ("VALUE", "FLAG") and not _is_hung(tagged, tokens, place) for place in content):
+        return ""
+    return "NOT" if first.tag in _NEGATIONS else "AND"
+
+
+def _is_hung(tagged: Sequence[Tagged], tokens: Sequence[Token], place: int) -> bool:
+    """Return whether a preposition or a negation stands before a stretch, or before the list that it is of."""
+    while place > 0:
+        before = tagged[place - 1]
+        if before.tag in _JOINS and place > 1 and _share_field(tagged[place - 2], tagged[place]):
+            place -= 2
+            continue
+        if before.tag in _BEGINNINGS or is_preposition(before, tokens):
+            return True
+        if before.tag not in SILENT:
+            return False
+        place -= 1
+    return False
+
+
+def _share_field(one: Tagged, other: Tagged) -> bool:
+    """Return whether two stretches can be values of one field, and so of one list."""
+    mine = {meaning.field.name for meaning in one.meanings}
+    return any(meaning.field.name in mine for meaning in other.meanings)
+
+
+def names_nothing(tagged: Sequence[Tagged], tokens: Sequence[Token]) -> bool:
+    """Return whether a question asks for figures or an order, and names no records that they are of."""
+    tags = {stretch.tag for stretch in tagged if stretch.tag not in SILENT}
+    if tags in ({"FIELD"}, {"FIELD", "YES_NO"}) and tokens[0].key in _WHICH and not _has(tagged, RECORD):
+        return True  # "which manufacturers?"
+    if not tags & _ASKING or tags & (_NAMING | _BEGINNINGS | {UNKNOWN}) or _has(tagged, RECORD):
+        return False
+    # "forecast cost by category" says what of whom: it needs no other question.
+    figured = {"MEASURE", "BY"} <= tags and "SORT" not in tags
+    return not figured and not is_everything(tagged, tokens) and not _limits_amount(tagged)
+
+
+def _limits_amount(tagged: Sequence[Tagged]) -> bool:
+    """Return whether a number stands for an amount: it is none beside "top" and the like."""
+    content = [_NOTHING, *(stretch for stretch in tagged if stretch.tag not in SILENT), _NOTHING]
+    around = zip(content, content[1:], content[2:], strict=False)
+    return any(stretch.is_amount and not {before.tag, after.tag} & _NUMBERED for before, stretch, after in around)
+
+
+def is_everything(tagged: Sequence[Tagged], tokens: Sequence[Token]) -> bool:
+    """Return whether words for all records are among stretches."""
+    return any(stretch.tag == FILLER and tokens[stretch.first].key in EVERYTHING for stretch in tagged)
+
+
+def is_preposition(stretch: Tagged, tokens: Sequence[Token]) -> bool:
+    """Return whether a stretch ends with a preposition."""
+    return stretch.end > stretch.first and tokens[stretch.end - 1].key in PREPOSITIONS
+
+
+def _has(tagged: Sequence[Tagged], tag: str) -> bool:
+    return any(stretch.tag == tag for stretch in tagged)

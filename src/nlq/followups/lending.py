@@ -1,0 +1,153 @@
+"""Lending: which field an amount of a follow-up is of, where only the question before can tell.
+
+Gives `lend`, `refit` and `refit_query`. "over $5k" alone is each kind of record's own amount; after "rentals" it is
+their rate, after "forecast cost under 10k" that cost. And what was a rental's rate becomes a price when purchases are
+asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from nlq.followups.conjuncts import about, choice_of
+from nlq.query import Aggregation, And, Comparison, Condition, Operator, Or, Query, Value, fields_of
+from nlq.schema import FieldType, Schema
+
+Limit = tuple[Operator, Value]
+Kinds = set[tuple[str, str]]
+
+
+def lend(stated: Sequence[Condition], before: Sequence[Condition], schema: Schema) -> list[Condition]:
+    """Return the conditions stated, amounts without a field given the one that the question before is about."""
+    if not any(spread_limits(condition, schema) for condition in stated):
+        return list(stated)
+    measures = {name for each in before for name in about(each, schema) if _limits_money(each, schema)}
+    kinds = _kinds(stated, schema) if _names_kind(stated, schema) else _kinds(before, schema)
+    lent: list[Condition] = []
+    for condition in stated:
+        limits = spread_limits(condition, schema)
+        if limits and len(measures) == 1 and not _names_kind(stated, schema):
+            measure = next(iter(measures))
+            lent.append(_either([Comparison(measure, *limit) for limit in limits]))
+        else:
+            lent.append(_spread(limits, kinds, schema) if limits else condition)
+    return lent
+
+
+def refit(where: Iterable[Condition], before: Sequence[Condition], schema: Schema) -> list[Condition]:
+    """Return conditions with their amounts on the fields of the kinds of records that they now ask for.
+
+    `before` are the conditions of the question before, which the amounts were said for.
+    """
+    now = list(where)
+    if not _kinds_differ(before, now, schema):
+        return now
+    then, kinds = _kinds(before, schema), _kinds(now, schema)
+    return now if kinds == then else [_refitted(condition, then, kinds, schema) for condition in now]
+
+
+def moved(before: Sequence[Condition], now: Sequence[Condition], schema: Schema) -> tuple[str, str]:
+    """Return the amount of the one kind of records asked for before, and that of the one asked for now; "" for none."""
+    if not _kinds_differ(before, now, schema):
+        return "", ""
+    then, kinds = _kinds(before, schema), _kinds(now, schema)
+    if len(then) != 1 or len(kinds) != 1 or then == kinds:
+        return "", ""
+    fields = schema.conventions.amount_fields
+    return fields[next(iter(then))], fields[next(iter(kinds))]
+
+
+def refit_query(query: Query, before: Sequence[Condition], now: Sequence[Condition], schema: Schema) -> Query:
+    """Return the query with its order and its figures on the amount of the kind of records asked for now."""
+    old, new = moved(before, now, schema)
+    if not old:
+        return query
+    sort = tuple(replace(term, field=new) if term.field == old else term for term in query.sort)
+    if query.aggregate is None:
+        return replace(query, sort=sort)
+    figures = tuple(_figure(figure, old, new) for figure in query.aggregate.aggregations)
+    having = tuple(replace(each, figure=_figure(each.figure, old, new)) for each in query.aggregate.having)
+    order = tuple(
+        replace(term, by=_figure(term.by, old, new)) if isinstance(term.by, Aggregation) else term
+        for term in query.aggregate.order
+    )
+    return replace(query, aggregate=replace(query.aggregate, aggregations=figures, having=having, order=order))
+
+
+def _figure(figure: Aggregation, old: str, new: str) -> Aggregation:
+    return replace(figure, field=new) if figure.field == old else figure
+
+
+def _refitted(condition: Condition, then: Kinds, kinds: Kinds, schema: Schema) -> Condition:
+    limits = spread_limits(condition, schema)
+    if limits:
+        return _spread(limits, kinds, schema)
+    if not isinstance(condition, Comparison) or len(then) != 1:
+        return condition
+    if condition.field != schema.conventions.amount_fields[next(iter(then))]:
+        return condition
+    return _spread([(condition.operator, condition.value)], kinds, schema)
+
+
+def spread_limits(condition: Condition, schema: Schema) -> list[Limit]:
+    """Return the limits that a condition sets to another field for each kind of record, none where it sets none."""
+    if not isinstance(condition, Or):
+        return []
+    found = [_option_limit(operand, schema) for operand in condition.operands]
+    return list(dict.fromkeys(limit for limit in found if limit is not None)) if None not in found else []
+
+
+def _option_limit(condition: Condition, schema: Schema) -> Limit | None:
+    match condition:
+        case And((Comparison(enum, Operator.EQ, str(name)), Comparison(money, operator, value))):
+            if schema.conventions.amount_fields.get((enum, name)) == money:
+                return operator, value
+    return None
+
+
+def _spread(limits: Iterable[Limit], kinds: Kinds, schema: Schema) -> Condition:
+    """Return limits, any of which may hold, on the amount of each kind."""
+    fields = [(kind, money) for kind, money in schema.conventions.amount_fields.items() if kind in kinds]
+    if len(fields) == 1:
+        return _either([Comparison(fields[0][1], *limit) for limit in limits])
+    return Or(
+        tuple(
+            And((Comparison(enum, Operator.EQ, name), Comparison(money, *limit)))
+            for limit in limits
+            for (enum, name), money in fields
+        )
+    )
+
+
+def _either(conditions: Sequence[Condition]) -> Condition:
+    return Or(tuple(conditions)) if len(conditions) > 1 else conditions[0]
+
+
+def _kinds(conditions: Iterable[Condition], schema: Schema) -> Kinds:
+    """Return the kinds of records, by the convention on amounts, that conditions leave; all where they leave none."""
+    everything = set(schema.conventions.amount_fields)
+    kinds = set(everything)
+    for choice in filter(None, map(choice_of, conditions)):
+        if any(enum == choice.field for enum, _ in everything):
+            kinds = {(enum, name) for enum, name in kinds if (name in choice.values) is choice.wanted}
+    return kinds or everything
+
+
+def _kinds_differ(before: Sequence[Condition], now: Sequence[Condition], schema: Schema) -> bool:
+    """Return whether conditions could ask for other kinds of records: what one has and the other not may say so."""
+    enums = {enum for enum, _ in schema.conventions.amount_fields}
+    changed = [each for each in before if each not in now] + [each for each in now if each not in before]
+    return any(not enums.isdisjoint(fields_of(each)) for each in changed)
+
+
+def _names_kind(conditions: Iterable[Condition], schema: Schema) -> bool:
+    """Return whether conditions ask for kinds of records themselves."""
+    enums = {enum for enum, _ in schema.conventions.amount_fields}
+    return any(choice is not None and choice.field in enums for choice in map(choice_of, conditions))
+
+
+def _limits_money(condition: Condition, schema: Schema) -> bool:
+    """Return whether a condition limits one field of money."""
+    names = about(condition, schema)
+    return len(names) == 1 and schema.by_name[next(iter(names))].type is FieldType.MONEY

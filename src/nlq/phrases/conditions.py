@@ -1,0 +1,225 @@
+"""Conditions: the terms of a question as one condition, those that conventions add included.
+
+Gives `Conditions`. Terms that ask one field for two things are refused, amounts and dates get their fields, and what
+cannot hold for any record is remarked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Final
+
+from nlq.filters.canon import Canon
+from nlq.phrases.amounts import REVERSED_RANGE, settle_amounts
+from nlq.phrases.comparing import AgainstTerm
+from nlq.phrases.dating import settle_dates
+from nlq.phrases.emptiness import why_empty
+from nlq.phrases.gathered import Gathered
+from nlq.phrases.notes import Note, choice_note, left_out_note, reach_note, roughly_note, value_note
+from nlq.phrases.parts import HavingPart
+from nlq.phrases.terms import BoundTerm, DateTerm, FlagTerm, Term, ValueTerm, joined
+from nlq.query import And, Comparison, Condition, FieldComparison, Operator, Or, conjunction
+from nlq.schema import FieldSpec
+from nlq.tagging.fillers import UNITS
+from nlq.tagging.tags import RECORD, Tagged
+
+_SMALL_COUNT: Final = 1000
+ALWAYS_EMPTY: Final = "always_empty"
+
+
+class Conditions:
+    """Settles the terms of one question."""
+
+    def __init__(
+        self, gathered: Gathered, canon: Canon, currency: str, stretches: Mapping[int, Tagged], unread_ends: set[int]
+    ) -> None:
+        self._gathered = gathered
+        self._result = gathered.result
+        self._canon = canon
+        self._schema = canon.schema
+        self._currency = currency
+        self._stretches = stretches
+        self._unread_ends = unread_ends
+        self.terms: list[Term] = []
+
+    def settle(self, terms: list[Term], asked: FieldSpec | None) -> None:
+        """Give each term its condition, and account for its words. `asked`: the field whose values are asked for."""
+        self.terms = self._compatible(_told_once(terms))
+        self._settle_amounts()
+        self._settle_dates(asked)
+        for term in self.terms:
+            self._account(term)
+
+    def where(self, terms: list[Term], mentioned: set[str]) -> Condition | None:
+        """Return the condition of some of the terms, with that of the conventions for flags not mentioned."""
+        conditions = [*_absorbed(joined(terms)), *self._left_out(mentioned)]
+        where = self._canon.form(conjunction(*conditions))
+        reason = why_empty(where, self._schema)
+        if reason is not None:
+            self._result.warnings.append(reason)
+            self._result.codes.append(ALWAYS_EMPTY)
+        return where
+
+    def mentioned_flags(self) -> set[str]:
+        """Return the flags that some term speaks of."""
+        return {term.field.name for term in self.terms if isinstance(term, FlagTerm)}
+
+    def _account(self, term: Term) -> None:
+        condition = term.condition()
+        if isinstance(term, ValueTerm) and term.others:
+            self._result.ambiguities.append(value_note(term, self._canon))
+        if isinstance(term, AgainstTerm) and term.assumed:
+            others = tuple(map(self._canon.text, term.others))
+            self._gathered.note(term.note, term, self._canon.text(term.stated), others)
+        if condition is None and isinstance(term, FlagTerm):
+            self._gathered.use(term, f"{term.field.label} or not")
+        elif condition is not None:
+            self._gathered.use(term, self._canon.text(condition))
+        reach = reach_note(term, self._canon)
+        self._result.ambiguities += [reach] if reach is not None else []
+
+    # Amounts and dates
+
+    def _settle_amounts(self) -> None:
+        """Give amounts their fields, and write down what was chosen and what was refused."""
+        terms = self.terms
+        choices, refusals, remarks = settle_amounts(terms, self._schema, self._currency, counted=self._counts)
+        refused = [refusal.term for refusal in refusals]
+        self.terms = [term for term in terms if not any(term is other for other in refused)]
+        for refusal in refusals:
+            self._gathered.refuse(refusal.term)
+            self._result.warnings.append(refusal.reason)
+        self._result.warnings += remarks
+        self._result.codes += [REVERSED_RANGE] * bool(remarks)
+        self._result.ambiguities += [choice_note(choice, self._canon) for choice in choices]
+        for term in self.terms:
+            if isinstance(term, BoundTerm) and term.about and term.resolved is not None:
+                self._result.ambiguities.append(roughly_note(term, self._canon))
+
+    def _settle_dates(self, asked: FieldSpec | None) -> None:
+        """Give dates their fields, and write down what was chosen and what does not exist."""
+        if not any(isinstance(term, DateTerm) for term in self.terms):
+            return
+        dated = settle_dates(self.terms, self._schema, asked)
+        self._result.warnings += dated.remarks
+        self._result.codes += dated.codes
+        for choice in dated.choices:
+            chosen = choice.chosen or self._canon.text(choice.term.condition())
+            note = Note(choice.text, choice.term.first, choice.term.end, chosen, choice.others)
+            self._result.ambiguities.append(note)
+        for term, reason in dated.refused:
+            self._gathered.refuse(term)
+            self._result.errors.append(reason)
+            self._result.reasons[term.first] = reason
+        self.terms = [t for t in self.terms if not isinstance(t, DateTerm) or t.resolved is not None]
+
+    def _counts(self, term: BoundTerm) -> bool:
+        """Return whether a bound's number is no amount.
+
+        It counts ("over 30 days", "more than 10 rentals"), or stands after a word not understood.
+        """
+        if term.exact and term.field is None and term.first in self._unread_ends:
+            return True
+        return counts_things(term.end, term, self._gathered, self._stretches)
+
+    # Terms that do not go together
+
+    def _compatible(self, terms: list[Term]) -> list[Term]:
+        """Return the terms without those that ask one field for something else again: they need a question each."""
+        kept: list[Term] = []
+        asked: dict[str, Term] = {}
+        optional = {term.first for pair in pairwise(terms) if pair[1].alternative for term in pair}
+        for number, term in enumerate(terms):
+            if isinstance(term, BoundTerm) and term.field is None and len(kept) < number:
+                # "rentals over $5k and purchases over $100k": what is not asked has no amount either.
+                self._gathered.refuse(term)
+                continue
+            if isinstance(term, AgainstTerm) and isinstance(term.stated, And) and _is_optional(number, terms):
+                self._gathered.refuse(term)
+                self._result.warnings.append("What stands for two conditions is no alternative; ask for it on its own.")
+                continue
+            if isinstance(term, BoundTerm) and self._gathered.share is None and _limits_again(term, terms[:number]):
+                self._gathered.refuse(term)
+                self._result.warnings.append("Two amounts are limited apart from each other; ask for each on its own.")
+                continue
+            if not isinstance(term, (ValueTerm, FlagTerm)) or (isinstance(term, ValueTerm) and term.negative):
+                kept.append(term)
+                continue
+            before = asked.setdefault(term.field.name, term)
+            again = before.condition() == term.condition() and not {before.first, term.first} & optional
+            contrary = term.stated_of is before or isinstance(term, FlagTerm)
+            if before is term or again or (contrary and not {before.first, term.first} & optional):
+                kept.append(term)
+                continue
+            self._gathered.refuse(term)
+            self._result.warnings.append(
+                f"The {term.field.label} is asked for twice, apart from each other; ask for each in its own question."
+            )
+        return kept
+
+    # Conventions
+
+    def _left_out(self, mentioned: set[str]) -> list[Condition]:
+        """Return the conditions that questions have unless they mention the flag."""
+        names = [name for name in self._schema.conventions.left_out if name not in mentioned]
+        self._result.defaults += [left_out_note(name, self._canon) for name in names]
+        return [Comparison(name, Operator.EQ, value=False) for name in names]
+
+
+def counts_things(end: int, bound: BoundTerm | HavingPart, gathered: Gathered, stretches: Mapping[int, Tagged]) -> bool:
+    """Return whether what stands behind a bound is counted by it: "more than 10 rentals"."""
+    if end >= len(gathered.tokens):
+        return False
+    if gathered.tokens[end].key in UNITS:
+        return True
+    after = stretches.get(end)
+    small = max(amount.value for _, amount in bound.limits) < _SMALL_COUNT
+    return small and bound.field is None and after is not None and after.tag in (RECORD, "VALUE", "FLAG")
+
+
+def _absorbed(conditions: list[Condition]) -> list[Condition]:
+    """Return the conditions without alternatives of which one holds anyway: "cranes, cranes or rentals"."""
+    kept = []
+    for condition in conditions:
+        others = [each for each in conditions if each is not condition]
+        if not isinstance(condition, Or) or not any(operand in others for operand in condition.operands):
+            kept.append(condition)
+    return kept
+
+
+def _is_optional(number: int, terms: list[Term]) -> bool:
+    """Return whether "or" joins a term to one of its neighbours."""
+    return terms[number].alternative or (number + 1 < len(terms) and terms[number + 1].alternative)
+
+
+def _limits_again(term: BoundTerm, before: list[Term]) -> bool:
+    """Return whether an amount was limited so before, of others: "over 5k rentals or purchases over 100k"."""
+    if term.field is not None or not before or isinstance(before[-1], BoundTerm):
+        return False
+    bounds = (each for each in before if isinstance(each, BoundTerm))
+    said = (each for each in bounds if each.field is None and each.negative is term.negative)
+    return any({operator for operator, _ in each.limits} & {operator for operator, _ in term.limits} for each in said)
+
+
+def _told_once(terms: list[Term]) -> list[Term]:
+    """Let a comparison that leaves its fields open mean the one that the question states as well.
+
+    "over budget rentals (actual cost above plan cost)".
+    """
+    stated = [term for term in terms if isinstance(term, AgainstTerm) and not term.assumed]
+    for term in terms if stated else ():
+        if not isinstance(term, AgainstTerm) or not term.assumed:
+            continue
+        for other in stated:
+            if other.negative is term.negative and _pair(other.stated) in map(_pair, (term.stated, *term.others)):
+                term.stated, term.assumed = other.stated, False
+                break
+    return terms
+
+
+def _pair(condition: Condition) -> tuple[str, Operator, str] | None:
+    """Return what is compared, and how; None for other conditions."""
+    if isinstance(condition, FieldComparison):
+        return condition.field, condition.operator, condition.other
+    return None

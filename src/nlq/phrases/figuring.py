@@ -1,0 +1,373 @@
+"""Figuring: the figures, groups and shares that a question asks for, and the order of the groups.
+
+Gives `Figuring`. A question asks for figures where it names one, groups by something, names groups with a condition or
+a rank ("categories with more than 10 rentals"), or asks for the values of a field, a share, or whether there are any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from nlq.phrases.gathered import Gathered
+from nlq.phrases.grouping import DISTINCT_LEADS, group_keys
+from nlq.phrases.ordering import is_extreme, limit_of
+from nlq.phrases.parts import FieldPart, FigurePart, Part, RankPart, SortKey
+from nlq.query import (
+    Aggregate,
+    Aggregation,
+    FigureSort,
+    Function,
+    Having,
+    Operator,
+)
+from nlq.schema import FieldSpec, FieldType
+from nlq.tagging.tags import Amount
+from nlq.wording.figures import figure_words
+
+MAX_FIGURES: Final = 10
+_MEASURED: Final = (FieldType.MONEY, FieldType.INTEGER)
+_Limits = tuple[tuple[Operator, Amount], ...]
+
+
+class Figuring:
+    """Brings together what one question says of figures."""
+
+    def __init__(self, gathered: Gathered) -> None:
+        self._gathered = gathered
+        self._schema = gathered.schema
+        self._figures: dict[Aggregation, None] = {}
+        self._groups: tuple[str, ...] = ()
+        self._having: list[Having] = []
+        self._order: list[FigureSort] = []
+        self.limit: int | None = None
+
+    def run(self) -> Aggregate | None:
+        """Return the figures asked for, None where records are. The order of records is settled elsewhere."""
+        gathered = self._gathered
+        self._take_figures()
+        self._take_asked_cost()
+        self._groups = group_keys(gathered, self._group_fields(), tuple(self._figures), ranked=self._ranks_records())
+        distinct = self._distinct() if not self._groups and not self._figures else False
+        if not self._groups and not self._figures and gathered.share is None:
+            return self._yes_no()
+        self._name_figures()
+        distinct = distinct and list(self._figures) == [Aggregation(Function.COUNT)]
+        if self._groups:
+            self._take_having()
+            self._take_order()
+        else:
+            self._refuse_bounds()
+        return Aggregate(
+            tuple(self._figures), self._groups, having=tuple(self._having), order=tuple(self._order), distinct=distinct
+        )
+
+    # Figures
+
+    def _take_figures(self) -> None:
+        gathered = self._gathered
+        extremes = [rank for rank in gathered.ranks if is_extreme(rank, gathered.ranks)]
+        asking: list[FigurePart | RankPart] = [*gathered.figures, *extremes]
+        for part in sorted(asking, key=lambda part: part.first):
+            asked = self._asked(part)
+            if not asked or len({*self._figures, *asked}) > MAX_FIGURES:
+                gathered.refuse(part)
+                continue
+            self._figures.update(dict.fromkeys(asked))
+            gathered.use(part, ", ".join(figure_words(figure, self._schema) for figure in asked))
+
+    def _take_asked_cost(self) -> None:
+        """Take "what is the cost of ..." as the total."""
+        gathered = self._gathered
+        asked = gathered.tokens[0].key in ("what", "whats") and not self._figures and not gathered.groups
+        for bare in gathered.bare if asked else ():
+            if bare.field.name in self._schema.conventions.dates.spread:
+                self._figures.update(dict.fromkeys(self._bare_sums()))
+                return
+
+    def _asked(self, part: FigurePart | RankPart) -> tuple[Aggregation, ...]:
+        """Return the figures of a part, none where the field has none."""
+        if isinstance(part, RankPart):
+            descending = part.rank is not None and part.rank.descending
+            function = Function.MAX if descending else Function.MIN
+            known = part.field is not None and _has_figure(function, part.field)
+            return (Aggregation(function, part.field.name),) if part.field is not None and known else ()
+        if part.field is None:
+            return tuple(map(Aggregation, part.functions))
+        if not all(_has_figure(function, part.field) for function in part.functions):
+            return ()
+        return tuple(
+            Aggregation(function, each.name) for each in (part.field, *part.more) for function in part.functions
+        )
+
+    def _name_figures(self) -> None:
+        """Name the figures of groups where the question names none: totals of a field of money, or the count."""
+        if self._figures:
+            return
+        gathered = self._gathered
+        ranked = self._ranked_figures()
+        self._figures.update(dict.fromkeys(self._bare_sums() or ranked or [self._counted(said=self._is_counted())]))
+        if gathered.share is not None and not self._groups:
+            return
+
+    def _is_counted(self) -> bool:
+        """Return whether the question itself says that records are counted."""
+        gathered = self._gathered
+        return bool(gathered.counted or gathered.most or gathered.share or gathered.distinct) or any(
+            having.field is None for having in gathered.havings
+        )
+
+    def _ranked_figures(self) -> list[Aggregation]:
+        """Return the figures that groups are ranked by: "bottom 5 categories by actual cost"."""
+        gathered = self._gathered
+        found: dict[Aggregation, None] = {}
+        for part in gathered.by_figures:
+            functions = part.functions or (Function.COUNT,)
+            found.update(dict.fromkeys(Aggregation(f, part.field.name if part.field else None) for f in functions))
+        for group in gathered.groups:
+            for key in group.keys:
+                if key.field is not None and key.field.type in _MEASURED:
+                    found[self._usual(key.field, group)] = None
+        for rank in gathered.ranks:
+            if rank.field is not None and not all(
+                _has_figure(each, rank.field) for each in rank.functions or (Function.MAX,)
+            ):
+                gathered.refuse(rank)
+            elif rank.functions:
+                found.update(
+                    dict.fromkeys(Aggregation(f, rank.field.name if rank.field else None) for f in rank.functions)
+                )
+            elif rank.field is not None and not is_extreme(rank, gathered.ranks):
+                found[self._usual(rank.field, rank)] = None
+            elif rank.rank is not None and rank.rank.money and self._schema.conventions.ranking_field:
+                found[self._usual(self._schema.by_name[self._schema.conventions.ranking_field], rank)] = None
+        for having in gathered.havings:
+            if having.field is not None:
+                found.update(dict.fromkeys(Aggregation(f, having.field.name) for f in having.functions))
+        return list(found)
+
+    def _usual(self, field: FieldSpec, part: Part) -> Aggregation:
+        """Return the figure of a group that a field stands for: the total of a cost, else the largest."""
+        total = field.name in self._schema.conventions.dates.spread or not self._schema.conventions.dates.spread
+        function = Function.SUM if total else Function.MAX
+        words = "total" if total else "maximum"
+        others = tuple(
+            f"{each.value}({field.name})" for each in (Function.SUM, Function.AVG, Function.MAX) if each is not function
+        )
+        text = f"the {field.label} of each group is its {words}, because no other figure is named"
+        self._gathered.note(text, part, f"{function.value}({field.name})", others)
+        return Aggregation(function, field.name)
+
+    def _counted(self, *, said: bool) -> Aggregation:
+        """Return the count of records that groups have where no figure is named."""
+        gathered = self._gathered
+        if gathered.groups and not said:
+            first, last = gathered.groups[0], gathered.groups[-1]
+            text = "the records of each group are counted, because no figure is named; say sorted by to list them"
+            others = tuple(f"sorted by {name}" for name in self._groups)
+            span = Part(first.first, last.end)
+            gathered.note(text, span, "count()", others)
+        return Aggregation(Function.COUNT)
+
+    def _bare_sums(self) -> list[Aggregation]:
+        """Take a field of money in front of groups as its total: "actual cost by manufacturer"."""
+        gathered = self._gathered
+        sums = []
+        for bare in [bare for bare in gathered.bare if bare.field.type is FieldType.MONEY]:
+            gathered.take_bare(bare)
+            name = bare.field.name
+            sums.append(Aggregation(Function.SUM, name))
+            gathered.use(bare, f"total {bare.field.label}")
+            text = f"the {bare.field.label} of each group is its total, because no other figure is named"
+            others = tuple(f"{function.value}({name})" for function in (Function.AVG, Function.MEDIAN))
+            gathered.note(text, bare, f"sum({name})", others)
+        return sums
+
+    # Groups
+
+    def _group_fields(self) -> list[FieldPart]:
+        """Return the bare fields that name the groups: "areas with more than 10 cranes"."""
+        gathered = self._gathered
+        # A field behind "by", or a share, already says what the groups are.
+        wanted = (
+            gathered.counted
+            or gathered.most
+            or gathered.havings
+            or gathered.figure_bounds
+            or [rank for rank in gathered.ranks if not is_extreme(rank, gathered.ranks)]
+            or gathered.by_figures
+        )
+        groupable = [bare for bare in gathered.bare if bare.field.groupable]
+        if not wanted or not groupable:
+            return []
+        fields = groupable[:1]
+        gathered.take_bare(fields[0])
+        gathered.use(fields[0], f"by {fields[0].field.label}")
+        return fields
+
+    def _ranks_records(self) -> bool:
+        """Return whether a rank is of records, so that nothing is grouped."""
+        gathered = self._gathered
+        ranks = [rank for rank in gathered.ranks if not is_extreme(rank, gathered.ranks) and not rank.functions]
+        return bool(
+            (ranks or gathered.sorts) and not self._figures and not any(b.field.groupable for b in gathered.bare)
+        )
+
+    def _distinct(self) -> bool:
+        """Take "which manufacturers ..." as the groups themselves; return whether it was one."""
+        gathered = self._gathered
+        for part in gathered.distinct[:1]:
+            if part.field.groupable:
+                self._groups = (part.field.name,)
+                gathered.use(part, f"the different values of {part.field.label}")
+                gathered.distinct = gathered.distinct[1:]
+                return True
+        if gathered.ranks or gathered.sorts or gathered.share is not None:
+            return False
+        for bare in gathered.bare:
+            if bare.field.groupable and bare.field.type is not FieldType.BOOL and self._asks_for(bare):
+                gathered.take_bare(bare)
+                self._groups = (bare.field.name,)
+                gathered.use(bare, f"the different values of {bare.field.label}")
+                return True
+        return False
+
+    def _asks_for(self, bare: FieldPart) -> bool:
+        """Return whether a field is what is asked for: "which areas", "list the models"."""
+        tokens = self._gathered.tokens
+        led = any(token.key in DISTINCT_LEADS for token in tokens[max(0, bare.first - 3) : bare.first])
+        return led or self._gathered.is_plural(bare)
+
+    def _yes_no(self) -> Aggregate | None:
+        """Return the question whether there are any, None where it asks for something else."""
+        mark = self._gathered.yes_no
+        if mark is None or self._gathered.ranks or self._gathered.sorts:
+            return None
+        self._gathered.use(mark, "whether there are any")
+        self._gathered.yes_no = None
+        return Aggregate((Aggregation(Function.COUNT),), yes_no=True)
+
+    # Conditions on groups
+
+    def _take_having(self) -> None:
+        gathered = self._gathered
+        for part in gathered.havings:
+            figures = tuple(Aggregation(f, part.field.name if part.field else None) for f in part.functions)
+            self._limit_group(figures[0], part, part.limits)
+        for figure, bound in gathered.figure_bounds:
+            asked = self._asked(figure)
+            if asked:
+                self._limit_group(asked[-1], bound, bound.limits)
+            else:
+                gathered.refuse(bound)
+        for bound in gathered.counted:
+            self._limit_group(Aggregation(Function.COUNT), bound, bound.limits)
+
+    def _limit_group(self, figure: Aggregation, part: Part, limits: _Limits) -> None:
+        """Take limits of a figure as conditions on the groups; refuse those that do not fit it."""
+        is_count = figure.function in (Function.COUNT, Function.COUNT_DISTINCT)
+        unfit = any(amount.foreign or (is_count and (amount.marked or amount.value % 1)) for _, amount in limits)
+        if unfit:
+            self._gathered.refuse(part)
+            return
+        self._having += [Having(figure, operator, amount.value) for operator, amount in limits]
+        words = figure_words(figure, self._schema)
+        said = " and ".join(f"{words} {operator.value} {amount.value:,f}" for operator, amount in limits)
+        self._gathered.use(part, said)
+
+    def _refuse_bounds(self) -> None:
+        """Report limits of figures where there are no groups that they could be of."""
+        gathered = self._gathered
+        parts: Iterable[Part] = (*(bound for _, bound in gathered.figure_bounds), *gathered.counted, *gathered.havings)
+        for part in parts:
+            gathered.refuse(part)
+            gathered.result.warnings.append("A limit of a figure needs groups: name what to group by.")
+
+    # The order of groups
+
+    def _take_order(self) -> None:
+        """Order the groups by what is said of their order and their rank."""
+        gathered = self._gathered
+        first = next(iter(self._figures))
+        ranks = [rank for rank in gathered.ranks if not is_extreme(rank, gathered.ranks)]
+        self.limit = limit_of(gathered, ranks)
+        default: bool | None = None
+        for rank in ranks:
+            if rank.rank is not None:
+                default = rank.rank.descending
+            gathered.use(rank, "ranked")
+        keys = [FigureSort(self._by(key), bool(key.descending)) for part in gathered.sorts for key in part.keys]
+        for part in gathered.sorts:
+            gathered.use(part, "the order of the groups")
+        by = self._ranked_by()
+        for most in gathered.most:
+            default = most.rank.descending
+            by = Aggregation(Function.COUNT)
+            gathered.use(most, f"{'most' if default else 'fewest'} first")
+            self.limit = self.limit or (1 if self._is_one(most) else None)
+        for mark in gathered.directions:
+            rank_of: Any = mark.payload
+            if keys:
+                keys[-1] = FigureSort(keys[-1].by, rank_of.descending)
+            else:
+                default = rank_of.descending
+            gathered.use(mark, "descending" if rank_of.descending else "ascending")
+        if not keys and (default is not None or by is not None):
+            keys = [FigureSort(by or first, default if default is not None else True)]
+        self._order = [key for key in keys if self._fits(key)]
+
+    def _ranked_by(self) -> Aggregation | None:
+        """Return the figure that groups are ranked by, None where none is said."""
+        gathered = self._gathered
+        for part in gathered.by_figures:
+            gathered.use(part, "the figure to rank by")
+        for group in gathered.groups:
+            for key in group.keys:
+                if key.field is not None and key.field.type in _MEASURED:
+                    gathered.use(group, f"by {key.field.label}")
+        ranked = self._ranked_figures_again()
+        return ranked[-1] if ranked else None
+
+    def _ranked_figures_again(self) -> list[Aggregation]:
+        """Return the figures that a rank or "by" names, which the question's own figures may be as well."""
+        notes = list(self._gathered.result.ambiguities)
+        found = self._ranked_figures()
+        self._gathered.result.ambiguities[:] = notes
+        ranked = [figure for figure in found if figure in self._figures or figure.function is Function.COUNT]
+        asked = bool(self._gathered.by_figures or self._gathered.ranks or self._measured_groups())
+        return ranked if asked else []
+
+    def _measured_groups(self) -> bool:
+        keys = (key for group in self._gathered.groups for key in group.keys)
+        return any(key.field is not None and key.field.type in _MEASURED for key in keys)
+
+    def _is_one(self, part: Part) -> bool:
+        """Return whether one group is asked for: "which area has the most cranes"."""
+        uses = [use for use in self._gathered.result.uses if use.meaning.startswith("by ") and use.end <= part.first]
+        return bool(uses) and not self._gathered.is_plural(Part(uses[-1].first, uses[-1].end))
+
+    def _by(self, key: SortKey) -> Aggregation | str:
+        """Return what a term of "sorted by" orders groups by."""
+        if key.function is not None:
+            return Aggregation(key.function, key.field.name if key.field else None)
+        if key.field is None:
+            return Aggregation(Function.COUNT)
+        if key.field.type in _MEASURED:
+            same = (figure for figure in self._figures if figure.field == key.field.name)
+            return next(same, Aggregation(Function.SUM, key.field.name))
+        return key.field.name
+
+    def _fits(self, key: FigureSort) -> bool:
+        """Return whether groups can be ordered so: by a figure, or by a group."""
+        if isinstance(key.by, str) and key.by not in self._groups:
+            for part in self._gathered.sorts:
+                self._gathered.refuse(part)
+            return False
+        return True
+
+
+def _has_figure(function: Function, field: FieldSpec) -> bool:
+    """Return whether there is such a figure of a field: of dates only the first and the last."""
+    if function is Function.COUNT_DISTINCT:
+        return field.groupable
+    return field.type in _MEASURED or (field.type is FieldType.DATE and function in (Function.MIN, Function.MAX))

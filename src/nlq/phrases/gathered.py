@@ -1,0 +1,114 @@
+"""Gathered: what the parts of one question say, sorted by what it is about, and what each token did for the query.
+
+Gives `Resolved`, `Use` and `Gathered`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from nlq.normalize import Token
+from nlq.phrases.notes import Note
+from nlq.phrases.parts import (
+    BoundPart,
+    ByFigurePart,
+    DistinctPart,
+    FieldPart,
+    FigurePart,
+    GroupPart,
+    HavingPart,
+    Mark,
+    MostPart,
+    Part,
+    RankPart,
+    SortPart,
+)
+from nlq.phrases.terms import Term
+from nlq.query import Query
+from nlq.schema import Schema
+
+
+@dataclass(slots=True)
+class Use:
+    """Tokens that became part of the query, and what they mean there."""
+
+    first: int
+    end: int
+    meaning: str
+
+
+@dataclass(slots=True)
+class Resolved:
+    """A query, and what each token did for it."""
+
+    query: Query = field(default_factory=Query)
+    uses: list[Use] = field(default_factory=list)
+    unread: list[tuple[int, int]] = field(default_factory=list)
+    """Tokens (first, end) that were not understood."""
+    reasons: dict[int, str] = field(default_factory=dict)
+    """First token of something not understood → why, where it is understood but cannot be."""
+    hints: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    """First token of something not understood → what could be said instead."""
+    defaults: list[Note] = field(default_factory=list)
+    ambiguities: list[Note] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    codes: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Gathered:
+    """The parts of one question that are no conditions, and the accounts of its tokens."""
+
+    tokens: list[Token]
+    schema: Schema
+    result: Resolved = field(default_factory=Resolved)
+    figures: list[FigurePart] = field(default_factory=list)
+    groups: list[GroupPart] = field(default_factory=list)
+    by_figures: list[ByFigurePart] = field(default_factory=list)
+    havings: list[HavingPart] = field(default_factory=list)
+    distinct: list[DistinctPart] = field(default_factory=list)
+    most: list[MostPart] = field(default_factory=list)
+    sorts: list[SortPart] = field(default_factory=list)
+    ranks: list[RankPart] = field(default_factory=list)
+    bare: list[FieldPart] = field(default_factory=list)
+    directions: list[Mark] = field(default_factory=list)
+    figure_bounds: list[tuple[FigurePart, BoundPart]] = field(default_factory=list)
+    """Limits right behind a figure: they are of the figure, not of single records."""
+    counted: list[BoundPart] = field(default_factory=list)
+    """Limits on how many records there are of something."""
+    event: Mark | None = None
+    """A word for an end of a period that no date follows; taken out by what uses it."""
+    yes_no: Mark | None = None
+    share: Mark | None = None
+
+    def use(self, part: Part | Term, meaning: str) -> None:
+        """Account for the tokens of a part."""
+        self.result.uses.append(Use(part.first, part.end, meaning))
+
+    def refuse(self, part: Part | Term, *hints: str) -> None:
+        """Report the tokens of a part as not understood."""
+        self.result.unread.append((part.first, part.end))
+        if hints:
+            self.result.hints[part.first] = hints
+
+    def note(self, text: str, part: Part | Term, chosen: str, others: tuple[str, ...]) -> None:
+        """Write down a choice."""
+        self.result.ambiguities.append(Note(text, part.first, part.end, chosen, others))
+
+    def is_plural(self, part: Part) -> bool:
+        """Return whether the last word of a part is a plural."""
+        token = self.tokens[part.end - 1]
+        raw = token.raw.casefold()
+        return raw != token.key and raw.endswith("s")
+
+    def take_bare(self, part: FieldPart) -> None:
+        """Take a field out of those about which nothing is said."""
+        self.bare = [each for each in self.bare if each is not part]
+
+    def forget(self, spans: set[tuple[int, int]]) -> None:
+        """Take back the uses and notes of parts."""
+        result: Any = self.result
+        result.uses = [use for use in result.uses if (use.first, use.end) not in spans]
+        result.ambiguities = [note for note in result.ambiguities if (note.first, note.end) not in spans]

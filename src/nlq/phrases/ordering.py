@@ -1,0 +1,161 @@
+"""Ordering: the order and the limit of the records that a question asks for.
+
+Gives `order_of`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from nlq.phrases.gathered import Gathered
+from nlq.phrases.notes import money_fields
+from nlq.phrases.parts import Part, RankPart
+from nlq.query import Sort
+from nlq.schema import FieldSpec, FieldType
+from nlq.tagging.tags import Rank
+
+MAX_LIMIT: Final = 100_000
+MAX_SORTS: Final = 5
+
+_Key = tuple[FieldSpec, bool | None, Part]
+
+
+def order_of(gathered: Gathered) -> tuple[tuple[Sort, ...], int | None]:
+    """Return the order and the limit that rankings and sort words ask for."""
+    return _Ordering(gathered).run()
+
+
+def is_extreme(rank: RankPart, ranks: list[RankPart]) -> bool:
+    """Return whether "the highest rate" asks for the figure, not for the record that has it."""
+    if rank.field is None or rank.count is not None or rank.holder or rank.functions:
+        return False
+    return not any(other.count is not None and other.field is None for other in ranks)
+
+
+def limit_of(gathered: Gathered, ranks: list[RankPart]) -> int | None:
+    """Return how many are asked for, the first that was said; None where nothing was. Refused ranks are taken out."""
+    limit: int | None = None
+    for rank in list(ranks):
+        if rank.count is not None:
+            value = rank.count.value
+            again = limit is not None and value != limit
+            if again or value != int(value) or not 1 <= value <= MAX_LIMIT or rank.count.marked:
+                gathered.refuse(rank)
+                ranks.remove(rank)
+            else:
+                limit = int(value)
+        elif rank.holder and not rank.several:
+            limit = 1
+    return limit
+
+
+class _Ordering:
+    """Brings together what one question says of its order."""
+
+    def __init__(self, gathered: Gathered) -> None:
+        self._gathered = gathered
+        self._schema = gathered.schema
+
+    def run(self) -> tuple[tuple[Sort, ...], int | None]:
+        gathered = self._gathered
+        keys: list[_Key] = []
+        ranks = [rank for rank in gathered.ranks if not is_extreme(rank, gathered.ranks)]
+        limit = limit_of(gathered, ranks)
+        ends = self._ends(ranks)
+        direction = ends[-1].rank if ends else None
+        default = direction.descending if direction is not None else None
+        keys += [(rank.field, default, rank) for rank in ranks if rank.field is not None]
+        keys += self._sort_keys()
+        keys += self._grouped_measures(default)
+        if ends and not keys:
+            keys += self._ranked_by(ends[-1])
+        by_money = [mark for mark in gathered.directions if isinstance(mark.payload, Rank) and mark.payload.money]
+        if by_money and not keys:
+            keys += self._ranked_by(by_money[-1])
+        keys = self._directed(keys)
+        sort = self._sorted(keys, default)
+        said: list[Part] = [*ranks, *gathered.sorts]
+        for each in said:
+            if (each.first, each.end) not in gathered.result.unread:
+                gathered.use(each, _order_words(each, sort, limit))
+        return tuple(sort.values()), limit
+
+    def _sort_keys(self) -> list[_Key]:
+        """Return the terms of "sorted by"; a figure is none of a record."""
+        keys: list[_Key] = []
+        for part in self._gathered.sorts:
+            for key in part.keys:
+                if key.field is None or key.function is not None:
+                    self._gathered.refuse(part)
+                else:
+                    keys.append((key.field, key.descending, part))
+        return keys
+
+    def _sorted(self, keys: list[_Key], default: bool | None) -> dict[str, Sort]:
+        sort: dict[str, Sort] = {}
+        for key, said, part in keys:
+            if not key.sortable or len(sort) == MAX_SORTS:
+                self._gathered.refuse(part)
+            else:
+                sort.setdefault(key.name, Sort(key.name, bool(default if said is None else said)))
+        return sort
+
+    def _grouped_measures(self, default: bool | None) -> list[_Key]:
+        """Take "by" before a field that makes no groups ("top 10 by monthly rate") as an order."""
+        gathered = self._gathered
+        keys: list[_Key] = []
+        for group in list(gathered.groups):
+            key = group.keys[0]
+            plain = len(group.keys) == 1 and key.field is not None and key.part is None and not key.field.groupable
+            if plain and key.field is not None and not gathered.figures:
+                gathered.groups.remove(group)
+                keys.append((key.field, default, group))
+                if key.field.sortable:
+                    gathered.use(group, f"by {key.field.label}")
+        return keys
+
+    def _ends(self, ranks: list[RankPart]) -> list[RankPart]:
+        """Return the rankings that say from which end; those of the other end than the last are refused."""
+        ends = [rank for rank in ranks if rank.rank is not None]
+        for rank in ends[:-1]:
+            if rank.rank is not None and ends[-1].rank is not None and rank.rank.descending != ends[-1].rank.descending:
+                ranks.remove(rank)
+                self._gathered.refuse(rank)
+        return [rank for rank in ends if rank in ranks]
+
+    def _ranked_by(self, part: Part) -> list[_Key]:
+        """Return what records are ranked by where only "top" or "most expensive" was said."""
+        gathered = self._gathered
+        for bare in gathered.bare:
+            if bare.field.type in (FieldType.MONEY, FieldType.INTEGER):
+                gathered.take_bare(bare)
+                gathered.use(bare, f"by {bare.field.label}")
+                return [(bare.field, None, part)]
+        ranking = self._schema.by_name.get(self._schema.conventions.ranking_field)
+        if ranking is None:
+            gathered.refuse(part)
+            return []
+        others = tuple(name for name in money_fields(self._schema) if name != ranking.name)
+        text = f"records are ranked by {ranking.label}, because the question names no figure"
+        gathered.note(text, part, ranking.name, others)
+        return [(ranking, None, part)]
+
+    def _directed(self, keys: list[_Key]) -> list[_Key]:
+        """Let "highest first" said on its own direct the last term of the order."""
+        for mark in self._gathered.directions:
+            rank: Any = mark.payload
+            if keys and keys[-1][1] is None:
+                keys = [*keys[:-1], (keys[-1][0], rank.descending, keys[-1][2])]
+                self._gathered.use(mark, "descending" if rank.descending else "ascending")
+            else:
+                self._gathered.refuse(mark)
+        return keys
+
+
+def _order_words(part: Part, sort: dict[str, Sort], limit: int | None) -> str:
+    """Return what a ranking or an order means, in words."""
+    first = f"the first {limit}" if isinstance(part, RankPart) and part.count is not None else ""
+    if isinstance(part, RankPart) and part.rank is None:
+        return first
+    terms = ", ".join(f"{name} desc" if term.descending else name for name, term in sort.items())
+    return ", ".join(filter(None, (f"sorted by {terms}" if terms else "", first)))

@@ -1,0 +1,400 @@
+"""Parse: tags become a row of typed parts, by the LALR grammar of `phrase.lark`.
+
+Gives `parse`. The parser is driven by hand: a stretch with several readings takes the first that the
+grammar accepts at that place, and what fits nowhere becomes UNKNOWN instead of an error, in linear time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from functools import cache
+from importlib.resources import files
+from typing import Any, Final, cast
+
+import lark
+from lark.exceptions import UnexpectedToken
+from lark.lexer import Lexer, LexerState
+
+from nlq.phrases.parts import (
+    AgainstPart,
+    BoundPart,
+    ByFigurePart,
+    ClaimPart,
+    DatedPart,
+    DistinctPart,
+    FieldPart,
+    FigurePart,
+    FlagPart,
+    GapPart,
+    GroupKey,
+    GroupPart,
+    HavingPart,
+    LastingPart,
+    Mark,
+    MostPart,
+    Part,
+    PresencePart,
+    RankPart,
+    SharePart,
+    SortKey,
+    SortPart,
+    Step,
+    ValuePart,
+)
+from nlq.query import Function, Operator
+from nlq.schema import FieldSpec
+from nlq.tagging.tags import SILENT, UNKNOWN, Amount, Event, Flagged, Payload, Reading, Share, Tagged
+
+_ROUGHLY_FROM: Final = Decimal("0.9")
+_ROUGHLY_TO: Final = Decimal("1.1")
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A tag as the grammar sees it."""
+
+    type: str
+    payload: Any
+    first: int
+    end: int
+
+
+class _Builder(lark.Transformer[Any, Any]):
+    """Makes parts of the grammar's rules, as they are reduced. Each method is named after its rule."""
+
+    def start(self, children: list[Any]) -> list[Part]:
+        return cast("list[Part]", children[0])
+
+    def nothing(self, _children: list[Any]) -> list[Part]:
+        return []
+
+    def more(self, children: list[Any]) -> list[Part]:
+        parts, part = children
+        parts.append(part)
+        return cast("list[Part]", parts)
+
+    def mark(self, children: list[Leaf]) -> Mark:
+        (leaf,) = children
+        return Mark(
+            leaf.first,
+            leaf.end,
+            leaf.payload if leaf.type in ("JOIN_FIELD", "JOIN_FUNCTION") else leaf.type,
+            leaf.payload,
+        )
+
+    def value(self, children: list[Leaf]) -> ValuePart:
+        (leaf,) = children
+        return ValuePart(leaf.first, leaf.end, leaf.payload)
+
+    def flag(self, children: list[Leaf]) -> FlagPart:
+        (leaf,) = children
+        return FlagPart(leaf.first, leaf.end, leaf.payload.field, leaf.payload.state)
+
+    def flag_either(self, children: list[Leaf]) -> FlagPart:
+        flagged: Flagged = next(leaf.payload for leaf in children if leaf.type == "FLAG")
+        included = children[0].type == "INCLUDING"
+        return FlagPart(children[0].first, children[-1].end, flagged.field, None, included)
+
+    def bare(self, children: list[Leaf]) -> FieldPart:
+        (leaf,) = children
+        return FieldPart(leaf.first, leaf.end, leaf.payload)
+
+    def present(self, children: list[Leaf]) -> PresencePart:
+        return PresencePart(children[0].first, children[-1].end, children[1].payload, present=True)
+
+    def absent(self, children: list[Leaf]) -> PresencePart:
+        field = next(leaf.payload for leaf in children if leaf.type in ("FIELD", "MEASURE"))
+        missing = any(leaf.type == "ABSENT" for leaf in children)
+        return PresencePart(children[0].first, children[-1].end, field, present=False, missing=missing)
+
+    def with_part(self, children: list[Any]) -> Part:
+        leaf, part = children
+        part.first = leaf.first
+        return cast("Part", part)
+
+    def dated(self, children: list[Leaf]) -> DatedPart:
+        part = DatedPart(children[0].first, children[-1].end, children[-1].payload)
+        head = children[0]
+        if head.type == "FIELD":
+            part.field = head.payload
+        elif head.type == "EVENT":
+            part.event = head.payload
+        part.within = head.type == "SPAN"
+        part.head = head.end
+        return part
+
+    def against(self, children: list[Any]) -> AgainstPart:
+        step = children.pop() if isinstance(children[-1], tuple) else None
+        part = AgainstPart(children[0].first, children[-1].end, None, Operator.EQ, children[-1].payload)
+        for leaf in children[:-1]:
+            if isinstance(leaf.payload, Operator):
+                part.operator = leaf.payload
+            elif isinstance(leaf.payload, Share):
+                part.factor = leaf.payload.value
+            elif isinstance(leaf.payload, Event):
+                part.event = leaf.payload
+            else:
+                part.field = leaf.payload
+        if step is not None:
+            part.step, part.end = step
+        return part
+
+    def step(self, children: list[Leaf]) -> tuple[Step, int]:
+        sign, amount = children
+        return Step(-1 if sign.payload == "-" else 1, amount.payload), amount.end
+
+    def percentage(self, children: list[Leaf]) -> SharePart:
+        operator = next((leaf.payload for leaf in children if isinstance(leaf.payload, Operator)), None)
+        field = children[0].payload if children[0].type == "MEASURE" else None
+        return SharePart(children[0].first, children[-1].end, children[-1].payload.value, operator, field)
+
+    def lasting(self, children: list[Leaf]) -> LastingPart:
+        operator = next((leaf.payload for leaf in children if isinstance(leaf.payload, Operator)), None)
+        sure = children[0].type in ("LASTING", "LONGER")
+        return LastingPart(children[0].first, children[-1].end, children[-1].payload, operator, sure)
+
+    def claim(self, children: list[Leaf]) -> ClaimPart:
+        (leaf,) = children
+        return ClaimPart(leaf.first, leaf.end, leaf.payload)
+
+    def gap(self, children: list[Leaf]) -> GapPart:
+        (leaf,) = children
+        return GapPart(leaf.first, leaf.end, leaf.payload)
+
+    def distinct(self, children: list[Leaf]) -> DistinctPart:
+        return DistinctPart(children[0].first, children[-1].end, children[-1].payload)
+
+    def most(self, children: list[Leaf]) -> MostPart:
+        return MostPart(children[0].first, children[-1].end, children[-1].payload)
+
+    def having(self, children: list[Any]) -> HavingPart:
+        with_, *of, bound = children
+        functions, field = _figure(of)
+        return HavingPart(with_.first, bound.end, functions, field, bound.limits)
+
+    def by_figure(self, children: list[Any]) -> ByFigurePart:
+        functions, field = _figure(children[1:])
+        return ByFigurePart(children[0].first, children[-1].end, functions, field)
+
+    def amount(self, children: list[Leaf]) -> Leaf:
+        return children[0]
+
+    def bound(self, children: list[Leaf]) -> BoundPart:
+        first, end = children[0].first, children[-1].end
+        amounts = [leaf.payload for leaf in children if isinstance(leaf.payload, Amount)]
+        operators = [leaf.payload for leaf in children if isinstance(leaf.payload, Operator)]
+        pairs = zip(operators or (Operator.GE, Operator.LE), amounts, strict=True)
+        return BoundPart(first, end, tuple(pairs), None, exact=False)
+
+    def about(self, children: list[Leaf]) -> BoundPart:
+        amount: Amount = children[1].payload
+        low, high = (replace(amount, value=amount.value * share) for share in (_ROUGHLY_FROM, _ROUGHLY_TO))
+        limits = ((Operator.GE, low), (Operator.LE, high))
+        return BoundPart(children[0].first, children[1].end, limits, None, exact=False, about=True)
+
+    def comparison(self, children: list[Any]) -> BoundPart:
+        first, end = children[0].first, children[-1].end
+        field: FieldSpec | None = None
+        bound: BoundPart | None = None
+        unnamed = False
+        operator: Operator | None = None
+        for child in children:
+            if isinstance(child, BoundPart):
+                bound = child
+            elif child.type == "LIMITING":
+                operator = child.payload
+            elif child.type == "MEASURE":
+                field = child.payload
+            elif child.type == "AMOUNT":
+                unnamed = True
+            else:
+                limit = (operator or Operator.EQ, child.payload)
+                bound = BoundPart(first, end, (limit,), None, exact=operator is None)
+        assert bound is not None  # noqa: S101 - every alternative of the rule has an amount
+        return BoundPart(first, end, bound.limits, field, bound.exact, bound.about, unnamed)
+
+    def count(self, children: list[Leaf]) -> FigurePart:
+        return FigurePart(children[0].first, children[0].end, (Function.COUNT,), None)
+
+    def count_different(self, children: list[Leaf]) -> FigurePart:
+        return FigurePart(children[0].first, children[-1].end, (Function.COUNT_DISTINCT,), children[-1].payload)
+
+    def functions(self, children: list[Any]) -> list[Leaf]:
+        before = children[0] if isinstance(children[0], list) else children[:1]
+        return before if len(children) == 1 else [*before, children[2]]
+
+    def figure(self, children: list[Any]) -> FigurePart:
+        functions, measure, *others = children
+        kinds = tuple(leaf.payload for leaf in functions)
+        more = tuple(leaf.payload for leaf in others[1:])
+        return FigurePart(functions[0].first, children[-1].end, kinds, measure.payload, more)
+
+    def extreme(self, children: list[Any]) -> RankPart:
+        return self.ranking(children)
+
+    def holder_of_extreme(self, children: list[Any]) -> RankPart:
+        part = self.ranking(children)
+        part.holder = True
+        return part
+
+    def total_of(self, children: list[Leaf]) -> FigurePart:
+        (leaf,) = children
+        return FigurePart(leaf.first, leaf.end, (Function.SUM,), leaf.payload)
+
+    def ranking(self, children: list[Any]) -> RankPart:
+        part = RankPart(children[0].first, children[-1].end, None, None, None)
+        for leaf in children:
+            if isinstance(leaf, list):
+                part.functions = tuple(each.payload for each in leaf)
+            elif leaf.type == "COUNT":
+                part.functions = (Function.COUNT,)
+            elif leaf.type in ("EXTREME", "RANK"):
+                part.rank = leaf.payload
+            elif leaf.type == "NUMBER":
+                part.count = leaf.payload
+            elif leaf.type in ("MEASURE", "FIELD"):
+                part.field = leaf.payload
+        return part
+
+    def group_key(self, children: list[Leaf]) -> tuple[GroupKey, int]:
+        field = next((leaf.payload for leaf in children if leaf.type != "DATEPART"), None)
+        part = next((leaf.payload for leaf in children if leaf.type == "DATEPART"), None)
+        return GroupKey(field, part), children[-1].end
+
+    def group(self, children: list[Any]) -> GroupPart:
+        first = children[0]
+        if first.type == "BY_PART":
+            return GroupPart(first.first, first.end, (GroupKey(None, first.payload),))
+        found = [child for child in children if isinstance(child, tuple)]
+        return GroupPart(first.first, found[-1][1], tuple(key for key, _ in found))
+
+    def key(self, children: list[Any]) -> tuple[SortKey, int]:
+        last = children[-1]
+        direction = last.payload.descending if last.type == "DIRECTION" else None
+        functions, field = _figure(children[:-1] if last.type == "DIRECTION" else children)
+        return SortKey(field, direction, functions[0] if functions else None), last.end
+
+    def sorting(self, children: list[Any]) -> SortPart:
+        key, end = children[-1]
+        head = children[0]
+        if isinstance(head, SortPart):
+            head.keys.append(key)
+            head.end = end
+            return head
+        if len(children) > 2:
+            key = replace(key, descending=children[1].payload.descending)
+        return SortPart(head.first, end, [key])
+
+
+def _figure(children: list[Any]) -> tuple[tuple[Function, ...], FieldSpec | None]:
+    """Return the functions and the field of a figure; of a field alone no function."""
+    if isinstance(children[0], list):
+        return tuple(leaf.payload for leaf in children[0]), children[1].payload
+    if children[0].type == "COUNT":
+        return ((Function.COUNT,), None) if len(children) == 1 else ((Function.COUNT_DISTINCT,), children[-1].payload)
+    return (), children[0].payload
+
+
+class _NoLexer(Lexer):
+    """Stands in for a lexer: tags are fed to the parser one by one."""
+
+    __future_interface__ = 2
+
+    def __init__(self, _configuration: object) -> None:
+        pass
+
+    def lex(self, lexer_state: LexerState, parser_state: Any) -> Iterator[lark.Token]:
+        raise NotImplementedError
+
+
+@cache
+def grammar() -> lark.Lark:
+    """Return the parser; its tables are built once in a process (about a tenth of a second)."""
+    text = files("nlq.phrases").joinpath("phrase.lark").read_text(encoding="utf-8")
+    return lark.Lark(text, parser="lalr", lexer=_NoLexer, transformer=_Builder())
+
+
+_AT_START: Final = 2
+"""Depth of the state stack between two parts: the start and the row of parts so far."""
+
+
+class _Driver:
+    """Feeds tags to the parser, and hands in as UNKNOWN what fits no rule."""
+
+    def __init__(self) -> None:
+        self._state = cast("Any", grammar().parse_interactive().parser_state)
+        self._table = self._state.parse_conf.parse_table.states
+        self.unread: list[tuple[int, int]] = []
+        self._feed(UNKNOWN, None, 0, 0)  # brings the parser between two parts, where every part may follow
+        self._between = self._base()
+
+    def _base(self) -> dict[str, Any]:
+        """Return what may stand between two parts."""
+        state = self._state
+        rule_row = self._table[state.state_stack[1]] if len(state.state_stack) > 1 else {}
+        return cast("dict[str, Any]", rule_row)
+
+    def _feed(self, tag: str, payload: Payload, first: int, end: int) -> None:
+        self._state.feed_token(Leaf(tag, payload, first, end))
+
+    def take(self, tagged: Tagged) -> None:
+        """Feed a stretch by its first reading that fits here; else begin a new part with it; else it is unread."""
+        row = self._table[self._state.state_stack[-1]]
+        for reading in tagged.readings:
+            if reading.tag in row and self._try(reading, tagged):
+                return
+        for reading in tagged.readings:
+            if reading.tag in self._between:
+                self._close(tagged.first)
+                if self._try(reading, tagged):
+                    return
+        self._close(tagged.first)
+        self.unread.append((tagged.first, tagged.end))
+        self._feed(UNKNOWN, None, tagged.first, tagged.end)
+
+    def _try(self, reading: Reading, tagged: Tagged) -> bool:
+        try:
+            self._feed(reading.tag, reading.payload, tagged.first, tagged.end)
+        except UnexpectedToken:
+            return False
+        return True
+
+    def _close(self, before: int) -> None:
+        """Bring the parser between two parts: a finished part is kept, the tags of an unfinished one are unread."""
+        state = self._state
+        if UNKNOWN in self._table[state.state_stack[-1]]:
+            try:
+                self._feed(UNKNOWN, None, before, before)
+            except UnexpectedToken:
+                pass
+            else:
+                return
+        parts = state.value_stack[0]
+        # The finished parts end where the unfinished one begins.
+        pending = [value[0] if isinstance(value, list) else value for value in state.value_stack[1:]]
+        first = min((value.first for value in pending if hasattr(value, "first")), default=before)
+        del state.state_stack[_AT_START:], state.value_stack[1:]
+        if first < before:
+            self.unread.append((first, before))
+            parts.append(Mark(first, before, UNKNOWN, None))
+
+    def finish(self, length: int) -> list[Part]:
+        """Return the parts read."""
+        self._close(length)
+        return cast("list[Part]", self._state.feed_token(Leaf("$END", None, length, length), True))
+
+
+def parse(tagged: Sequence[Tagged], length: int) -> tuple[list[Part], list[tuple[int, int]]]:
+    """Return the parts of a question, and the stretches of tokens (first, end) that fit no rule.
+
+    `tagged` covers the tokens in order; `length` is their number.
+    """
+    driver = _Driver()
+    for stretch in tagged:
+        if stretch.tag == UNKNOWN:
+            driver.unread.append((stretch.first, stretch.end))
+        if stretch.tag not in SILENT:
+            driver.take(stretch)
+    return driver.finish(length), driver.unread

@@ -1,0 +1,304 @@
+"""Resolve: the parts of a question become a query, once each part knows which others it belongs to.
+
+Gives `resolve` and `Resolved`. Conditions come from `terms.py`, `attaching.py` and `conditions.py`, figures from
+`figuring.py`, the order from `ordering.py`; here the parts are handed to them, and what they say is brought together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import date
+from typing import Any, Final
+
+from nlq.filters.canon import Canon
+from nlq.normalize import Token
+from nlq.phrases.attaching import Attaching
+from nlq.phrases.comparing import AgainstTerm, Margin
+from nlq.phrases.conditions import Conditions, counts_things
+from nlq.phrases.context import Settled
+from nlq.phrases.figuring import Figuring
+from nlq.phrases.gathered import Gathered, Resolved, Use
+from nlq.phrases.ordering import order_of
+from nlq.phrases.parts import (
+    AgainstPart,
+    BoundPart,
+    ByFigurePart,
+    ClaimPart,
+    DatedPart,
+    DistinctPart,
+    FieldPart,
+    FigurePart,
+    FlagPart,
+    GapPart,
+    GroupPart,
+    HavingPart,
+    LastingPart,
+    Mark,
+    MostPart,
+    Part,
+    PresencePart,
+    RankPart,
+    SharePart,
+    SortPart,
+    ValuePart,
+)
+from nlq.phrases.sharing import COPULAS, mentions, share_of
+from nlq.phrases.terms import BoundTerm, FlagTerm, TermList
+from nlq.query import Aggregate, Function, Query
+from nlq.schema import FieldSpec, FieldType
+from nlq.tagging.tags import RECORD, UNKNOWN, Tagged
+
+__all__ = ["Resolved", "Use", "resolve"]
+
+
+def resolve(
+    parts: Sequence[Part], settled: Settled, tokens: list[Token], *, canon: Canon, currency: str, today: date
+) -> Resolved:
+    """Return the query that the parts make up, with every token that they hold accounted for."""
+    return _Resolver(settled, tokens, canon, currency, today).run(parts)
+
+
+class _Resolver:
+    """Hands the parts of one question to what they belong to, and brings together what they say."""
+
+    def __init__(self, settled: Settled, tokens: list[Token], canon: Canon, currency: str, today: date) -> None:
+        self._schema = canon.schema
+        self._canon = canon
+        self._today = today
+        self._gathered = Gathered(tokens, canon.schema)
+        self._result = self._gathered.result
+        self._stretches: dict[int, Tagged] = {stretch.first: stretch for stretch in settled.tagged}
+        self._list = TermList(settled, tokens)
+        self._before: Part | None = None
+        self._content: Part | None = None
+        """The part before that is no mark."""
+        self._unread_ends: set[int] = set()
+        self._conditions = Conditions(self._gathered, canon, currency, self._stretches, self._unread_ends)
+        gathered = self._gathered
+        self._attaching = attaching = Attaching(self._list, gathered, canon, today)
+        self._handlers: dict[type, Callable[[Any], None]] = {
+            Mark: self._take_mark,
+            ValuePart: self._list.take_value,
+            FlagPart: self._list.take_flag,
+            BoundPart: self._take_bound,
+            PresencePart: self._take_presence,
+            DatedPart: attaching.take_dated,
+            AgainstPart: attaching.take_against,
+            SharePart: attaching.take_share,
+            LastingPart: attaching.take_lasting,
+            ClaimPart: attaching.take_claim,
+            GapPart: attaching.take_gap,
+            FigurePart: lambda part: self._gather(gathered.figures, part),
+            HavingPart: lambda part: self._gather(gathered.havings, part),
+            DistinctPart: lambda part: self._gather(gathered.distinct, part),
+            MostPart: lambda part: self._gather(gathered.most, part),
+            ByFigurePart: lambda part: self._gather(gathered.by_figures, part),
+            GroupPart: lambda part: self._gather(gathered.groups, part),
+            SortPart: lambda part: self._gather(gathered.sorts, part),
+            RankPart: self._take_rank,
+            FieldPart: attaching.take_field,
+        }
+
+    def run(self, parts: Sequence[Part]) -> Resolved:
+        """Take the parts in their order, then bring together what they said."""
+        for part in parts:
+            if self._gathered.share is not None and self._is_behind_copula(part):
+                self._list.close()
+            self._handlers[type(part)](part)
+            self._before = self._attaching.before = part
+            if not isinstance(part, Mark):
+                self._content = part
+        self._list.close()
+        self._result.unread += self._list.dangling
+        self._gathered.event = self._attaching.waiting.get("EVENT")
+        figuring = Figuring(self._gathered)
+        asked = figuring.run()
+        if self._gathered.event is None:
+            self._attaching.waiting.pop("EVENT", None)
+        self._attaching.drop_waiting()
+        sort, limit = order_of(self._gathered) if asked is None else ((), figuring.limit)
+        self._conditions.settle(self._list.terms, self._asked_field())
+        asked, terms = share_of(asked, self._conditions.terms, self._gathered, self._canon)
+        if asked is not None:
+            self._refuse_records(asked)
+        self._refuse_rest()
+        mentioned = mentions(self._conditions.terms) | set(asked.group_by if asked is not None else ())
+        where = self._conditions.where(terms, mentioned)
+        if asked is not None:
+            asked = replace(asked, including=self._included(asked))
+        self._result.query = Query(where, sort, limit, asked)
+        return self._result
+
+    def _is_behind_copula(self, part: Part) -> bool:
+        """Return whether "are" stands right before a part: what a share is of ends there."""
+        start = self._before.end if self._before is not None else 0
+        return any(token.key in COPULAS for token in self._gathered.tokens[start : part.first])
+
+    # Marks
+
+    def _take_mark(self, mark: Mark) -> None:
+        """Hand on a word that joins or negates; whatever else stands between two terms parts them."""
+        tag = mark.tag
+        if tag == UNKNOWN:
+            self._list.close()
+            self._unread_ends.add(mark.end)
+        elif tag == "AMOUNT":
+            self._list.close()
+            self._gathered.refuse(mark)
+        elif tag == "DIRECTION":
+            self._gather(self._gathered.directions, mark)
+        elif tag in ("EVENT", "LAYER", "SPAN"):
+            self._attaching.take_waiting(mark)
+        elif tag == "MARGIN":
+            if not isinstance(self._attaching.last(), AgainstTerm):
+                self._gathered.refuse(mark)
+        elif tag == "YES_NO":
+            self._gathered.yes_no = mark
+        elif tag == "SHARE":
+            self._take_share_mark(mark)
+        elif tag == "VERSUS":
+            self._take_versus(mark)
+        elif tag == "WITHOUT" and isinstance(self._content, FieldPart) and self._content.field.groupable:
+            # "silos that have no cranes": groups without records are none.
+            self._list.close()
+            self._gathered.refuse(mark)
+        else:
+            self._list.take_mark(mark)
+
+    def _take_share_mark(self, mark: Mark) -> None:
+        self._list.close()
+        if self._gathered.share is not None:
+            self._gathered.refuse(mark)
+        else:
+            self._gathered.share = mark
+            self._list.shared = True
+
+    def _take_versus(self, mark: Mark) -> None:
+        """Take "versus" as a list of what a share or a count tells apart."""
+        if self._gathered.share is None and not self._gathered.figures:
+            self._list.close()
+            self._gathered.refuse(mark)
+        else:
+            self._list.take_mark(replace(mark, tag="AND"))
+
+    # Amounts, fields and presence
+
+    def _take_presence(self, part: PresencePart) -> None:
+        """Hand on whether a field has a value; a flag always has one."""
+        if part.field.type is FieldType.BOOL:
+            self._list.close()
+            self._gathered.refuse(part)
+        else:
+            self._list.take_presence(part)
+
+    def _take_bound(self, part: BoundPart) -> None:
+        """Hand on limits: of records, of the figure right before, of how many there are, or of a gap."""
+        before = self._before
+        follows = before is not None and not any(
+            self._stretches[index].tag == RECORD for index in range(before.end, part.first) if index in self._stretches
+        )
+        if self._attaching.gap is not None and self._attaching.gap is before and len(part.limits) == 1:
+            operator, amount = part.limits[0]
+            self._attaching.take_margin(Margin(part.first, part.end, operator, amount=amount))
+        elif isinstance(before, Mark) and before.tag == "MARGIN" and len(part.limits) == 1:
+            operator, amount = part.limits[0]
+            said = None if part.exact else operator
+            self._attaching.take_margin(Margin(part.first, part.end, said, amount=amount))
+        elif part.field is None and follows and isinstance(before, FigurePart):
+            self._list.close()
+            self._gathered.figure_bounds.append((before, part))
+        elif part.field is None and self._counts_groups(part):
+            self._list.close()
+            self._gathered.counted.append(part)
+        else:
+            if part.field is None and follows and isinstance(before, RankPart) and _is_measure(before.field):
+                part.field = before.field
+            self._list.take_bound(part)
+
+    def _counts_groups(self, part: BoundPart) -> bool:
+        """Return whether a limit is of how many records a group has: "areas with more than 10 cranes"."""
+        marked = any(amount.marked for _, amount in part.limits)
+        named = any(bare.field.groupable for bare in self._gathered.bare)
+        probe = BoundTerm(part.first, part.end, False, False, False, part.field, part.limits, part.exact)
+        return named and not marked and counts_things(part.end, probe, self._gathered, self._stretches)
+
+    def _take_rank(self, part: RankPart) -> None:
+        """Take a rank; of several, or of times, those that have the extreme are asked for: "highest monthly rates"."""
+        if part.field is not None and part.field.type not in _RANKED:
+            self._list.close()
+            self._gathered.refuse(part)
+            return
+        if part.field is not None and part.count is None and part.rank is not None:
+            part.several = part.field.type is FieldType.TIME or self._gathered.is_plural(part)
+            part.holder = part.holder or part.several
+        self._gather(self._gathered.ranks, part)
+
+    def _gather(self, into: list[Any], part: Part) -> None:
+        self._list.close()
+        into.append(part)
+
+    # What is left
+
+    def _asked_field(self) -> FieldSpec | None:
+        """Return the field whose values are asked for: "who changed ..."."""
+        parts = [use for use in self._result.uses if use.meaning.startswith("the different values of ")]
+        label = parts[0].meaning.removeprefix("the different values of ") if parts else ""
+        return next((field for field in self._schema.fields if field.label == label), None)
+
+    def _refuse_records(self, asked: Aggregate) -> None:
+        """Report what orders records where figures are asked for, and no groups are there to be ordered."""
+        gathered = self._gathered
+        leftover: list[Part]
+        if asked.group_by:
+            leftover = [*gathered.distinct, *gathered.groups]
+        else:
+            ranks = [rank for rank in gathered.ranks if (rank.first, rank.end) not in _used(self._result)]
+            leftover = [*ranks, *gathered.sorts, *gathered.directions, *gathered.most, *gathered.by_figures]
+            leftover += [*gathered.distinct, *gathered.groups]
+        if gathered.yes_no is not None and not asked.yes_no:
+            leftover.append(gathered.yes_no)
+        known = {*self._result.unread, *_used(self._result)}
+        self._result.unread += [(each.first, each.end) for each in leftover if (each.first, each.end) not in known]
+
+    def _refuse_rest(self) -> None:
+        """Report the fields about which nothing was said, and what asks for figures where there are none."""
+        gathered = self._gathered
+        known = {*self._result.unread, *_used(self._result)}
+        for part in (*gathered.most, *gathered.by_figures, *gathered.distinct, *gathered.havings):
+            if (part.first, part.end) not in known:
+                gathered.refuse(part)
+        if gathered.yes_no is not None and (gathered.yes_no.first, gathered.yes_no.end) not in known:
+            gathered.use(gathered.yes_no, "")
+        for bare in gathered.bare:
+            label = bare.field.label
+            if bare.field.type is FieldType.MONEY:
+                gathered.refuse(bare, f"total {label}", f"average {label}", f"{label} over …")
+            elif bare.field.groupable:
+                gathered.refuse(bare, f"by {label}", f"with a {label}")
+            else:
+                gathered.refuse(bare, f"sorted by {label}", f"without {label}")
+
+    def _included(self, asked: Aggregate) -> tuple[str, ...]:
+        """Return the flags whose records totals take in because the question wants them."""
+        if not any(item.function in (Function.SUM, Function.AVG) for item in asked.aggregations):
+            return ()
+        flags = [term for term in self._conditions.terms if isinstance(term, FlagTerm)]
+        wanted = {term.field.name for term in flags if term.state is None or term.state is not term.negative}
+        wanted.update(asked.group_by)
+        for name in (name for name in self._schema.conventions.left_out if name in wanted):
+            flag = self._schema.by_name[name].true_words[0]
+            self._result.warnings.append(f"Totals and averages leave out {flag} records, whatever is asked for.")
+        return tuple(name for name in self._schema.conventions.left_out_of_totals if name in wanted)
+
+
+_MEASURED: Final = (FieldType.MONEY, FieldType.INTEGER)
+_RANKED: Final = (*_MEASURED, FieldType.DATE, FieldType.TIME)
+
+
+def _is_measure(field: FieldSpec | None) -> bool:
+    return field is not None and field.type in _MEASURED
+
+
+def _used(result: Resolved) -> set[tuple[int, int]]:
+    return {(use.first, use.end) for use in result.uses}

@@ -1,0 +1,78 @@
+"""Sharing: what a question for a share is a share of.
+
+Gives `share_of` and `COPULAS`. "what percentage of cranes are rentals" has the whole before "are" and the part behind
+it; "share of rentals versus purchases" groups by what the list is of; "share of rentals" names the part alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from nlq.filters.canon import Canon
+from nlq.phrases.gathered import Gathered
+from nlq.phrases.terms import FlagTerm, Term, ValueTerm, joined
+from nlq.query import Aggregate, Aggregation, Function, conjunction
+from nlq.schema import FieldType
+
+COPULAS: Final = frozenset(("are", "is", "were", "was"))
+_SHARED: Final = frozenset((Function.COUNT, Function.SUM))
+
+
+def share_of(
+    asked: Aggregate | None, terms: list[Term], gathered: Gathered, canon: Canon
+) -> tuple[Aggregate | None, list[Term]]:
+    """Return the figures as shares, and the terms of the whole that they are shares of."""
+    mark = gathered.share
+    if mark is None:
+        return asked, terms
+    asked = asked or Aggregate((Aggregation(Function.COUNT),))
+    if len(asked.aggregations) > 1 or asked.aggregations[0].function not in _SHARED or asked.distinct:
+        gathered.refuse(mark)
+        return asked, terms
+    if asked.group_by:
+        gathered.use(mark, "as a share")
+        return replace(asked, percent=True), terms
+    listed = _listed(terms)
+    copula = _copula(gathered, mark.end)
+    if listed is not None and copula is None:
+        gathered.use(mark, "as a share")
+        return replace(asked, percent=True, group_by=(listed.field.name,)), _without_all(terms, listed)
+    part = [term for term in terms if term.first >= copula] if copula is not None else terms[:1]
+    condition = canon.form(conjunction(*joined(part)))
+    if condition is None:
+        gathered.refuse(mark)
+        return asked, terms
+    gathered.use(mark, "as a share")
+    rest = [term for term in terms if not any(term is each for each in part)]
+    return replace(asked, percent=True, part=condition), rest
+
+
+def _copula(gathered: Gathered, index: int) -> int | None:
+    """Return the token of the "are" that stands between whole and part, None where none does."""
+    for place in range(index, len(gathered.tokens) - 1):
+        token = gathered.tokens[place]
+        if token.key in COPULAS and gathered.tokens[place + 1].key != "there":
+            return place
+    return None
+
+
+def _listed(terms: Sequence[Term]) -> ValueTerm | None:
+    """Return the term that lists several values to tell apart, None where none does."""
+    for term in terms:
+        if isinstance(term, ValueTerm) and len(term.values) > 1 and not term.negative:
+            return term
+    return None
+
+
+def _without_all(terms: list[Term], listed: ValueTerm) -> list[Term]:
+    """Return the terms without a list of all the values that there are of a field."""
+    if listed.field.type is FieldType.ENUM and {value.name for value in listed.field.values} == set(listed.values):
+        return [term for term in terms if term is not listed]
+    return terms
+
+
+def mentions(terms: Sequence[Term]) -> set[str]:
+    """Return the flags that terms speak of."""
+    return {term.field.name for term in terms if isinstance(term, FlagTerm)}

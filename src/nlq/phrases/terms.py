@@ -1,0 +1,341 @@
+"""Terms: the conditions that a question states, each with the words that it came from.
+
+Gives `Term`, its kinds, and `TermList`, which joins lists ("cranes, forklifts or pumps") and finds what each negation
+negates. Two values of one field joined by "and", "or" or a comma are a list: either may hold. "or" between two fields
+joins the two terms beside it; everything else holds together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from nlq.dates import DateReading
+from nlq.normalize import Token
+from nlq.phrases.context import Settled
+from nlq.phrases.parts import BoundPart, DatedPart, FieldPart, FlagPart, Mark, Part, PresencePart, ValuePart
+from nlq.query import And, Comparison, Condition, Not, Operator, Or, Present
+from nlq.schema import FieldSpec, FieldType, Layer
+from nlq.tagging.tags import Amount, Event, Meaning
+
+_COPULAS: Final = frozenset(("are", "is", "that"))
+JOINS: Final = frozenset(("AND", "OR", "COMMA", "BUT"))
+NEGATIONS: Final = frozenset(("NOT", "EXCEPT", "WITHOUT", "NEITHER", "NOR"))
+
+
+@dataclass(slots=True)
+class Term:
+    """A condition that was stated."""
+
+    first: int
+    end: int
+    negative: bool
+    alternative: bool
+    """Whether "or" joins it to the term before."""
+    linked: bool
+    """Whether nothing but joining words stands between it and the term before."""
+    excluded: bool = field(default=False, init=False)
+    """Whether it is negated by a word that leaves records out ("except"), which reaches over "and"."""
+    stated_of: Term | None = field(default=None, init=False)
+    """The term that it is said to be as well: "rentals that are purchases"."""
+    beside: Term | None = field(default=None, init=False)
+    """The negated term that it stands beside, whose negation could be meant to reach it."""
+
+    def condition(self) -> Condition | None:
+        """Return the condition, None where it leaves everything open."""
+        raise NotImplementedError
+
+
+@dataclass(slots=True)
+class ValueTerm(Term):
+    """A field has one of some values."""
+
+    field: FieldSpec
+    values: list[str]
+    others: tuple[Meaning, ...] = ()
+    """What the first value could be as well, where no label says which field is meant."""
+
+    def condition(self) -> Condition:
+        """Return the comparison with each value, joined by Or."""
+        each = tuple(Comparison(self.field.name, Operator.EQ, value) for value in self.values)
+        condition = Or(each) if len(each) > 1 else each[0]
+        return Not(condition) if self.negative else condition
+
+
+@dataclass(slots=True)
+class FlagTerm(Term):
+    """A flag is set or not; state None: either."""
+
+    field: FieldSpec
+    state: bool | None
+    included: bool = False
+
+    def condition(self) -> Condition | None:
+        """Return the comparison with the state."""
+        if self.state is None:
+            return None
+        return Comparison(self.field.name, Operator.EQ, self.state is not self.negative)
+
+
+@dataclass(slots=True)
+class PresenceTerm(Term):
+    """A field has a value, or none."""
+
+    field: FieldSpec
+    present: bool
+    missing: bool = False
+
+    def condition(self) -> Condition:
+        """Return whether it is present."""
+        present = Present(self.field.name)
+        return present if self.present is not self.negative else Not(present)
+
+
+@dataclass(slots=True)
+class BoundTerm(Term):
+    """A figure lies within limits."""
+
+    field: FieldSpec | None
+    limits: tuple[tuple[Operator, Amount], ...]
+    exact: bool
+    about: bool = False
+    unnamed: bool = False
+    resolved: Condition | None = None
+    """The condition, once it is known which field is meant."""
+
+    def condition(self) -> Condition | None:
+        """Return the condition on the field that is meant."""
+        if self.resolved is None:
+            return None
+        return Not(self.resolved) if self.negative else self.resolved
+
+
+@dataclass(slots=True)
+class DateTerm(Term):
+    """A date of a record lies within two days, or a period of it overlaps with them."""
+
+    date: DateReading
+    field: FieldSpec | None = None
+    event: Event | None = None
+    within: bool = False
+    layer: Layer | None = None
+    resolved: Condition | None = None
+    """The condition, once it is known which date is meant."""
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether it is said what it is of."""
+        return self.field is not None or self.event is not None or self.within
+
+    def condition(self) -> Condition | None:
+        """Return the condition on the date that is meant."""
+        if self.resolved is None:
+            return None
+        return Not(self.resolved) if self.negative else self.resolved
+
+
+class TermList:
+    """Takes the parts of a question in their order, and gives its terms."""
+
+    def __init__(self, settled: Settled, tokens: Sequence[Token] = ()) -> None:
+        self._labels = settled.labels
+        self._tokens = tokens
+        self.terms: list[Term] = []
+        self.dangling: list[tuple[int, int]] = []
+        """Negations (first, end) that found nothing to negate."""
+        self.shared = False
+        """Whether a share is asked for: "are" then parts the whole from the part."""
+        self._open: Term | None = None  # the term that a list may go on from
+        self._join: str | None = None
+        self._negation: Mark | None = None
+
+    def close(self) -> None:
+        """End the list that is open: something else stands between it and what follows."""
+        self._drop_negation()
+        self._open = None
+        self._join = None
+
+    def _drop_negation(self) -> None:
+        if self._negation is not None:
+            self.dangling.append((self._negation.first, self._negation.end))
+            self._negation = None
+
+    def take_mark(self, mark: Mark) -> None:
+        """Take a word that joins or negates."""
+        if mark.tag in JOINS:
+            # ", or" is an or, ", and" is an and.
+            self._join = mark.tag if self._join in (None, "COMMA") else self._join
+        elif mark.tag in NEGATIONS:
+            self._drop_negation()
+            self._negation = mark
+        elif mark.tag == "LEFT_OUT":
+            self._leave_out(mark)
+
+    def _leave_out(self, mark: Mark) -> None:
+        """Negate the term before, and those that "or" joins to it: "discontinued left out"."""
+        if self._open is None:
+            self.dangling.append((mark.first, mark.end))
+            return
+        self._open.end = mark.end
+        for term in reversed(self.terms):
+            term.negative = not term.negative
+            alternative, term.alternative = term.alternative, False
+            if not alternative:
+                break
+
+    def take_value(self, part: ValuePart) -> None:
+        """Take a value: it goes on with the list of its field, or begins a term."""
+        first, end = self._span(part)
+        term = self._open
+        stated = self._states(part)
+        if isinstance(term, ValueTerm) and self._continues(term.field, part.meanings) and stated is None:
+            for meaning in part.meanings:
+                if meaning.field is term.field and meaning.value not in term.values:
+                    term.values.append(meaning.value)
+            term.end = max(end, term.end)
+            self._join = None
+            return
+        field = part.meanings[0].field
+        # A range of values has several of one field.
+        values = [meaning.value for meaning in part.meanings if meaning.field is field]
+        others = tuple(m for m in part.meanings if m.field is not field and not _is_variant(m.field, field))
+        self._add(ValueTerm(first, end, False, False, False, field, values, others))
+        self.terms[-1].stated_of = stated
+
+    def _states(self, part: ValuePart) -> Term | None:
+        """Return what a value is said of that was named before: "rentals that are purchases"."""
+        before = self.terms[-1] if self.terms else None
+        if self.shared or before is None or self._join not in (None, "COMMA") or self._negation is not None:
+            return None
+        if not any(token.key in _COPULAS for token in self._tokens[before.end : part.first]):
+            return None
+        values = (term for term in self.terms if isinstance(term, ValueTerm) and not term.negative)
+        return next((term for term in values if any(meaning.field is term.field for meaning in part.meanings)), None)
+
+    def _continues(self, field: FieldSpec, meanings: tuple[Meaning, ...]) -> bool:
+        """Return whether a value belongs to the open list of a field."""
+        return self._negation is None and self._join != "BUT" and any(meaning.field is field for meaning in meanings)
+
+    def take_flag(self, part: FlagPart) -> None:
+        """Take a flag; its two states in one list leave it open."""
+        term = self._open
+        if isinstance(term, FlagTerm) and term.field is part.field and self._negation is None and self._join != "BUT":
+            if part.state is None or part.state is not term.state:
+                term.state = None
+            term.end = part.end
+            self._join = None
+            return
+        # "including discontinued and transferable" includes both.
+        included = part.included or (isinstance(term, FlagTerm) and term.included and self._join in ("AND", "OR"))
+        state = None if included else part.state
+        self._add(FlagTerm(part.first, part.end, False, False, False, part.field, state, included))
+
+    def take_presence(self, part: PresencePart) -> None:
+        """Take a field that has a value, or none."""
+        self._add(PresenceTerm(part.first, part.end, False, False, False, part.field, part.present, part.missing))
+
+    def take_field(self, part: FieldPart) -> bool:
+        """Take a field that a list of fields with or without a value goes on to; return whether one does."""
+        before = self._open
+        if part.field.type is FieldType.BOOL:
+            return False
+        if self._negation is not None and self._negation.tag in ("NEITHER", "NOR"):
+            self._add(PresenceTerm(part.first, part.end, False, False, False, part.field, present=True))
+            return True
+        # A figure behind a comma is asked for on its own: "without a contract, forecast cost by area".
+        joins = ("AND", "OR") if part.field.type in (FieldType.MONEY, FieldType.INTEGER) else ("AND", "OR", "COMMA")
+        if not isinstance(before, PresenceTerm) or self._negation is not None or self._join not in joins:
+            return False
+        term = PresenceTerm(part.first, part.end, False, False, False, part.field, before.present, before.missing)
+        self._add(term)
+        term.alternative = term.alternative and (term.present or term.missing)
+        return True
+
+    def take_dated(self, part: DatedPart) -> DateTerm:
+        """Take a date."""
+        term = DateTerm(part.first, part.end, False, False, False, part.date, part.field, part.event, part.within)
+        self._add(term)
+        return term
+
+    def take_term(self, term: Term) -> None:
+        """Take a condition that is made already."""
+        self._add(term)
+
+    def take_bound(self, part: BoundPart) -> None:
+        """Take limits of a figure."""
+        self._add(
+            BoundTerm(
+                part.first, part.end, False, False, False, part.field, part.limits, part.exact, part.about, part.unnamed
+            )
+        )
+
+    def _add(self, term: Term) -> None:
+        """Add a term, negated and joined as the words before it say."""
+        before = self._open
+        term.linked = before is not None
+        term.alternative = before is not None and (self._join == "OR" or self._goes_on(before, term))
+        if before is not None and before.negative and self._join is None:
+            apart = before.end < term.first or isinstance(term, BoundTerm)
+            term.beside = before if apart else None
+        elif before is not None and before.negative and self._join == "AND" and isinstance(term, (ValueTerm, FlagTerm)):
+            if before.excluded:
+                # "excluding cranes and Silo 4" leaves out either.
+                term.negative = term.excluded = True
+            elif isinstance(term, ValueTerm):
+                term.beside = before
+        if self._negation is not None:
+            term.negative = True
+            term.excluded = self._negation.tag == "EXCEPT"
+            term.first = min(term.first, self._negation.first)
+        elif term.alternative and before is not None and before.negative and not isinstance(term, BoundTerm):
+            # "not rented or discontinued" is neither: each is negated, and both hold.
+            term.negative = True
+            term.alternative = False
+        self.terms.append(term)
+        self._open = term
+        self._join = None
+        self._negation = None
+
+    def _goes_on(self, before: Term, term: Term) -> bool:
+        """Return whether an amount or a date goes on with a list: "a monthly rate of 5,000, 6,000 or 7,000"."""
+        if isinstance(before, DateTerm) and isinstance(term, DateTerm) and self._negation is None:
+            periods = all(None not in (each.date.start, each.date.stop) for each in (before, term))
+            return periods and not term.is_bound and self._join in ("AND", "COMMA")
+        if not isinstance(before, BoundTerm) or not isinstance(term, BoundTerm) or self._negation is not None:
+            return False
+        same = term.field in (None, before.field) and before.exact and term.exact
+        return same and self._join in ("AND", "COMMA")
+
+    def _span(self, part: Part) -> tuple[int, int]:
+        """Return the tokens of a value, its label included."""
+        label = self._labels.get(part.first)
+        return (part.first, part.end) if label is None else (min(part.first, label[0]), max(part.end, label[1]))
+
+
+def _is_variant(field: FieldSpec, of: FieldSpec) -> bool:
+    """Return whether a field is a kind of another by its name, as "forecast category" is of "category"."""
+    return field.label.endswith(f" {of.label}")
+
+
+def joined(terms: list[Term]) -> list[Condition]:
+    """Return the conditions that must all hold: one for each run of terms that "or" joins."""
+    runs: list[list[Condition | None]] = []
+    for term in terms:
+        if not (term.alternative and runs):
+            runs.append([])
+        runs[-1].append(term.condition())
+    return [condition for run in runs if (condition := _either(run)) is not None]
+
+
+def _either(run: list[Condition | None]) -> Condition | None:
+    """Return the alternatives as one condition, None where one of them leaves everything open."""
+    conditions = [condition for condition in run if condition is not None]
+    if len(conditions) < len(run):
+        return None
+    return Or(tuple(conditions)) if len(conditions) > 1 else conditions[0]
+
+
+def holds_together(conditions: tuple[Condition, ...]) -> Condition:
+    """Return the conjunction of one condition or more."""
+    return And(conditions) if len(conditions) > 1 else conditions[0]

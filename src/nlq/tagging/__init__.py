@@ -1,0 +1,1 @@
+"""From tokens to tags: the words of questions as data, and the longest match among them and the vocabulary."""

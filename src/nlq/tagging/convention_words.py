@@ -1,0 +1,45 @@
+"""Convention words: what the conventions of a schema call dates, periods and conditions, as phrases with readings.
+
+Gives `convention_phrases`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from nlq.schema import Schema
+from nlq.tagging.tags import Claim, Event, Gap, Reading
+
+_WHO: Final = ("who", "who last", "who has", "who has last", "who have", "who else", "which user", "which users")
+
+
+def convention_phrases(schema: Schema) -> Iterator[tuple[str, Reading]]:
+    """Yield the phrases with their readings, the preferred reading of a phrase first."""
+    yield from _date_phrases(schema)
+    for saying in schema.conventions.sayings:
+        for phrase in saying.phrases:
+            yield phrase, Reading("CLAIM", Claim(saying.condition, saying.others))
+    for phrase, (name, other) in schema.conventions.gaps.items():
+        yield phrase, Reading("GAP", Gap(schema.by_name[name], schema.by_name[other]))
+
+
+def _date_phrases(schema: Schema) -> Iterator[tuple[str, Reading]]:
+    """Yield the phrases for dates and periods."""
+    dates = schema.conventions.dates
+    starts = tuple(schema.by_name[layer.start] for layer in dates.layers)
+    ends = tuple(schema.by_name[layer.end] for layer in dates.layers)
+    for fields, phrases in ((starts, dates.start_words), (ends, dates.end_words)):
+        for phrase in phrases if fields else ():
+            yield phrase, Reading("EVENT", Event(fields[0], fields[1:]))
+    for phrase in dates.within_words:
+        yield phrase, Reading("SPAN")
+    for layer in dates.layers:
+        for phrase in layer.words:
+            yield phrase, Reading("LAYER", layer)
+            if layer.cost:
+                yield phrase, Reading("MEASURE", schema.by_name[layer.cost])
+    for name, time in dates.recorded.items():
+        for word in schema.by_name[time].words:
+            for who in _WHO:
+                yield f"{who} {word}", Reading("WHO", schema.by_name[name])

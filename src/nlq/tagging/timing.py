@@ -1,0 +1,106 @@
+"""Timing: dates, lengths of time and percentages among the tokens, where their neighbours say that they are meant.
+
+Gives `read_timed`. The readers know dates by their shape; here it is settled that "2000" behind "over" is an amount,
+and that "now" opens a question as often as it names a day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Final
+
+from nlq.amounts.durations import read_duration
+from nlq.amounts.numbers import NUMBER_WORDS, read_percent
+from nlq.dates import DateReading, read_date
+from nlq.normalize import Kind, Token
+from nlq.schema import FieldType
+from nlq.tagging.tags import SILENT, Reading, Share, Tagged
+
+_TIMES_OVER: Final = {"twice": Decimal(2), "double": Decimal(2), "triple": Decimal(3)}
+_TIMES: Final = (FieldType.DATE, FieldType.TIME)
+_COUNTING: Final = frozenset(("a", "an", "half", "few", "couple", "several", "one", "the"))
+_AMOUNT_FRAMES: Final = frozenset(
+    ("from", "between", "over", "above", "under", "below", "within", "to", "up", "around")
+)
+_ALSO_FILLERS: Final = frozenset(("now", "current", "currently"))
+_DATED: Final = frozenset(("EVENT", "SPAN", "DATE", "WHEN", "LAYER"))
+_JOINS: Final = frozenset(("AND", "OR", "COMMA"))
+
+
+def read_timed(
+    tokens: Sequence[Token], index: int, today: date, before: Sequence[Tagged], *, due: bool
+) -> tuple[int, Reading] | None:
+    """Return the index after the longest of date, duration and percentage that starts at a token, and its reading.
+
+    `due`: whether the words before call for an amount.
+    """
+    found = read_date(tokens, index, today)
+    if found is not None and _is_meant(tokens, index, found, before, due=due):
+        return found.end, Reading("DATE", found)
+    token = tokens[index]
+    if token.key in _TIMES_OVER:
+        return index + 1, Reading("PERCENT", Share(_TIMES_OVER[token.key]))
+    if token.kind is not Kind.NUMBER and token.key not in NUMBER_WORDS and token.key not in _COUNTING:
+        return None
+    percent = read_percent(tokens, index)
+    if percent is not None:
+        return percent[0], Reading("PERCENT", Share(percent[1]))
+    duration = read_duration(tokens, index)
+    if duration is not None and not duration.seconds and _has_unit(tokens, index, duration.end):
+        return duration.end, Reading("DURATION", duration)
+    return None
+
+
+def _has_unit(tokens: Sequence[Token], index: int, end: int) -> bool:
+    """Return whether a unit is written out: "5m" is five million as often as five minutes."""
+    return any(token.kind is Kind.WORD and len(token.key) > 2 for token in tokens[index + 1 : end])
+
+
+def _is_meant(tokens: Sequence[Token], index: int, found: DateReading, before: Sequence[Tagged], *, due: bool) -> bool:
+    """Return whether what has the shape of a date is meant as one."""
+    words = tokens[index : found.end]
+    numbers = sum(token.kind is Kind.NUMBER for token in words)
+    if len(words) == 1 and words[0].key in _ALSO_FILLERS:
+        return _is_dated(before)
+    years_only = numbers and all(token.kind is Kind.WORD or len(token.key) == 4 for token in words)
+    if not years_only or any(_names_period(token) for token in words):
+        return True
+    framed = words[0].key in _AMOUNT_FRAMES or words[0].kind is Kind.NUMBER
+    return (not framed and not due) or _is_dated(before)
+
+
+def _names_period(token: Token) -> bool:
+    """Return whether a word beside a number makes it a year for sure: a month, a quarter, a unit."""
+    return token.kind is Kind.WORD and token.key not in _PLAIN
+
+
+_PLAIN: Final = _AMOUNT_FRAMES | frozenset(
+    (
+        "in",
+        "and",
+        "since",
+        "before",
+        "after",
+        "until",
+        "till",
+        "by",
+        "through",
+        "during",
+        "the",
+        "for",
+        "on",
+        "of",
+        "than",
+    )
+)
+
+
+def _is_dated(before: Sequence[Tagged]) -> bool:
+    """Return whether the words before call for a date: a field of dates, "starting", "in 2025 or"."""
+    for stretch in reversed(before):
+        if stretch.tag in SILENT or stretch.tag in _JOINS:
+            continue
+        return stretch.tag in _DATED or (stretch.field is not None and stretch.field.type in _TIMES)
+    return False

@@ -1,0 +1,1 @@
+"""A query in plain words, and what became of every word of the question."""

@@ -1,0 +1,123 @@
+"""Explain: what became of every word of the question.
+
+Gives `Explainer`: pieces that cover the question, with suggestions for what was not understood.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Final
+
+from nlq.interpretation import Assumption, Piece, Role
+from nlq.normalize import Token, keys
+from nlq.phrases.context import Settled
+from nlq.phrases.notes import Note
+from nlq.phrases.resolve import Resolved
+from nlq.schema import Schema
+from nlq.tagging.fuzzy import SUGGESTIONS, nearest
+from nlq.tagging.tagger import Tagger
+
+_MAX_SUGGESTED: Final = 10
+"""Pieces of one question that get suggestions; a text of nothing but unknown words is no misspelt question."""
+_NEAR_ENOUGH: Final = 0.65
+"""Likeness asked of values where the field is known: lower than among all words."""
+_COMMA: Final = ","
+
+
+class Explainer:
+    """Makes pieces and suggestions for the questions of one vocabulary."""
+
+    def __init__(self, schema: Schema, tagger: Tagger) -> None:
+        self._schema = schema
+        self._tagger = tagger
+
+    def pieces(
+        self, text: str, tokens: list[Token], settled: Settled, resolved: Resolved, corrected: Mapping[int, str]
+    ) -> tuple[Piece, ...]:
+        """Return the pieces of a question in order; `corrected` maps tokens to the words they were read as."""
+        pieces: list[Piece] = []
+        suggested = 0
+        for first, end, role, meaning in _runs(tokens, resolved, corrected):
+            start, stop = tokens[first].start, tokens[end - 1].end
+            suggestions: tuple[str, ...] = ()
+            if role is Role.CORRECTED:
+                suggestions = tuple(corrected[index] for index in range(first, end) if index in corrected)
+            elif role is Role.NOT_UNDERSTOOD and suggested < _MAX_SUGGESTED:
+                suggested += 1
+                suggestions = resolved.hints.get(first) or self._suggest(text[start:stop], first, end, tokens, settled)
+            pieces.append(Piece(start, stop, text[start:stop], role, meaning, suggestions))
+        return tuple(pieces)
+
+    def _suggest(self, text: str, first: int, end: int, tokens: list[Token], settled: Settled) -> tuple[str, ...]:
+        """Return the known words nearest to something not understood."""
+        if first in settled.misfits:
+            value, field = settled.misfits[first]
+            choices = self._tagger.values.values.get(field.name, ())
+            said = text[tokens[value].start - tokens[first].start :]
+            return nearest(said, choices, least=_NEAR_ENOUGH) or nearest(text, choices, least=_NEAR_ENOUGH)
+        holding = [value for index in range(first, end) for value in self._by_word.get(tokens[index].key, ())]
+        if holding:
+            return tuple(dict.fromkeys(holding))[:SUGGESTIONS]
+        if all(tokens[index].key in self._tagger.known for index in range(first, end)):
+            return ()
+        digits = any(character.isdigit() for character in text)
+        return nearest(text, self._codes if digits else self._names)
+
+    @cached_property
+    def _names(self) -> tuple[str, ...]:
+        """What can be named without digits: values, fields, flags."""
+        values = (value for each in self._tagger.values.values.values() for value in each)
+        words = (word for field in self._schema.fields for word in (field.label, *field.true_words[:1]))
+        return tuple(dict.fromkeys((*(v for v in values if not any(c.isdigit() for c in v)), *words)))
+
+    @cached_property
+    def _codes(self) -> tuple[str, ...]:
+        """Values with digits."""
+        values = (value for each in self._tagger.values.values.values() for value in each)
+        return tuple(dict.fromkeys(value for value in values if any(c.isdigit() for c in value)))
+
+    @cached_property
+    def _by_word(self) -> dict[str, list[str]]:
+        """Word of more than two letters → the values that hold it beside others."""
+        found: dict[str, list[str]] = {}
+        for value in dict.fromkeys(value for each in self._tagger.values.values.values() for value in each):
+            path = keys(value)
+            for key in path if len(path) > 1 else ():
+                if len(key) > 2 and key.isalpha():
+                    found.setdefault(key, []).append(value)
+        return found
+
+
+def _runs(tokens: list[Token], resolved: Resolved, corrected: Mapping[int, str]) -> list[tuple[int, int, Role, str]]:
+    """Return (first, end, role, meaning) of runs of tokens that share their fate, commas left aside."""
+    fates: list[tuple[int, Role, str]] = [(-1, Role.FILLER, "")] * len(tokens)
+    for number, use in enumerate(resolved.uses):
+        role = Role.CORRECTED if any(index in corrected for index in range(use.first, use.end)) else Role.USED
+        fates[use.first : use.end] = [(number, role, use.meaning)] * (use.end - use.first)
+    for first, end in resolved.unread:
+        reason = resolved.reasons.get(first, "")
+        fates[first:end] = [(-1, Role.NOT_UNDERSTOOD, reason)] * (end - first)
+    for index in corrected:
+        if fates[index][1] is Role.FILLER:
+            fates[index] = (-1, Role.CORRECTED, "")
+    runs: list[tuple[int, int, Role, str]] = []
+    before: tuple[int, Role, str] | None = None
+    for index, fate in enumerate(fates):
+        number, role, meaning = fate
+        if tokens[index].key == _COMMA and number < 0:
+            before = None
+        elif fate == before:
+            runs[-1] = (runs[-1][0], index + 1, role, meaning)
+        else:
+            runs.append((index, index + 1, role, meaning))
+            before = fate
+    return runs
+
+
+def assumption(note: Note, tokens: list[Token]) -> Assumption:
+    """Return a note over tokens as an assumption over characters."""
+    if note.first == note.end:
+        return Assumption(note.text, 0, 0, note.chosen, note.alternatives)
+    start, end = tokens[note.first].start, tokens[note.end - 1].end
+    return Assumption(note.text, start, end, note.chosen, note.alternatives)

@@ -1,0 +1,330 @@
+"""Phrasing: conditions in plain words, which read as the same conditions.
+
+Gives `Phrasing`. It speaks in the words that the tagger knows: labels, the spelling most used of a value (quoted where
+bare words could be read otherwise), and one way of saying for each condition.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+from nlq.filters.literals import plain
+from nlq.query import And, Comparison, Condition, FieldComparison, Not, Operator, Or, Present, Value
+from nlq.schema import FieldSpec, FieldType, Layer, Schema
+
+_SIGNS: Final = {"EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹"} | dict.fromkeys(
+    ("USD", "CAD", "AUD", "NZD", "SGD", "HKD", "MXN"), "$"
+)
+_DECIMALS: Final[dict[object, Decimal]] = {-1: Decimal("0.01"), -3: Decimal("0.0001")}
+OPERATORS: Final = {
+    Operator.GT: "over",
+    Operator.GE: "at least",
+    Operator.LT: "under",
+    Operator.LE: "at most",
+    Operator.EQ: "exactly",
+    Operator.NE: "not exactly",
+}
+_PLAIN: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9]|[ .\-/](?=[A-Za-z0-9]))*")
+SPACED: Final = ("in ", "of ", "with ", "without ", "under ", "on ", "at ", "that are ")
+"""How phrases begin that follow a noun without a comma."""
+_TIMES: Final = (FieldType.DATE, FieldType.TIME)
+_WHEN: Final = {
+    Operator.GT: "after",
+    Operator.GE: "on or after",
+    Operator.LT: "before",
+    Operator.LE: "on or before",
+    Operator.EQ: "same as",
+    Operator.NE: "different from",
+}
+
+
+_AGAINST: Final = {
+    Operator.GT: "over",
+    Operator.GE: "at least",
+    Operator.LT: "under",
+    Operator.LE: "at most",
+    Operator.EQ: "equal to",
+    Operator.NE: "not equal to",
+}
+
+
+class Phrasing:
+    """Says the conditions of one language in words."""
+
+    def __init__(self, schema: Schema, currency: str, names: Mapping[str, str], is_safe: Callable[[str], bool]) -> None:
+        self._schema = schema
+        self._currency = currency
+        self._names = names
+        self._is_safe = is_safe
+
+    def label(self, name: str) -> str:
+        """Return what a field is called."""
+        return self._names[name]
+
+    def phrases(self, conditions: list[Condition], named: str = "") -> tuple[list[str], list[str]]:
+        """Return the phrases of conditions that hold together, and of the flags that are left out.
+
+        `named` is the field that a noun before them speaks of, "" where none does.
+        """
+        spans, rest = self._spans(conditions)
+        paired, rest = _ranges(rest)
+        left_out = [condition for condition in rest if self._is_left_out(condition, rest)]
+        said = self._stated([c for c in rest if not any(c is each for each in left_out)], named)
+        said += [self._range(low, high) for low, high in paired]
+        said += spans
+        last = [f"{self._flag_word(condition)} left out" for condition in left_out]
+        # Negations last: a positive value of the same field would be taken into the negated list before it.
+        return sorted(said, key=lambda phrase: (" not " in f" {phrase}", not phrase.startswith(SPACED))), last
+
+    def _stated(self, conditions: list[Condition], named: str) -> list[str]:
+        """Return conditions in words; what is said of a field again is no list with what was said before."""
+        said: list[str] = []
+        fields = {named} - {""}
+        flags = {c.field for c in conditions if isinstance(c, Comparison) and c.value is True}
+        for condition in conditions:
+            name = _listed(condition)
+            if isinstance(condition, Comparison) and condition.value is False and condition.field in flags:
+                said.append(f"but not {self._flag_word(condition)}")
+            else:
+                phrase = self._phrase(condition)
+                said.append(f"that are {phrase}" if name in fields else phrase)
+            if name:
+                fields.add(name)
+        return said
+
+    def _is_left_out(self, condition: Condition, among: list[Condition]) -> bool:
+        if not isinstance(condition, Comparison) or condition.value is not False:
+            return False
+        if any(isinstance(each, Comparison) and each.field == condition.field and each.value is True for each in among):
+            return False
+        return condition.field in self._schema.conventions.left_out
+
+    def _flag_word(self, condition: Condition) -> str:
+        return self._schema.by_name[condition.field].true_words[0] if isinstance(condition, Comparison) else ""
+
+    def _phrase(self, condition: Condition) -> str:
+        """Return a condition in words."""
+        spread = self._spread(condition)
+        if spread is not None:
+            return f"with an amount {spread}"
+        span = self._span(condition)
+        if span is not None:
+            return span
+        match condition:
+            case FieldComparison():
+                return self._against(condition)
+            case Not(Present(name)):
+                return f"without {with_article(self.label(name))}"
+            case Not(operand):
+                return f"not {self._phrase(operand)}"
+            case Or(operands):
+                return self._either(operands)
+            case And((Comparison() as low, Comparison() as high)):
+                return self._range(low, high)
+            case Present(name):
+                return f"with {with_article(self.label(name))}"
+            case Comparison(name, operator, value):
+                return self._comparison(self._schema.by_name[name], operator, value)
+        if isinstance(condition, And):
+            return " and ".join(map(self._phrase, condition.operands))
+        raise ValueError(f"questions do not give {condition!r}")
+
+    def _either(self, operands: tuple[Condition, ...]) -> str:
+        """Return alternatives in words: lists of one field together, negations last so that they reach no further."""
+        lists: dict[str, list[str]] = {}
+        phrases: list[str] = []
+        limits = dict.fromkeys(limit for limit in map(self._option_limit, operands) if limit is not None)
+        phrases += [f"with an amount {OPERATORS[operator]} {self.money(value)}" for operator, value in limits]
+        for operand in operands:
+            if self._option_limit(operand) is not None:
+                continue
+            match operand:
+                case Comparison(name, Operator.EQ, str(value)):
+                    lists.setdefault(name, []).append(self.value(self._schema.by_name[name], value))
+                case _:
+                    phrases.append(self._phrase(operand))
+        listed = [f"{self._named(self._schema.by_name[name])} {' or '.join(values)}" for name, values in lists.items()]
+        return " or ".join(sorted([*listed, *phrases], key=lambda phrase: phrase.startswith("not ")))
+
+    def _comparison(self, field: FieldSpec, operator: Operator, value: Value) -> str:
+        if field.type is FieldType.BOOL:
+            return field.true_words[0] if value is True else f"not {field.true_words[0]}"
+        if field.type in (FieldType.MONEY, FieldType.INTEGER):
+            limit = f"{OPERATORS[operator]} {self.amount(field, value)}"
+            if operator is Operator.NE:
+                return f"not with {with_article(self.label(field.name))} of exactly {self.amount(field, value)}"
+            return f"with {with_article(self.label(field.name))} {'of ' if operator is Operator.EQ else ''}{limit}"
+        if field.type in _TIMES and isinstance(value, date):
+            return f"{self._dated(field)} {'since' if operator is Operator.GE else 'before'} {_day(value)}"
+        negation = "not " if operator is Operator.NE else ""
+        return f"{negation}{self._named(field)} {self.value(field, value)}"
+
+    def _dated(self, field: FieldSpec) -> str:
+        """Return a field of dates as what a date follows: "with a forecast end"."""
+        label = self.label(field.name)
+        return label if self._schema.conventions.prepositions.get(field.name) == "" else f"with {with_article(label)}"
+
+    def _period(self, start: date, stop: date) -> str:
+        """Return the days from one to before another."""
+        last = _last_day(stop)
+        return f"on {_day(start)}" if _day(start) == _day(last) else f"from {_day(start)} to {_day(last)}"
+
+    def _spans(self, conditions: list[Condition]) -> tuple[list[str], list[Condition]]:
+        """Return what overlaps with a date in words, and the other conditions."""
+        bounds = [c for c in conditions if isinstance(c, Comparison) and isinstance(c.value, date)]
+        said: list[str] = []
+        for layer in self._schema.conventions.dates.layers:
+            begins = [c for c in bounds if c.field == layer.start]
+            ends = [c for c in bounds if c.field == layer.end]
+            if len(begins) == len(ends) == 1:
+                span = self._span(And((begins[0], ends[0])))
+                if span is not None:
+                    said.append(span)
+                    conditions = [c for c in conditions if c is not begins[0] and c is not ends[0]]
+        return said, conditions
+
+    def _span(self, condition: Condition) -> str | None:
+        """Return an overlap with a date in words, None where a condition is none."""
+        match condition:
+            case And((Comparison(begin, Operator.LT, date() as stop), Comparison(end, Operator.GE, date() as start))):
+                layer = self._layer(begin, end)
+                if layer is None or start >= stop:
+                    return None
+                by = next((word for word in layer.words if word.startswith("by ")), layer.words[0])
+                within = self._schema.conventions.dates.within_words[0]
+                return f"{within} {self._period(start, stop)} {by}"
+        return None
+
+    def _layer(self, begin: str, end: str) -> Layer | None:
+        """Return the layer that has these two ends and words for it, None where none has."""
+        dates = self._schema.conventions.dates
+        if not dates.within_words:
+            return None
+        return next((each for each in dates.layers if (each.start, each.end) == (begin, end) and each.words), None)
+
+    def _against(self, condition: FieldComparison) -> str:
+        """Return the comparison of two fields in words."""
+        field = self._schema.by_name[condition.field]
+        other = f"the {self.label(condition.other)}"
+        if condition.factor != 1:
+            other = f"{plain(condition.factor * 100):f} % of {other}"
+        if condition.plus:
+            sign = "minus" if condition.plus < 0 else "plus"
+            other += f" {sign} {self._step(field, -condition.plus if condition.plus < 0 else condition.plus)}"
+        words = _WHEN if field.type in _TIMES else _AGAINST
+        return f"with {with_article(self.label(field.name))} {words[condition.operator]} {other}"
+
+    def _step(self, field: FieldSpec, plus: Decimal | int) -> str:
+        return self.money(plus) if field.type is FieldType.MONEY else f"{plus} day{'' if plus == 1 else 's'}"
+
+    def _range(self, low: Comparison, high: Comparison) -> str:
+        field = self._schema.by_name[low.field]
+        if field.type in _TIMES and isinstance(low.value, date) and isinstance(high.value, date):
+            return f"{self._dated(field)} {self._period(low.value, high.value)}"
+        if field.type is not FieldType.MONEY or (low.operator, high.operator) != (Operator.GE, Operator.LE):
+            return f"{self._phrase(low)} and {self._phrase(high)}"
+        return f"with {with_article(self.label(field.name))} {self._between(low.value, high.value)}"
+
+    def _between(self, low: Value, high: Value) -> str:
+        return f"between {self.money(low)} and {self.money(high)}"
+
+    def _named(self, field: FieldSpec) -> str:
+        preposition = self._schema.conventions.prepositions.get(field.name, "with")
+        return f"{preposition} {self.label(field.name)}".strip()
+
+    def value(self, field: FieldSpec, value: Value) -> str:
+        """Return a value as a question can say it."""
+        if field.type is FieldType.ENUM:
+            return next(each.label for each in field.values if each.name == value)
+        text = str(value)
+        if _PLAIN.fullmatch(text) and self._is_safe(text):
+            return text
+        escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{escaped}"'
+
+    def amount(self, field: FieldSpec, value: Value) -> str:
+        """Return an amount or a whole number, as its field holds it."""
+        return self.money(value) if field.type is FieldType.MONEY else str(value)
+
+    def money(self, value: Value) -> str:
+        """Return an amount of money with the mark of the currency."""
+        amount = Decimal(str(value))
+        # Three decimals would read as thousands.
+        amount = amount.quantize(_DECIMALS.get(amount.as_tuple().exponent, amount))
+        sign = _SIGNS.get(self._currency)
+        if sign is None:
+            return f"{amount:,f} {self._currency}"
+        return f"{'-' if amount < 0 else ''}{sign}{abs(amount):,f}"
+
+    def _spread(self, condition: Condition) -> str | None:
+        """Return the limits of an amount that is a different field for each kind of record, None where it is none."""
+        match condition:
+            case And((first, second)):
+                limits = dict(filter(None, (self._spread_limit(first), self._spread_limit(second))))
+                if limits.keys() != {Operator.GE, Operator.LE}:
+                    return None
+                return self._between(limits[Operator.GE], limits[Operator.LE])
+            case Or():
+                limit = self._spread_limit(condition)
+                return None if limit is None else f"{OPERATORS[limit[0]]} {self.money(limit[1])}"
+        return None
+
+    def _spread_limit(self, condition: Condition) -> tuple[Operator, Value] | None:
+        """Return the limit that a condition sets to another field for each kind of record, None where it sets none."""
+        if not isinstance(condition, Or):
+            return None
+        found = {self._option_limit(operand) for operand in condition.operands}
+        return found.pop() if len(found) == 1 else None
+
+    def _option_limit(self, condition: Condition) -> tuple[Operator, Value] | None:
+        """Return the limit that is set for one kind of record on the field that the conventions give it."""
+        match condition:
+            case And((Comparison(enum, Operator.EQ, str(name)), Comparison(money, operator, value))):
+                if self._schema.conventions.amount_fields.get((enum, name)) == money:
+                    return operator, value
+        return None
+
+
+def _listed(condition: Condition) -> str:
+    """Return the field that a condition lists values of, "" where it lists none."""
+    each = condition.operands if isinstance(condition, Or) else (condition,)
+    names = {leaf.field for leaf in each if isinstance(leaf, Comparison) and leaf.operator is Operator.EQ}
+    whole = all(isinstance(leaf, Comparison) and isinstance(leaf.value, str) for leaf in each)
+    return names.pop() if whole and len(names) == 1 else ""
+
+
+def _ranges(conditions: list[Condition]) -> tuple[list[tuple[Comparison, Comparison]], list[Condition]]:
+    """Return pairs that bound a field from both sides, both ends included, and the other conditions."""
+    bounds: dict[str, list[Comparison]] = {}
+    for condition in conditions:
+        if isinstance(condition, Comparison) and isinstance(condition.value, (Decimal, date)):
+            bounds.setdefault(condition.field, []).append(condition)
+    pairs = [(low, high) for low, high in (pair for pair in bounds.values() if len(pair) == 2) if _is_range(low, high)]
+    paired = [bound for pair in pairs for bound in pair]
+    return pairs, [condition for condition in conditions if not any(condition is bound for bound in paired)]
+
+
+def _is_range(low: Comparison, high: Comparison) -> bool:
+    """Return whether two bounds are the ends of one range, as a question says it: of amounts, or of days."""
+    if isinstance(low.value, date) and isinstance(high.value, date):
+        return (low.operator, high.operator) == (Operator.GE, Operator.LT) and low.value < high.value
+    if isinstance(low.value, Decimal) and isinstance(high.value, Decimal):
+        return (low.operator, high.operator) == (Operator.GE, Operator.LE) and low.value <= high.value
+    return False
+
+
+def _day(value: date) -> str:
+    return (value.date() if isinstance(value, datetime) else value).isoformat()
+
+
+def _last_day(stop: date) -> date:
+    return stop - timedelta(days=1)
+
+
+def with_article(label: str) -> str:
+    """Return a noun with its article."""
+    return f"{'an' if label[0].lower() in 'aeiou' else 'a'} {label}"

@@ -1,0 +1,147 @@
+"""Sentence: a query in plain words, which asked as a question give the same query.
+
+Gives `sentence_of`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from nlq.query import (
+    SPREAD,
+    Aggregate,
+    Aggregation,
+    And,
+    Comparison,
+    Condition,
+    FigureSort,
+    Function,
+    Having,
+    Operator,
+    Query,
+    Sort,
+    fields_of,
+    group_field,
+)
+from nlq.schema import FieldType, Schema
+from nlq.wording.figures import figure_words, plural
+from nlq.wording.phrasing import OPERATORS, SPACED, Phrasing, with_article
+
+
+def sentence_of(
+    query: Query, schema: Schema, currency: str, *, names: Mapping[str, str], is_safe: Callable[[str], bool]
+) -> str:
+    """Return the sentence.
+
+    `names` says what fields are called, `is_safe` whether a value's bare words can be read in one way only.
+    """
+    return _Writer(schema, Phrasing(schema, currency, names, is_safe), names).write(query)
+
+
+class _Writer:
+    """Writes the sentence of one query."""
+
+    def __init__(self, schema: Schema, phrasing: Phrasing, names: Mapping[str, str]) -> None:
+        self._schema = schema
+        self._phrasing = phrasing
+        self._names = names
+        keys = iter(schema.conventions.amount_fields)
+        self._noun_field = next(keys, ("", ""))[0]
+
+    def write(self, query: Query) -> str:
+        """Return the sentence, its first letter a capital."""
+        asked = query.aggregate
+        text, last = self._records(query.where)
+        text = f"{self._figures(asked)}{text}" if asked is not None else text
+        if asked is not None and asked.group_by and not asked.distinct:
+            text += f", by {' and '.join(map(self._group, asked.group_by))}"
+        for having in asked.having if asked is not None else ():
+            text += f", with {with_article(self._figure(having.figure))} {self._limit(having)}"
+        text += self._order(query.sort) if asked is None else self._group_order(asked.order)
+        text += f", the first {query.limit}" if query.limit is not None else ""
+        text += "".join(f", {phrase}" for phrase in (*last, *self._included(query)))
+        if asked is not None and asked.part is not None:
+            text += f", that are {self._part(asked.part)}"
+        return f"{text[0].upper()}{text[1:]}{'?' if asked is not None and asked.yes_no else '.'}"
+
+    def _records(self, where: Condition | None) -> tuple[str, list[str]]:
+        """Return the records of a condition in words, and the flags that are left out."""
+        conditions = list(where.operands) if isinstance(where, And) else [where]
+        text, rest = self._noun([condition for condition in conditions if condition is not None])
+        apart = False
+        phrases, last = self._phrasing.phrases(rest, "" if text == "records" else self._noun_field)
+        for phrase in phrases:
+            text += f" {phrase}" if phrase.startswith(SPACED) and " or " not in phrase and not apart else f", {phrase}"
+            apart = " or " in phrase or not phrase.startswith(SPACED)
+        return text, last
+
+    def _noun(self, conditions: list[Condition]) -> tuple[str, list[Condition]]:
+        """Return what the records are called, and the conditions that this does not say."""
+        of = [c for c in conditions if isinstance(c, Comparison) and c.field == self._noun_field]
+        for condition in of if len(of) == 1 else ():
+            if condition.operator is Operator.EQ:
+                field = self._schema.by_name[condition.field]
+                if field.name == self._noun_field:
+                    label = self._phrasing.value(field, condition.value)
+                    return plural(label.lower()), [other for other in conditions if other is not condition]
+        return "records", conditions
+
+    def _part(self, part: Condition) -> str:
+        """Return the part that a share is of the whole."""
+        text, last = self._records(part)
+        words = ", ".join((text, *last))
+        return words.removeprefix("records").lstrip(" ,")
+
+    # Figures
+
+    def _figures(self, asked: Aggregate) -> str:
+        """Return what stands before the records: the figures, or how they are asked for."""
+        if asked.yes_no:
+            return "are there any "
+        if asked.distinct:
+            words = self._figure(Aggregation(Function.COUNT_DISTINCT, asked.group_by[0]))
+            return f"{words.removeprefix('number of ')} of "
+        share = "percentage of " if asked.percent else ""
+        return f"{share}{', '.join(map(self._figure, asked.aggregations))} of "
+
+    def _figure(self, figure: Aggregation) -> str:
+        return figure_words(figure, self._schema, self._names)
+
+    def _group(self, name: str) -> str:
+        """Return a group in words."""
+        field, part = group_field(name)
+        if name == SPREAD:
+            return name
+        return f"{part.name.lower()} of {self._names[field]}" if part is not None else self._names[field]
+
+    def _limit(self, having: Having) -> str:
+        """Return a condition on a figure, behind its name."""
+        field = self._schema.by_name[having.figure.field] if having.figure.field is not None else None
+        counted = having.figure.function in (Function.COUNT, Function.COUNT_DISTINCT)
+        plain = counted or field is None or field.type is not FieldType.MONEY
+        value = f"{having.value:f}" if plain else self._phrasing.money(having.value)
+        return f"{OPERATORS[having.operator]} {value}"
+
+    def _order(self, sort: Iterable[Sort]) -> str:
+        terms = [f"{self._names[s.field]} {_direction(s.descending)}" for s in sort]
+        return f", sorted by {' then by '.join(terms)}" if terms else ""
+
+    def _group_order(self, order: Iterable[FigureSort]) -> str:
+        terms = [f"{self._sorted_by(term.by)} {_direction(term.descending)}" for term in order]
+        return f", sorted by {' then by '.join(terms)}" if terms else ""
+
+    def _sorted_by(self, by: Aggregation | str) -> str:
+        return self._group(by) if isinstance(by, str) else self._figure(by)
+
+    def _included(self, query: Query) -> list[str]:
+        """Return the words that keep a convention from adding a condition that the query lacks."""
+        asked = query.aggregate
+        said = fields_of(query.where) | set(asked.group_by if asked is not None else ())
+        said |= fields_of(asked.part) if asked is not None else frozenset()
+        wanted = asked.including if asked is not None else ()
+        names = (name for name in (*self._schema.conventions.left_out, *wanted) if name not in said)
+        return [f"including {self._schema.by_name[name].true_words[0]}" for name in names]
+
+
+def _direction(descending: bool) -> str:
+    return "descending" if descending else "ascending"
