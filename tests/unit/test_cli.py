@@ -117,6 +117,18 @@ class FakeServer(RecordServiceServicer, QueryServiceServicer, OrganizationServic
     def Ask(self, request: Any, context: Any) -> Any:  # noqa: N802
         return self._stream("Ask", request, context)
 
+    def Suggest(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return self._answer("Suggest", request, context)
+
+    def ListVocabulary(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return self._answer("ListVocabulary", request, context)
+
+    def AddSynonym(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return self._answer("AddSynonym", request, context)
+
+    def RemoveSynonym(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return self._answer("RemoveSynonym", request, context)
+
     def ListOrganizations(self, request: Any, context: Any) -> Any:  # noqa: N802
         return self._answer("ListOrganizations", request, context)
 

@@ -7,7 +7,8 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from nlq.schema import FieldType
 from pfa.v1.record_pb2 import Record
-from pfa_rpc.schema import BY_NAME, CONVENTIONS, FIELDS, MERGED_FIELDS, PEMS_FIELDS, Field, Origin
+from pfa_rpc.conventions import CONVENTIONS
+from pfa_rpc.schema import BY_NAME, FIELDS, MERGED_FIELDS, PEMS_FIELDS, Field, Origin
 from pfa_rpc.store.tables import records
 
 WIRE_TYPES = {
