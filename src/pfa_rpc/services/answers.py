@@ -32,10 +32,17 @@ Fill = Callable[[AsyncConnection, Organization], Awaitable[bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """How new an answer must be. Neither of the two: as new as the database."""
+    """How new an answer must be. Neither of the first two: as new as the database when the call began."""
 
     at_least: Revision | None = None
     any_age: bool = False
+    seen: Revision | None = None
+    """What the call has seen the organization at already, so that it need not be read again."""
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether an answer must be as new as the database."""
+        return self.at_least is None and not self.any_age
 
 
 FRESH = Need()
@@ -76,7 +83,7 @@ class Answers:
         known = await self.known(organization_id, asked, need, kind)
         if known is not None:
             return known
-        seen = await get_revision(self._database, organization_id)
+        seen = need.seen or await get_revision(self._database, organization_id)
         entry = await self._cache.get(organization_id, kind, key_of(asked), seen)
         if entry is not None:
             return _answer(entry, kind)
@@ -84,8 +91,8 @@ class Answers:
         return await self._flights.run(flight, seen, lambda: self._fill(organization_id, kind, asked, fill))
 
     async def known(self, organization_id: str, asked: str, need: Need, kind: Kind = Kind.QUERY) -> Answer | None:
-        """Return an answer that is cached and new enough as it is, without a look at the database; None for FRESH."""
-        if need == FRESH:
+        """Return an answer that is cached and new enough without a look at the database; None for a fresh need."""
+        if need.is_fresh:
             return None
         entry = await self._cache.get(organization_id, kind, key_of(asked))
         return _answer(entry, kind) if entry is not None and _is_enough(entry, need) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Final
 
@@ -98,6 +99,7 @@ class QueryService:
         prepared, reading = await self._read(request, call)
         organization = prepared.organization
         need = read_need(request.consistency, self._tokens, organization.organization_id)
+        need = replace(need, seen=organization.revision)
         is_answered = _is_answered(reading, request)
         token = self._context_token(organization, reading) if is_answered else ""
         message = interpretation_message(reading, organization.currency_code)

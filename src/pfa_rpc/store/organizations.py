@@ -89,23 +89,22 @@ def _organization(row: Sequence[Any]) -> Organization:
     )
 
 
+_ONE: Final = SmallRead(
+    _select().where(organizations.c.organization_id == sa.bindparam("organization_id", type_=sa.Text))
+)
+
+
 async def get_organization(connection: AsyncConnection, organization_id: str) -> Organization:
     """Return an organization as of the connection's snapshot. Raises OrganizationNotFound."""
-    query = _select().where(organizations.c.organization_id == organization_id)
-    row = (await connection.execute(query)).one_or_none()
+    row = (await connection.execute(_ONE.statement, {"organization_id": organization_id})).one_or_none()
     if row is None:
         raise organization_not_found(organization_id)
     return _organization(row)
 
 
-_CURRENT: Final = SmallRead(
-    _select().where(organizations.c.organization_id == sa.bindparam("organization_id", type_=sa.Text))
-)
-
-
 async def current_organization(database: Database, organization_id: str) -> Organization:
     """Return an organization as it is now, by the shortest way there is. Raises OrganizationNotFound."""
-    rows = await database.read_small(_CURRENT, organization_id)
+    rows = await database.read_small(_ONE, organization_id)
     if not rows:
         raise organization_not_found(organization_id)
     return _organization(rows[0])
