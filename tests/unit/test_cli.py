@@ -402,6 +402,27 @@ def test_list_sends_what_the_options_say_and_prints_a_table(
     assert lines[-1].strip() == "--page-token next"
 
 
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ([], "No record matches."),
+        (["--skip", "10000"], "No record is left after 10,000 passed over."),
+        (["--page-token", "t"], "No record is left."),
+    ],
+)
+def test_a_page_without_records_says_what_that_means(
+    server: FakeServer, capsys: pytest.CaptureFixture[str], options: list[str], sentence: str
+) -> None:
+    server.answers["ListRecords"] = lambda *_: record_api.ListRecordsResponse()
+    assert main(["list", *options]) == exits.OK
+    assert capsys.readouterr().out == f"{sentence}\n"
+
+
+def test_more_records_than_a_number_can_say_are_not_passed_over(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", "-o", "RIO", "--skip", str(2**31)]) == exits.USAGE
+    assert "--skip" in capsys.readouterr().err
+
+
 def test_list_shows_money_with_separators_and_the_currency_in_the_heading(
     server: FakeServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -917,6 +938,18 @@ def test_the_servers_sentence_and_a_status_of_its_own_end_a_failed_call(
     server.answers["GetRecord"] = refusing(code, "the sentence \x1b[31m of the server", "SOME_REASON")
     assert main(["get", "1"]) == status
     assert capsys.readouterr().err == "pfa: the sentence ␛[31m of the server\n"
+
+
+@pytest.mark.parametrize(
+    ("token", "sentence"),
+    [([], "the server wants a token"), (["--token", "another"], "the server does not take this token")],
+)
+def test_a_call_that_is_not_let_in_is_told_how(
+    server: FakeServer, capsys: pytest.CaptureFixture[str], token: list[str], sentence: str
+) -> None:
+    server.answers["GetRecord"] = refusing(grpc.StatusCode.UNAUTHENTICATED, "no token", "UNAUTHENTICATED")
+    assert main(["get", "1", *token]) == exits.DENIED
+    assert capsys.readouterr().err == f"pfa: {sentence}; give one of its PFA_API_TOKENS by --token or PFA_TOKEN\n"
 
 
 def test_a_server_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:

@@ -112,3 +112,16 @@ def test_a_change_that_was_not_understood_offers_no_partial_answer() -> None:
         require_answered(Answer(interpretation=reading), allow_partial=False)
     assert "florbs" in caught.value.message
     assert "--allow-partial" not in caught.value.message
+
+
+def test_options_are_not_offered_where_a_question_was_typed() -> None:
+    piece = query_api.Piece(start=0, end=6, text="florbs", role=query_api.PIECE_ROLE_NOT_UNDERSTOOD)
+    with pytest.raises(CommandError) as caught:
+        require_answered(
+            Answer(interpretation=query_api.Interpretation(pieces=[piece])), allow_partial=False, typed=True
+        )
+    assert caught.value.message == 'not understood: "florbs"; say it another way'
+    reading = query_api.Interpretation(kind=query_api.INTERPRETATION_KIND_CHANGE, complete=True, confirm=["exted"])
+    with pytest.raises(CommandError) as caught:
+        require_answered(Answer(interpretation=reading), allow_partial=False, typed=True)
+    assert caught.value.message == 'corrected: "exted"; if that is what you meant, ask again in the right spelling'

@@ -119,8 +119,11 @@ def _show_proposal(output: Output, proposal: ChangeProposal) -> None:
     output.line(f"This would change {count(proposal.matched, 'record')}. Nothing was changed.")
 
 
-def require_answered(answer: Answer, *, allow_partial: bool) -> None:
-    """Raise CommandError where nothing was looked up, with the sentence that says why."""
+def require_answered(answer: Answer, *, allow_partial: bool, typed: bool = False) -> None:
+    """Raise CommandError where nothing was looked up, with the sentence that says why.
+
+    Where the question was `typed` at a prompt, nothing is said of options, which cannot be given there.
+    """
     reading = answer.interpretation
     if reading is None:
         return
@@ -131,10 +134,12 @@ def require_answered(answer: Answer, *, allow_partial: bool) -> None:
         why = plain(reading.question_back)
     elif not (reading.complete or allow_partial):
         words = not_understood(reading) or "a part of the question"
-        partly = "" if reading.kind == INTERPRETATION_KIND_CHANGE else ", or answer with the rest by --allow-partial"
+        whole = typed or reading.kind == INTERPRETATION_KIND_CHANGE
+        partly = "" if whole else ", or answer with the rest by --allow-partial"
         why = f"not understood: {words}; say it another way{partly}"
     elif reading.confirm and answer.proposal is None:
         words = ", ".join(f'"{plain(word)}"' for word in reading.confirm)
-        why = f"corrected: {words}; if that is what you meant, say so by --confirm-corrections"
+        how = "ask again in the right spelling" if typed else "say so by --confirm-corrections"
+        why = f"corrected: {words}; if that is what you meant, {how}"
     if why:
         raise CommandError(why, status=INVALID_INPUT)

@@ -136,7 +136,10 @@ class Connection:
         """Return what a failed call means: the server's own word, or that of the way to it."""
         status = _status_of(error)
         if status is not None:
-            return _from_status(status)
+            told = _from_status(status)
+            if told.reason == "UNAUTHENTICATED":
+                told.message = _not_let_in(self._target)
+            return told
         code = error.code().name if isinstance(error, grpc.Call) else "UNKNOWN"
         details = plain((error.details() if isinstance(error, grpc.Call) else None) or "")
         if code == "DEADLINE_EXCEEDED":
@@ -206,6 +209,12 @@ def _unreachable(server: str, details: str, *, begun: bool) -> str:
         return f"there is no host for {server}; --server names another address"
     why = "" if "Connection refused" in details or not details else f" ({details.rpartition('last error: ')[2]})"
     return f"no server answers at {server}{why}; `pfa serve` starts one, --server names another address"
+
+
+def _not_let_in(target: Target) -> str:
+    """Return the sentence for a call without a token that the server takes, by the names that the command line has."""
+    wrong = "does not take this token" if target.token else "wants a token"
+    return f"the server {wrong}; give one of its PFA_API_TOKENS by --token or PFA_TOKEN"
 
 
 def _status_of(error: grpc.RpcError) -> Any | None:

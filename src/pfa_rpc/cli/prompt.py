@@ -77,7 +77,7 @@ def ask_again_and_again(
             break
         if question:
             asked += 1
-            failed += not _ask_one(request, question, ask)
+            failed += not _ask_one(request, question, ask, typed=is_terminal)
     if failed and not is_terminal:
         raise CommandError(f"{failed:,} of {count(asked, 'question')} not answered", status=INVALID_INPUT)
 
@@ -100,14 +100,14 @@ def _typed(connection: Connection, request: AskRequest, keys: Input | None, scre
             return
 
 
-def _ask_one(request: AskRequest, question: str, ask: Ask) -> bool:
+def _ask_one(request: AskRequest, question: str, ask: Ask, *, typed: bool) -> bool:
     """Ask a question, and keep what the next one can go on from; return whether it was answered."""
     request.question = question
     try:
         answer = ask(request)
         # A question that gave nothing to go on from leaves what there was.
         request.context_token = answer.context_token or request.context_token
-        require_answered(answer, allow_partial=request.allow_partial)
+        require_answered(answer, allow_partial=request.allow_partial, typed=typed)
     except CommandError as error:
         if isinstance(error, ServerError) and error.reason == "INVALID_TOKEN":
             request.context_token = ""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _DEFAULT_PAGE: Final = 50
+_MAX_SKIP: Final = 2**31 - 1
 
 LIST_EXAMPLE: Final = example(
     "pfa list -o RIO",
@@ -45,7 +46,9 @@ def list_command(
     page_token: Annotated[
         str, typer.Option("--page-token", metavar="TEXT", show_default=False, help="Goes on after an earlier page.")
     ] = "",
-    skip: Annotated[int, typer.Option("--skip", min=0, metavar="NUMBER", help="Records to pass over.")] = 0,
+    skip: Annotated[
+        int, typer.Option("--skip", min=0, max=_MAX_SKIP, metavar="NUMBER", help="Records to pass over.")
+    ] = 0,
     total: Annotated[bool, typer.Option("--total", help="Count all records that match, too.")] = False,
     fields: options.Fields = None,
     columns: options.Columns = None,
@@ -84,17 +87,24 @@ def list_command(
     if as_json:
         output.document(as_object(response))
     else:
-        _show_page(output, response, names or mask)
+        _show_page(output, response, names or mask, nothing=_nothing(page_token, skip))
 
 
-def _show_page(output: Output, response: ListRecordsResponse, names: Sequence[str] | None) -> None:
+def _nothing(page_token: str, skip: int) -> str:
+    """Return what a page without records means: that none matches only where it is the first."""
+    if page_token:
+        return "No record is left."
+    return f"No record is left after {skip:,} passed over." if skip else "No record matches."
+
+
+def _show_page(output: Output, response: ListRecordsResponse, names: Sequence[str] | None, *, nothing: str) -> None:
     from pfa_rpc.cli.render import show_age, show_records
     from pfa_rpc.cli.text import count, plain
 
     show_records(output, response.records, names)
     shown = count(len(response.records), "record")
     of_all = f" of {response.total_size:,}" if response.HasField("total_size") else ""
-    output.line(f"{shown}{of_all}" if response.records or of_all else "No record matches.", "dim")
+    output.line(f"{shown}{of_all}" if response.records or of_all else nothing, "dim")
     show_age(output, response.age if response.HasField("age") else None)
     if response.next_page_token:
         output.line("More follow; the same command goes on with")
