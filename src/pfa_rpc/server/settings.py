@@ -98,7 +98,7 @@ class Address:
 def _check_secret(secret: SecretStr) -> SecretStr:
     text = secret.get_secret_value()
     if len(text) < SECRET_LENGTH:
-        raise ValueError(f"has {len(text)} characters; a secret needs at least {SECRET_LENGTH}")
+        raise ValueError(f"a secret needs at least {SECRET_LENGTH} characters, not {len(text)}")
     if not (text.isascii() and text.isprintable()) or " " in text:
         raise ValueError("may hold visible ASCII characters only, no spaces")
     return secret

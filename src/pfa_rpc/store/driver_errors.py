@@ -30,10 +30,10 @@ _ADVICE: Final = {
     "read-only transaction": "it can only be read; name the primary, not a replica",
     "target attribute requirement": "it can only be read; name the primary, not a replica",
     "No space left": "its disk is full; free some space",
-    "password authentication": "it does not accept the user or password of PFA_DATABASE_URL",
+    "password authentication": "it does not accept the user or password of its URL",
     "connection slots": "it has no connection left; lower PFA_DATABASE_POOL_SIZE, or raise its max_connections",
     "prepared statement": "a pooler in between loses prepared statements; add ?statement_cache_size=0 to the URL",
-    "does not exist": "the database or user of PFA_DATABASE_URL does not exist; create it",
+    "does not exist": "the database or user of its URL does not exist; create it",
     "connection was closed": "the connection to it was lost; try again",
     "connection is closed": "the connection to it was lost; try again",
 }
@@ -77,7 +77,10 @@ def connecting(seconds: float) -> Iterator[None]:
             raise
         raise DatabaseUnavailable(f"the database cannot be used: {advice}") from error
     except OSError as error:
-        raise DatabaseUnavailable(f"the database cannot be reached: {error.strerror or error}") from error
+        why = error.strerror or error
+        raise DatabaseUnavailable(
+            f"the database cannot be reached ({why}); check that it runs where its URL says"
+        ) from error
 
 
 def _advice(error: DBAPIError) -> str | None:
