@@ -120,6 +120,8 @@ class Head:
     """Whether an amount was limited."""
     ends_known: bool
     """Whether the last word is one that means something by itself."""
+    last_words: int
+    """Tokens of the phrase that it ends with: 2 of "modified by"."""
 
 
 def read_head(tagged: Sequence[Tagged], tokens: Sequence[Token]) -> Head:
@@ -139,6 +141,7 @@ def read_head(tagged: Sequence[Tagged], tokens: Sequence[Token]) -> Head:
         ordered=not _ORDERING.isdisjoint(tags),
         groups=tags.count("BY"),
         ends_known=not tagged or tagged[-1].tag != UNKNOWN,
+        last_words=tagged[-1].end - tagged[-1].first if content and tagged[-1] is last else 0,
         limited=not {"COMPARE", "BETWEEN", "ABOUT", "SUFFIX"}.isdisjoint(tags),
     )
 
@@ -178,12 +181,14 @@ def _after_amount(before: str) -> str:
 
 
 def _governor(content: Sequence[Tagged]) -> str:
-    """Return the tag that the last field hangs on; "" for none."""
+    """Return the tag that the last field hangs on, others of its list between them; "" for none."""
+    joined = False
     for stretch in reversed(content[:-1]):
         if stretch.tag in _GOVERNING:
             return stretch.tag
-        if stretch.tag not in (*_FIELDS, *_JOINS, "DIRECTION"):
+        if stretch.tag not in (*_FIELDS, *_JOINS, "DIRECTION") or (stretch.tag in _FIELDS and not joined):
             break
+        joined = stretch.tag in _JOINS or (joined and stretch.tag == "DIRECTION")
     return ""
 
 

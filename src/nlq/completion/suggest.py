@@ -123,7 +123,9 @@ class Suggester:
         if digits is not None:
             ranked = self._beginning(before[: digits.start()], digits.group(), 1)
             found += [(key, digits.start(), each, False) for key, each in ranked]
-        for count in range(min(_LONGEST, len(tokens)), 0, -1):
+        whole = 0 if touching or not tokens else self._head(before)[0].last_words
+        # "by" of "modified by" begins no phrase of its own.
+        for count in range(min(_LONGEST, len(tokens)), max(whole, 1) - 1, -1):
             tail = tokens[-count:]
             prefix = _text_of(tail) + ("" if touching else " ")
             start = tail[0].start
