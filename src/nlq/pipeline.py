@@ -19,7 +19,8 @@ from nlq.filters.canon import Canon
 from nlq.filters.order_text import canonical_order
 from nlq.followups.carry import carry_over, left_aside
 from nlq.followups.cues import CUE_WORDS
-from nlq.followups.reading import FollowUp, needs_another, read_follow_up
+from nlq.followups.follow_up import FollowUp
+from nlq.followups.reading import needs_another, read_follow_up
 from nlq.interpretation import Interpretation, InterpretationKind, Piece, Role
 from nlq.normalize import Kind, Token, checked, tokenize
 from nlq.phrases.context import Settled, settle

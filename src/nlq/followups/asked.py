@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from nlq.followups.conjuncts import conjuncts
-from nlq.followups.reading import FollowUp, Move
+from nlq.followups.follow_up import FollowUp, Move
 from nlq.phrases.notes import Note
 from nlq.query import Aggregate, Comparison, FigureSort, Function, Operator, Query, Sort
 from nlq.schema import FieldType, Schema

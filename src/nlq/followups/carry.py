@@ -25,9 +25,9 @@ from nlq.followups.conjuncts import (
     widened,
 )
 from nlq.followups.cues import LEADS
+from nlq.followups.follow_up import FollowUp, Move
 from nlq.followups.lending import lend, moved, refit, refit_query
 from nlq.followups.lending_dates import lend_dates
-from nlq.followups.reading import FollowUp, Move
 from nlq.normalize import Token
 from nlq.phrases.notes import Note, money_fields
 from nlq.phrases.parts import FlagPart, Part

@@ -1,25 +1,24 @@
 """Follow-ups: whether a question goes on from the one before it, and how.
 
-Gives `read_follow_up` and `FollowUp`. The cues (`cues.py`) are taken out of the tagged words, so that the grammar reads
-the rest as it reads every question; `carry.py` then edits the query before by what the rest says.
+Gives `read_follow_up` and `needs_another`. The cues (`cues.py`) are taken out of the tagged words, so that the grammar
+reads the rest as it reads every question; `carry.py` then edits the query before by what the rest says.
 """
 
 from __future__ import annotations
 
-import enum
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final
 
-from nlq.followups.conjuncts import about, conjuncts
 from nlq.followups.cues import EVERY, LEADS, Cue, cues_at
-from nlq.followups.dropping import Dropped, read_dropped
+from nlq.followups.dropping import read_dropped
 from nlq.followups.elliptic import hangs, is_everything, is_preposition, names_nothing
+from nlq.followups.figures import lend_measure, take_order
+from nlq.followups.follow_up import FollowUp, Move
 from nlq.normalize import TAKEN, Token, stem
-from nlq.query import Aggregate, Aggregation, FigureSort, Function, Having, Operator, Query
-from nlq.schema import FieldSpec, FieldType, Schema
-from nlq.tagging.tags import FILLER, PRONOUN, RECORD, SILENT, UNKNOWN, Amount, Rank, Reading, Tagged
+from nlq.query import Query
+from nlq.schema import Schema
+from nlq.tagging.tags import FILLER, PRONOUN, RECORD, SILENT, UNKNOWN, Reading, Tagged
 
 _FILLER: Final = (Reading(FILLER),)
 _UNKNOWN: Final = (Reading(UNKNOWN),)
@@ -31,47 +30,6 @@ _PRONOUN_KEYS: Final = frozenset(("it", "them", "these", "they", "those"))
 _POINTING: Final = frozenset((*_PRONOUN_KEYS, "their", "its"))
 _ENDS: Final = frozenset(("RANK", "EXTREME"))
 NO_CONTEXT: Final = "“{}” goes on from another question, and there is none before this one."
-
-
-class Move(enum.Enum):
-    """What is done with the conditions of the question before."""
-
-    NARROW = "narrow"
-    """What is said holds as well."""
-    EXCHANGE = "exchange"
-    """What is said takes the place of what the same fields were asked for."""
-    ADJUST = "adjust"
-    """EXCHANGE, but the two ends of a range stay apart: "and under 10k"."""
-    WIDEN = "widen"
-    """What is said is wanted, too."""
-    EXCLUDE = "exclude"
-    """What is said is not wanted any more."""
-
-
-@dataclass(slots=True)
-class FollowUp:
-    """How a question goes on from the one before it."""
-
-    move: Move = Move.NARROW
-    cues: list[tuple[int, int]] = field(default_factory=list)
-    """Tokens (first, end) that say so; empty where the question only names no records itself."""
-    dropped: Dropped = field(default_factory=Dropped)
-    wants_records: bool = False
-    """Whether it asks for records where the question before asked for figures."""
-    single: bool = False
-    """Whether it asks which one."""
-    unlimited: bool = False
-    reverse: bool = False
-    order: FigureSort | None = None
-    """The order of the groups before."""
-    having: Having | None = None
-    """What must hold of the groups before."""
-    direction: bool | None = None
-    """Whether the order before goes down, where only that is said."""
-    measure: tuple[FieldSpec, int, int, bool] | None = None
-    """The figure that "the total" is of, its tokens (first, end), and whether the question before names it."""
-    instead_of: list[Tagged] = field(default_factory=list)
-    """The values that give way."""
 
 
 def read_follow_up(tagged: list[Tagged], tokens: list[Token], before: Query, schema: Schema) -> FollowUp | None:
@@ -132,11 +90,8 @@ class _Reader:
         if not self._goes_on():
             return False
         self._join_sort()
-        if self._before.aggregate is not None and self._before.aggregate.group_by:
-            self._take_groups(self._before.aggregate)
-        else:
-            self._take_direction()
-        self._lend_measure()
+        take_order(self.follow, self._tagged, self._before)
+        lend_measure(self.follow, self._tagged, self._before, self._schema)
         return True
 
     def points(self) -> bool:
@@ -163,64 +118,6 @@ class _Reader:
         for stretch, after in pairwise(content):
             if stretch.tag == "SORT" and after.tag == "BY":
                 after.readings = _FILLER
-
-    def _take_groups(self, before: Aggregate) -> None:
-        """Take an order or a limit of the groups before: "highest first", "sort by count", "those with more than 5"."""
-        content = [each for each in self._content() if each.tag not in ("SORT", "WITH")]
-        tags = [each.tag for each in content]
-        if tags in (["COMPARE", "NUMBER"], ["COMPARE", "MONEY"]):
-            operator, amount = (each.readings[0].payload for each in content)
-            if isinstance(operator, Operator) and isinstance(amount, Amount) and not amount.foreign:
-                self.follow.having = Having(before.aggregations[0], operator, amount.value)
-                return self._consume()
-        if not (self._has("SORT") or self._has("DIRECTION")):
-            return None
-        descending = False
-        if tags and tags[-1] == "DIRECTION":
-            payload = content[-1].readings[0].payload
-            descending = isinstance(payload, Rank) and payload.descending
-            tags.pop()
-        elif not tags:
-            return None
-        by = _figure(content[: len(tags)], before)
-        if by is not None:
-            self.follow.order = FigureSort(by, descending)
-            self._consume()
-        return None
-
-    def _consume(self) -> None:
-        """Make what was taken fillers."""
-        self.follow.cues += [(each.first, each.end) for each in self._content()]
-        for each in self._content():
-            each.readings = _FILLER
-
-    def _take_direction(self) -> None:
-        """Take "descending" on its own as the direction of the order before."""
-        content = self._content()
-        if not self._before.sort or not content or any(each.tag not in ("SORT", "DIRECTION") for each in content):
-            return
-        payload = content[-1].readings[0].payload
-        if isinstance(payload, Rank) and not payload.money:
-            self.follow.direction = payload.descending
-            self.follow.cues += [(each.first, each.end) for each in content]
-            for each in content:
-                each.readings = _FILLER
-
-    def _lend_measure(self) -> None:
-        """Let "the total" or "the highest" without a figure be of the one that the question before is about."""
-        content = self._content()
-        figures = [each for each in content if each.reading("FUNCTION") is not None or each.tag == "EXTREME"]
-        if not figures or any(
-            each.tag == "MEASURE" or each.is_amount or (each.tag == "COUNT" and each not in figures) for each in content
-        ):
-            return
-        known = measure_of(self._before, self._schema)
-        measure = self._schema.by_name.get(known or self._schema.conventions.ranking_field)
-        if measure is None:
-            return
-        last = figures[-1]
-        self._tagged.insert(self._tagged.index(last) + 1, Tagged(last.end, last.end, (Reading("MEASURE", measure),)))
-        self.follow.measure = (measure, figures[0].first, last.end, bool(known))
 
     def _content(self) -> list[Tagged]:
         return [stretch for stretch in self._tagged if stretch.tag not in SILENT]
@@ -479,28 +376,3 @@ class _Reader:
         if self._tag_after(place) not in _ENDS:
             return False
         return any(stretch.tag == "VALUE" for stretch in self._tagged[place:])
-
-
-def _figure(content: Sequence[Tagged], before: Aggregate) -> Aggregation | None:
-    """Return the figure that groups are ordered by: the one named, or the first there is; None for anything else."""
-    match [each.tag for each in content]:
-        case []:
-            return before.aggregations[0]
-        case ["COUNT"]:
-            return Aggregation(Function.COUNT)
-        case ["FUNCTION", "MEASURE"]:
-            function, measure = content[0].readings[0].payload, content[1].field
-            if isinstance(function, Function) and measure is not None:
-                return Aggregation(function, measure.name)
-    return None
-
-
-def measure_of(before: Query, schema: Schema) -> str:
-    """Return the one field of money that a query is about: of its figures, its order or its limits; "" if none is."""
-    figures = [figure.field for figure in before.aggregate.aggregations] if before.aggregate is not None else []
-    limited = [name for condition in conjuncts(before.where) for name in sorted(about(condition, schema))]
-    for names in (figures, [term.field for term in before.sort], limited):
-        money = {name for name in names if name is not None and schema.by_name[name].type is FieldType.MONEY}
-        if len(money) == 1:
-            return money.pop()
-    return ""
