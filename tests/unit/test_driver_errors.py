@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
 
 from pfa_rpc.errors import DatabaseUnavailable
 from pfa_rpc.store.driver_errors import connecting, translated
@@ -36,4 +36,10 @@ def test_what_nobody_knows_stays_a_defect(state: str | None) -> None:
 def test_a_defect_of_ours_stays_one_whatever_its_words() -> None:
     error = IntegrityError(None, None, DriverError('null value in column "shutting down"', "23502"))
     with pytest.raises(IntegrityError), translated():
+        raise error
+
+
+def test_a_statement_that_the_user_may_not_run_is_no_defect() -> None:
+    error = ProgrammingError(None, None, DriverError("permission denied for schema public", "42501"))
+    with pytest.raises(DatabaseUnavailable, match="its user may not do this"), translated():
         raise error

@@ -37,8 +37,10 @@ _ADVICE: Final = {
     "connection was closed": "the connection to it was lost; try again",
     "connection is closed": "the connection to it was lost; try again",
 }
+_NOT_PERMITTED: Final = "42501"
 _STATES: Final = {
     # PostgreSQL says these in several sentences, and in the language of its lc_messages.
+    _NOT_PERMITTED: "its user may not do this; let it own the database and its tables, or GRANT what is missing",
     "08": "the connection to it was lost; try again",
     "53": "it has run out of memory, connections or disk; see its log",
     "57P01": "it ended the connection; try again",
@@ -57,8 +59,8 @@ def translated() -> Iterator[None]:
         yield
     except DBAPIError as error:
         advice = _advice(error)
-        if advice is None or (isinstance(error, _DEFECTS) and not error.connection_invalidated):
-            raise  # a defect: it belongs into the log with its trace
+        if advice is None or (_is_defect(error) and not error.connection_invalidated):
+            raise  # it belongs into the log with its trace
         raise DatabaseUnavailable(f"the database cannot be used: {advice}") from error
 
 
@@ -83,10 +85,19 @@ def connecting(seconds: float) -> Iterator[None]:
         ) from error
 
 
+def _state(error: DBAPIError) -> str:
+    return str(getattr(error.orig, "sqlstate", None) or "")
+
+
+def _is_defect(error: DBAPIError) -> bool:
+    """Tell whether it is a fault of our statements. One that the user may not run is none."""
+    return isinstance(error, _DEFECTS) and _state(error) != _NOT_PERMITTED
+
+
 def _advice(error: DBAPIError) -> str | None:
     """Return what can be done about an error; None for one that is not known."""
     text = str(error.orig)
     known = next((advice for words, advice in _ADVICE.items() if words in text), None)
-    state = str(getattr(error.orig, "sqlstate", None) or "")
+    state = _state(error)
     known = known or _STATES.get(state) or _STATES.get(state[:2])
     return known or ("the connection to it was lost; try again" if error.connection_invalidated else None)

@@ -40,7 +40,7 @@ def create_engine(url: str, limits: Limits) -> AsyncEngine:
     """Return the engine of a database. SetupError where the URL names none that could be used."""
     try:
         parsed = sa.make_url(url)
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, ValueError) as error:  # the latter for a port that is no number
         raise SetupError(
             f"{without_password(url)!r} is not a database URL; write sqlite:////absolute/path.sqlite3 or postgresql://USER@HOST/NAME"
         ) from error
