@@ -27,6 +27,7 @@ from google.type.date_pb2 import Date
 from google.type.money_pb2 import Money
 from grpc_status import rpc_status
 
+from nlq.filters.filter_text import parse_filter
 from pfa.v1 import cache_service_pb2 as cache_api
 from pfa.v1 import organization_service_pb2 as organization_api
 from pfa.v1 import query_service_pb2 as query_api
@@ -42,7 +43,7 @@ from pfa_rpc.cli.reading import marked_question
 from pfa_rpc.cli.render import DEFAULT_COLUMNS, Output, column_widths, records_columns
 from pfa_rpc.cli.text import caret, cell, excerpt, money, plain
 from pfa_rpc.errors import PfaError
-from pfa_rpc.schema import BY_NAME, FIELDS
+from pfa_rpc.schema import BY_NAME, FIELDS, SCHEMA
 
 HOSTILE = "[bold red]big[/] \x1b[31mred\x1b[0m \x07bell\r\n:smile: \u202ereversed \x9b31m"
 CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]")
@@ -1035,4 +1036,6 @@ def test_every_example_of_the_docs_is_a_command_line_that_can_be_read(server: Fa
         inner = getattr(command, "commands", None)
         if inner:
             command, rest = inner[rest[0]], rest[1:]
-        command.make_context("pfa", rest)
+        parameters = command.make_context("pfa", rest).params
+        if parameters.get("filter_text"):
+            assert parse_filter(parameters["filter_text"], SCHEMA)

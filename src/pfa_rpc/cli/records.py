@@ -28,7 +28,7 @@ LIST_EXAMPLE: Final = example(
 )
 GET_EXAMPLE: Final = example("pfa get 78497 -o RIO")
 STREAM_EXAMPLE: Final = example(
-    "pfa stream -o RIO --filter 'NOT is_discontinued' --output rio.jsonl",
+    "pfa stream -o RIO --filter 'is_discontinued = false' --output rio.jsonl",
     "pfa stream -o RIO | jq -r .pfa_id",
 )
 

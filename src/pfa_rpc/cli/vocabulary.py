@@ -23,7 +23,7 @@ vocabulary = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 LIST_EXAMPLE: Final = example("pfa vocabulary list -o RIO", "pfa vocabulary list -o RIO --values --field category")
 ADD_EXAMPLE: Final = example(
-    "pfa vocabulary add 'cherry picker' class 'Scissor Lift' -o RIO", "pfa vocabulary add zone area_silo -o RIO"
+    "pfa vocabulary add 'cherry picker' class '80FT Boom' -o RIO", "pfa vocabulary add zone area_silo -o RIO"
 )
 REMOVE_EXAMPLE: Final = example("pfa vocabulary remove 'cherry picker' -o RIO")
 _PAGE: Final = 10_000
