@@ -245,9 +245,11 @@ def _is_limited(resolved: Resolved, canon: Canon) -> bool:
 def _reach_left_out(command: Command, resolved: Resolved, canon: Canon) -> None:
     """Let a change that takes a flag back reach the records that have it, which questions leave out."""
     for change in command.changes:
+        if change.value is not False:
+            continue
         default = Comparison(change.field, Operator.EQ, value=False)
         chosen = canon.text(default)
-        if change.value is not False or not any(note.chosen == chosen for note in resolved.defaults):
+        if not any(note.chosen == chosen for note in resolved.defaults):
             continue
         wanted = Comparison(change.field, Operator.EQ, value=True)
         resolved.defaults = [

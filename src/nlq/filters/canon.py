@@ -5,10 +5,9 @@ Gives `Canon`. Questions ask for the same values again and again; writing a cond
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Final
 
-from nlq.filters.canonical import canonical_filter, normalize
+from nlq.filters.canonical import Writer
 from nlq.query import Condition
 from nlq.schema import Schema
 
@@ -21,13 +20,12 @@ class Canon:
 
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
-        self._text = lru_cache(_REMEMBERED)(lambda condition: canonical_filter(condition, schema))
-        self._form = lru_cache(_REMEMBERED)(lambda condition: normalize(condition, schema))
+        self._write = Writer(schema, _REMEMBERED).write
 
     def text(self, condition: Condition | None) -> str:
         """Return the canonical filter text; empty where there is no condition."""
-        return self._text(condition) if condition is not None else ""
+        return self._write(condition).whole if condition is not None else ""
 
     def form(self, condition: Condition | None) -> Condition | None:
         """Return the one form of all conditions that differ only in order, nesting and repetition."""
-        return self._form(condition) if condition is not None else None
+        return self._write(condition).condition if condition is not None else None

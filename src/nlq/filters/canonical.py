@@ -1,4 +1,4 @@
-"""Condition → its canonical filter text: `canonical_filter`, and `normalize`, the same on trees.
+"""Condition → its canonical filter text: `canonical_filter`, and `normalize`, the same on trees; `Writer` gives both.
 
 The same conditions give the same text, in whatever order and nesting they were written: the text names cache entries,
 is shown to people, and reads back as the normalized condition.
@@ -7,10 +7,11 @@ is shown to people, and reads back as the normalized condition.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 from nlq.filters.literals import plain
@@ -48,8 +49,7 @@ def canonical_filter(condition: Condition | None, schema: Schema) -> str:
     """
     if condition is None:
         return ""
-    written = _write(condition, schema.places)
-    return _enclosed(written) if isinstance(written.condition, Or) else written.text
+    return Writer(schema).write(condition).whole
 
 
 def normalize(condition: Condition, schema: Schema) -> Condition:
@@ -58,7 +58,7 @@ def normalize(condition: Condition, schema: Schema) -> Condition:
     Groups are flat, ordered by field as in the schema and hold nothing twice (spellings of one text count as one); no
     negation is doubled, and one of `=` or `!=` is the other. KeyError where it names a field that the schema lacks.
     """
-    return _write(condition, schema.places).condition
+    return Writer(schema).write(condition).condition
 
 
 def like(field: str, pieces: Sequence[str]) -> Condition:
@@ -75,9 +75,9 @@ def like(field: str, pieces: Sequence[str]) -> Condition:
     return Matches(field, pattern_of((pieces[0], *inner, pieces[-1])))
 
 
-@dataclass(frozen=True, slots=True)
-class _Written:
-    """A normalized condition and its text."""
+@dataclass(slots=True)
+class Written:
+    """A normalized condition and its text. Shared by those who remember it: never changed."""
 
     condition: Condition
     text: str
@@ -86,44 +86,95 @@ class _Written:
     place: tuple[int, int]
     """Where it stands in a group: by its field in the schema; of one field, bounds and then groups come last."""
 
-
-_Fields = Mapping[str, tuple[int, FieldType]]
-"""Place and type of each field."""
-
-
-def _write(condition: Condition, fields: _Fields) -> _Written:
-    match condition:
-        case And(operands) | Or(operands):
-            return _write_group(type(condition), operands, fields)
-        case Not(operand):
-            return _write_negation(operand, fields)
-        case Matches(field, pattern):
-            pieces = pattern_pieces(pattern)
-            plainest = like(field, pieces) if len(pieces) > 1 else Comparison(field, Operator.EQ, pieces[0])
-            return _write_leaf(plainest, fields)
-    return _write_leaf(condition, fields)
+    @property
+    def whole(self) -> str:
+        """The text where it stands alone: alternatives in parentheses."""
+        return f"({self.text})" if isinstance(self.condition, Or) else self.text
 
 
-def _write_group(kind: type[And] | type[Or], operands: Iterable[Condition], fields: _Fields) -> _Written:
-    """Flatten, order and thin out a group; one of a single operand is that operand."""
-    members: dict[str, _Written] = {}
-    written = [_write(operand, fields) for operand in _flat(kind, operands)]
-    # Normalizing can bring up a group of the same kind, out of a double negation.
-    nested = [w for w in written if isinstance(w.condition, kind)]
-    if nested:
-        return _write_group(kind, [c for w in written for c in _flat(kind, (w.condition,))], fields)
-    for member in sorted(written, key=lambda w: (w.place, w.identity, w.text)):
-        members.setdefault(member.identity, member)
-    ordered = list(members.values())
-    if len(ordered) == 1:
-        return ordered[0]
-    joint = " AND " if kind is And else " OR "
-    return _Written(
-        kind(tuple(member.condition for member in ordered)),
-        joint.join(map(_enclosed, ordered)),
-        joint.join(_enclosed(member, member.identity) for member in ordered),
-        (ordered[0].place[0], _LAST_RANK),
-    )
+class Writer:
+    """Writes the conditions of one schema."""
+
+    def __init__(self, schema: Schema, remembered: int = 0) -> None:
+        """Prepare to write; the last `remembered` conditions, parts of others included, are not written again.
+
+        Literals have to be of their fields' types then: 0 and false are equal, and could be taken for each other.
+        """
+        self._fields: Mapping[str, tuple[int, FieldType]] = schema.places
+        self.write: Callable[[Condition], Written] = self._write
+        """Return a condition in its one form, with its text."""
+        if remembered:
+            self.write = lru_cache(remembered)(self._write)
+
+    def _write(self, condition: Condition) -> Written:
+        match condition:
+            case Comparison():
+                return self._leaf(condition)
+            case And(operands) | Or(operands):
+                return self._group(type(condition), operands)
+            case Not(operand):
+                return self._negation(operand)
+            case Matches(field, pattern):
+                pieces = pattern_pieces(pattern)
+                plainest = like(field, pieces) if len(pieces) > 1 else Comparison(field, Operator.EQ, pieces[0])
+                return self._leaf(plainest)
+        return self._leaf(condition)
+
+    def _group(self, kind: type[And] | type[Or], operands: Iterable[Condition]) -> Written:
+        """Flatten, order and thin out a group; one of a single operand is that operand."""
+        members: dict[str, Written] = {}
+        written = [self.write(operand) for operand in _flat(kind, operands)]
+        # Normalizing can bring up a group of the same kind, out of a double negation.
+        nested = [w for w in written if isinstance(w.condition, kind)]
+        if nested:
+            return self._group(kind, [c for w in written for c in _flat(kind, (w.condition,))])
+        for member in sorted(written, key=_order):
+            members.setdefault(member.identity, member)
+        ordered = list(members.values())
+        if len(ordered) == 1:
+            return ordered[0]
+        joint = " AND " if kind is And else " OR "
+        return Written(
+            kind(tuple(member.condition for member in ordered)),
+            joint.join(map(_enclosed, ordered)),
+            joint.join(_enclosed(member, member.identity) for member in ordered),
+            (ordered[0].place[0], _LAST_RANK),
+        )
+
+    def _negation(self, operand: Condition) -> Written:
+        inner = self.write(operand)
+        match inner.condition:
+            case Not(condition):
+                return self.write(condition)
+            case Comparison(operator=operator) | FieldComparison(operator=operator) as compared if operator in _NEGATED:
+                # Equal in meaning, records without a value included: see nlq.query.
+                return self._leaf(replace(compared, operator=_NEGATED[operator]))
+        return Written(
+            Not(inner.condition),
+            f"NOT {_enclosed(inner)}",
+            f"NOT {_enclosed(inner, inner.identity)}",
+            (inner.place[0], _LAST_RANK),
+        )
+
+    def _leaf(self, leaf: Condition) -> Written:
+        match leaf:
+            case Comparison(value=value):
+                if isinstance(value, (Decimal, datetime)):
+                    leaf = replace(leaf, value=_plain_value(value))
+            case And() | Or() | Not():
+                raise TypeError(leaf)
+            case FieldComparison(factor=factor, plus=plus) if factor != 1 or plus:
+                leaf = replace(leaf, factor=plain(factor), plus=plain(plus) if isinstance(plus, Decimal) else plus)
+        place, type_ = self._fields[leaf.field]
+        text = identity = _leaf_text(leaf, type_)
+        if type_ in (FieldType.TEXT, FieldType.ID):
+            identity = _leaf_text(_folded(leaf, type_), type_)
+        rank = _RANKS.get(leaf.operator, 0) if isinstance(leaf, Comparison | FieldComparison) else 0
+        return Written(leaf, text, identity, (place, rank))
+
+
+def _order(written: Written) -> tuple[tuple[int, int], str, str]:
+    return written.place, written.identity, written.text
 
 
 def _flat(kind: type[And] | type[Or], operands: Iterable[Condition]) -> Iterable[Condition]:
@@ -135,42 +186,10 @@ def _flat(kind: type[And] | type[Or], operands: Iterable[Condition]) -> Iterable
             yield operand
 
 
-def _write_negation(operand: Condition, fields: _Fields) -> _Written:
-    inner = _write(operand, fields)
-    match inner.condition:
-        case Not(condition):
-            return _write(condition, fields)
-        case Comparison(operator=operator) | FieldComparison(operator=operator) as comparison if operator in _NEGATED:
-            # Equal in meaning, records without a value included: see nlq.query.
-            return _write_leaf(replace(comparison, operator=_NEGATED[operator]), fields)
-    return _Written(
-        Not(inner.condition),
-        f"NOT {_enclosed(inner)}",
-        f"NOT {_enclosed(inner, inner.identity)}",
-        (inner.place[0], _LAST_RANK),
-    )
-
-
-def _enclosed(written: _Written, text: str | None = None) -> str:
+def _enclosed(written: Written, text: str | None = None) -> str:
     """The text (or another one) of a condition as part of a larger one: groups in parentheses."""
     text = written.text if text is None else text
-    return f"({text})" if isinstance(written.condition, And | Or) else text
-
-
-def _write_leaf(leaf: Condition, fields: _Fields) -> _Written:
-    match leaf:
-        case And() | Or() | Not():
-            raise TypeError(leaf)
-        case Comparison(value=value):
-            leaf = replace(leaf, value=_plain_value(value))
-        case FieldComparison(factor=factor, plus=plus) if factor != 1 or plus:
-            leaf = replace(leaf, factor=plain(factor), plus=plain(plus) if isinstance(plus, Decimal) else plus)
-    place, type_ = fields[leaf.field]
-    text = identity = _leaf_text(leaf, type_)
-    if type_ in (FieldType.TEXT, FieldType.ID):
-        identity = _leaf_text(_folded(leaf, type_), type_)
-    rank = _RANKS.get(leaf.operator, 0) if isinstance(leaf, Comparison | FieldComparison) else 0
-    return _Written(leaf, text, identity, (place, rank))
+    return f"({text})" if isinstance(written.condition, (And, Or)) else text
 
 
 def _folded(leaf: _Leaf, type_: FieldType) -> _Leaf:
@@ -209,13 +228,8 @@ def _field_text(leaf: FieldComparison) -> str:
     return text
 
 
-def _plain_value(value: Value) -> Value:
-    match value:
-        case Decimal():
-            return plain(value)
-        case datetime():
-            return value.astimezone(UTC)
-    return value
+def _plain_value(value: Decimal | datetime) -> Value:
+    return plain(value) if isinstance(value, Decimal) else value.astimezone(UTC)
 
 
 def _literal(value: Value, type_: FieldType) -> str:
