@@ -35,7 +35,7 @@ from pfa_rpc.services.answers import Need
 from pfa_rpc.services.call import Call
 from pfa_rpc.services.principal import Permission, Principal
 from pfa_rpc.services.tokens import Tokens
-from pfa_rpc.store.organizations import is_code
+from pfa_rpc.store.organizations import CODE_RULE, is_code
 
 MAX_PAGE: Final = 1_000
 """Most records or organizations on one page."""
@@ -64,7 +64,8 @@ def authorize(call: Call, permission: Permission, organization_id: str) -> str:
     if not organization_id:
         raise InvalidRequest.of("organization_id", "is missing; name the organization, such as RIO")
     if not is_code(organization_id):
-        raise InvalidRequest.of("organization_id", f"{organization_id[:100]!r} is not the code of an organization")
+        message = f"{organization_id[:100]!r} is not the code of an organization; {CODE_RULE}"
+        raise InvalidRequest.of("organization_id", message)
     call.principal.require(permission, organization_id)
     return organization_id
 

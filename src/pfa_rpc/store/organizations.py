@@ -20,6 +20,7 @@ from pfa_rpc.store.database import Database
 from pfa_rpc.store.direct import SmallRead
 from pfa_rpc.store.tables import CODE_LENGTH, organization_revisions, organizations
 
+CODE_RULE: Final = f'write 1 to {CODE_LENGTH} letters, digits, "-" and "_", beginning with a letter or digit'
 _CODE: Final = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_-]{{0,{CODE_LENGTH - 1}}}")
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 _NAME_LENGTH: Final = 200
@@ -172,8 +173,7 @@ def _check(organization_id: str, display_name: str, currency_code: str, time_zon
     """Raise InvalidRequest with every violation."""
     violations = []
     if not is_code(organization_id):
-        rule = f'write 1 to {CODE_LENGTH} letters, digits, "-" and "_", beginning with a letter or digit'
-        violations.append(Violation("organization_id", f"{organization_id[:100]!r} is not a code; {rule}"))
+        violations.append(Violation("organization_id", f"{organization_id[:100]!r} is not a code; {CODE_RULE}"))
     if len(display_name) > _NAME_LENGTH or not display_name.isprintable():
         rule = f"write at most {_NAME_LENGTH} printable characters"
         violations.append(Violation("organization.display_name", f"{display_name[:100]!r} is not a name; {rule}"))

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from pfa_rpc.errors import InvalidRequest, OrganizationExists
 from pfa_rpc.store.database import Database, NothingChanged
-from pfa_rpc.store.organizations import create_organization, get_organization, is_code, list_organizations
+from pfa_rpc.store.organizations import CODE_RULE, create_organization, get_organization, is_code, list_organizations
 from pfa_rpc.store.records import Change, StoredRecord, read_for_write, save_records, seen_rows
 from pfa_rpc.store.tables import CODE_LENGTH
 from pfa_rpc.sync.export_file import ExportFile
@@ -186,8 +186,7 @@ def _no_progress(_phase: str, _done: int, _total: int) -> None:
 def _check_codes(codes: Collection[str]) -> None:
     for code in codes:
         if not is_code(code):
-            rule = f'write 1 to {CODE_LENGTH} letters, digits, "-" and "_", beginning with a letter or digit'
-            raise InvalidRequest.of("organizations", f"{code[:100]!r} is not the code of an organization; {rule}")
+            raise InvalidRequest.of("organizations", f"{code[:100]!r} is not the code of an organization; {CODE_RULE}")
 
 
 async def _existing(database: Database) -> set[str]:
