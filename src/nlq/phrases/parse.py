@@ -1,12 +1,12 @@
 """Parse: tags become a row of typed parts, by the LALR grammar of `phrase.lark`.
 
-Gives `parse`. The parser is driven by hand: a stretch with several readings takes the first that the
-grammar accepts at that place, and what fits nowhere becomes UNKNOWN instead of an error, in linear time.
+Gives `parse`. The tables that lark makes of the grammar are walked by hand: a stretch with several readings takes the
+first that the grammar accepts at that place, and what fits nowhere becomes UNKNOWN instead of an error, in linear time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache
@@ -14,8 +14,8 @@ from importlib.resources import files
 from typing import Any, Final, cast
 
 import lark
-from lark.exceptions import UnexpectedToken
 from lark.lexer import Lexer, LexerState
+from lark.parsers.lalr_analysis import Shift
 
 from nlq.phrases.parts import (
     AgainstPart,
@@ -45,13 +45,13 @@ from nlq.phrases.parts import (
 )
 from nlq.query import Function, Operator
 from nlq.schema import FieldSpec
-from nlq.tagging.tags import SILENT, UNKNOWN, Amount, Event, Flagged, Payload, Reading, Share, Tagged
+from nlq.tagging.tags import SILENT, UNKNOWN, Amount, Event, Flagged, Payload, Share, Tagged
 
 _ROUGHLY_FROM: Final = Decimal("0.9")
 _ROUGHLY_TO: Final = Decimal("1.1")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Leaf:
     """A tag as the grammar sees it."""
 
@@ -316,66 +316,126 @@ def grammar() -> lark.Lark:
     return lark.Lark(text, parser="lalr", lexer=_NoLexer, transformer=_Builder())
 
 
+@dataclass(slots=True)
+class _Reduction:
+    """A rule, when all of it is there."""
+
+    size: int
+    """Tags and parts that it is made of."""
+    origin: str
+    make: Callable[[list[Any]], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Tables:
+    """The parser's tables: by state, what each tag does there, and where each finished rule leads."""
+
+    actions: Sequence[Mapping[str, int | _Reduction]]
+    """The state that a tag leads to, or the rule that it ends."""
+    following: Sequence[Mapping[str, int]]
+    start: int
+    end: int
+    row: int
+    """The state between two parts, below which nothing is undone: the row of parts so far."""
+    empty: Callable[[list[Any]], list[Part]]
+    """Makes the row of no parts."""
+
+
+@cache
+def tables() -> _Tables:
+    """Return the tables of the grammar, with what makes the parts."""
+    configuration = cast("Any", grammar().parse_interactive().parser_state.parse_conf)
+    reductions: dict[Any, _Reduction] = {}
+    actions: list[dict[str, int | _Reduction]] = [{} for _ in configuration.states]
+    following: list[dict[str, int]] = [{} for _ in configuration.states]
+    rules = {rule.origin.name for rule in grammar().rules}
+    for state, row in configuration.states.items():
+        for name, (kind, argument) in row.items():
+            if kind is not Shift:
+                make = configuration.callbacks[argument]
+                reduction = _Reduction(len(argument.expansion), argument.origin.name, make)
+                actions[state][name] = reductions.setdefault(argument, reduction)
+            elif name in rules:
+                following[state][name] = argument
+            else:
+                actions[state][name] = argument
+    start = configuration.start_state
+    empty = next(rule for rule in grammar().rules if rule.alias == "nothing")
+    return _Tables(
+        actions,
+        following,
+        start,
+        configuration.end_state,
+        following[start][empty.origin.name],
+        configuration.callbacks[empty],
+    )
+
+
 _AT_START: Final = 2
-"""Depth of the state stack between two parts: the start and the row of parts so far."""
+"""Depth of the stack of states between two parts: the start and the row of parts so far."""
 
 
 class _Driver:
     """Feeds tags to the parser, and hands in as UNKNOWN what fits no rule."""
 
     def __init__(self) -> None:
-        self._state = cast("Any", grammar().parse_interactive().parser_state)
-        self._table = self._state.parse_conf.parse_table.states
+        self._tables = found = tables()
+        self._actions = found.actions
+        self._following = found.following
+        self._states = [found.start, found.row]
+        self._values: list[Any] = [found.empty([])]
+        self._between = found.actions[found.row]
+        """What may stand between two parts."""
         self.unread: list[tuple[int, int]] = []
-        self._feed(UNKNOWN, None, 0, 0)  # brings the parser between two parts, where every part may follow
-        self._between = self._base()
+        self._feed(UNKNOWN, None, 0, 0)  # what begins a question stands behind nothing that was read
 
-    def _base(self) -> dict[str, Any]:
-        """Return what may stand between two parts."""
-        state = self._state
-        rule_row = self._table[state.state_stack[1]] if len(state.state_stack) > 1 else {}
-        return cast("dict[str, Any]", rule_row)
+    def _feed(self, tag: str, payload: Payload, first: int, end: int) -> bool:
+        """Take one more tag; return whether it fits. What it ends is finished even where it does not."""
+        states, values = self._states, self._values
+        while True:
+            action = self._actions[states[-1]].get(tag)
+            if action is None:
+                return False
+            if type(action) is int:
+                states.append(action)
+                values.append(Leaf(tag, payload, first, end))
+                return True
+            self._reduce(cast("_Reduction", action))
 
-    def _feed(self, tag: str, payload: Payload, first: int, end: int) -> None:
-        self._state.feed_token(Leaf(tag, payload, first, end))
+    def _reduce(self, rule: _Reduction) -> None:
+        """Make one of the last tags and parts."""
+        states, values = self._states, self._values
+        children = values[-rule.size :] if rule.size else []
+        if rule.size:
+            del states[-rule.size :], values[-rule.size :]
+        values.append(rule.make(children))
+        states.append(self._following[states[-1]][rule.origin])
 
     def take(self, tagged: Tagged) -> None:
         """Feed a stretch by its first reading that fits here; else begin a new part with it; else it is unread."""
-        row = self._table[self._state.state_stack[-1]]
+        row = self._actions[self._states[-1]]
         for reading in tagged.readings:
-            if reading.tag in row and self._try(reading, tagged):
+            if reading.tag in row and self._feed(reading.tag, reading.payload, tagged.first, tagged.end):
                 return
         for reading in tagged.readings:
             if reading.tag in self._between:
                 self._close(tagged.first)
-                if self._try(reading, tagged):
+                if self._feed(reading.tag, reading.payload, tagged.first, tagged.end):
                     return
         self._close(tagged.first)
         self.unread.append((tagged.first, tagged.end))
         self._feed(UNKNOWN, None, tagged.first, tagged.end)
 
-    def _try(self, reading: Reading, tagged: Tagged) -> bool:
-        try:
-            self._feed(reading.tag, reading.payload, tagged.first, tagged.end)
-        except UnexpectedToken:
-            return False
-        return True
-
     def _close(self, before: int) -> None:
         """Bring the parser between two parts: a finished part is kept, the tags of an unfinished one are unread."""
-        state = self._state
-        if UNKNOWN in self._table[state.state_stack[-1]]:
-            try:
-                self._feed(UNKNOWN, None, before, before)
-            except UnexpectedToken:
-                pass
-            else:
-                return
-        parts = state.value_stack[0]
+        states, values = self._states, self._values
+        if UNKNOWN in self._actions[states[-1]] and self._feed(UNKNOWN, None, before, before):
+            return
+        parts = values[0]
         # The finished parts end where the unfinished one begins.
-        pending = [value[0] if isinstance(value, list) else value for value in state.value_stack[1:]]
+        pending = [value[0] if isinstance(value, list) else value for value in values[1:]]
         first = min((value.first for value in pending if hasattr(value, "first")), default=before)
-        del state.state_stack[_AT_START:], state.value_stack[1:]
+        del states[_AT_START:], values[1:]
         if first < before:
             self.unread.append((first, before))
             parts.append(Mark(first, before, UNKNOWN, None))
@@ -383,7 +443,9 @@ class _Driver:
     def finish(self, length: int) -> list[Part]:
         """Return the parts read."""
         self._close(length)
-        return cast("list[Part]", self._state.feed_token(Leaf("$END", None, length, length), True))
+        while self._states[-1] != self._tables.end:
+            self._reduce(cast("_Reduction", self._actions[self._states[-1]]["$END"]))
+        return cast("list[Part]", self._values[-1])
 
 
 def parse(tagged: Sequence[Tagged], length: int) -> tuple[list[Part], list[tuple[int, int]]]:

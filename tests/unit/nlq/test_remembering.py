@@ -7,7 +7,7 @@ from pfa_rpc.schema import SCHEMA
 from tests.unit.nlq.cases import TODAY, cases, vocabulary
 
 BEFORE = ("set the monthly rate of rentals in Silo 4 to 5000", "reset all forecast dates to plan")
-QUESTIONS = ("rentals at $0.00", "cranes at $0", "monthly rate = 0", *(row[0] for row in cases("phrases.txt", 2)[::40]))
+QUESTIONS = ("rentals at $0.00", "cranes at $0", "monthly rate = 0", *(row[0] for row in cases("questions.txt", 2)[::40]))
 
 
 def test_changes_leave_amounts_of_nothing_amounts() -> None:
