@@ -172,6 +172,8 @@ class DateConventions:
     """Words that say that a period and a date overlap: "on site"."""
     recorded: Mapping[str, str] = field(default_factory=dict)
     """Field → the field that a date beside one of its values is of: who changed a record → when it was changed."""
+    deeds: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Field of who did something → the verbs that say so behind a person: "maria changed"."""
     spread: tuple[str, ...] = ()
     """Money fields whose sums can be spread over months, by day."""
 

@@ -130,6 +130,12 @@ DATES: Final = DateConventions(
         "pems_modified_by": "pems_stamp",
         "sync_state": "modified_at",
     },
+    deeds={
+        "modified_by": (
+            *("change", "modify", "edit", "update", "touch", "alter"),
+            *("changed", "modified", "edited", "updated", "touched", "altered"),
+        )
+    },
     spread=("plan_cost", "forecast_cost", "actual_cost"),
 )
 
@@ -202,6 +208,7 @@ SAYINGS: Final = (
             "overdue",
             "past due",
             "should have left",
+            "past the end date",
             "past their end date",
             "past its end date",
             "past their end",

@@ -379,6 +379,7 @@ FIELDS: Final[tuple[Field, ...]] = (
         other_words=(
             *("changed by", "edited by", "last modified by", "last changed by", "updated by", "last edited by"),
             *("touched by", "last updated by", "last touched by", "altered by", "modifier", "editor", "user"),
+            *("changes by", "changes made by", "edits by", "edits made by", "modifications by", "updates by"),
         ),
         groupable=True,
         named=True,

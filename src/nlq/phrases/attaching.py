@@ -118,6 +118,8 @@ class Attaching:
     def take_against(self, part: AgainstPart) -> None:
         """Take a comparison of two fields."""
         open_side = part.field is None and part.event is None
+        if part.apart is not None:
+            self.take_margin(Margin(part.first, part.end, part.limit, duration=part.apart))
         if open_side:
             part.field = self._left_side(part)
         term = against(part, layer_places(self._schema), self._schema)
@@ -187,6 +189,10 @@ class Attaching:
         """Give a margin to the comparison before it, or keep it for the one right behind."""
         last, before = self.last(), self.before
         behind = isinstance(before, Mark) and before.tag == "MARGIN"
+        # "slipped more than 2 weeks"
+        behind = behind or (
+            isinstance(before, (ClaimPart, AgainstPart)) and before.end == margin.first and margin.amount is None
+        )
         if behind and isinstance(last, AgainstTerm):
             if not add_margin(last, margin, self._schema):
                 self._gathered.result.unread.append((margin.first, margin.end))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from nlq.normalize import Kind, Token
-from nlq.phrases.neighbours import by_part, settle_neighbours
+from nlq.phrases.neighbours import POLITE, by_part, settle_neighbours
 from nlq.query import Function, Operator
 from nlq.schema import FieldSpec, FieldType
 from nlq.tagging.fillers import EVERYTHING, PRONOUNS
@@ -22,6 +22,7 @@ _LABEL: Final = (Reading(LABEL),)
 _NOT: Final = (Reading("NOT"),)
 _JOINS: Final = frozenset(("AND", "OR", "COMMA"))
 _GROUPED: Final = frozenset(("FUNCTION", "COUNT", "DATEPART"))
+_ORDERING: Final = frozenset(("hold", "contain", "use", "supply", "provide", "come", "go", "type", "charge", "run"))
 _LISTED: Final = frozenset(("VALUE", "NUMBER", "MONEY"))
 _BEFORE_FIELD: Final = frozenset(
     ("BY", "SORT", "THEN", "COUNT", "DIFFERENT", "WITHOUT", "ABSENT", "FUNCTION", "EXTREME", "JOIN_FIELD")
@@ -55,6 +56,7 @@ def settle(tagged: list[Tagged], tokens: list[Token], *, goes_on: bool = False) 
     `goes_on`: whether the question goes on from another one, which "those" then stands for.
     """
     settled = Settled(tagged)
+    _settle_orders(tagged, tokens)
     _settle_references(tagged, tokens, goes_on=goes_on)
     settle_neighbours(tagged, tokens)
     _settle_sorts(tagged)
@@ -129,15 +131,35 @@ def _settle_sorts(tagged: list[Tagged]) -> None:
         if stretch.tag not in ("SORT", "BY") or (after := _skip_filler(tagged, position, 1)) < 0:
             continue
         if stretch.tag == "SORT":
-            apart = stretch if tagged[after].tag in _NOUNS and tagged[after].field is None else None
+            grouped = tagged[after].field is not None and _is_by(tagged, after)
+            apart = stretch if tagged[after].tag in _NOUNS and (tagged[after].field is None or grouped) else None
         elif apart is not None and tagged[after].field is not None:
             stretch.readings, apart.readings, apart = apart.readings, _FILLER, None
 
 
+def _is_by(tagged: list[Tagged], position: int) -> bool:
+    """Return whether "by" follows: "rank the categories by cost"."""
+    after = _skip_filler(tagged, position, 1)
+    return after >= 0 and tagged[after].tag == "BY"
+
+
+def _settle_orders(tagged: list[Tagged], tokens: list[Token]) -> None:
+    """Report verbs that say something of the records, where they open a question: "hold the cranes" is an order."""
+    for stretch in tagged:
+        key = tokens[stretch.first].key if stretch.first < stretch.end else ""
+        if stretch.tag == FILLER and key in _ORDERING and len(tagged) > 1:
+            stretch.readings = _UNKNOWN
+        if key not in POLITE:
+            return
+
+
 def _settle_function(tagged: list[Tagged], position: int) -> None:
-    """Read "max 5k" and "max rate 5k" as a limit."""
+    """Read "max 5k", "max rate 5k" and "5k max" as a limit."""
     operator = _LIMITING.get(tagged[position].readings[0].payload)
     after = _skip_filler(tagged, position, 1)
+    if operator is not None and position and tagged[position - 1].is_amount:
+        tagged[position].readings = (Reading("SUFFIX", operator),)
+        return
     if operator is None or after < 0:
         return
     amount = _skip_filler(tagged, after, 1) if tagged[after].tag == "MEASURE" else after

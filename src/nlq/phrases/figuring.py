@@ -11,8 +11,9 @@ from typing import Any, Final
 
 from nlq.phrases.gathered import Gathered
 from nlq.phrases.grouping import DISTINCT_LEADS, group_keys
+from nlq.phrases.notes import money_fields
 from nlq.phrases.ordering import is_extreme, limit_of
-from nlq.phrases.parts import FieldPart, FigurePart, Part, RankPart, SortKey
+from nlq.phrases.parts import FieldPart, FigurePart, Part, RankPart, SortKey, SortPart
 from nlq.query import (
     Aggregate,
     Aggregation,
@@ -27,6 +28,8 @@ from nlq.wording.figures import figure_words
 
 MAX_FIGURES: Final = 10
 _MEASURED: Final = (FieldType.MONEY, FieldType.INTEGER)
+_NO_NOUN: Final = frozenset(("in", "for", "on", "at", "by", "this", "next", "last", "overall"))
+"""Words behind "the most" that are no beginning of what is counted."""
 _Limits = tuple[tuple[Operator, Amount], ...]
 
 
@@ -45,6 +48,7 @@ class Figuring:
     def run(self) -> Aggregate | None:
         """Return the figures asked for, None where records are. The order of records is settled elsewhere."""
         gathered = self._gathered
+        self._name_totals()
         self._take_figures()
         self._take_asked_cost()
         self._groups = group_keys(gathered, self._group_fields(), tuple(self._figures), ranked=self._ranks_records())
@@ -63,6 +67,16 @@ class Figuring:
         )
 
     # Figures
+
+    def _name_totals(self) -> None:
+        """Take the total that "how much" asks for as that of the figure that records are ranked by."""
+        ranking = self._schema.by_name.get(self._schema.conventions.ranking_field)
+        for part in self._gathered.figures:
+            if part.functions == (Function.SUM,) and part.field is None and ranking is not None:
+                part.field = ranking
+                others = tuple(f"sum({name})" for name in money_fields(self._schema) if name != ranking.name)
+                text = f"the total {ranking.label} is meant, because the question names no figure"
+                self._gathered.note(text, part, f"sum({ranking.name})", others)
 
     def _take_figures(self) -> None:
         gathered = self._gathered
@@ -141,10 +155,22 @@ class Figuring:
                 found[self._usual(rank.field, rank)] = None
             elif rank.rank is not None and rank.rank.money and self._schema.conventions.ranking_field:
                 found[self._usual(self._schema.by_name[self._schema.conventions.ranking_field], rank)] = None
+        found.update(dict.fromkeys(self._ordered_figures()))
         for having in gathered.havings:
             if having.field is not None:
                 found.update(dict.fromkeys(Aggregation(f, having.field.name) for f in having.functions))
         return list(found)
+
+    def _ordered_figures(self) -> list[Aggregation]:
+        """Return the figures that groups are ordered by: "categories sorted by total cost"."""
+        found = []
+        for part in self._gathered.sorts if self._groups else ():
+            for key in part.keys:
+                if key.function is not None:
+                    found.append(Aggregation(key.function, key.field.name if key.field else None))
+                elif key.field is not None and key.field.type in _MEASURED:
+                    found.append(self._usual(key.field, part))
+        return found
 
     def _usual(self, field: FieldSpec, part: Part) -> Aggregation:
         """Return the figure of a group that a field stands for: the total of a cost, else the largest."""
@@ -196,6 +222,7 @@ class Figuring:
             or gathered.figure_bounds
             or [rank for rank in gathered.ranks if not is_extreme(rank, gathered.ranks)]
             or gathered.by_figures
+            or [part for part in gathered.sorts if _orders_by_figure(part)]
         )
         groupable = [bare for bare in gathered.bare if bare.field.groupable]
         if not wanted or not groupable:
@@ -302,7 +329,7 @@ class Figuring:
         by = self._ranked_by()
         for most in gathered.most:
             default = most.rank.descending
-            by = Aggregation(Function.COUNT)
+            by = first if self._is_of_figure(most) else Aggregation(Function.COUNT)
             gathered.use(most, f"{'most' if default else 'fewest'} first")
             self.limit = self.limit or (1 if self._is_one(most) else None)
         for mark in gathered.directions:
@@ -315,6 +342,11 @@ class Figuring:
         if not keys and (default is not None or by is not None):
             keys = [FigureSort(by or first, default if default is not None else True)]
         self._order = [key for key in keys if self._fits(key)]
+
+    def _is_of_figure(self, part: Part) -> bool:
+        """Return whether "the most" is said of a figure, and counts nothing: "which silo costs the most"."""
+        tokens = self._gathered.tokens
+        return part.end == len(tokens) or tokens[part.end].key in _NO_NOUN
 
     def _ranked_by(self) -> Aggregation | None:
         """Return the figure that groups are ranked by, None where none is said."""
@@ -364,6 +396,11 @@ class Figuring:
                 self._gathered.refuse(part)
             return False
         return True
+
+
+def _orders_by_figure(part: SortPart) -> bool:
+    """Return whether an order is by what groups have figures of."""
+    return any(key.function is not None or key.field is None or key.field.type in _MEASURED for key in part.keys)
 
 
 def _has_figure(function: Function, field: FieldSpec) -> bool:

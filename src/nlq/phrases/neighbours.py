@@ -11,8 +11,8 @@ from typing import Final
 
 from nlq.normalize import Token
 from nlq.query import DatePart, Operator
-from nlq.schema import FieldType
-from nlq.tagging.tags import FILLER, SILENT, UNKNOWN, Reading, Tagged
+from nlq.schema import FieldType, Layer
+from nlq.tagging.tags import FILLER, SILENT, UNKNOWN, Amount, Event, Reading, Tagged
 
 _FILLER: Final = (Reading(FILLER),)
 _UNKNOWN: Final = (Reading(UNKNOWN),)
@@ -22,7 +22,8 @@ _COMPARING: Final = frozenset(("COMPARE", "WHEN", "CLAIM"))
 _STEPS: Final = {"plus": "+", "+": "+", "minus": "-"}
 _STEPPED: Final = frozenset(("NUMBER", "MONEY", "DURATION"))
 _PASSED: Final = frozenset(("VALUE", "FIELD", "AND", "COMMA"))
-_POLITE: Final = frozenset(
+_GIVEN: Final = frozenset(("assigned", "set", "entered", "recorded", "specified", "given", "allocated", "known", "yet"))
+POLITE: Final = frozenset(
     (
         *(
             "hi",
@@ -45,6 +46,11 @@ _POLITE: Final = frozenset(
     )
 )
 _LIMITS: Final = frozenset(("NUMBER", "MONEY", "COMPARE", "SUFFIX", "ABOUT", "BETWEEN", "AND", "TO", "FROM"))
+_PRESENCE: Final = frozenset(("WITHOUT", "WITH", "ABSENT"))
+_LEADS: Final = frozenset(
+    ("show", "me", "list", "give", "find", "get", "fetch", "display", "see", "which", "what", "the", "please", "just")
+)
+_ASKING: Final = frozenset(("FUNCTION", "COUNT", "TOTAL_OF"))
 _FIGURED: Final = frozenset(("FUNCTION", "COUNT", "EXTREME", "MEASURE"))
 _BEFORE_PART: Final = frozenset(("BY", "AND", "COMMA", "FIELD", "SORT", "THEN"))
 _EACH: Final = frozenset(("per", "each", "every"))
@@ -59,6 +65,8 @@ def settle_neighbours(tagged: list[Tagged], tokens: list[Token]) -> None:
         settler = _SETTLERS.get(stretch.tag)
         if settler is not None:
             settler(line, number, stretch)
+        if stretch.reading("DEED") is not None:
+            _settle_deed(line, number, stretch)
         after = line.at(number + 1)
         if after is None:
             continue
@@ -94,7 +102,7 @@ class _Line:
 
 def _settle_yes_no(line: _Line, number: int, stretch: Tagged) -> None:
     """Keep "are there" where the question begins with it, and asks for no figure besides."""
-    polite = not number and all(token.key in _POLITE for token in line.tokens[: stretch.first])
+    polite = not number and all(token.key in POLITE for token in line.tokens[: stretch.first])
     counts = any(each.tag in ("COUNT", "FUNCTION", "SHARE") for each in line.tagged)
     stretch.readings = stretch.readings if polite and not counts else _FILLER
 
@@ -112,9 +120,32 @@ def _settle_span(line: _Line, number: int, stretch: Tagged) -> None:
 
 
 def _settle_layer(line: _Line, number: int, stretch: Tagged) -> None:
-    """Read a layer as its cost where it is compared: "forecast over plan"."""
-    compared = any(each is not None and each.tag in _OPERANDS for each in (line.at(number - 1), line.at(number + 1)))
+    """Read a layer as its cost where it is compared ("forecast over plan"), as its end behind "ending after"."""
+    before, after = line.at(number - 1), line.at(number + 1)
+    end = _end_of(line.at(number - 2), stretch) if before is not None and before.tag in _COMPARING else None
+    if end is not None:
+        stretch.readings = (end,)
+        return
+    compared = any(each is not None and each.tag in _OPERANDS for each in (before, after))
+    compared = compared or _is_joined_cost(after, line.at(number + 2))
     stretch.readings = tuple(reading for reading in stretch.readings if (reading.tag == "MEASURE") is compared)
+
+
+def _end_of(event: Tagged | None, stretch: Tagged) -> Reading | None:
+    """Return the end of a layer that an event is compared with: "starting later than planned"."""
+    named = event.reading("EVENT") if event is not None else None
+    layers = (reading.payload for reading in stretch.readings if isinstance(reading.payload, Layer))
+    layer = next(layers, None)
+    if named is None or layer is None or not isinstance(named.payload, Event):
+        return None
+    ends = (named.payload.field, *named.payload.others)
+    return next((Reading("FIELD", end) for end in ends if end.name in (layer.start, layer.end)), None)
+
+
+def _is_joined_cost(join: Tagged | None, after: Tagged | None) -> bool:
+    """Return whether a list goes on with a cost: "plan and actual cost"."""
+    joined = join is not None and join.tag in ("AND", "VERSUS", "COMMA")
+    return joined and after is not None and after.tag in ("MEASURE", "LAYER") and after.reading("MEASURE") is not None
 
 
 def _settle_by(line: _Line, number: int, stretch: Tagged) -> None:
@@ -135,6 +166,10 @@ def _settle_date_part(line: _Line, number: int, stretch: Tagged) -> None:
 def _settle_compare(line: _Line, number: int, stretch: Tagged) -> None:
     """Read "up to" as "to" between the ends of "from 2k up to 4k"."""
     opened, low, after = line.at(number - 2), line.at(number - 1), line.at(number + 1)
+    operator = stretch.readings[0].payload
+    if after is not None and after.tag == "DATE" and operator in (Operator.EQ, Operator.NE):
+        stretch.readings = _FILLER if operator is Operator.EQ else (Reading("NOT"),)
+        return
     framed = opened is not None and opened.tag == "FROM" and low is not None and low.is_amount
     if framed and stretch.readings[0].payload is Operator.LE and after is not None and after.is_amount:
         stretch.readings = (Reading("TO"),)
@@ -148,31 +183,126 @@ def _settle_purpose(line: _Line, number: int, stretch: Tagged) -> None:
     verb = line.at(place)
     if line.key(stretch) != "to" or verb is None or place == number - 1:
         return
-    if verb.tag == "MEASURE" and line.key(verb) == "cost" and verb.end == verb.first + 1:
+    if verb.tag == "MEASURE" and _is_cost(line, verb):
         verb.readings = _FILLER
 
 
 def _settle_function(line: _Line, number: int, stretch: Tagged) -> None:
-    """Read "how much do the cranes cost" as the total of what stands last."""
+    """Read "how much do the cranes cost" as the total of what stands behind, "how much are they" as that of all."""
     after = line.at(number + 1)
     if line.key(stretch) != "how":
         return
-    if after is None or after.tag in _FIGURED:
-        if after is not None and after.tag != "MEASURE":
+    if after is not None and after.tag in _FIGURED:
+        if after.tag != "MEASURE":
             stretch.readings = _FILLER
         return
-    last = line.tagged[line.content[-1]]
-    measure = last.reading("MEASURE")
-    if measure is not None:
+    behind = [line.tagged[place] for place in line.content[number + 1 :]]
+    measured = [each for each in behind if each.reading("MEASURE") is not None]
+    if len(measured) == 1 and after is not None:
+        (last,) = measured
+        measure = last.reading("MEASURE")
+        assert measure is not None  # noqa: S101 - it was looked for
         last.readings = (Reading("TOTAL_OF", measure.payload),)
         stretch.readings = _FILLER
+    elif not measured and after is not None and not any(each.tag in _FIGURED for each in behind):
+        stretch.readings = (Reading("TOTAL_OF"),)
+
+
+def _settle_altogether(line: _Line, number: int, stretch: Tagged) -> None:
+    """Read "in total" as a count where no figure is named that it could be said of."""
+    figured = any(place != line.content[number] and line.tagged[place].tag in _ASKING for place in line.content)
+    stretch.readings = _FILLER if figured else (Reading("COUNT"),)
+
+
+def _settle_longer(line: _Line, number: int, stretch: Tagged) -> None:
+    """Read "for more than" before an amount of money as a comparison with it."""
+    after = line.at(number + 1)
+    if after is not None and after.is_amount and after.reading("DURATION") is None and line.key(stretch) == "for":
+        stretch.readings = (Reading("COMPARE", stretch.readings[0].payload),)
+
+
+def _settle_not(line: _Line, number: int, stretch: Tagged) -> None:
+    """Read "not" and "other than" between a figure and an amount as the comparison with it."""
+    before, after = line.at(number - 1), line.at(number + 1)
+    if before is not None and before.tag == "MEASURE" and after is not None and after.is_amount:
+        stretch.readings = (Reading("COMPARE", Operator.NE),)
+
+
+def _settle_amount_of(line: _Line, number: int, _stretch: Tagged) -> None:
+    """Read "cost" as a verb where "a month" says behind the amount of what it is."""
+    place = number - 1
+    while (each := line.at(place)) is not None and each.tag in _LIMITS:
+        place -= 1
+    verb = line.at(place)
+    if verb is not None and place < number - 1 and verb.tag == "MEASURE" and _is_cost(line, verb):
+        verb.readings = _FILLER
+
+
+def _is_cost(line: _Line, verb: Tagged) -> bool:
+    return line.key(verb) == "cost" and verb.end == verb.first + 1
+
+
+def _settle_versus(line: _Line, number: int, stretch: Tagged) -> None:
+    """Read "plan cost versus actual cost" as the totals of both, or as two fields of the same figure."""
+    left, right = line.at(number - 1), line.at(number + 1)
+    figure = line.at(number - 2)
+    if left is None or right is None or left.reading("MEASURE") is None or right.reading("MEASURE") is None:
+        return
+    if figure is not None and figure.tag in ("FUNCTION", "SORT", "BY", "COUNT"):
+        stretch.readings = (Reading("JOIN_FIELD", "AND"),)
+        return
+    for side in (left, right):
+        measure = side.reading("MEASURE")
+        assert measure is not None  # noqa: S101 - it was looked for
+        side.readings = (Reading("TOTAL_OF", measure.payload),)
+    stretch.readings = _FILLER
 
 
 def _settle_event(line: _Line, number: int, stretch: Tagged) -> None:
-    """Read "start date" as the field where no date follows it."""
-    after = line.at(number + 1)
-    if stretch.field is not None and (after is None or after.tag not in ("DATE", "WHEN")):
+    """Read "start date" as the field where no date follows it, and no "each month" or "soonest" behind the verb."""
+    after, before = line.at(number + 1), line.at(number - 1)
+    verb = stretch.end == stretch.first + 1 and before is not None and before.tag in ("VALUE", "FLAG")
+    if verb and after is not None and after.tag in ("AMOUNT_OF", "BY"):
+        stretch.readings = tuple(reading for reading in stretch.readings if reading.tag == "EVENT")
+    elif stretch.field is not None and (after is None or after.tag not in ("DATE", "WHEN")):
         stretch.readings = tuple(reading for reading in stretch.readings if reading.tag == "FIELD")
+
+
+def _settle_deed(line: _Line, number: int, stretch: Tagged) -> None:
+    """Take "changed" behind the person who did it as a part of that: "records that maria changed"."""
+    deed, before = stretch.reading("DEED"), line.at(number - 1)
+    done = before is not None and any(deed is not None and each.field is deed.payload for each in before.meanings)
+    rest = tuple(reading for reading in stretch.readings if reading.tag != "DEED")
+    stretch.readings = _FILLER if done else rest or _UNKNOWN
+
+
+def _settle_unknown(line: _Line, number: int, stretch: Tagged) -> None:
+    """Take "assigned" behind a field that is missing as a part of that: "without equipment assigned"."""
+    _settle_compared(line, number, stretch)
+    if stretch.end > stretch.first and line.tokens[stretch.first].raw.casefold() in _GIVEN:
+        before, missing = line.at(number - 1), line.at(number - 2)
+        if before is not None and before.field is not None and missing is not None and missing.tag in _PRESENCE:
+            stretch.readings = _FILLER
+
+
+def _settle_compared(line: _Line, number: int, stretch: Tagged) -> None:
+    """Take "compare" before two figures as a word around them."""
+    figures = [place for place in line.content if line.tagged[place].reading("MEASURE") is not None]
+    if not number and line.key(stretch) == "compare" and len(figures) > 1:
+        stretch.readings = _FILLER
+
+
+def _settle_number(line: _Line, number: int, stretch: Tagged) -> None:
+    """Read "show me 10 rentals" and "which 3 areas have the most" as how many are asked for."""
+    place = line.content[number]
+    amount = stretch.readings[0].payload
+    led = stretch.first and all(token.key in _LEADS for token in line.tokens[: stretch.first])
+    if number or not led or place + 1 == len(line.tagged) or len(stretch.readings) > 1:
+        return
+    after = line.tagged[place + 1]
+    ranked = after.tag == "FIELD" and any(each.tag in ("MOST", "EXTREME") for each in line.tagged)
+    if isinstance(amount, Amount) and (ranked or after.tag in ("VALUE", "FLAG", "RECORD")):
+        stretch.readings = (Reading("SOME", amount),)
 
 
 _SETTLERS: Final[dict[str, Callable[[_Line, int, Tagged], None]]] = {
@@ -185,6 +315,14 @@ _SETTLERS: Final[dict[str, Callable[[_Line, int, Tagged], None]]] = {
     "MEASURE": _settle_purpose,
     "FUNCTION": _settle_function,
     "EVENT": _settle_event,
+    "ALTOGETHER": _settle_altogether,
+    "LONGER": _settle_longer,
+    "NOT": _settle_not,
+    "EXCEPT": _settle_not,
+    "AMOUNT_OF": _settle_amount_of,
+    "VERSUS": _settle_versus,
+    "NUMBER": _settle_number,
+    UNKNOWN: _settle_unknown,
 }
 
 

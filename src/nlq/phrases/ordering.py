@@ -67,7 +67,10 @@ class _Ordering:
         keys += [(rank.field, default, rank) for rank in ranks if rank.field is not None]
         keys += self._sort_keys()
         keys += self._grouped_measures(default)
-        if ends and not keys:
+        if ends and not keys and ends[-1].open and ends[-1].functions == ():
+            gathered.refuse(ends[-1])
+            ranks.remove(ends[-1])
+        elif ends and not keys:
             keys += self._ranked_by(ends[-1])
         by_money = [mark for mark in gathered.directions if isinstance(mark.payload, Rank) and mark.payload.money]
         if by_money and not keys:

@@ -17,6 +17,7 @@ import lark
 from lark.lexer import Lexer, LexerState
 from lark.parsers.lalr_analysis import Shift
 
+from nlq.amounts.durations import DurationReading
 from nlq.phrases.parts import (
     AgainstPart,
     BoundPart,
@@ -128,8 +129,13 @@ class _Builder(lark.Transformer[Any, Any]):
     def against(self, children: list[Any]) -> AgainstPart:
         step = children.pop() if isinstance(children[-1], tuple) else None
         part = AgainstPart(children[0].first, children[-1].end, None, Operator.EQ, children[-1].payload)
+        limited = any(leaf.type == "WHEN" for leaf in children)
         for leaf in children[:-1]:
-            if isinstance(leaf.payload, Operator):
+            if leaf.type == "COMPARE" and limited:
+                part.limit = leaf.payload
+            elif isinstance(leaf.payload, DurationReading):
+                part.apart = leaf.payload
+            elif isinstance(leaf.payload, Operator):
                 part.operator = leaf.payload
             elif isinstance(leaf.payload, Share):
                 part.factor = leaf.payload.value
@@ -189,7 +195,7 @@ class _Builder(lark.Transformer[Any, Any]):
         return BoundPart(first, end, tuple(pairs), None, exact=False)
 
     def about(self, children: list[Leaf]) -> BoundPart:
-        amount: Amount = children[1].payload
+        amount: Amount = next(leaf.payload for leaf in children if isinstance(leaf.payload, Amount))
         low, high = (replace(amount, value=amount.value * share) for share in (_ROUGHLY_FROM, _ROUGHLY_TO))
         limits = ((Operator.GE, low), (Operator.LE, high))
         return BoundPart(children[0].first, children[1].end, limits, None, exact=False, about=True)
@@ -231,6 +237,10 @@ class _Builder(lark.Transformer[Any, Any]):
         more = tuple(leaf.payload for leaf in others[1:])
         return FigurePart(functions[0].first, children[-1].end, kinds, measure.payload, more)
 
+    def ordered(self, children: list[Leaf]) -> SortPart:
+        extreme, field, last = children
+        return SortPart(extreme.first, last.end, [SortKey(field.payload, extreme.payload.descending)])
+
     def extreme(self, children: list[Any]) -> RankPart:
         return self.ranking(children)
 
@@ -252,10 +262,11 @@ class _Builder(lark.Transformer[Any, Any]):
                 part.functions = (Function.COUNT,)
             elif leaf.type in ("EXTREME", "RANK"):
                 part.rank = leaf.payload
-            elif leaf.type == "NUMBER":
+            elif leaf.type in ("NUMBER", "SOME"):
                 part.count = leaf.payload
             elif leaf.type in ("MEASURE", "FIELD"):
                 part.field = leaf.payload
+        part.open = part.field is None and any(isinstance(c, Leaf) and c.type == "EXTREME" for c in children)
         return part
 
     def group_key(self, children: list[Leaf]) -> tuple[GroupKey, int]:

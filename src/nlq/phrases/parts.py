@@ -110,6 +110,9 @@ class AgainstPart(Part):
     """What the field was called where the word does not say of which period."""
     factor: Decimal = Decimal(1)
     step: Step | None = None
+    apart: DurationReading | None = None
+    """How far the two dates are from each other ("2 weeks after"), and by which operator."""
+    limit: Operator | None = None
 
 
 @dataclass(slots=True)
@@ -230,3 +233,5 @@ class RankPart(Part):
     """Whether the record that has the extreme is asked for ("with the highest rate"), not the figure."""
     several: bool = False
     """Whether it is more than one: "the highest rates"."""
+    open: bool = False
+    """Whether the words leave it to others what is ranked by: "the largest 20 by actual cost"."""

@@ -39,6 +39,9 @@ def _date_phrases(schema: Schema) -> Iterator[tuple[str, Reading]]:
             yield phrase, Reading("LAYER", layer)
             if layer.cost:
                 yield phrase, Reading("MEASURE", schema.by_name[layer.cost])
+    for name, verbs in dates.deeds.items():
+        for verb in verbs:
+            yield verb, Reading("DEED", schema.by_name[name])
     for name, time in dates.recorded.items():
         for word in schema.by_name[time].words:
             for who in _WHO:

@@ -104,6 +104,7 @@ FILLERS: Final = (
         "am",
     ),
     *("exist", "exists", "listed", "available", "full list of", "complete list of", "list of", "overview of"),
+    *("distribution of", "nothing but", "none but"),
     # prepositions; the ones with a meaning of their own in some places carry that tag too
     *("in", "on", "at", "of", "for", "as", "from", "to", "into", "within", "inside", "located in", "located at"),
     *("located", "placed in", "belonging to", "assigned to", "made by", "manufactured by", "built by", "supplied by"),

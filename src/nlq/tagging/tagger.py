@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Final
 
@@ -36,6 +37,7 @@ _FILLER: Final = (Reading(FILLER),)
 _TO: Final = (Reading("TO"),)
 _DATE_SIGNS: Final = frozenset(("-", "/", "."))
 _ARTICLES: Final = frozenset(("a", "i"))
+_NUMBERED: Final = frozenset(("number", "no", "num", "nr"))
 
 
 class Tagger:
@@ -47,6 +49,7 @@ class Tagger:
         self.known = fixed_words | self.values.words | NUMBER_WORDS | MARKS.keys()
         """Every single word that some reader knows."""
         self._currency = currency
+        self._recorded = frozenset(schema.conventions.dates.recorded)
 
     def belongs_to_phrases(self, key: str) -> bool:
         """Return whether a word is a part of what is read in longer phrases, and of no value: "march"."""
@@ -108,6 +111,8 @@ class Tagger:
         """Return the date, duration or percentage that starts where a stretch does, where it reaches farther."""
         index, end, readings = plain.first, plain.end, plain.readings
         tag = readings[0].tag if readings else ""
+        if tag == "TO" and index + 1 < len(tokens):
+            return self._until(tokens, before, today, index)
         if tag in _OPEN_ENDS:
             start, stop = (None, today) if tag == "PAST" else (today, None)
             return Tagged(index, end, (Reading("DATE", DateReading(end, start, stop, point=False)),))
@@ -117,12 +122,20 @@ class Tagger:
             event = bool(shorter) and shorter[0].tag == "EVENT"
             if event and read_timed(tokens, index + 1, today, (), due=False):
                 return Tagged(index, index + 1, shorter)
-        found = read_timed(tokens, index, today, before, due=_amount_is_due(before))
+        found = read_timed(tokens, index, today, before, due=_amount_is_due(before), recorded=self._recorded)
         if found is None or found[0] < end:
             return None
         if found[0] == end and readings and tag not in (FILLER, UNKNOWN, "DATEPART"):
             return None
         return Tagged(index, found[0], (found[1],))
+
+    def _until(self, tokens: list[Token], before: list[Tagged], today: date, index: int) -> Tagged | None:
+        """Return the date that "to" before it makes the last one: "forecast end to June 30"."""
+        found = read_timed(tokens, index + 1, today, before, due=False, recorded=self._recorded)
+        date_read = found[1].payload if found is not None else None
+        if not isinstance(date_read, DateReading) or date_read.stop is None or not before or before[-1].is_amount:
+            return None
+        return Tagged(index, date_read.end, (Reading("DATE", replace(date_read, start=None)),))
 
     def _longest_word(self, tokens: list[Token], index: int) -> tuple[int, tuple[Reading, ...]]:
         """Return the longest match of the two tries, of both where they are equally long."""
@@ -186,7 +199,7 @@ class Tagger:
 
     def _elided(self, tokens: list[Token], index: int, before: list[Tagged], plain: Tagged) -> Tagged | None:
         """Read "4" of "silos 2, 4 and 7" as Silo 4: what the value before it begins with is not repeated."""
-        previous = _listed_value(before)
+        previous = _listed_value(before, slashed=tokens[index].gap == "/")
         if previous is None:
             return None
         path = previous.path or tuple(token.key for token in tokens[previous.first : previous.end])
@@ -202,10 +215,13 @@ class Tagger:
         return None
 
     def _spelled(self, tokens: list[Token], index: int) -> Tagged | None:
-        """Read a value whose number is written in words: "Silo four"."""
-        if index + 1 == len(tokens) or tokens[index + 1].key not in NUMBER_WORDS:
+        """Read a value whose number is written in words, or announced: "Silo four", "Silo no. 4"."""
+        place = index + 1
+        if place + 1 < len(tokens) and tokens[place].key in _NUMBERED and tokens[place + 1].kind is Kind.NUMBER:
+            place += 1
+        elif place == len(tokens) or tokens[place].key not in NUMBER_WORDS:
             return None
-        number = read_number(tokens, index + 1)
+        number = read_number(tokens, place)
         if number is None or number.value != number.value.to_integral_value():
             return None
         path = (tokens[index].key, f"{number.value:f}")
@@ -286,12 +302,12 @@ def _touches(left: Token, right: Token) -> bool:
     return left.kind is Kind.NUMBER and right.kind is Kind.NUMBER and right.gap in _DATE_SIGNS
 
 
-def _listed_value(before: Sequence[Tagged]) -> Tagged | None:
-    """Return the value that a list goes on from, None where no list does."""
+def _listed_value(before: Sequence[Tagged], *, slashed: bool) -> Tagged | None:
+    """Return the value that a list goes on from, by a word or a slash ("Silo 4/5"), None where no list does."""
     position = len(before) - 1
     while position >= 0 and before[position].tag in _JOINS:
         position -= 1
-    if position < 0 or position == len(before) - 1 or before[position].tag != "VALUE":
+    if position < 0 or before[position].tag != "VALUE" or (position == len(before) - 1 and not slashed):
         return None
     return before[position]
 

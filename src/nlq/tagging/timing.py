@@ -6,7 +6,7 @@ and that "now" opens a question as often as it names a day.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Final
@@ -27,17 +27,28 @@ _AMOUNT_FRAMES: Final = frozenset(
 _ALSO_FILLERS: Final = frozenset(("now", "current", "currently"))
 _DATED: Final = frozenset(("EVENT", "SPAN", "DATE", "WHEN", "LAYER"))
 _JOINS: Final = frozenset(("AND", "OR", "COMMA"))
+_PASSED: Final = _JOINS | {"NOT", "DATE"}
+_NEAR: Final = 8
+"""Stretches before a date that are looked at for what it is of."""
 
 
 def read_timed(
-    tokens: Sequence[Token], index: int, today: date, before: Sequence[Tagged], *, due: bool
+    tokens: Sequence[Token],
+    index: int,
+    today: date,
+    before: Sequence[Tagged],
+    *,
+    due: bool,
+    recorded: Container[str] = (),
 ) -> tuple[int, Reading] | None:
     """Return the index after the longest of date, duration and percentage that starts at a token, and its reading.
 
-    `due`: whether the words before call for an amount.
+    `due`: whether the words before call for an amount; `recorded`: names of fields that say who did something.
     """
     found = read_date(tokens, index, today)
     if found is not None and _is_meant(tokens, index, found, before, due=due):
+        if _has_happened(before, recorded):
+            found = read_date(tokens, index, today, past=True) or found
         return found.end, Reading("DATE", found)
     token = tokens[index]
     if token.key in _TIMES_OVER:
@@ -51,6 +62,20 @@ def read_timed(
     if duration is not None and not duration.seconds and _has_unit(tokens, index, duration.end):
         return duration.end, Reading("DURATION", duration)
     return None
+
+
+def _has_happened(before: Sequence[Tagged], recorded: Container[str]) -> bool:
+    """Return whether the words before tell what was done, so that "on Monday" behind them is the last Monday."""
+    for stretch in reversed(before[-_NEAR:]):
+        if stretch.tag in SILENT or stretch.tag in _PASSED:
+            continue
+        if stretch.field is not None:
+            return stretch.field.type is FieldType.TIME
+        if stretch.tag != "VALUE":
+            return stretch.tag == "WHO"
+        if any(meaning.field.name in recorded for meaning in stretch.meanings):
+            return True
+    return False
 
 
 def _has_unit(tokens: Sequence[Token], index: int, end: int) -> bool:

@@ -24,6 +24,7 @@ PHRASES: Final[dict[str, tuple[str, ...]]] = {
     "NOT": (
         *("not", "but not", "and not", "isn't", "aren't", "wasn't", "weren't", "don't", "doesn't", "not yet", "non"),
         *("never", "haven't been", "hasn't been", "have not been", "has not been", "haven't", "hasn't", "not been"),
+        *("nothing", "not any", "not a single", "not one", "not one single", "no single", "none from", "none of the"),
         *("is not", "are not", "was not", "were not", "cannot be", "can't be", "not to be", "have never been"),
     ),
     "EXCEPT": (
@@ -70,6 +71,15 @@ PHRASES: Final[dict[str, tuple[str, ...]]] = {
             "without a known",
         ),
         *("having not", "with no assigned", "that lack", "for lack of", "not assigned to", "in need of", "not on a"),
+        *(
+            "not in any",
+            "not on any",
+            "not under any",
+            "isn't in any",
+            "isn't on any",
+            "aren't in any",
+            "aren't on any",
+        ),
     ),
     "ABSENT": (
         "missing",
@@ -133,6 +143,7 @@ PHRASES: Final[dict[str, tuple[str, ...]]] = {
         "the highest count of",
         "the maximum number of",
         "most of the",
+        *("most common", "most frequent", "most popular", "the most common", "the most frequent"),
         "highest number of",
         "largest number of",
     ),
@@ -191,6 +202,8 @@ PHRASES: Final[dict[str, tuple[str, ...]]] = {
         "percentages of",
     ),
     "VERSUS": ("versus", "vs", "compared to", "compared with", "against", "v", "relative to"),
+    "ROUGHLY": ("or so", "or thereabouts", "more or less", "give or take", "or about"),
+    "ALTOGETHER": ("in total", "altogether", "all together", "all in all", "in sum", "total in all"),
     "LASTING": (
         "duration",
         "length",
