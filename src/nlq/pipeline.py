@@ -19,6 +19,7 @@ from nlq.filters.canon import Canon
 from nlq.filters.order_text import canonical_order
 from nlq.followups.carry import carry_over, left_aside
 from nlq.followups.cues import CUE_WORDS
+from nlq.followups.editing import read_edit
 from nlq.followups.follow_up import FollowUp
 from nlq.followups.reading import needs_another, read_follow_up
 from nlq.interpretation import Interpretation, InterpretationKind, Piece, Role
@@ -36,6 +37,7 @@ from nlq.tagging.tags import UNKNOWN, Tagged
 from nlq.tagging.tries import said_names, spelling_targets
 from nlq.vocabulary import Vocabulary
 from nlq.wording.explain import Explainer, assumption
+from nlq.wording.phrasing import Phrasing
 from nlq.wording.sentence import sentence_of
 
 
@@ -76,6 +78,7 @@ class Language:
         self._speller = Speller(spelling_targets(schema) | self._tagger.values.words)
         self._names = said_names(schema, self._tagger.fixed)
         self._canon = Canon(schema)
+        self._phrasing = Phrasing(schema, currency, self._names, self._tagger.is_safe)
         self._explainer = Explainer(schema, self._tagger)
         self._commands = CommandReader(schema, self._tagger, self._speller, currency)
 
@@ -130,9 +133,16 @@ class Language:
 
     def _order(self, reading: _Reading) -> None:
         """Take the words of a change out of a question that orders one."""
+        if self._edits(reading):
+            return
         reading.command = self._commands.read(reading.tokens, reading.today, goes_on=reading.context is not None)
         if reading.command is not None:
             reading.tokens = reading.command.tokens
+
+    def _edits(self, reading: _Reading) -> bool:
+        """Return whether an order is about the question before: "change the silo to 7"."""
+        context = reading.context
+        return context is not None and read_edit(reading.tokens, context, self._schema, self._tagger.tag) is not None
 
     def _tag(self, reading: _Reading) -> None:
         reading.tagged = self._tagger.tag(reading.tokens, reading.today)
@@ -167,7 +177,9 @@ class Language:
     def _follow(self, reading: _Reading) -> None:
         """Take out the words by which a question goes on from the one before it; report them where there is none."""
         if reading.context is not None:
-            reading.follow = read_follow_up(reading.tagged, reading.tokens, reading.context, self._schema)
+            reading.follow = read_follow_up(
+                reading.tagged, reading.tokens, reading.context, self._schema, self._tagger.tag
+            )
         else:
             reading.resolved.warnings += needs_another(reading.tagged, reading.tokens, self._schema)
 
@@ -193,9 +205,13 @@ class Language:
     def _carry(self, reading: _Reading) -> None:
         """Edit the query before by what the question says, where it goes on from it."""
         if reading.follow is not None and reading.context is not None:
-            reading.carried = carry_over(reading.resolved, reading.follow, reading.context, reading.parts, self._canon)
+            reading.carried = carry_over(
+                reading.resolved, reading.follow, reading.context, reading.parts, self._canon, phrasing=self._phrasing
+            )
         elif reading.context is not None and reading.command is None:
-            left_aside(reading.resolved, reading.context, reading.tokens, reading.parts, self._canon)
+            left_aside(
+                reading.resolved, reading.context, reading.tokens, reading.parts, self._canon, phrasing=self._phrasing
+            )
 
     def _finish(self, reading: _Reading) -> None:
         """Bring a change and its records together."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from nlq.filters.canon import Canon
+from nlq.filters.order_text import canonical_order
 from nlq.followups.asked import asked, included
 from nlq.followups.conjuncts import (
     Edited,
@@ -29,12 +30,16 @@ from nlq.followups.follow_up import FollowUp, Move
 from nlq.followups.lending import lend, moved, refit, refit_query
 from nlq.followups.lending_dates import lend_dates
 from nlq.normalize import Token
+from nlq.phrases.conditions import ALWAYS_EMPTY
+from nlq.phrases.emptiness import why_empty
 from nlq.phrases.notes import Note, money_fields
 from nlq.phrases.parts import FlagPart, Part
 from nlq.phrases.resolve import Resolved, Use
-from nlq.query import Comparison, Condition, Operator, Query, conjunction, fold
+from nlq.query import SPREAD, Aggregate, Comparison, Condition, Operator, Query, conjunction, fold, group_field
 from nlq.tagging.fillers import EVERYTHING
 from nlq.tagging.tags import Flagged, Tagged
+from nlq.wording.figures import figure_words
+from nlq.wording.phrasing import Phrasing
 
 _CUE: Final = "goes on from the question before"
 _ASIDE: Final = "the question before is left aside; begin with “of those” to go on from it"
@@ -74,16 +79,22 @@ def open_flags(parts: Sequence[Part]) -> frozenset[str]:
     return frozenset(part.field.name for part in parts if isinstance(part, FlagPart) and part.state is None)
 
 
-def carry_over(resolved: Resolved, follow: FollowUp, before: Query, parts: Sequence[Part], canon: Canon) -> list[Note]:
+def carry_over(
+    resolved: Resolved, follow: FollowUp, before: Query, parts: Sequence[Part], canon: Canon, *, phrasing: Phrasing
+) -> list[Note]:
     """Put the query of a follow-up in the place of what it says by itself; return what was taken over.
 
     Where it cannot go on from the query before, its words are not understood, and the query is the one before.
     """
     said = Said(resolved.query, parts, resolved.defaults, resolved.ambiguities)
-    carried = carry(follow, before, said, canon)
+    carried = carry(follow, before, said, canon, phrasing)
     resolved.query = carried.query
     resolved.defaults, resolved.ambiguities = carried.defaults, carried.ambiguities
     resolved.warnings += carried.warnings
+    reason = why_empty(carried.query.where, canon.schema)
+    if reason is not None and reason not in resolved.warnings:
+        resolved.warnings.append(reason)
+        resolved.codes.append(ALWAYS_EMPTY)
     spans = follow.cues or [(use.first, use.end) for use in resolved.uses]
     if carried.refused:
         resolved.warnings.append(carried.refused)
@@ -93,7 +104,15 @@ def carry_over(resolved: Resolved, follow: FollowUp, before: Query, parts: Seque
     return carried.notes
 
 
-def left_aside(resolved: Resolved, before: Query, tokens: Sequence[Token], parts: Sequence[Part], canon: Canon) -> None:
+def left_aside(
+    resolved: Resolved,
+    before: Query,
+    tokens: Sequence[Token],
+    parts: Sequence[Part],
+    canon: Canon,
+    *,
+    phrasing: Phrasing,
+) -> None:
     """Note of a terse question of its own ("cranes") that it leaves the one before aside, and what it would be of that.
 
     Whole sentences ("show me all cranes") leave no doubt.
@@ -102,21 +121,22 @@ def left_aside(resolved: Resolved, before: Query, tokens: Sequence[Token], parts
     if whole or before.where is None:
         return
     said = Said(resolved.query, parts, list(resolved.defaults), list(resolved.ambiguities))
-    carried = carry(FollowUp(Move.NARROW), before, said, canon)
+    carried = carry(FollowUp(Move.NARROW), before, said, canon, phrasing)
     if not carried.refused and carried.notes and not carried.warnings:
         own, joint = canon.text(resolved.query.where), canon.text(carried.query.where)
         resolved.ambiguities.append(Note(_ASIDE, 0, 0, own, (joint,)))
 
 
-def carry(follow: FollowUp, before: Query, said: Said, canon: Canon) -> Carried:
-    """Return the query that the follow-up asks for."""
-    return _Carrier(follow, before, said, canon).run()
+def carry(follow: FollowUp, before: Query, said: Said, canon: Canon, phrasing: Phrasing) -> Carried:
+    """Return the query that the follow-up asks for; `phrasing` tells what was taken over."""
+    return _Carrier(follow, before, said, canon, phrasing).run()
 
 
 class _Carrier:
     """Edits one query by one follow-up."""
 
-    def __init__(self, follow: FollowUp, before: Query, said: Said, canon: Canon) -> None:
+    def __init__(self, follow: FollowUp, before: Query, said: Said, canon: Canon, phrasing: Phrasing) -> None:
+        self._phrasing = phrasing
         self._follow = follow
         self._before = before
         self._said = said
@@ -126,6 +146,7 @@ class _Carrier:
 
     def run(self) -> Carried:
         """Edit the conditions, then what is asked about the records that meet them."""
+        self._refuse(self._follow.refused)
         assumed = self._assumed()
         stated = [each for each in conjuncts(self._said.query.where) if each not in assumed]
         where = self._where(stated)
@@ -213,6 +234,8 @@ class _Carrier:
         """Return the conditions before without what the follow-up drops, leaves open, or has something instead of."""
         drop = self._follow.dropped
         kept = list(before)
+        if drop.unclear:
+            self._refuse(self._which(before))
         if drop.conditions:
             flags = frozenset(self._schema.conventions.left_out)
             kept = [each for each in kept if about(each, self._schema) <= flags]
@@ -223,6 +246,15 @@ class _Carrier:
         edited = dropped(kept, frozenset(drop.fields) | open_flags(self._said.parts), self._schema)
         self._refuse(edited.refused)
         return self._without_gone(edited.where)
+
+    def _which(self, before: Sequence[Condition]) -> str:
+        """Return the answer to "drop the filter" where there are several."""
+        flags = frozenset(self._schema.conventions.left_out)
+        fields = [about(each, self._schema) for each in before]
+        names = [name for name in self._schema.by_name if any(name in each and not each <= flags for each in fields)]
+        labels = [self._schema.by_name[name].label for name in names]
+        listed = f"{', '.join(labels[:-1])} and the {labels[-1]}".replace(", ", ", the ")
+        return f"The question before asks for the {listed}: say which, such as “drop the {labels[0]} filter”, or “all”."
 
     def _without_gone(self, before: list[Condition]) -> list[Condition]:
         """Return the conditions without the values that something else is wanted instead of."""
@@ -292,23 +324,38 @@ class _Carrier:
             if text in default and condition not in own:
                 self._result.defaults.append(default[text])
             elif condition in kept and condition not in own:
-                self._note(text)
+                said, left_out = self._phrasing.phrases([condition])
+                self._note(" ".join((*said, *left_out)), text)
         self._note_shape(query)
 
     def _note_shape(self, query: Query) -> None:
         """Note the order, the limit and the figures that were taken over."""
         before, said = self._before, self._said.query
         if query.sort and query.sort == before.sort and not said.sort:
-            order = ", ".join(f"{term.field} desc" if term.descending else term.field for term in query.sort)
-            self._note(f"sorted by {order}", order)
+            self._note(f"sorted by {self._order_words(query)}", canonical_order(query.sort))
         if query.limit is not None and query.limit == before.limit and said.limit is None:
             self._note(f"the first {query.limit}")
         if query.aggregate is not None and query.aggregate == before.aggregate and said.aggregate is None:
-            figures = ", ".join(
-                f"{figure.function.value}({figure.field or ''})" for figure in query.aggregate.aggregations
-            )
-            groups = f" by {', '.join(query.aggregate.group_by)}" if query.aggregate.group_by else ""
-            self._note(f"{figures}{groups}")
+            self._note(*self._figure_words(query.aggregate))
+
+    def _order_words(self, query: Query) -> str:
+        terms = ((self._phrasing.label(term.field), term.descending) for term in query.sort)
+        return ", ".join(f"{label} {'descending' if descending else 'ascending'}" for label, descending in terms)
+
+    def _figure_words(self, asked: Aggregate) -> tuple[str, str]:
+        """Return figures with their groups in words, and by the names of fields."""
+        words = ", ".join(figure_words(figure, self._schema) for figure in asked.aggregations)
+        names = ", ".join(f"{figure.function.value}({figure.field or ''})" for figure in asked.aggregations)
+        if not asked.group_by:
+            return words, names
+        groups = " and ".join(self._group_words(name) for name in asked.group_by)
+        return f"{words} by {groups}", f"{names} by {', '.join(asked.group_by)}"
+
+    def _group_words(self, name: str) -> str:
+        field, part = group_field(name)
+        if name == SPREAD:
+            return name
+        return f"{part.name.lower()} of the {self._phrasing.label(field)}" if part else self._phrasing.label(field)
 
     def _note(self, text: str, chosen: str = "") -> None:
         self._result.notes.append(Note(_BEFORE.format(text), 0, 0, chosen or text, ()))

@@ -55,6 +55,8 @@ class Cue(enum.Enum):
     REVERSE = "reverse"
     UNSORTED = "unsorted"
     UNLIMITED = "unlimited"
+    PAGE = "page"
+    """Asks for what comes behind the records of the question before, as nothing can: "next 10", "page 2"."""
     DATES = "dates"
     AMOUNTS = "amounts"
 
@@ -193,6 +195,16 @@ CUES: Final[dict[Cue, tuple[str, ...]]] = {
         *("all of them", "them all", "all of those", "all of these", "show all", "show more", "see all", "list all"),
         *("unlimited", "the rest of them", "the full list", "the whole list", "the complete list", "every one of them"),
         *("not just the first", "those all", "these all", "all those", "all these", "more of them"),
+    ),
+    Cue.PAGE: (
+        "next",
+        "the next",
+        "show the next",
+        "show me the next",
+        "next page",
+        "previous page",
+        "page",
+        "previous",
     ),
     Cue.DATES: ("date", "dates", "time", "period", "date range", "time frame", "timeframe", "month", "quarter", "year"),
     Cue.AMOUNTS: ("amount", "money", "price range", "money amount", "dollar amount"),

@@ -29,17 +29,20 @@ class Dropped:
     fields: set[str] = field(default_factory=set)
     conditions: bool = False
     """All conditions."""
+    unclear: bool = False
+    """One condition of several, and nothing says which."""
     order: bool = False
     limit: bool = False
     groups: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.fields) or self.conditions or self.order or self.limit or self.groups
+        return bool(self.fields) or self.conditions or self.unclear or self.order or self.limit or self.groups
 
     def merge(self, other: Dropped) -> None:
         """Take in what another one drops."""
         self.fields |= other.fields
         self.conditions |= other.conditions
+        self.unclear |= other.unclear
         self.order |= other.order
         self.limit |= other.limit
         self.groups |= other.groups
@@ -75,9 +78,12 @@ def read_dropped(
         place += 1
     if not filtered:
         return None
-    if not found and not (every or _names_many(tagged[start:end], tokens) or _has_one(before, schema)):
-        return None
-    found.conditions = not found
+    if not found:
+        of = _conditions(before, schema)
+        found.conditions = every or _names_many(tagged[start:end], tokens) or of == 1
+        found.unclear = of > 1 and not found.conditions
+        if not found:
+            return None
     return end, found
 
 
@@ -86,10 +92,10 @@ def _names_many(stretches: Iterable[Tagged], tokens: list[Token]) -> bool:
     return any(tokens[each.end - 1].raw.casefold().endswith("s") for each in stretches if each.end > each.first)
 
 
-def _has_one(before: Query, schema: Schema) -> bool:
-    """Return whether the query before has one condition that is none by convention."""
+def _conditions(before: Query, schema: Schema) -> int:
+    """Return how many conditions the query before has that are none by convention."""
     left_out = frozenset(schema.conventions.left_out)
-    return sum(not about(condition, schema) <= left_out for condition in conjuncts(before.where)) == 1
+    return sum(not about(condition, schema) <= left_out for condition in conjuncts(before.where))
 
 
 def _thing(tokens: list[Token], tagged: list[Tagged], place: int) -> tuple[int, frozenset[Cue]] | None:

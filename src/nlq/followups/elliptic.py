@@ -76,9 +76,7 @@ def names_nothing(tagged: Sequence[Tagged], tokens: Sequence[Token]) -> bool:
         return True  # "which manufacturers?"
     if not tags & _ASKING or tags & (_NAMING | _BEGINNINGS | {UNKNOWN}) or _has(tagged, RECORD):
         return False
-    # "forecast cost by category" says what of whom: it needs no other question.
-    figured = {"MEASURE", "BY"} <= tags and "SORT" not in tags
-    return not figured and not is_everything(tagged, tokens) and not _limits_amount(tagged)
+    return not is_everything(tagged, tokens) and not _limits_amount(tagged)
 
 
 def _limits_amount(tagged: Sequence[Tagged]) -> bool:

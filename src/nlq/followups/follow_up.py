@@ -51,5 +51,7 @@ class FollowUp:
     """Whether the order before goes down, where only that is said."""
     measure: tuple[FieldSpec, int, int, bool] | None = None
     """The figure that "the total" is of, its tokens (first, end), and whether the question before names it."""
+    refused: str = ""
+    """Why the question before cannot be gone on from like that."""
     instead_of: list[Tagged] = field(default_factory=list)
     """The values that give way."""

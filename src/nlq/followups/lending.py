@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from nlq.followups.conjuncts import about, choice_of
-from nlq.query import Aggregation, And, Comparison, Condition, Operator, Or, Query, Value, fields_of
+from nlq.query import Aggregation, And, Comparison, Condition, Not, Operator, Or, Query, Value, fields_of
 from nlq.schema import FieldType, Schema
 
 Limit = tuple[Operator, Value]
@@ -80,6 +80,8 @@ def _figure(figure: Aggregation, old: str, new: str) -> Aggregation:
 
 
 def _refitted(condition: Condition, then: Kinds, kinds: Kinds, schema: Schema) -> Condition:
+    if isinstance(condition, Not):
+        return Not(_refitted(condition.operand, then, kinds, schema))
     limits = spread_limits(condition, schema)
     if limits:
         return _spread(limits, kinds, schema)

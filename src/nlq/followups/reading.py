@@ -12,6 +12,7 @@ from typing import Final
 
 from nlq.followups.cues import EVERY, LEADS, Cue, cues_at
 from nlq.followups.dropping import read_dropped
+from nlq.followups.editing import Edit, Tag, read_edit
 from nlq.followups.elliptic import hangs, is_everything, is_preposition, names_nothing
 from nlq.followups.figures import lend_measure, take_order
 from nlq.followups.follow_up import FollowUp, Move
@@ -29,12 +30,25 @@ _NOUNS: Final = frozenset((*_NAMING, "FIELD", "MEASURE"))
 _PRONOUN_KEYS: Final = frozenset(("it", "them", "these", "they", "those"))
 _POINTING: Final = frozenset((*_PRONOUN_KEYS, "their", "its"))
 _ENDS: Final = frozenset(("RANK", "EXTREME"))
+_NO_PAGES: Final = (
+    "A question cannot ask for the records after those it had; ask for more of them, such as “top 20”, or for all."
+)
 NO_CONTEXT: Final = "“{}” goes on from another question, and there is none before this one."
 
 
-def read_follow_up(tagged: list[Tagged], tokens: list[Token], before: Query, schema: Schema) -> FollowUp | None:
-    """Return how a question goes on from the query before, None where it is one of its own; cues become fillers."""
+def read_follow_up(
+    tagged: list[Tagged], tokens: list[Token], before: Query, schema: Schema, tag: Tag
+) -> FollowUp | None:
+    """Return how a question goes on from the query before, None where it is one of its own; cues become fillers.
+
+    `tag` tags tokens, as the question's were.
+    """
+    edit = read_edit(tokens, before, schema, tag)
+    if edit is not None:
+        tagged[:] = [*(Tagged(place, place + 1, _FILLER) for place in range(edit.end)), *edit.asked]
     reader = _Reader(tagged, tokens, before, schema)
+    if edit is not None:
+        reader.take_edit(edit)
     return reader.follow if reader.read() or reader.points() else None
 
 
@@ -81,6 +95,8 @@ class _Reader:
         self._taken: set[int] = set()
         self._refers = False
         self._joined = False
+        self._first = 0
+        """The stretch behind an order that edits the question before."""
         self.follow = FollowUp()
         self.needing: list[tuple[int, int]] = []
         """Cues that mean nothing without a question before."""
@@ -93,6 +109,11 @@ class _Reader:
         take_order(self.follow, self._tagged, self._before)
         lend_measure(self.follow, self._tagged, self._before, self._schema)
         return True
+
+    def take_edit(self, edit: Edit) -> None:
+        """Take an order that puts something in the place of what was asked for: "replace Silo 4 with Silo 7"."""
+        self.follow.instead_of += edit.gone
+        self._first = self._cue(0, edit.end, Move.EXCHANGE)
 
     def points(self) -> bool:
         """Return whether a command that names no records points to those before: "set their rate to 5k"."""
@@ -120,15 +141,18 @@ class _Reader:
                 after.readings = _FILLER
 
     def _content(self) -> list[Tagged]:
-        return [stretch for stretch in self._tagged if stretch.tag not in SILENT]
+        return self._content_from(0)
+
+    def _content_from(self, place: int) -> list[Tagged]:
+        return [stretch for stretch in self._tagged[place:] if stretch.tag not in SILENT]
 
     # The beginning
 
     def _openings(self) -> None:
         """Take the cues at the beginning."""
-        place = 0
+        place = self._first
         while place < len(self._tagged):
-            after = self._opening(place)
+            after = self._page(place) or self._opening(place)
             if after is not None:
                 place = after
             elif self._tagged[place].tag in _JOINS:
@@ -171,6 +195,14 @@ class _Reader:
             return self._drop(place, place + 1)
         return self._every_field(place)
 
+    def _page(self, place: int) -> int | None:
+        """Take "next 10", which asks for what no question can, to the end."""
+        for after, cues in self._cues(place):
+            if Cue.PAGE in cues and all(each.tag == "NUMBER" for each in self._content_from(after)):
+                self.follow.refused = _NO_PAGES
+                return self._cue(place, len(self._tagged), Move.NARROW)
+        return None
+
     def _open_field(self, place: int, after: int) -> int | None:
         """Take "regardless of the silo", where a field is all that follows."""
         named = [each for each in self._tagged[after:] if each.tag not in (FILLER, *_JOINS)]
@@ -182,11 +214,12 @@ class _Reader:
     def _every_field(self, place: int) -> int | None:
         """Take "all silos" or "any area", which are a question's only content, as no condition on the field."""
         after = place + 1
-        if after >= len(self._tagged) or self._tokens[self._tagged[place].first].key not in EVERY:
+        if after >= len(self._tagged) or self._tokens[self._tagged[place].end - 1].key not in EVERY:
             return None
-        named = self._tagged[after].field
+        every, named_by = self._tagged[place], self._tagged[after]
+        named = named_by.field
         across = self._tagged[place - 1] if place and self._key_after(place - 1) == "across" else None
-        if named is None or any(each is not self._tagged[after] and each is not across for each in self._content()):
+        if named is None or any(each not in (every, named_by, across) for each in self._content()):
             return None
         if across is not None:
             across.readings = _FILLER

@@ -61,9 +61,9 @@ def test_a_question_goes_on_from_the_one_before(
 def test_what_is_carried_over_is_told_condition_by_condition() -> None:
     carried = follow("rentals in Silo 4 sorted by monthly rate", "only the cranes").carried
     assert [(note.chosen, note.text) for note in carried] == [
-        ('area_silo = "Silo 4"', 'carried over from the question before: area_silo = "Silo 4"'),
-        ("source = RENTAL", "carried over from the question before: source = RENTAL"),
-        ("monthly_rate", "carried over from the question before: sorted by monthly_rate"),
+        ('area_silo = "Silo 4"', "carried over from the question before: in area Silo 4"),
+        ("source = RENTAL", "carried over from the question before: with source Rental"),
+        ("monthly_rate", "carried over from the question before: sorted by monthly rate ascending"),
     ]
 
 
@@ -105,6 +105,19 @@ def test_an_amount_moves_with_the_kind_of_records_and_says_so() -> None:
 def test_what_cannot_hold_with_the_question_before_gives_way_and_says_so() -> None:
     (warning,) = follow("cranes", "only the pumps").warnings
     assert 'category = "Cranes"' in warning
+
+
+def test_conditions_that_leave_no_record_together_are_told() -> None:
+    reading = follow("rentals starting this quarter", "only those starting next month")
+    assert any("exclude each other" in warning for warning in reading.warnings)
+    assert reading.codes == ("always_empty",)
+
+
+@pytest.mark.parametrize(
+    "order", ["change them to purchases", "change their area to Yard A", "change all rentals to Yard A"]
+)
+def test_an_order_that_speaks_of_records_changes_them_and_not_the_question(order: str) -> None:
+    assert follow("rentals in Silo 4", order).kind is InterpretationKind.CHANGE
 
 
 def test_a_date_without_a_field_is_of_what_was_asked_for_before_and_says_so() -> None:
@@ -175,6 +188,8 @@ def test_without_a_question_before_a_follow_up_is_reported_with_the_reason(quest
         ("rentals", "drop the silo filter", "no condition on the area"),
         ("rentals", "undo the sort", "no order"),
         ("rentals", "also Silo 4", "no area"),
+        ("rentals in Silo 4", "drop the filter", "the area and the source: say which"),
+        ("top 10 rentals", "next 10", "top 20"),
         ("cranes or rentals", "what about purchases", "ties"),
         ("top 10 rentals by monthly rate", "total of those", "first 10"),
     ],
