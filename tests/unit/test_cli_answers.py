@@ -125,3 +125,11 @@ def test_options_are_not_offered_where_a_question_was_typed() -> None:
     with pytest.raises(CommandError) as caught:
         require_answered(Answer(interpretation=reading), allow_partial=False, typed=True)
     assert caught.value.message == 'corrected: "exted"; if that is what you meant, ask again in the right spelling'
+
+
+def test_a_refusal_says_why_once() -> None:
+    reading = query_api.Interpretation(reason="unsupported_mutation", errors=["Records are never deleted."])
+    assert [line for line in lines(reading) if line.startswith(("Refused", "Wrong"))] == [
+        "Refused     Records are never deleted."
+    ]
+    assert "Refused     unsupported mutation" in lines(query_api.Interpretation(reason="unsupported_mutation"))

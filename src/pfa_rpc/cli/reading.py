@@ -66,7 +66,7 @@ def _remarks(reading: Interpretation) -> Iterator[tuple[str, str, str]]:
         yield "Figures", _figures(reading), ""
         yield from _groups(reading)
     yield from (("Change", plain(change.text), "bold") for change in reading.changes)
-    if reading.reason:
+    if reading.reason and not reading.errors:
         yield "Refused", reason_text(reading), "bold red"
     for piece in reading.pieces:
         if piece.role == PIECE_ROLE_CORRECTED:
@@ -74,7 +74,8 @@ def _remarks(reading: Interpretation) -> Iterator[tuple[str, str, str]]:
     yield from (("Assumed", assumption_text(one), "") for one in reading.defaults)
     yield from (("Unclear", assumption_text(one), "yellow") for one in reading.ambiguities)
     yield from (("Warning", plain(warning), "yellow") for warning in reading.warnings)
-    yield from (("Wrong", plain(error), "bold red") for error in reading.errors)
+    wrong = "Refused" if reading.reason else "Wrong"
+    yield from ((wrong, plain(error), "bold red") for error in reading.errors)
     if reading.question_back:
         yield "Which one?", plain(reading.question_back), "yellow"
     yield from (("Or", plain(other.sentence), "yellow") for other in reading.alternatives)
