@@ -64,6 +64,9 @@ _TOKEN: Final = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_PLAIN: Final = re.compile(r"[A-Za-z0-9 \-]*")
+"""Texts, such as most values, whose tokens are their runs of letters and of digits, and nothing else."""
+_RUN: Final = re.compile(r"[A-Za-z]+|[0-9]+")
 _KINDS: Final = {"number": Kind.NUMBER, "word": Kind.WORD, "symbol": Kind.SYMBOL, "other": Kind.OTHER}
 _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
 _SYMBOLS: Final = {
@@ -124,6 +127,8 @@ def tokenize(text: str) -> list[Token]:
 @lru_cache(maxsize=32768)
 def keys(text: str) -> tuple[str, ...]:
     """Return the keys of a text of the vocabulary or of the fixed words."""
+    if _PLAIN.fullmatch(text):
+        return tuple([stem(run) for run in _RUN.findall(text)])
     return tuple(token.key for token in tokenize(text))
 
 

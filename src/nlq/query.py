@@ -41,6 +41,8 @@ class Operator(enum.Enum):
     GT = ">"
     GE = ">="
 
+    __hash__ = object.__hash__  # conditions are looked up by their hash; that of Enum is made in Python
+
 
 @dataclass(frozen=True, slots=True)
 class Comparison:

@@ -33,12 +33,13 @@ from nlq.query import (
 )
 from nlq.schema import FieldType, Schema
 
-_Leaf = Comparison | FieldComparison | Contains | Matches | Present
+_Leaf = FieldComparison | Contains | Matches | Present
 _NEGATED: Final = {Operator.EQ: Operator.NE, Operator.NE: Operator.EQ}
 _ESCAPED: Final = re.compile(r'[\x00-\x1f\x7f-\x9f"\\*]')
 # A range reads better with its lower bound first.
 _RANKS: Final = {Operator.GT: 1, Operator.GE: 1, Operator.LT: 2, Operator.LE: 2}
 _LAST_RANK: Final = 3
+_SIGNS: Final = {operator: operator.value for operator in Operator}
 
 
 def canonical_filter(condition: Condition | None, schema: Schema) -> str:
@@ -158,9 +159,8 @@ class Writer:
 
     def _leaf(self, leaf: Condition) -> Written:
         match leaf:
-            case Comparison(value=value):
-                if isinstance(value, (Decimal, datetime)):
-                    leaf = replace(leaf, value=_plain_value(value))
+            case Comparison():
+                return self._comparison(leaf)
             case And() | Or() | Not():
                 raise TypeError(leaf)
             case FieldComparison(factor=factor, plus=plus) if factor != 1 or plus:
@@ -169,8 +169,20 @@ class Writer:
         text = identity = _leaf_text(leaf, type_)
         if type_ in (FieldType.TEXT, FieldType.ID):
             identity = _leaf_text(_folded(leaf, type_), type_)
-        rank = _RANKS.get(leaf.operator, 0) if isinstance(leaf, Comparison | FieldComparison) else 0
+        rank = _RANKS.get(leaf.operator, 0) if isinstance(leaf, FieldComparison) else 0
         return Written(leaf, text, identity, (place, rank))
+
+    def _comparison(self, leaf: Comparison) -> Written:
+        value, operator = leaf.value, leaf.operator
+        if isinstance(value, (Decimal, datetime)):
+            value = _plain_value(value)
+            leaf = Comparison(leaf.field, operator, value)
+        place, type_ = self._fields[leaf.field]
+        sign = _SIGNS[operator]
+        text = identity = f"{leaf.field} {sign} {_literal(value, type_)}"
+        if type_ is FieldType.TEXT and isinstance(value, str):
+            identity = f"{leaf.field} {sign} {_quoted(fold(value))}"
+        return Written(leaf, text, identity, (place, _RANKS.get(operator, 0)))
 
 
 def _order(written: Written) -> tuple[tuple[int, int], str, str]:
@@ -195,8 +207,6 @@ def _enclosed(written: Written, text: str | None = None) -> str:
 def _folded(leaf: _Leaf, type_: FieldType) -> _Leaf:
     """The condition with one spelling for all that it does not tell apart."""
     match leaf:
-        case Comparison(_, _, str(value)) if type_ is FieldType.TEXT:
-            return replace(leaf, value=fold(value))
         case Contains(_, text):
             return replace(leaf, text=fold(text))
         case Matches(_, pattern):
@@ -206,8 +216,6 @@ def _folded(leaf: _Leaf, type_: FieldType) -> _Leaf:
 
 def _leaf_text(leaf: _Leaf, type_: FieldType) -> str:
     match leaf:
-        case Comparison(field, operator, value):
-            return f"{field} {operator.value} {_literal(value, type_)}"
         case FieldComparison():
             return _field_text(leaf)
         case Contains(field, text):
@@ -233,9 +241,9 @@ def _plain_value(value: Decimal | datetime) -> Value:
 
 
 def _literal(value: Value, type_: FieldType) -> str:
+    if isinstance(value, str):
+        return value if type_ is FieldType.ENUM else _quoted(value)
     match value:
-        case str():
-            return value if type_ is FieldType.ENUM else _quoted(value)
         case bool():
             return "true" if value else "false"
         case datetime():

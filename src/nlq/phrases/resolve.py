@@ -6,7 +6,7 @@ Gives `resolve` and `Resolved`. Conditions come from `terms.py`, `attaching.py` 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Any, Final
@@ -75,37 +75,14 @@ class _Resolver:
         """The part before that is no mark."""
         self._unread_ends: set[int] = set()
         self._conditions = Conditions(self._gathered, canon, currency, self._stretches, self._unread_ends)
-        gathered = self._gathered
-        self._attaching = attaching = Attaching(self._list, gathered, canon, today)
-        self._handlers: dict[type, Callable[[Any], None]] = {
-            Mark: self._take_mark,
-            ValuePart: self._list.take_value,
-            FlagPart: self._list.take_flag,
-            BoundPart: self._take_bound,
-            PresencePart: self._take_presence,
-            DatedPart: attaching.take_dated,
-            AgainstPart: attaching.take_against,
-            SharePart: attaching.take_share,
-            LastingPart: attaching.take_lasting,
-            ClaimPart: attaching.take_claim,
-            GapPart: attaching.take_gap,
-            FigurePart: lambda part: self._gather(gathered.figures, part),
-            HavingPart: lambda part: self._gather(gathered.havings, part),
-            DistinctPart: lambda part: self._gather(gathered.distinct, part),
-            MostPart: lambda part: self._gather(gathered.most, part),
-            ByFigurePart: lambda part: self._gather(gathered.by_figures, part),
-            GroupPart: lambda part: self._gather(gathered.groups, part),
-            SortPart: lambda part: self._gather(gathered.sorts, part),
-            RankPart: self._take_rank,
-            FieldPart: attaching.take_field,
-        }
+        self._attaching = Attaching(self._list, self._gathered, canon, today)
 
     def run(self, parts: Sequence[Part]) -> Resolved:
         """Take the parts in their order, then bring together what they said."""
         for part in parts:
             if self._gathered.share is not None and self._is_behind_copula(part):
                 self._list.close()
-            self._handlers[type(part)](part)
+            self._HANDLERS[type(part)](self, part)
             self._before = self._attaching.before = part
             if not isinstance(part, Mark):
                 self._content = part
@@ -237,6 +214,30 @@ class _Resolver:
     def _gather(self, into: list[Any], part: Part) -> None:
         self._list.close()
         into.append(part)
+
+    _HANDLERS: Final[Mapping[type[Part], Callable[[_Resolver, Any], None]]] = {
+        Mark: _take_mark,
+        ValuePart: lambda self, part: self._list.take_value(part),
+        FlagPart: lambda self, part: self._list.take_flag(part),
+        BoundPart: _take_bound,
+        PresencePart: _take_presence,
+        DatedPart: lambda self, part: self._attaching.take_dated(part),
+        AgainstPart: lambda self, part: self._attaching.take_against(part),
+        SharePart: lambda self, part: self._attaching.take_share(part),
+        LastingPart: lambda self, part: self._attaching.take_lasting(part),
+        ClaimPart: lambda self, part: self._attaching.take_claim(part),
+        GapPart: lambda self, part: self._attaching.take_gap(part),
+        FigurePart: lambda self, part: self._gather(self._gathered.figures, part),
+        HavingPart: lambda self, part: self._gather(self._gathered.havings, part),
+        DistinctPart: lambda self, part: self._gather(self._gathered.distinct, part),
+        MostPart: lambda self, part: self._gather(self._gathered.most, part),
+        ByFigurePart: lambda self, part: self._gather(self._gathered.by_figures, part),
+        GroupPart: lambda self, part: self._gather(self._gathered.groups, part),
+        SortPart: lambda self, part: self._gather(self._gathered.sorts, part),
+        RankPart: _take_rank,
+        FieldPart: lambda self, part: self._attaching.take_field(part),
+    }
+    """What takes each part; one mapping for all questions, as making it took as long as writing out a condition."""
 
     # What is left
 
