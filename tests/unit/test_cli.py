@@ -622,6 +622,12 @@ def test_aggregate_counts_where_nothing_else_is_asked_for(
     assert capsys.readouterr().out == "count  7\n7 records match\n"
 
 
+def test_groups_that_nothing_falls_into_are_none(server: FakeServer, capsys: pytest.CaptureFixture[str]) -> None:
+    server.answers["AggregateRecords"] = lambda *_: record_api.AggregateRecordsResponse(matched=7)
+    assert main(["aggregate", "--by", "modified_by"]) == exits.OK
+    assert capsys.readouterr().out == "None.\n7 records match\n"
+
+
 # --- questions -------------------------------------------------------------------------------------------------------
 
 

@@ -82,6 +82,8 @@ def show_figures(output: Output, response: AggregateRecordsResponse, spec: Figur
     figures = list(spec.aggregations) or [Aggregation(function=AggregateFunction.AGGREGATE_FUNCTION_COUNT)]
     if response.HasField("yes"):
         output.line("Yes." if response.yes else "No.", "bold")
+    elif not response.groups:
+        output.line("None.", "bold")
     else:
         output.show(figures_table(response, figures, spec.group_by))
     for note in figure_notes(response, figures):
