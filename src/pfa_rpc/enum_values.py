@@ -85,7 +85,15 @@ SYNC_STATES: Final = (
                 "did not sync",
                 "didn't sync",
             ),
-            *("in sync error", "in a sync error", "in a sync error state", "in sync error state", "with sync error"),
+            *(
+                "error",
+                "in error state",
+                "in sync error",
+                "in a sync error",
+                "in a sync error state",
+                "in sync error state",
+                "with sync error",
+            ),
             *("couldn't sync", "could not sync", "could not be synced", "couldn't be synced", "in error", "errored"),
             *("failed sync", "in conflict", "conflicted", "with conflicts", "conflicting", "with sync problems"),
             *(

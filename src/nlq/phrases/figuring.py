@@ -53,7 +53,7 @@ class Figuring:
         self._take_asked_cost()
         self._groups = group_keys(gathered, self._group_fields(), tuple(self._figures), ranked=self._ranks_records())
         distinct = self._distinct() if not self._groups and not self._figures else False
-        if not self._groups and not self._figures and gathered.share is None:
+        if not self._groups and not self._figures and gathered.share is None and gathered.versus is None:
             return self._yes_no()
         self._name_figures()
         distinct = distinct and list(self._figures) == [Aggregation(Function.COUNT)]
@@ -127,7 +127,7 @@ class Figuring:
     def _is_counted(self) -> bool:
         """Return whether the question itself says that records are counted."""
         gathered = self._gathered
-        return bool(gathered.counted or gathered.most or gathered.share or gathered.distinct) or any(
+        return bool(gathered.counted or gathered.most or gathered.share or gathered.versus or gathered.distinct) or any(
             having.field is None for having in gathered.havings
         )
 

@@ -82,6 +82,8 @@ class Gathered:
     """A word for an end of a period that no date follows; taken out by what uses it."""
     yes_no: Mark | None = None
     share: Mark | None = None
+    versus: Mark | None = None
+    """What tells the values of a list apart: "rentals versus purchases"."""
 
     def use(self, part: Part | Term, meaning: str) -> None:
         """Account for the tokens of a part."""

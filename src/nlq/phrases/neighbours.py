@@ -70,6 +70,8 @@ def settle_neighbours(tagged: list[Tagged], tokens: list[Token]) -> None:
         after = line.at(number + 1)
         if after is None:
             continue
+        if stretch.tag == "EXTREME" and len(after.readings) > 1:
+            _settle_ranked(after)
         if len(stretch.readings) > 1 and after.tag in ("DATE", "WHEN"):
             _settle_time(stretch, after)
         sign = _STEPS.get(line.key(stretch))
@@ -337,6 +339,12 @@ def _settle_time(stretch: Tagged, after: Tagged) -> None:
         if field is not None and field.type in _TIMES and after.tag == "DATE":
             stretch.readings = (reading,)
             return
+
+
+def _settle_ranked(stretch: Tagged) -> None:
+    """Read a word that names a time, too, as that behind "most recently"."""
+    if stretch.field is not None and stretch.field.type is FieldType.TIME:
+        stretch.readings = (Reading("FIELD", stretch.field),)
 
 
 def by_part(tokens: list[Token], stretch: Tagged) -> tuple[Reading, ...]:

@@ -152,12 +152,10 @@ class _Resolver:
             self._list.shared = True
 
     def _take_versus(self, mark: Mark) -> None:
-        """Take "versus" as a list of what a share or a count tells apart."""
-        if self._gathered.share is None and not self._gathered.figures:
-            self._list.close()
-            self._gathered.refuse(mark)
-        else:
-            self._list.take_mark(replace(mark, tag="AND"))
+        """Take "versus" as a list of what a share or a count tells apart, the count where nothing else is asked."""
+        if self._gathered.share is None:
+            self._gathered.versus = mark
+        self._list.take_mark(replace(mark, tag="AND"))
 
     # Amounts, fields and presence
 
@@ -196,7 +194,7 @@ class _Resolver:
     def _counts_groups(self, part: BoundPart) -> bool:
         """Return whether a limit is of how many records a group has: "areas with more than 10 cranes"."""
         marked = any(amount.marked for _, amount in part.limits)
-        named = any(bare.field.groupable for bare in self._gathered.bare)
+        named = any(bare.field.groupable for bare in self._gathered.bare) or bool(self._gathered.groups)
         probe = BoundTerm(part.first, part.end, False, False, False, part.field, part.limits, part.exact)
         return named and not marked and counts_things(part.end, probe, self._gathered, self._stretches)
 

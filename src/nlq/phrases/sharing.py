@@ -12,6 +12,7 @@ from typing import Final
 
 from nlq.filters.canon import Canon
 from nlq.phrases.gathered import Gathered
+from nlq.phrases.grouping import MAX_GROUPS
 from nlq.phrases.terms import FlagTerm, Term, ValueTerm, joined
 from nlq.query import Aggregate, Aggregation, Function, conjunction
 from nlq.schema import FieldType
@@ -26,7 +27,7 @@ def share_of(
     """Return the figures as shares, and the terms of the whole that they are shares of."""
     mark = gathered.share
     if mark is None:
-        return asked, terms
+        return _apart(asked, terms, gathered)
     asked = asked or Aggregate((Aggregation(Function.COUNT),))
     if len(asked.aggregations) > 1 or asked.aggregations[0].function not in _SHARED or asked.distinct:
         gathered.refuse(mark)
@@ -47,6 +48,19 @@ def share_of(
     gathered.use(mark, "as a share")
     rest = [term for term in terms if not any(term is each for each in part)]
     return replace(asked, percent=True, part=condition), rest
+
+
+def _apart(asked: Aggregate | None, terms: list[Term], gathered: Gathered) -> tuple[Aggregate | None, list[Term]]:
+    """Return the figures of each value of a list that "versus" tells apart: "rentals versus purchases"."""
+    mark = gathered.versus
+    if mark is None or asked is None:
+        return asked, terms
+    listed = _listed(terms)
+    if listed is None or not listed.field.groupable or len(asked.group_by) >= MAX_GROUPS or asked.having:
+        gathered.refuse(mark)
+        return asked, terms
+    gathered.use(mark, f"by {listed.field.label}")
+    return replace(asked, group_by=(listed.field.name, *asked.group_by)), _without_all(terms, listed)
 
 
 def _copula(gathered: Gathered, index: int) -> int | None:

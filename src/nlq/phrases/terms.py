@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from nlq.dates import DateReading
-from nlq.normalize import Token
+from nlq.normalize import Kind, Token
 from nlq.phrases.context import Settled
 from nlq.phrases.parts import BoundPart, DatedPart, FieldPart, FlagPart, Mark, Part, PresencePart, ValuePart
 from nlq.query import And, Comparison, Condition, Not, Operator, Or, Present
@@ -189,7 +189,7 @@ class TermList:
         first, end = self._span(part)
         term = self._open
         stated = self._states(part)
-        if isinstance(term, ValueTerm) and self._continues(term.field, part.meanings) and stated is None:
+        if isinstance(term, ValueTerm) and self._continues(term.field, part.meanings, part.first) and stated is None:
             for meaning in part.meanings:
                 if meaning.field is term.field and meaning.value not in term.values:
                     term.values.append(meaning.value)
@@ -213,9 +213,19 @@ class TermList:
         values = (term for term in self.terms if isinstance(term, ValueTerm) and not term.negative)
         return next((term for term in values if any(meaning.field is term.field for meaning in part.meanings)), None)
 
-    def _continues(self, field: FieldSpec, meanings: tuple[Meaning, ...]) -> bool:
+    def _continues(self, field: FieldSpec, meanings: tuple[Meaning, ...], first: int) -> bool:
         """Return whether a value belongs to the open list of a field."""
+        if self._join is None and self._is_beside(first):
+            return False
         return self._negation is None and self._join != "BUT" and any(meaning.field is field for meaning in meanings)
+
+    def _is_beside(self, first: int) -> bool:
+        """Return whether a word stands right behind another, which it may belong to: "concrete pumps" are no list."""
+        if not 0 < first < len(self._tokens):
+            return False
+        token, before = self._tokens[first], self._tokens[first - 1]
+        plain = not token.gap.strip() and all(each.kind is Kind.WORD for each in (token, before))
+        return plain and self._open is not None and self._open.end == first and token.key != before.key
 
     def take_flag(self, part: FlagPart) -> None:
         """Take a flag; its two states in one list leave it open."""

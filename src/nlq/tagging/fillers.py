@@ -104,6 +104,17 @@ FILLERS: Final = (
         "am",
     ),
     *("exist", "exists", "listed", "available", "full list of", "complete list of", "list of", "overview of"),
+    *("detail", "details", "details of", "details on", "details about", "information", "information on", "info on"),
+    *(
+        "information about",
+        "info about",
+        "everything about",
+        "marked as",
+        "flagged as",
+        "tagged as",
+        "flagged",
+        "marked",
+    ),
     *("distribution of", "nothing but", "none but"),
     # prepositions; the ones with a meaning of their own in some places carry that tag too
     *("in", "on", "at", "of", "for", "as", "from", "to", "into", "within", "inside", "located in", "located at"),

@@ -17,7 +17,8 @@ from nlq.amounts.numbers import NUMBER_WORDS, read_number
 from nlq.dates import DateReading
 from nlq.normalize import TAKEN, Kind, Token, keys, stem
 from nlq.phrases.value_ranges import close_range
-from nlq.schema import Schema
+from nlq.query import Operator
+from nlq.schema import FieldType, Schema
 from nlq.tagging.tags import FILLER, RECORD, UNKNOWN, Amount, Meaning, Reading, Tagged
 from nlq.tagging.timing import read_timed
 from nlq.tagging.tries import ValueTrie, fixed_trie
@@ -37,6 +38,7 @@ _FILLER: Final = (Reading(FILLER),)
 _TO: Final = (Reading("TO"),)
 _DATE_SIGNS: Final = frozenset(("-", "/", "."))
 _ARTICLES: Final = frozenset(("a", "i"))
+_LABELLED: Final = (FieldType.TEXT, FieldType.ID, FieldType.ENUM)
 _NUMBERED: Final = frozenset(("number", "no", "num", "nr"))
 
 
@@ -279,10 +281,17 @@ def _amount_is_due(before: Sequence[Tagged]) -> bool:
     if not content:
         return False
     if content[-1].tag in _BEFORE_AMOUNT:
-        return True
+        return not _is_labelled(content)
     if content[-1].tag in ("AND", "TO") and len(content) > 2:
         return content[-3].tag in ("BETWEEN", "FROM") and content[-2].tag in ("NUMBER", "MONEY")
     return False
+
+
+def _is_labelled(content: Sequence[Tagged]) -> bool:
+    """Return whether "=" stands behind a field of text: "class = 60T Crawler" names a value."""
+    label = content[-2].field if len(content) > 1 else None
+    equal = content[-1].readings[0].payload in (Operator.EQ, Operator.NE)
+    return equal and label is not None and label.type in _LABELLED
 
 
 def _date_end(tokens: list[Token], index: int) -> int | None:

@@ -28,6 +28,8 @@ _ALSO_FILLERS: Final = frozenset(("now", "current", "currently"))
 _DATED: Final = frozenset(("EVENT", "SPAN", "DATE", "WHEN", "LAYER"))
 _JOINS: Final = frozenset(("AND", "OR", "COMMA"))
 _PASSED: Final = _JOINS | {"NOT", "DATE"}
+_FIRST_DAY: Final = date(1900, 1, 1)
+_END: Final = date(2200, 1, 1)
 _NEAR: Final = 8
 """Stretches before a date that are looked at for what it is of."""
 
@@ -46,7 +48,7 @@ def read_timed(
     `due`: whether the words before call for an amount; `recorded`: names of fields that say who did something.
     """
     found = read_date(tokens, index, today)
-    if found is not None and _is_meant(tokens, index, found, before, due=due):
+    if found is not None and _is_sayable(found) and _is_meant(tokens, index, found, before, due=due):
         if _has_happened(before, recorded):
             found = read_date(tokens, index, today, past=True) or found
         return found.end, Reading("DATE", found)
@@ -62,6 +64,11 @@ def read_timed(
     if duration is not None and not duration.seconds and _has_unit(tokens, index, duration.end):
         return duration.end, Reading("DURATION", duration)
     return None
+
+
+def _is_sayable(found: DateReading) -> bool:
+    """Return whether a date lies in years that questions can name: "after 9173 months" does not."""
+    return all(_FIRST_DAY <= day <= _END for day in (found.start, found.stop) if day is not None)
 
 
 def _has_happened(before: Sequence[Tagged], recorded: Container[str]) -> bool:

@@ -15,7 +15,7 @@ from nlq.schema import FieldSpec, FieldType, Schema
 from nlq.tagging import fillers, measure_words, words
 from nlq.tagging.convention_words import convention_phrases
 from nlq.tagging.tags import FILLER, PRONOUN, RECORD, UNKNOWN, Flagged, Meaning, Payload, Rank, Reading
-from nlq.vocabulary import Synonym, Vocabulary
+from nlq.vocabulary import Synonym, Term, Vocabulary
 
 _END: Final = ""
 """Key of a node under which its readings are kept; no token has it."""
@@ -180,10 +180,13 @@ class ValueTrie(Trie):
         self.values: dict[str, list[str]] = {}
         """Field name → its spellings."""
         self._exact: dict[str, list[Meaning]] = {}
-        order = {field.name: number for number, field in enumerate(schema.fields)}
-        for term in sorted(vocabulary, key=lambda term: (order.get(term.field, -1), term.key)):
-            field = schema.by_name.get(term.field)
-            if field is not None:
+        self.holding: dict[str, list[str]] = {}
+        """Word of more than two letters → the values that hold it beside others."""
+        by_field: dict[str, list[Term]] = {}
+        for term in vocabulary:  # those of one field come in the order of their keys
+            by_field.setdefault(term.field, []).append(term)
+        for field in schema.fields:
+            for term in by_field.get(field.name, ()):
                 self._add_value(Meaning(field, term.spelling), term.key)
         for synonym in vocabulary.synonyms:
             self._add_synonym(synonym, schema)
@@ -197,6 +200,9 @@ class ValueTrie(Trie):
         self.words.update(path)
         self.values.setdefault(meaning.field.name, []).append(meaning.value)
         self._exact.setdefault(key, []).append(meaning)
+        for word in path if len(path) > 1 else ():
+            if len(word) > 2 and word.isalpha():
+                self.holding.setdefault(word, []).append(meaning.value)
 
     def _add_synonym(self, synonym: Synonym, schema: Schema) -> None:
         """Add what an organization calls a value or a field; one of a field that the schema lacks is ignored."""
@@ -219,7 +225,10 @@ class ValueTrie(Trie):
         node = self._root
         for key in path:
             node = node.setdefault(key, {})
-        readings: tuple[Reading, ...] = node.get(_END, ())
+        readings: tuple[Reading, ...] | None = node.get(_END)
+        if readings is None:
+            node[_END] = (Reading("VALUE", (meaning,)),)
+            return
         payload: Payload = next((each.payload for each in readings if each.tag == "VALUE"), ())
         meanings = payload if isinstance(payload, tuple) else ()
         if not any(other.field is meaning.field for other in meanings):
