@@ -6,16 +6,15 @@ Gives `Explainer`: pieces that cover the question, with suggestions for what was
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Final
 
 from nlq.interpretation import Assumption, Piece, Role
-from nlq.normalize import Token, keys
+from nlq.normalize import Token
 from nlq.phrases.context import Settled
 from nlq.phrases.notes import Note
 from nlq.phrases.resolve import Resolved
 from nlq.schema import Schema
-from nlq.tagging.fuzzy import SUGGESTIONS, nearest
+from nlq.tagging.fuzzy import SUGGESTIONS, Choices, nearest
 from nlq.tagging.tagger import Tagger
 
 _MAX_SUGGESTED: Final = 10
@@ -29,8 +28,13 @@ class Explainer:
     """Makes pieces and suggestions for the questions of one vocabulary."""
 
     def __init__(self, schema: Schema, tagger: Tagger) -> None:
-        self._schema = schema
         self._tagger = tagger
+        values = [value for each in tagger.values.values.values() for value in each]
+        words = (word for field in schema.fields for word in (field.label, *field.true_words[:1]))
+        self._names = Choices([*(value for value in values if not _has_digit(value)), *words])
+        """What can be named without digits: values, fields, flags."""
+        self._codes = Choices(filter(_has_digit, values))
+        """Values with digits."""
 
     def pieces(
         self, text: str, tokens: list[Token], settled: Settled, resolved: Resolved, corrected: Mapping[int, str]
@@ -56,37 +60,18 @@ class Explainer:
             choices = self._tagger.values.values.get(field.name, ())
             said = text[tokens[value].start - tokens[first].start :]
             return nearest(said, choices, least=_NEAR_ENOUGH) or nearest(text, choices, least=_NEAR_ENOUGH)
-        holding = [value for index in range(first, end) for value in self._by_word.get(tokens[index].key, ())]
+        holding_word = self._tagger.values.holding
+        holding = [value for index in range(first, end) for value in holding_word.get(tokens[index].key, ())]
         if holding:
             return tuple(dict.fromkeys(holding))[:SUGGESTIONS]
         if all(tokens[index].key in self._tagger.known for index in range(first, end)):
             return ()
         digits = any(character.isdigit() for character in text)
-        return nearest(text, self._codes if digits else self._names)
+        return (self._codes if digits else self._names).nearest(text)
 
-    @cached_property
-    def _names(self) -> tuple[str, ...]:
-        """What can be named without digits: values, fields, flags."""
-        values = (value for each in self._tagger.values.values.values() for value in each)
-        words = (word for field in self._schema.fields for word in (field.label, *field.true_words[:1]))
-        return tuple(dict.fromkeys((*(v for v in values if not any(c.isdigit() for c in v)), *words)))
 
-    @cached_property
-    def _codes(self) -> tuple[str, ...]:
-        """Values with digits."""
-        values = (value for each in self._tagger.values.values.values() for value in each)
-        return tuple(dict.fromkeys(value for value in values if any(c.isdigit() for c in value)))
-
-    @cached_property
-    def _by_word(self) -> dict[str, list[str]]:
-        """Word of more than two letters → the values that hold it beside others."""
-        found: dict[str, list[str]] = {}
-        for value in dict.fromkeys(value for each in self._tagger.values.values.values() for value in each):
-            path = keys(value)
-            for key in path if len(path) > 1 else ():
-                if len(key) > 2 and key.isalpha():
-                    found.setdefault(key, []).append(value)
-        return found
+def _has_digit(text: str) -> bool:
+    return not text.isalpha() and any(map(str.isdigit, text))
 
 
 def _runs(tokens: list[Token], resolved: Resolved, corrected: Mapping[int, str]) -> list[tuple[int, int, Role, str]]:
