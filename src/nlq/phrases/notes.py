@@ -17,7 +17,7 @@ from nlq.tagging.tags import Amount
 from nlq.wording.figures import plural
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)  # never changed; frozen ones take three times as long to make
 class Note:
     """An assumption, over tokens yet; empty where it concerns the whole question."""
 
