@@ -13,7 +13,8 @@ from typing import Final
 
 from nlq.changes import ordered
 from nlq.commands import UNSUPPORTED, Command, CommandReader, command_sentence, finish
-from nlq.completion.suggest import Suggester, Suggestion, suggester
+from nlq.completion.offering import Offering
+from nlq.completion.suggest import Suggestion, suggester
 from nlq.errors import QuestionError
 from nlq.filters.canon import Canon
 from nlq.filters.order_text import canonical_order
@@ -96,16 +97,17 @@ class Language:
             step(self, reading)
         return self._interpretation(reading)
 
-    def suggest(self, text: str, caret: int) -> tuple[Suggestion, ...]:
+    def suggest(self, text: str, caret: int, *, goes_on: bool = False) -> tuple[Suggestion, ...]:
         """Return how a question can go on from a caret, or end the word half typed there: 20 at most, best first.
 
-        Offsets count code points. The first call prepares what the others look up.
+        Offsets count code points. `goes_on` says whether it may go on from a question before. The first call prepares
+        what the others look up.
         """
-        return self._suggester.suggest(text, caret)
+        return self._offering.suggest(text, caret, goes_on=goes_on)
 
     @cached_property
-    def _suggester(self) -> Suggester:
-        return suggester(self._schema, self._vocabulary, self._tagger, self._speller)
+    def _offering(self) -> Offering:
+        return Offering(suggester(self._schema, self._vocabulary, self._tagger, self._speller), self._schema)
 
     def meaning_of(self, phrase: str, today: date) -> str | None:
         """Return what a phrase by itself means already, in words; None for words that are free to be a synonym.

@@ -120,6 +120,8 @@ class Head:
     """Whether an amount was limited."""
     ends_known: bool
     """Whether the last word is one that means something by itself."""
+    either: bool
+    """Whether the last word joins alternatives: "or"."""
     last_words: int
     """Tokens of the phrase that it ends with: 2 of "modified by"."""
 
@@ -141,6 +143,7 @@ def read_head(tagged: Sequence[Tagged], tokens: Sequence[Token]) -> Head:
         ordered=not _ORDERING.isdisjoint(tags),
         groups=tags.count("BY"),
         ends_known=not tagged or tagged[-1].tag != UNKNOWN,
+        either=last is not None and last.tag == "OR",
         last_words=tagged[-1].end - tagged[-1].first if content and tagged[-1] is last else 0,
         limited=not {"COMPARE", "BETWEEN", "ABOUT", "SUFFIX"}.isdisjoint(tags),
     )

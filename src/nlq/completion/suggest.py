@@ -16,7 +16,7 @@ from typing import Final
 from nlq.completion.completions import Completion, Completions, SuggestionKind
 from nlq.completion.expected import automaton
 from nlq.completion.occasions import NEXT, NOUN, Head, read_head
-from nlq.normalize import MAX_LENGTH, Kind, Token, tokenize
+from nlq.normalize import Kind, Token, tokenize
 from nlq.schema import FieldSpec, FieldType, Schema
 from nlq.tagging.fuzzy import Speller
 from nlq.tagging.tagger import Tagger
@@ -39,6 +39,8 @@ _BEFORE_NUMBER: Final = frozenset(("RANK", "LIMIT", "COUNT", "FIELD:FUNCTION", "
 """What was said last where a value that begins with a digit would be read as a number."""
 _DIGITS: Final = re.compile(r"(?<!\w)\d[\d,]*$")
 _PREPOSITIONS: Final = frozenset(("in", "from", "of", "on"))
+_WHOLE: Final = frozenset(("VALUE", "FLAG", "CLAIM", "DATE", "limited", "FIELD:WITH", "FIELD:WITHOUT"))
+"""What was said last where a condition can end."""
 
 
 _Ranked = tuple[tuple[object, ...], Completion]
@@ -84,30 +86,35 @@ class Suggester:
         self._is_safe = is_safe
         ordered = sorted(schema.fields, key=_usefulness)
         self._place = {field.name: place for place, field in enumerate(ordered)}
+        self._flags = frozenset(
+            each.field.name for each in completions.usual if each.tag == "FLAG" and each.field is not None
+        )
         self._nouns = frozenset(enum for enum, _ in schema.conventions.amount_fields)
 
-    def suggest(self, text: str, caret: int) -> tuple[Suggestion, ...]:
-        """Return at most `MOST` suggestions for a caret between characters of a text, the most useful first.
+    def suggest(self, text: str, caret: int, keep: Callable[[Completion], bool] = bool) -> tuple[Suggestion, ...]:
+        """Return at most `MOST` suggestions for a caret within a text, the most useful first.
 
-        A caret outside the text stands at its end; of a text longer than a question there are none.
+        `keep` says which completions are wanted: all, unless it is given.
         """
-        if len(text) > MAX_LENGTH:
-            return ()
-        caret = caret if 0 <= caret <= len(text) else len(text)
         tokens = tokenize(text[:caret])
         touching = bool(tokens) and tokens[-1].end == caret
         found = self._typed(text[:caret], tokens, touching) or self._guessed(text[:caret], tokens, touching)
         if not touching and (not found or self._head(text[:caret])[0].ends_known):
             found += self._next(text[:caret])
-        end = _word_end(text, caret) if touching else caret
+        end = word_end(text, caret) if touching else caret
         best: dict[str, Suggestion] = {}
         for _, start, each, guessed in sorted(found, key=itemgetter(0)):
-            if each.text not in best:
+            if each.text not in best and keep(each):
                 name = each.field.name if each.field is not None else ""
                 best[each.text] = Suggestion(self._text(each), start, end, each.kind, name, guessed)
             if len(best) == MOST:
                 break
         return tuple(best.values())
+
+    def is_whole(self, text: str) -> bool:
+        """Return whether a text ends with a space, and no word of it asks for more."""
+        said = self._head(text)[0]
+        return text.endswith(" ") and said.ends_known and said.last in _WHOLE and said.preposition not in _PREPOSITIONS
 
     def _text(self, each: Completion) -> str:
         """Return a completion as a question says it: a value that reads otherwise in quotes."""
@@ -238,6 +245,8 @@ class Suggester:
         """Return whether a completion says something new here."""
         if each.tag == FILLER:
             return self._fits_filler(each.text, said)
+        if each.tag == "INCLUDING":
+            return not self._flags <= said.said
         if said.preposition in _PREPOSITIONS and said.last != "":
             return each.tag == "VALUE" and self._fits_value(each, said)
         if each.tag in ("VALUE", "FLAG"):
@@ -315,7 +324,9 @@ def _fits_word(tag: str, said: Head) -> bool:
             return not (said.limited or said.figures or said.ordered)
         case "AND" | "OR":
             return said.last in ("VALUE", "FLAG", "range")
-        case "CLAIM" | "EVENT" | "SPAN":
+        case "CLAIM":
+            return not said.claimed and not said.either  # some stand for two conditions, which are no alternative
+        case "EVENT" | "SPAN":
             return not said.claimed
         case "DATE":
             return said.field is None or said.field.type in (FieldType.DATE, FieldType.TIME)
@@ -329,8 +340,8 @@ def _text_of(tokens: Sequence[Token]) -> str:
     return " ".join(token.raw.casefold() for token in tokens)
 
 
-def _word_end(text: str, caret: int) -> int:
-    """Return where the word ends that the caret is in."""
+def word_end(text: str, caret: int) -> int:
+    """Return where the word ends that a caret is in or touches."""
     while caret < len(text) and text[caret].isalnum():
         caret += 1
     return caret

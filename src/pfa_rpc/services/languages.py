@@ -7,6 +7,7 @@ import itertools
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from typing import Final
 
 from nlq.completion.suggest import Suggestion
@@ -86,9 +87,10 @@ class Languages:
             self._memo.put(key, reading)
         return reading
 
-    async def suggest(self, prepared: Prepared, text: str, caret: int) -> tuple[Suggestion, ...]:
-        """Return what can stand at a caret. In a thread: the first call of a language prepares what others look up."""
-        return await asyncio.to_thread(prepared.language.suggest, text, caret)
+    async def suggest(self, prepared: Prepared, text: str, caret: int, *, goes_on: bool) -> tuple[Suggestion, ...]:
+        """Return what can stand at a caret; `goes_on` says whether a question was asked before."""
+        suggest = partial(prepared.language.suggest, text, caret, goes_on=goes_on)
+        return await asyncio.to_thread(suggest) if len(text) > SHORT_QUESTION else suggest()
 
     async def _current(self, organization_id: str) -> Prepared | None:
         return self._known(await current_organization(self._database, organization_id))
@@ -117,9 +119,10 @@ class Languages:
 
 
 def _language(vocabulary: Vocabulary, currency: str) -> Language:
-    """Return a language that has read a question: what the first one makes for the others takes some 100 ms."""
+    """Return a language that has read a question and completed one: what the first make takes some 100 ms."""
     language = Language(SCHEMA, vocabulary, currency)
     language.interpret(_ANY_QUESTION, date(2000, 1, 1))
+    language.suggest("", 0)
     return language
 
 

@@ -120,7 +120,8 @@ class QueryService:
         if not 0 <= request.caret <= len(request.text):
             raise InvalidRequest.of("caret", f"{request.caret} is outside the text, which ends at {len(request.text)}")
         prepared = await self._languages.get(organization_id)
-        found = await self._languages.suggest(prepared, request.text, request.caret)
+        context = open_context(self._tokens, organization_id, request.context_token)
+        found = await self._languages.suggest(prepared, request.text, request.caret, goes_on=context is not None)
         allowed = [each for each in found if call.principal.may(Permission.SEE_MONEY) or not _is_money(each)]
         return SuggestResponse(suggestions=map(_suggestion_message, allowed[:most]))
 

@@ -56,3 +56,10 @@ async def test_a_caret_is_in_its_text(client: Client, caret: int, most: int, fie
     told = await failure(client.questions.Suggest(request))
     assert (told.code, told.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_REQUEST")
     assert told.message.startswith(field)
+
+
+async def test_what_goes_on_is_offered_with_the_token_of_the_question_before(client: Client) -> None:
+    asked = InterpretRequest(organization_id="RIO", question="rentals")
+    token = (await client.questions.Interpret(asked)).context_token
+    assert "what about" in [each.text for each in await suggested(client, "", context_token=token)]
+    assert "what about" not in [each.text for each in await suggested(client, "")]

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nlq.completion.openings import orders_of
 from nlq.completion.suggest import MOST, Suggestion, SuggestionKind
 from nlq.normalize import MAX_LENGTH
 from nlq.pipeline import Language
@@ -89,6 +90,57 @@ def test_values_that_read_otherwise_are_offered_in_quotes() -> None:
         texts = [each.text for each in spoken.suggest(text, len(text)) if each.text.startswith('"')]
         assert texts == [wanted]
         assert spoken.interpret(texts[0], TODAY).complete
+
+
+# What goes on from a question, and changes
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("", "what about"),
+        ("what about ", "rentals"),
+        ("what about cr", "Cranes"),
+        ("the same for n", "next month"),
+        ("sort th", "sort them by"),
+        ("only s", "Silo 4"),
+    ],
+)
+def test_follow_ups_are_offered_where_there_is_a_question_before(text: str, wanted: str) -> None:
+    assert wanted in [each.text for each in language().suggest(text, len(text), goes_on=True)]
+    assert not {"what about", "sort them by"} & {each.text for each in offered(text)}
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("ext", ["extend"]),
+        ("extend cr", ["Cranes"]),
+        ("extend cranes ", ["by 1 week", "by 2 weeks", "by 1 month", "in"]),
+        ("extend cranes by ", ["by 1 week", "by 2 weeks", "by 1 month"]),
+        ("extend cranes in Silo 4 by 2", ["by 2 weeks"]),
+        ("extend cranes by 2 weeks ", []),
+        ("increase ", ["the monthly rate of", "the purchase price of"]),
+        ("increase the monthly rate of cranes b", ["by 5 %", "by 10 %"]),
+        ("shift rentals ", ["2 weeks later"]),
+        ("reset cranes ", ["to plan"]),
+    ],
+)
+def test_changes_are_completed_word_by_word(text: str, wanted: list[str]) -> None:
+    texts = [each.text for each in offered(text)]
+    assert texts[: len(wanted)] == wanted
+    assert wanted or not texts
+
+
+@pytest.mark.parametrize("verb", [verb for verb, order in orders_of(SCHEMA).items() if order.endings])
+def test_a_change_that_was_completed_is_read_as_one(verb: str) -> None:
+    order = orders_of(SCHEMA)[verb]
+    for field, _ in order.fields or (("", ""),):
+        for ending in order.endings:
+            text = " ".join(filter(None, (verb, field, "cranes", ending)))
+            reading = language().interpret(text, TODAY)
+            assert reading.complete, text
+            assert reading.changes, text
 
 
 # Laws
