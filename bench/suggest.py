@@ -12,19 +12,11 @@ import argparse
 import statistics
 import time
 
-from bench.interpret import QUESTIONS, TODAY, vocabulary
+from bench.interpret import QUESTIONS, TODAY, enlarged
 from nlq.pipeline import Language
-from nlq.vocabulary import Vocabulary
 from pfa_rpc.schema import SCHEMA
 
 TARGET = 1e-3
-
-
-def enlarged(size: int) -> Vocabulary:
-    """Return the example's values, with machines and contracts added to a number of values."""
-    terms = [(term.field, term.spelling, 1) for term in vocabulary()]
-    added = [("equipment", f"EQ-{number:05}", 1) for number in range(100_000, 100_000 + size)]
-    return Vocabulary([*terms, *added[: max(0, size - len(terms))]])
 
 
 def typed(language: Language, question: str) -> list[float]:

@@ -174,7 +174,7 @@ def spelling_targets(schema: Schema) -> set[str]:
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Keep garbage from being looked for while a vocabulary grows: there is none in it, and looking doubles the time."""
+    """Let no garbage be looked for while a vocabulary grows: there is none in it, and looking doubles the time."""
     enabled = gc.isenabled()
     gc.disable()
     try:
