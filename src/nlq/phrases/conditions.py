@@ -13,7 +13,7 @@ from typing import Final
 from nlq.filters.canon import Canon
 from nlq.phrases.amounts import REVERSED_RANGE, settle_amounts
 from nlq.phrases.comparing import AgainstTerm
-from nlq.phrases.dating import settle_dates
+from nlq.phrases.dating import Dated, settle_dates
 from nlq.phrases.emptiness import why_empty
 from nlq.phrases.gathered import Gathered
 from nlq.phrases.notes import Note, choice_note, left_out_note, reach_note, roughly_note, value_note
@@ -25,6 +25,10 @@ from nlq.tagging.fillers import UNITS
 from nlq.tagging.tags import RECORD, Tagged
 
 _SMALL_COUNT: Final = 1000
+_WINDOW: Final = (
+    "A total of costs takes in whole costs, not the part that falls in a time; say which records are meant."
+)
+_WINDOW_HINTS: Final = ("on site …", "starting …", "ending …")
 ALWAYS_EMPTY: Final = "always_empty"
 
 
@@ -43,11 +47,14 @@ class Conditions:
         self._unread_ends = unread_ends
         self.terms: list[Term] = []
 
-    def settle(self, terms: list[Term], asked: FieldSpec | None) -> None:
-        """Give each term its condition, and account for its words. `asked`: the field whose values are asked for."""
+    def settle(self, terms: list[Term], asked: FieldSpec | None, *, spread: bool = False) -> None:
+        """Give each term its condition, and account for its words.
+
+        `asked` is the field whose values are asked for; `spread` says that costs are totalled, which fall in many months.
+        """
         self.terms = self._compatible(_told_once(terms))
         self._settle_amounts()
-        self._settle_dates(asked)
+        self._settle_dates(asked, spread=spread)
         for term in self.terms:
             self._account(term)
 
@@ -97,11 +104,14 @@ class Conditions:
             if isinstance(term, BoundTerm) and term.about and term.resolved is not None:
                 self._result.ambiguities.append(roughly_note(term, self._canon))
 
-    def _settle_dates(self, asked: FieldSpec | None) -> None:
+    def _settle_dates(self, asked: FieldSpec | None, *, spread: bool) -> None:
         """Give dates their fields, and write down what was chosen and what does not exist."""
+        open_terms = [term for term in self.terms if isinstance(term, DateTerm) and not term.is_bound]
         if not any(isinstance(term, DateTerm) for term in self.terms):
             return
         dated = settle_dates(self.terms, self._schema, asked)
+        if spread:
+            self._refuse_windows(open_terms, dated)
         self._result.warnings += dated.remarks
         self._result.codes += dated.codes
         for choice in dated.choices:
@@ -113,6 +123,15 @@ class Conditions:
             self._result.errors.append(reason)
             self._result.reasons[term.first] = reason
         self.terms = [t for t in self.terms if not isinstance(t, DateTerm) or t.resolved is not None]
+
+    def _refuse_windows(self, terms: list[DateTerm], dated: Dated) -> None:
+        """Report dates that say which part of the costs is meant, not which records: totals are of whole costs."""
+        windows = [term for term in terms if term.field is None and term.event is None and term.resolved is not None]
+        for term in windows:
+            term.resolved = None
+            self._gathered.refuse(term, *_WINDOW_HINTS)
+            self._result.warnings.append(_WINDOW)
+        dated.choices = [choice for choice in dated.choices if choice.term not in windows]
 
     def _counts(self, term: BoundTerm) -> bool:
         """Return whether a bound's number is no amount.

@@ -77,5 +77,7 @@ def _name(key: GroupKey, part: GroupPart, gathered: Gathered, figures: Sequence[
     name = f"{layer.start}{key.part.value}"
     others = tuple(f"{end}{key.part.value}" for each in dates.layers for end in (each.start, each.end))
     text = f"groups are by the {gathered.schema.by_name[layer.start].label}, because no date is named"
+    if {*sums, *bare} & set(dates.spread):
+        text += "; each record counts there with its whole cost"
     gathered.note(text, part, name, tuple(other for other in others if other != name))
     return name

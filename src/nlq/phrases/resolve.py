@@ -95,7 +95,8 @@ class _Resolver:
             self._attaching.waiting.pop("EVENT", None)
         self._attaching.drop_waiting()
         sort, limit = order_of(self._gathered) if asked is None else ((), figuring.limit)
-        self._conditions.settle(self._list.terms, self._asked_field())
+        spread = asked is not None and self._totals_costs(asked)
+        self._conditions.settle(self._list.terms, self._asked_field(), spread=spread)
         asked, terms = share_of(asked, self._conditions.terms, self._gathered, self._canon)
         if asked is not None:
             self._refuse_records(asked)
@@ -183,6 +184,9 @@ class _Resolver:
         elif part.field is None and follows and isinstance(before, FigurePart):
             self._list.close()
             self._gathered.figure_bounds.append((before, part))
+        elif part.field is None and follows and isinstance(before, GroupPart) and self._gathered.figures:
+            self._list.close()
+            self._gathered.figure_bounds.append((self._gathered.figures[-1], part))
         elif part.field is None and self._counts_groups(part):
             self._list.close()
             self._gathered.counted.append(part)
@@ -244,6 +248,11 @@ class _Resolver:
         parts = [use for use in self._result.uses if use.meaning.startswith("the different values of ")]
         label = parts[0].meaning.removeprefix("the different values of ") if parts else ""
         return next((field for field in self._schema.fields if field.label == label), None)
+
+    def _totals_costs(self, asked: Aggregate) -> bool:
+        """Return whether costs are totalled, each of which falls in many months."""
+        costs = self._schema.conventions.dates.spread
+        return any(each.function is Function.SUM and each.field in costs for each in asked.aggregations)
 
     def _refuse_records(self, asked: Aggregate) -> None:
         """Report what orders records where figures are asked for, and no groups are there to be ordered."""
