@@ -5,14 +5,14 @@ Gives `Language`, prepared once for a schema and a vocabulary.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 from typing import Final
 
-from nlq.changes import ordered
-from nlq.commands import UNSUPPORTED, Command, CommandReader, command_sentence, finish
+from nlq.changes import Change, ordered
+from nlq.commands import UNSUPPORTED, WHICH, Command, CommandReader, command_sentence, finish, refusal_of
 from nlq.completion.offering import Offering
 from nlq.completion.suggest import Suggestion, suggester
 from nlq.errors import QuestionError
@@ -23,7 +23,7 @@ from nlq.followups.cues import CUE_WORDS
 from nlq.followups.editing import read_edit
 from nlq.followups.follow_up import FollowUp
 from nlq.followups.reading import needs_another, read_follow_up
-from nlq.interpretation import Interpretation, InterpretationKind, Piece, Role
+from nlq.interpretation import Alternative, Interpretation, InterpretationKind, Piece, Role
 from nlq.normalize import Kind, Token, checked, tokenize
 from nlq.phrases.context import Settled, settle
 from nlq.phrases.notes import Note
@@ -224,9 +224,7 @@ class Language:
 
     def _explain(self, reading: _Reading) -> None:
         resolved = reading.resolved
-        reading.sentence = sentence_of(
-            resolved.query, self._schema, self._currency, names=self._names, is_safe=self._tagger.is_safe
-        )
+        reading.sentence = self._sentence(resolved.query)
         reading.pieces = self._explainer.pieces(
             reading.text, reading.tokens, reading.settled, resolved, reading.corrected
         )
@@ -282,13 +280,43 @@ class Language:
                 errors=(*found.errors, command.refusal.reason),
             )
         changes = () if command.ask else ordered(command.changes, self._schema)
+        alternatives: tuple[Alternative, ...] = ()
+        if command.ask and found.complete:
+            alternatives = tuple(each for each in self._answers(found, reading, command) if self._reads(each, reading))
         return replace(
             found,
             sentence=command_sentence(changes, found.sentence, self._schema) if changes else found.sentence,
             kind=InterpretationKind.CHANGE,
             changes=changes,
             question_back=command.ask,
+            alternatives=alternatives,
             errors=(*found.errors, *filter(None, (command.invalid,))),
             codes=(*found.codes, *(("invalid_date",) if command.invalid else ())),
             confirm=tuple(reading.tokens[index].raw for index in sorted(reading.corrected)),
         )
+
+    def _reads(self, answer: Alternative, reading: _Reading) -> bool:
+        """Return whether an order reads by itself as the change of just those records."""
+        again = self.interpret(answer.sentence, reading.today)
+        return again.complete and not again.question_back and bool(again.changes) and again.filter == answer.filter
+
+    def _answers(self, found: Interpretation, reading: _Reading, command: Command) -> Iterator[Alternative]:
+        """Yield what can be said in answer to what has to be asked back, each a complete order."""
+        before = reading.context
+        if command.ask == WHICH and before is not None and before.aggregate is None and before.limit is None:
+            records, where = self._sentence(replace(before, sort=())), self._canon.text(before.where)
+            if command.changes and before.where is not None:
+                yield Alternative(self._order_text(command.changes, records), where)
+        named = reading.resolved.query
+        if named.where is None or named.aggregate is not None or named.sort or named.limit is not None:
+            return
+        for option in command.options:
+            changes = [*command.changes, *option]
+            if not any(refusal_of(self._schema.by_name[change.field], self._schema) for change in changes):
+                yield Alternative(self._order_text(changes, found.sentence), found.filter)
+
+    def _order_text(self, changes: Sequence[Change], records: str) -> str:
+        return command_sentence(ordered(changes, self._schema), records, self._schema)
+
+    def _sentence(self, query: Query) -> str:
+        return sentence_of(query, self._schema, self._currency, names=self._names, is_safe=self._tagger.is_safe)

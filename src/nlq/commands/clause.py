@@ -5,10 +5,13 @@ Gives `ClauseContext`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 from functools import cached_property
+from typing import Final
 
+from nlq.changes import Change
 from nlq.commands.fields import Named
 from nlq.commands.frame import Clause
 from nlq.commands.outcome import Outcome, Taken
@@ -17,6 +20,7 @@ from nlq.commands.words import (
     ARTICLES,
     LINKS,
     PARTICLES,
+    RANGING,
     SETTING,
     UNTIL,
     Act,
@@ -25,6 +29,8 @@ from nlq.dates import read_date
 from nlq.normalize import Token
 from nlq.phrases.notes import Note
 from nlq.schema import FieldSpec, Schema
+
+DASH: Final = re.compile(r"\s*[-–—]\s*")
 
 
 class ClauseContext:
@@ -54,10 +60,33 @@ class ClauseContext:
         if first < end:
             self.outcome.taken.append(Taken(first, end, meaning))
 
-    def ask(self, text: str) -> bool:
-        """Ask back, unless something else is asked already; return that the clause is read."""
-        self.outcome.ask = self.outcome.ask or text
+    def ask(self, text: str, options: Iterable[tuple[Change, ...]] = ()) -> bool:
+        """Ask back, unless something else is asked already; return that the clause is read.
+
+        `options` are the changes that the answer decides between, where they are known.
+        """
+        if not self.outcome.ask:
+            self.outcome.ask = text
+            self.outcome.options = list(options)
         return True
+
+    def range_end(self, end: int) -> int:
+        """Return where a range ends of which the first amount ends there ("1-2 weeks"), `end` where there is none."""
+        limit = self.clause.end
+        if end >= limit:
+            return end
+        joined = self.tokens[end].key in RANGING
+        start = end + joined
+        if start >= limit or not (joined or DASH.fullmatch(self.tokens[start].gap)):
+            return end
+        other = self.phrases.distance(self.tokens, start, limit) if self.phrases.may_begin(self.tokens[start]) else None
+        return end if other is None else other.end
+
+    def ask_which(self, first: int, end: int) -> bool:
+        """Ask which amount of a range is meant; return that the clause is read."""
+        self.take(first, end, "")
+        said = "".join(f"{token.gap}{token.raw}" for token in self.tokens[first:end]).strip()
+        return self.ask(f"“{said}”: which of these is it? Say one amount.")
 
     def note(self, text: str, first: int, end: int, chosen: str, others: tuple[str, ...]) -> None:
         """Report a choice."""

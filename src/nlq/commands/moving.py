@@ -60,6 +60,12 @@ class Moving:
         distance = self._distance()
         if distance is None:
             return False
+        end = self._at.range_end(distance.end)
+        if end > distance.end:
+            named = self._at.find(distance.first, end, lambda each: each.editable)
+            if named is not None:
+                self._at.take_named(named)
+            return self._at.ask_which(distance.first, end)
         if distance.shift is not None:
             done = self._shifted(distance, distance.shift)
         elif distance.share is not None:
@@ -107,7 +113,7 @@ class Moving:
         if not shift.months and not shift.days:
             return self._at.ask("Moving by nothing changes nothing: by how much?")
         if sign == 0:
-            return self._ask_which_way(distance)
+            return self._ask_which_way(named, distance, shift)
         fields = self._moved(named, distance)
         if not fields:
             return True
@@ -166,10 +172,15 @@ class Moving:
         self._at.note(f"“{said}” is read as later", self._at.clause.first, self._at.clause.start, "later", ("earlier",))
         return 1
 
-    def _ask_which_way(self, distance: Distance) -> bool:
+    def _ask_which_way(self, named: Named | None, distance: Distance, shift: Shift) -> bool:
         said = self._at.text(distance.first, distance.end)
         said = said.removeprefix("by ")
-        return self._at.ask(f"Earlier or later? Say, for example, “move {said} later” or “move {said} earlier”.")
+        fields = self._moved(named, distance)
+        options = [tuple(Change(each, ChangeOperation.SHIFT, way) for each in fields) for way in (shift, -shift)]
+        if named is not None:
+            self._at.take_named(named)
+        text = f"Earlier or later? Say, for example, “move {said} later” or “move {said} earlier”."
+        return self._at.ask(text, options if fields else ())
 
     def _scaled(self, distance: Distance, share: Decimal) -> bool:
         """Change amounts by a share."""
@@ -183,12 +194,22 @@ class Moving:
         if not sign and (Act.SHIFT not in verb.acts or verb.sign == 0):
             sign = verb.sign
         if not sign:
-            said = self._at.text(distance.first, distance.end)
-            return self._at.ask(f"“{said}”: up or down? Say “increase … {said}” or “reduce … {said}”.")
+            return self._ask_up_or_down(distance, share)
         factor = 1 + sign * share
         if factor <= 0 or not share:
             return self._at.ask(f"“{self._at.text(distance.first, distance.end)}”: which amount should it become?")
         return self._times(factor, distance.first, distance.end)
+
+    def _ask_up_or_down(self, distance: Distance, share: Decimal) -> bool:
+        said = self._at.text(distance.first, distance.end)
+        named = self._at.find(distance.first, distance.end, lambda each: each.type is FieldType.MONEY)
+        options: list[tuple[Change, ...]] = []
+        if named is not None:
+            self._at.take_named(named)
+            names = [each.name for each in named.fields]
+            factors = [factor for factor in (1 + share, 1 - share) if share and factor > 0]
+            options = [tuple(Change(each, ChangeOperation.SCALE, factor) for each in names) for factor in factors]
+        return self._at.ask(f"“{said}”: up or down? Say “increase … {said}” or “reduce … {said}”.", options)
 
     def _times(self, factor: Decimal, first: int, end: int) -> bool:
         """Multiply the amounts that are named, or those that the records decide."""

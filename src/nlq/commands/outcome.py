@@ -55,6 +55,8 @@ class Outcome:
     pending: list[Pending] = field(default_factory=list)
     ask: str = ""
     """What has to be asked back; there are no changes then."""
+    options: list[tuple[Change, ...]] = field(default_factory=list)
+    """What the answer to that can be."""
     refusal: Refusal | None = None
     """Why this is never done."""
     unread: list[tuple[int, int]] = field(default_factory=list)

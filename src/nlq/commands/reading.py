@@ -29,7 +29,8 @@ from nlq.tagging.tagger import Tagger
 
 UNSUPPORTED: Final = "unsupported_mutation"
 """The reason of every refusal, in one word."""
-_WHICH: Final = "Which records? Name them, or say “all records”."
+WHICH: Final = "Which records? Name them, or say “all records”."
+"""What is asked back where an order names no records."""
 _EACH: Final = "What “{}” changes is not the same records: ask for each change by itself."
 _AGAIN: Final = "The {} is changed twice: ask for each change by itself."
 
@@ -50,6 +51,8 @@ class Command:
     corrected: dict[int, str] = field(default_factory=dict)
     ask: str = ""
     """What has to be asked back; nothing is changed then."""
+    options: list[tuple[Change, ...]] = field(default_factory=list)
+    """All that is changed by one answer to that, and by another; empty where that is not known."""
     refusal: Refusal | None = None
     """Why it is never done."""
     invalid: str = ""
@@ -146,7 +149,8 @@ class CommandReader:
         command.conditions += outcome.conditions
         command.notes += outcome.notes
         command.pending += outcome.pending
-        command.ask = command.ask or outcome.ask
+        if outcome.ask and not command.ask:
+            command.ask, command.options = outcome.ask, outcome.options
         command.refusal = command.refusal or outcome.refusal
         command.invalid = command.invalid or outcome.invalid
         command.unread += outcome.unread
@@ -217,7 +221,7 @@ def finish(
     if _is_limited(resolved, canon) and not (goes_on and command.presumed):
         return
     if command.presumed or not (goes_on or _says_everything(tokens)):
-        command.ask = command.ask or _WHICH
+        command.ask = command.ask or WHICH
 
 
 def _drop_figures(resolved: Resolved, before: Query) -> None:
@@ -278,7 +282,9 @@ def _settle_pending(command: Command, pending: Pending, resolved: Resolved, sche
     if name is None:
         names = dict.fromkeys(schema.conventions.amount_fields.values())
         options = " or the ".join(schema.by_name[each].label for each in names)
-        command.ask = command.ask or f"Which amount is changed: the {options}?"
+        if not command.ask:
+            command.ask = f"Which amount is changed: the {options}?"
+            command.options = [(Change(each, pending.operation, pending.value),) for each in names]
         return
     value: Decimal = pending.value
     command.changes.append(Change(name, pending.operation, value))

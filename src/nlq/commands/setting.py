@@ -97,6 +97,9 @@ class Setting:
         amount = target.amount
         if amount is None:
             return False
+        end = self._at.range_end(target.end)
+        if end > target.end:
+            return self._at.ask_which(target.first, end)
         said = self._at.text(target.first, target.end)
         if amount.foreign:
             return self._at.ask(

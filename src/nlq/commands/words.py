@@ -303,6 +303,8 @@ COMMAND_WORDS: Final[frozenset[str]] = frozenset().union(
     ("until", "till", "through", "thru", "into", "as", "down", "over"),
 )
 """Words, as keys, that commands know, and that no misspelt word is."""
+RANGING: Final = frozenset(("to", "or"))
+"""Words, as keys, between the amounts of a range."""
 SETTING: Final = frozenset(("to", "into", "as", "at", "=", "be"))
 """Words, as keys, before the value that a field gets."""
 UNTIL: Final = frozenset(("until", "till", "til", "through", "thru"))

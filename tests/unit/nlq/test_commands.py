@@ -246,3 +246,46 @@ def test_orders_cut_short_obey_the_laws(order: str, cut: int, count: int) -> Non
     shorter = " ".join([*words[:cut], *words[cut + count :]])
     if shorter.strip(" ,"):
         check_proposal(shorter, read(shorter))
+
+
+# What is asked back
+
+
+@pytest.mark.parametrize(
+    ("before", "question", "answers"),
+    [
+        ("", "move the cranes forward by 2 weeks", ["14 days later", "14 days earlier"]),
+        ("", "change the rate of rentals by 10 %", ["Increase the monthly rate by 10 %", "Reduce the monthly rate"]),
+        ("", "increase cranes by 10 %", ["the monthly rate by 10 %", "the purchase price by 10 %"]),
+        ("rentals in Silo 4", "extend by 2 weeks", ["14 days later for rentals in area Silo 4"]),
+    ],
+)
+def test_what_is_asked_back_comes_with_the_orders_that_answer_it(
+    before: str, question: str, answers: list[str]
+) -> None:
+    context = language().interpret(before, TODAY).query if before else None
+    reading = language().interpret(question, TODAY, context)
+    assert reading.question_back
+    assert not reading.changes
+    assert len(reading.alternatives) == len(answers)
+    for alternative, words in zip(reading.alternatives, answers, strict=True):
+        assert words in alternative.sentence
+        again = language().interpret(alternative.sentence, TODAY)
+        assert (again.complete, again.question_back, again.filter) == (True, "", alternative.filter)
+        assert again.changes
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "extend cranes by 1-2 weeks",
+        "extend cranes by 2 or 3 weeks",
+        "increase the monthly rate of cranes by 5 to 10 %",
+        "set the monthly rate of cranes to $4,000-5,000",
+    ],
+)
+def test_a_range_is_no_amount_to_change_by_and_is_asked_about(question: str) -> None:
+    reading = language().interpret(question, TODAY)
+    assert "which of these" in reading.question_back
+    assert not reading.changes
+    assert reading.complete
