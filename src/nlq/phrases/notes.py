@@ -87,8 +87,8 @@ def left_out_note(name: str, canon: Canon) -> Note:
     """Say that records with a flag are left out, as the question does not mention it."""
     word = canon.schema.by_name[name].true_words[0]
     text = f'{word} records are left out; say "including {word}" to have them'
-    chosen, other = (canon.text(Comparison(name, Operator.EQ, value=state)) for state in (False, True))
-    return Note(text, 0, 0, chosen, (other,))
+    chosen = canon.text(Comparison(name, Operator.EQ, value=False))
+    return Note(text, 0, 0, chosen, (canon.text(Comparison(name, Operator.EQ, value=True)),))
 
 
 def _on_field(name: str, limits: Sequence[tuple[Operator, Amount]]) -> Condition:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache
 from importlib.resources import files
+from sys import intern
 from typing import Any, Final, cast
 
 import lark
@@ -361,10 +362,11 @@ def tables() -> _Tables:
     following: list[dict[str, int]] = [{} for _ in configuration.states]
     rules = {rule.origin.name for rule in grammar().rules}
     for state, row in configuration.states.items():
-        for name, (kind, argument) in row.items():
+        for token, (kind, argument) in row.items():
+            name = intern(str(token))  # lark's names are compared in Python, letter by letter
             if kind is not Shift:
                 make = configuration.callbacks[argument]
-                reduction = _Reduction(len(argument.expansion), argument.origin.name, make)
+                reduction = _Reduction(len(argument.expansion), intern(str(argument.origin.name)), make)
                 actions[state][name] = reductions.setdefault(argument, reduction)
             elif name in rules:
                 following[state][name] = argument
