@@ -29,6 +29,8 @@ _WINDOW: Final = (
     "A total of costs takes in whole costs, not the part that falls in a time; say which records are meant."
 )
 _WINDOW_HINTS: Final = ("on site …", "starting …", "ending …")
+_SHORTEST_KEY: Final = 4
+"""Fewest digits of a number alone that is likely meant as a record's key."""
 ALWAYS_EMPTY: Final = "always_empty"
 
 
@@ -50,7 +52,7 @@ class Conditions:
     def settle(self, terms: list[Term], asked: FieldSpec | None, *, spread: bool = False) -> None:
         """Give each term its condition, and account for its words.
 
-        `asked` is the field whose values are asked for; `spread` says that costs are totalled, which fall in many months.
+        `asked` is the field whose values are asked for; `spread` says that costs are totalled.
         """
         self.terms = self._compatible(_told_once(terms))
         self._settle_amounts()
@@ -95,14 +97,23 @@ class Conditions:
         refused = [refusal.term for refusal in refusals]
         self.terms = [term for term in terms if not any(term is other for other in refused)]
         for refusal in refusals:
-            self._gathered.refuse(refusal.term)
-            self._result.warnings.append(refusal.reason)
+            key = self._key_said(refusal.term)
+            self._gathered.refuse(refusal.term, *key)
+            hint = f"A number alone says nothing about a record; say {key[0]} for the one of that id." if key else ""
+            self._result.warnings.append(hint or refusal.reason)
         self._result.warnings += remarks
         self._result.codes += [REVERSED_RANGE] * bool(remarks)
         self._result.ambiguities += [choice_note(choice, self._canon) for choice in choices]
         for term in self.terms:
             if isinstance(term, BoundTerm) and term.about and term.resolved is not None:
                 self._result.ambiguities.append(roughly_note(term, self._canon))
+
+    def _key_said(self, term: BoundTerm) -> tuple[str, ...]:
+        """Return how a number that stands alone would name a record: "record 78497"; nothing where it cannot."""
+        words = self._schema.conventions.key_words
+        tokens = self._gathered.tokens[term.first : term.end]
+        alone = term.exact and term.field is None and len(tokens) == 1 and tokens[0].raw.isdigit()
+        return (f"{words[0]} {tokens[0].raw}",) if words and alone and len(tokens[0].raw) >= _SHORTEST_KEY else ()
 
     def _settle_dates(self, asked: FieldSpec | None, *, spread: bool) -> None:
         """Give dates their fields, and write down what was chosen and what does not exist."""

@@ -23,6 +23,9 @@ _NOT: Final = (Reading("NOT"),)
 _JOINS: Final = frozenset(("AND", "OR", "COMMA"))
 _GROUPED: Final = frozenset(("FUNCTION", "COUNT", "DATEPART"))
 _ORDERING: Final = frozenset(("hold", "contain", "use", "supply", "provide", "come", "go", "type", "charge", "run"))
+_NEAR: Final = 8
+"""Stretches before "to" that are looked at for "ratio of"."""
+_OF: Final = frozenset(("from", "in", "by", "of", "at", "made", "manufactured", "built"))
 _LISTED: Final = frozenset(("VALUE", "NUMBER", "MONEY"))
 _BEFORE_FIELD: Final = frozenset(
     ("BY", "SORT", "THEN", "COUNT", "DIFFERENT", "WITHOUT", "ABSENT", "FUNCTION", "EXTREME", "JOIN_FIELD")
@@ -184,6 +187,9 @@ def _settle_frame(tagged: list[Tagged], position: int, after: Tagged | None, tok
         framed = framed and before >= 0 and tagged[before].is_amount
     if not framed:
         listed = stretch.tag == "TO" and before >= 0 and after is not None and _share_field(tagged[before], after)
+        if listed and any(each.tag == "SHARE" for each in tagged[max(0, position - _NEAR) : position]):
+            stretch.readings = (Reading("VERSUS"),)
+            return
         plain = not listed and (stretch.end == stretch.first or tokens[stretch.first].key in ("from", "to"))
         stretch.readings = _FILLER if plain else _UNKNOWN
 
@@ -307,7 +313,7 @@ def _settle_field(settled: Settled, position: int, tokens: list[Token]) -> None:
     stretch = tagged[position]
     named = stretch.field
     before = _skip_filler(tagged, position, -1)
-    asked = before >= 0 and tagged[before].tag in _BEFORE_FIELD
+    asked = before >= 0 and tagged[before].tag in _BEFORE_FIELD and not _is_none_of(tagged, before, position, tokens)
     run = _misfit_run(tagged, position, tokens) if not asked and stretch.tag in ("FIELD", "MEASURE") else position + 1
     if named is not None and run > position + 1 and named.type in _UNLISTED:
         settled.misfits[stretch.first] = (tagged[position + 1].first, named)
@@ -315,6 +321,13 @@ def _settle_field(settled: Settled, position: int, tokens: list[Token]) -> None:
             misfit.readings = _UNKNOWN
     elif stretch.reading(RECORD) is not None and not (asked or (before >= 0 and tagged[before].tag == "WITH")):
         stretch.readings = (Reading(RECORD),)
+
+
+def _is_none_of(tagged: list[Tagged], no: int, position: int, tokens: list[Token]) -> bool:
+    """Return whether "no equipment from JLG" speaks of the records, and not of a field that is missing."""
+    after = position + 1
+    opens = tokens[tagged[no].first].key == "no" and _skip_filler(tagged, no, -1) < 0
+    return opens and after < len(tagged) and tokens[tagged[after].first].key in _OF
 
 
 def _misfit_run(tagged: list[Tagged], position: int, tokens: list[Token]) -> int:

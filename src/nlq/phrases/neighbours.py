@@ -70,8 +70,8 @@ def settle_neighbours(tagged: list[Tagged], tokens: list[Token]) -> None:
         after = line.at(number + 1)
         if after is None:
             continue
-        if stretch.tag == "EXTREME" and len(after.readings) > 1:
-            _settle_ranked(after)
+        if stretch.tag == "EXTREME":
+            _settle_ranked(stretch, after)
         if len(stretch.readings) > 1 and after.tag in ("DATE", "WHEN"):
             _settle_time(stretch, after)
         sign = _STEPS.get(line.key(stretch))
@@ -224,14 +224,22 @@ def _settle_longer(line: _Line, number: int, stretch: Tagged) -> None:
 
 
 def _settle_not(line: _Line, number: int, stretch: Tagged) -> None:
-    """Read "not" and "other than" between a figure and an amount as the comparison with it."""
+    """Read "not" between a figure and an amount as the comparison, and "not empty" behind a field as a value."""
     before, after = line.at(number - 1), line.at(number + 1)
-    if before is not None and before.tag == "MEASURE" and after is not None and after.is_amount:
+    if before is None or after is None or before.field is None:
+        return
+    if before.tag == "MEASURE" and after.is_amount:
         stretch.readings = (Reading("COMPARE", Operator.NE),)
+    elif after.tag == "ABSENT":
+        stretch.readings, after.readings = _FILLER, (Reading("FILLED"),)
 
 
-def _settle_amount_of(line: _Line, number: int, _stretch: Tagged) -> None:
+def _settle_amount_of(line: _Line, number: int, stretch: Tagged) -> None:
     """Read "cost" as a verb where "a month" says behind the amount of what it is."""
+    after = line.at(number + 1)
+    again = after.reading("MEASURE") if after is not None else None
+    if again is not None and again.payload is stretch.readings[0].payload:
+        stretch.readings = _FILLER  # "5k a month to rent"
     place = number - 1
     while (each := line.at(place)) is not None and each.tag in _LIMITS:
         place -= 1
@@ -281,6 +289,9 @@ def _settle_deed(line: _Line, number: int, stretch: Tagged) -> None:
 def _settle_unknown(line: _Line, number: int, stretch: Tagged) -> None:
     """Take "assigned" behind a field that is missing as a part of that: "without equipment assigned"."""
     _settle_compared(line, number, stretch)
+    last = line.at(number - 1)
+    if line.key(stretch) == "range" and last is not None and last.is_amount:
+        stretch.readings = _FILLER
     if stretch.end > stretch.first and line.tokens[stretch.first].raw.casefold() in _GIVEN:
         before, missing = line.at(number - 1), line.at(number - 2)
         if before is not None and before.field is not None and missing is not None and missing.tag in _PRESENCE:
@@ -298,12 +309,12 @@ def _settle_number(line: _Line, number: int, stretch: Tagged) -> None:
     """Read "show me 10 rentals" and "which 3 areas have the most" as how many are asked for."""
     place = line.content[number]
     amount = stretch.readings[0].payload
-    led = stretch.first and all(token.key in _LEADS for token in line.tokens[: stretch.first])
+    ranked = any(each.tag in ("MOST", "EXTREME") for each in line.tagged)
+    led = (stretch.first or ranked) and all(token.key in _LEADS for token in line.tokens[: stretch.first])
     if number or not led or place + 1 == len(line.tagged) or len(stretch.readings) > 1:
         return
     after = line.tagged[place + 1]
-    ranked = after.tag == "FIELD" and any(each.tag in ("MOST", "EXTREME") for each in line.tagged)
-    if isinstance(amount, Amount) and (ranked or after.tag in ("VALUE", "FLAG", "RECORD")):
+    if isinstance(amount, Amount) and ((ranked and after.tag == "FIELD") or after.tag in ("VALUE", "FLAG", "RECORD")):
         stretch.readings = (Reading("SOME", amount),)
 
 
@@ -341,10 +352,14 @@ def _settle_time(stretch: Tagged, after: Tagged) -> None:
             return
 
 
-def _settle_ranked(stretch: Tagged) -> None:
-    """Read a word that names a time, too, as that behind "most recently"."""
-    if stretch.field is not None and stretch.field.type is FieldType.TIME:
-        stretch.readings = (Reading("FIELD", stretch.field),)
+def _settle_ranked(stretch: Tagged, after: Tagged) -> None:
+    """Read a word that names a time, too, as that behind "most recently", and "largest categories" as a ranking."""
+    if after.field is None:
+        return
+    if after.field.type is FieldType.TIME:
+        after.readings = (Reading("FIELD", after.field),)
+    elif after.field.groupable and after.tag == "FIELD":
+        stretch.readings = (Reading("RANK", stretch.readings[0].payload),)
 
 
 def by_part(tokens: list[Token], stretch: Tagged) -> tuple[Reading, ...]:

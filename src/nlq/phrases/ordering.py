@@ -44,7 +44,7 @@ def limit_of(gathered: Gathered, ranks: list[RankPart]) -> int | None:
                 ranks.remove(rank)
             else:
                 limit = int(value)
-        elif rank.holder and not rank.several:
+        elif rank.holder and not rank.several and limit is None:
             limit = 1
     return limit
 

@@ -106,6 +106,9 @@ class _Builder(lark.Transformer[Any, Any]):
     def present(self, children: list[Leaf]) -> PresencePart:
         return PresencePart(children[0].first, children[-1].end, children[1].payload, present=True)
 
+    def filled(self, children: list[Leaf]) -> PresencePart:
+        return PresencePart(children[0].first, children[-1].end, children[0].payload, present=True)
+
     def absent(self, children: list[Leaf]) -> PresencePart:
         field = next(leaf.payload for leaf in children if leaf.type in ("FIELD", "MEASURE"))
         missing = any(leaf.type == "ABSENT" for leaf in children)

@@ -19,6 +19,7 @@ from nlq.normalize import TAKEN, Kind, Token, keys, stem
 from nlq.phrases.value_ranges import close_range
 from nlq.query import Operator
 from nlq.schema import FieldType, Schema
+from nlq.tagging.keyed import KeyReader
 from nlq.tagging.tags import FILLER, RECORD, UNKNOWN, Amount, Meaning, Reading, Tagged
 from nlq.tagging.timing import read_timed
 from nlq.tagging.tries import ValueTrie, fixed_trie
@@ -29,7 +30,7 @@ _JOINS: Final = frozenset(("AND", "OR", "COMMA"))
 _DASH: Final = re.compile(r"\s*[-–—]\s*")
 _SOME_DAY: Final = date(2000, 1, 1)
 _RANGE_ENDS: Final = frozenset(("VALUE", "NUMBER", UNKNOWN))
-_LAYERED: Final = frozenset(("LAYER", "CLAIM", "NOT"))
+_LAYERED: Final = frozenset(("LAYER", "CLAIM", "NOT", "WITHOUT"))
 _WINNING: Final = frozenset(("FIELD", "MEASURE", "COMPARE"))
 _OPEN_ENDS: Final = frozenset(("PAST", "FUTURE"))
 _COMPARING: Final = frozenset(("COMPARE", "WHEN"))
@@ -39,6 +40,8 @@ _TO: Final = (Reading("TO"),)
 _DATE_SIGNS: Final = frozenset(("-", "/", "."))
 _ARTICLES: Final = frozenset(("a", "i"))
 _LABELLED: Final = (FieldType.TEXT, FieldType.ID, FieldType.ENUM)
+_BEFORE_TIME: Final = frozenset(("COMPARE", "LONGER", "LASTING"))
+"""Tags before "a month" that make it a length of time, and no rate."""
 _NUMBERED: Final = frozenset(("number", "no", "num", "nr"))
 
 
@@ -51,6 +54,7 @@ class Tagger:
         self.known = fixed_words | self.values.words | NUMBER_WORDS | MARKS.keys()
         """Every single word that some reader knows."""
         self._currency = currency
+        self._keys = KeyReader(schema)
         self._recorded = frozenset(schema.conventions.dates.recorded)
 
     def belongs_to_phrases(self, key: str) -> bool:
@@ -83,6 +87,9 @@ class Tagger:
         token = tokens[index]
         if token.key == TAKEN:
             return Tagged(index, index + 1, _FILLER)
+        key = self._keys.read(tokens, index, before)
+        if key is not None:
+            return key
         if token.kind is Kind.QUOTED:
             return self._quoted(tokens, index)
         if token.gap == "/" and before and before[-1].is_amount and (rate := self.fixed.exactly(("per", token.key))):
@@ -124,12 +131,20 @@ class Tagger:
             event = bool(shorter) and shorter[0].tag == "EVENT"
             if event and read_timed(tokens, index + 1, today, (), due=False):
                 return Tagged(index, index + 1, shorter)
+        if tag == "VALUE" and tokens[index].key == "not" and self._is_timed(tokens, plain, today):
+            return Tagged(index, index + 1, self.fixed.exactly(("not",)))
         found = read_timed(tokens, index, today, before, due=_amount_is_due(before), recorded=self._recorded)
         if found is None or found[0] < end:
             return None
-        if found[0] == end and readings and tag not in (FILLER, UNKNOWN, "DATEPART"):
+        lasts = tag == "AMOUNT_OF" and bool(before) and before[-1].tag in _BEFORE_TIME
+        if found[0] == end and readings and not lasts and tag not in (FILLER, UNKNOWN, "DATEPART"):
             return None
         return Tagged(index, found[0], (found[1],))
+
+    def _is_timed(self, tokens: list[Token], plain: Tagged, today: date) -> bool:
+        """Return whether a time follows a state: "not synced since Monday" negates a time, "not synced" is a state."""
+        end = plain.end
+        return plain.first + 1 < end < len(tokens) and read_timed(tokens, end, today, (), due=False) is not None
 
     def _until(self, tokens: list[Token], before: list[Tagged], today: date, index: int) -> Tagged | None:
         """Return the date that "to" before it makes the last one: "forecast end to June 30"."""
@@ -158,6 +173,9 @@ class Tagger:
     ) -> tuple[int, tuple[Reading, ...]]:
         """Leave a value its beginning: "area silo 4" is the field "area" and the value, not the field "area silo"."""
         layered = fixed[1][0].tag in _LAYERED
+        shorter = self._apart(tokens, index, fixed)
+        if shorter:
+            return index + 1, shorter
         for start in range(index + 1, fixed[0]):
             value = self.values.longest(tokens, start)
             if value is None and layered:
@@ -168,6 +186,24 @@ class Tagger:
                 shorter = self.fixed.exactly(token.key for token in tokens[index:start])
                 return (start, shorter) if shorter else fixed
         return fixed
+
+    def _apart(self, tokens: list[Token], index: int, fixed: tuple[int, tuple[Reading, ...]]) -> tuple[Reading, ...]:
+        """Return what the first word of a phrase is where it does not belong to the others, nothing where it does.
+
+        "with" parts groups from the limit in "areas with no more than 3 pumps"; "rentals cost over 5k" names no "rental
+        cost", and "rentals to purchases" no price "to purchase".
+        """
+        end, readings = fixed
+        key = tokens[index].key
+        if key == "with" and readings[0].tag == "COMPARE":
+            return self.fixed.exactly((key,))
+        if end != index + 2 or readings[0].tag != "MEASURE":
+            return ()
+        plural = tokens[index + (key == "to")]
+        if not plural.raw.casefold().endswith("s") or plural.key == plural.raw.casefold():
+            return ()
+        named = self.fixed.exactly((plural.key,))
+        return self.fixed.exactly((key,)) if any(reading.tag == "VALUE" for reading in named) else ()
 
     def _with_amount(
         self, tokens: list[Token], index: int, before: list[Tagged], end: int, readings: tuple[Reading, ...]

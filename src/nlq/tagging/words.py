@@ -106,6 +106,11 @@ PHRASES: Final[dict[str, tuple[str, ...]]] = {
         ),
         *("has not been set", "have not been set", "hasn't been set", "haven't been set", "not been set"),
     ),
+    "FILLED": (
+        *("is set", "is present", "is known", "is filled in", "is assigned", "is given", "filled in", "not null"),
+        *("is not null", "is not empty", "is not blank", "is not missing", "isn't empty", "isn't blank"),
+        *("isn't missing", "present"),
+    ),
     "NEITHER": ("neither",),
     "NOR": ("nor",),
     "LEFT_OUT": ("left out", "excluded", "omitted", "removed", "hidden", "left aside", "not included", "not shown"),
@@ -216,7 +221,6 @@ PHRASES: Final[dict[str, tuple[str, ...]]] = {
     "PAST": (
         "in the past",
         "already past",
-        "past due",
         "has passed",
         "have passed",
         "already passed",
