@@ -83,6 +83,7 @@ def _of_that(*patterns: str) -> tuple[str, ...]:
 
 CUES: Final[dict[Cue, tuple[str, ...]]] = {
     Cue.OTHER: (
+        *("no,", "no, actually", "actually", "i meant", "i mean", "no, i meant", "no i meant", "sorry, i meant"),
         *("what about", "how about", "what of", "and what about", "how's about", "what if we take", "what's about"),
         *_SAME,
         *_with_that("repeat *", "switch * to", "again *", "do * again", "try *", "let's try *", "now try *"),

@@ -34,9 +34,11 @@ def hangs(tagged: Sequence[Tagged], tokens: Sequence[Token]) -> str:
 
     "NOT" where it begins with a negation; "" for a question of its own.
     """
-    if _has(tagged, RECORD) or any(token.key in LEADS or token.key in EVERYTHING for token in tokens):
+    asks_any = {place for each in tagged if each.tag == "YES_NO" for place in range(each.first, each.end)}
+    own = (token.key for place, token in enumerate(tokens) if place not in asks_any)
+    if _has(tagged, RECORD) or any(key in LEADS or key in EVERYTHING for key in own):
         return ""
-    content = [place for place, stretch in enumerate(tagged) if stretch.tag not in SILENT]
+    content = [place for place, stretch in enumerate(tagged) if stretch.tag not in (*SILENT, "YES_NO")]
     if not content:
         return ""
     first = tagged[content[0]]

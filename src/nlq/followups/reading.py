@@ -33,6 +33,7 @@ _ENDS: Final = frozenset(("RANK", "EXTREME"))
 _NO_PAGES: Final = (
     "A question cannot ask for the records after those it had; ask for more of them, such as “top 20”, or for all."
 )
+_WITH_WHAT: Final = "“One” can be anything here: say what the records have, such as “with a contract”."
 NO_CONTEXT: Final = "“{}” goes on from another question, and there is none before this one."
 
 
@@ -302,6 +303,9 @@ class _Reader:
 
     def _ones(self, place: int, after: int) -> int:
         """Take "ones" that stands for no records named before; a negation of such needs a question before."""
+        if place and self._tagged[place - 1].tag in ("WITH", "WITHOUT"):
+            self.follow.refused = _WITH_WHAT
+            return self._cue(place - 1, after, self.follow.move)
         self._ask_records()
         negated = any(stretch.tag in _NEGATIONS for stretch in self._tagged[:place])
         return self._cue(place, after, self.follow.move, needs=negated)
