@@ -207,6 +207,10 @@ class Conventions:
     """Words → the two fields whose difference they name: "variance" is forecast less plan."""
     exclusive: tuple[tuple[str, str], ...] = ()
     """Pairs of flags of which no record has both."""
+    key: str = ""
+    """The field whose values name one record each, "" for none."""
+    key_words: tuple[str, ...] = ()
+    """Words, in the singular, that announce such a value besides the names of the field, the clearest first."""
     equipment_words: tuple[str, ...] = ("record", "item", "equipment", "piece", "unit", "machine")
     """Words, in the singular, for the records themselves; they carry no condition."""
 

@@ -249,6 +249,9 @@ CONVENTIONS: Final = Conventions(
         ("per month", "a month", "each month", "every month", "monthly", "per mo"), "monthly_rate"
     ),
     ranking_field="forecast_cost",
+    key="pfa_id",
+    key_words=("record", "pfa"),
+    equipment_words=("record", "item", "equipment", "piece", "unit", "machine", "pfa", "pfa record"),
     prepositions={
         "area_silo": "in",
         "category": "of",

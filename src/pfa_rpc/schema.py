@@ -157,7 +157,14 @@ def _flag(
 FIELDS: Final[tuple[Field, ...]] = (
     Field("id", FieldType.ID, "id", "id", Origin.KEY, required=True, other_words=("uuid", "record id")),
     Field(
-        "pfa_id", FieldType.ID, "PFA id", "pfa_id", Origin.KEY, pems="pfs_id", required=True, other_words=("pems id",)
+        "pfa_id",
+        FieldType.ID,
+        "PFA id",
+        "pfa_id",
+        Origin.KEY,
+        pems="pfs_id",
+        required=True,
+        other_words=("pems id", "pfa number", "record number"),
     ),
     _text("area_silo", "area", "area_silo", "pfs_f_area", "silo", "area silo", "location", "yard", "site area"),
     _text(

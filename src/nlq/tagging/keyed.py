@@ -15,7 +15,6 @@ from nlq.tagging.tags import FILLER, Meaning, Reading, Tagged
 
 _JOINED: Final = frozenset(("-", "_", ".", "/"))
 _LISTING: Final = frozenset(("AND", "OR", "COMMA"))
-_ANNOUNCING: Final = frozenset(("number", "no", "id", "nr", "#"))
 
 
 class KeyReader:
@@ -28,13 +27,13 @@ class KeyReader:
 
     def read(self, tokens: Sequence[Token], index: int, before: Sequence[Tagged]) -> Tagged | None:
         """Return the key that starts at a token, None where no word before it announces one."""
-        if self._field is None or not before or not _is_written(tokens[index]):
-            return None
-        if not self._is_announced(tokens, before):
+        if self._field is None or not before or tokens[index].gap in _JOINED:
             return None
         end = index + 1
         while end < len(tokens) and tokens[index].kind is not Kind.QUOTED and tokens[end].gap in _JOINED:
             end += 1
+        if not any(map(_is_written, tokens[index:end])) or not self._is_announced(tokens, before):
+            return None
         value = tokens[index].raw + "".join(token.gap + token.raw for token in tokens[index + 1 : end])
         return Tagged(index, end, (Reading("VALUE", (Meaning(self._field, value),)),))
 
@@ -42,7 +41,7 @@ class KeyReader:
         place = len(before) - 1
         if place > 0 and before[place].tag in _LISTING and self._is_key(before[place - 1]):
             return True
-        while place > 0 and (_equals(before[place]) or self._is_number_word(before[place], tokens)):
+        while place > 0 and _equals(before[place]):
             place -= 1
         last = before[place]
         if last.field is not None and last.field is self._field:
@@ -53,9 +52,6 @@ class KeyReader:
 
     def _is_key(self, stretch: Tagged) -> bool:
         return any(meaning.field is self._field for meaning in stretch.meanings)
-
-    def _is_number_word(self, stretch: Tagged, tokens: Sequence[Token]) -> bool:
-        return stretch.end == stretch.first + 1 and tokens[stretch.first].key in _ANNOUNCING
 
 
 def _is_written(token: Token) -> bool:
