@@ -184,12 +184,12 @@ class _Resolver:
         elif part.field is None and follows and isinstance(before, FigurePart):
             self._list.close()
             self._gathered.figure_bounds.append((before, part))
-        elif part.field is None and follows and isinstance(before, GroupPart) and self._gathered.figures:
-            self._list.close()
-            self._gathered.figure_bounds.append((self._gathered.figures[-1], part))
         elif part.field is None and self._counts_groups(part):
             self._list.close()
             self._gathered.counted.append(part)
+        elif part.field is None and follows and isinstance(before, GroupPart) and self._gathered.figures:
+            self._list.close()
+            self._gathered.figure_bounds.append((self._gathered.figures[-1], part))
         else:
             if part.field is None and follows and isinstance(before, RankPart) and _is_measure(before.field):
                 part.field = before.field
