@@ -170,9 +170,10 @@ class Setting:
     def _ask_which_end(self, target: Target) -> bool:
         start, end = map(self._at.label, self._at.conventions.period)
         said = self._at.text(target.first, target.end)
-        return self._at.ask(
-            f"Which date becomes “{said}”: the {start} or the {end}? Say “set the {start} to {said} for …”."
-        )
+        day = target.when.start if target.when is not None else None
+        options = [(Change(name, ChangeOperation.SET, day),) for name in self._at.conventions.period if day is not None]
+        text = f"Which date becomes “{said}”: the {start} or the {end}? Say “set the {start} to {said} for …”."
+        return self._at.ask(text, options)
 
     def _reset(self, named: Named | None) -> bool:
         """Give dates the values that they are reset to."""

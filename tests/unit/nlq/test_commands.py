@@ -257,6 +257,7 @@ def test_orders_cut_short_obey_the_laws(order: str, cut: int, count: int) -> Non
         ("", "move the cranes forward by 2 weeks", ["14 days later", "14 days earlier"]),
         ("", "change the rate of rentals by 10 %", ["Increase the monthly rate by 10 %", "Reduce the monthly rate"]),
         ("", "increase cranes by 10 %", ["the monthly rate by 10 %", "the purchase price by 10 %"]),
+        ("", "bring the pumps forward to May 1", ["forecast start to 2026-05-01", "forecast end to 2026-05-01"]),
         ("rentals in Silo 4", "extend by 2 weeks", ["14 days later for rentals in area Silo 4"]),
     ],
 )
