@@ -409,8 +409,8 @@ FIELDS: Final[tuple[Field, ...]] = (
         other_words=(
             *(
                 "changed",
-                "modified at",
                 "last modified",
+                "modified at",
                 "edited",
                 "last changed",
                 "updated",
