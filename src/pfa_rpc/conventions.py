@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from nlq.query import And, Comparison, FieldComparison, Not, Operator, Present
+from nlq.query import And, Comparison, FieldComparison, Not, Operator, Or, Present
 from nlq.schema import TODAY, CommandConventions, Conventions, DateConventions, Layer, Saying
 
 _PLAN_IS_LOCKED: Final = "The plan is the locked budget: it never changes once it is set."
@@ -219,6 +219,13 @@ SAYINGS: Final = (
             "past their forecast end",
         ),
         And((Comparison("forecast_end", Operator.LT, TODAY), Not(Present("actual_end")))),
+    ),
+    Saying(
+        (
+            *("unsynced", "not synced", "not yet synced", "not synced yet", "out of sync", "not in sync"),
+            *("unsynced changes", "with unsynced changes", "not in PEMS yet", "not yet in PEMS"),
+        ),
+        Or(tuple(Comparison("sync_state", Operator.EQ, state) for state in ("MODIFIED", "PENDING_SYNC", "SYNC_ERROR"))),
     ),
 )
 """Phrases that stand for conditions."""

@@ -47,10 +47,10 @@ SYNC_STATES: Final = (
         2,
         "modified",
         (
-            *("modified", "edited", "unsynced", "changed locally", "changed", "dirty", "not synced", "not yet synced"),
-            *("with local changes", "local changes", "with unsynced changes", "unsynced changes", "locally modified"),
-            *("with local edits", "local edits", "locally edited", "locally changed", "out of sync", "not in sync"),
-            *("unsaved changes", "with unsaved changes", "not synced yet", "pending changes", "with pending changes"),
+            *("modified", "edited", "changed locally", "changed", "dirty"),
+            *("with local changes", "local changes", "locally modified"),
+            *("with local edits", "local edits", "locally edited", "locally changed", "changed here"),
+            *("unsaved changes", "with unsaved changes", "pending changes", "with pending changes"),
         ),
     ),
     EnumValue(
@@ -95,7 +95,7 @@ SYNC_STATES: Final = (
                 "with sync error",
             ),
             *("couldn't sync", "could not sync", "could not be synced", "couldn't be synced", "in error", "errored"),
-            *("failed sync", "in conflict", "conflicted", "with conflicts", "conflicting", "with sync problems"),
+            *("failed sync", "with sync problems"),
             *(
                 "have sync errors",
                 "has a sync error",

@@ -44,6 +44,7 @@ from nlq.phrases.parts import (
     ValuePart,
 )
 from nlq.phrases.sharing import COPULAS, mentions, share_of
+from nlq.phrases.singling import asks_for_one
 from nlq.phrases.terms import BoundTerm, FlagTerm, TermList
 from nlq.query import Aggregate, Function, Query
 from nlq.schema import FieldSpec, FieldType
@@ -95,6 +96,8 @@ class _Resolver:
             self._attaching.waiting.pop("EVENT", None)
         self._attaching.drop_waiting()
         sort, limit = order_of(self._gathered) if asked is None else ((), figuring.limit)
+        if asked is None and limit is None and sort and asks_for_one(self._gathered, self._list.terms):
+            limit = 1
         spread = asked is not None and self._totals_costs(asked)
         self._conditions.settle(self._list.terms, self._asked_field(), spread=spread)
         asked, terms = share_of(asked, self._conditions.terms, self._gathered, self._canon)

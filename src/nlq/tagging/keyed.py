@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from nlq.normalize import Kind, Token, keys
+from nlq.normalize import TAKEN, Kind, Token, keys
 from nlq.query import Operator
 from nlq.schema import FieldSpec, Schema
 from nlq.tagging.tags import FILLER, Meaning, Reading, Tagged
@@ -27,7 +27,7 @@ class KeyReader:
 
     def read(self, tokens: Sequence[Token], index: int, before: Sequence[Tagged]) -> Tagged | None:
         """Return the key that starts at a token, None where no word before it announces one."""
-        if self._field is None or not before or tokens[index].gap in _JOINED:
+        if self._field is None or not before or tokens[index].gap in _JOINED or tokens[index].key == TAKEN:
             return None
         end = index + 1
         while end < len(tokens) and tokens[index].kind is not Kind.QUOTED and tokens[end].gap in _JOINED:

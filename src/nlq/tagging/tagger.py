@@ -73,7 +73,7 @@ class Tagger:
         tagged: list[Tagged] = []
         index = 0
         while index < len(tokens):
-            stretch = self._next(tokens, index, tagged, today)
+            stretch = self._keys.read(tokens, index, tagged) or self._next(tokens, index, tagged, today)
             if tagged and tagged[-1].is_amount and stretch.is_amount and _DASH.fullmatch(tokens[index].gap):
                 tagged.append(Tagged(index, index, _TO))
             tagged.append(stretch)
@@ -87,9 +87,6 @@ class Tagger:
         token = tokens[index]
         if token.key == TAKEN:
             return Tagged(index, index + 1, _FILLER)
-        key = self._keys.read(tokens, index, before)
-        if key is not None:
-            return key
         if token.kind is Kind.QUOTED:
             return self._quoted(tokens, index)
         if token.gap == "/" and before and before[-1].is_amount and (rate := self.fixed.exactly(("per", token.key))):
@@ -131,7 +128,7 @@ class Tagger:
             event = bool(shorter) and shorter[0].tag == "EVENT"
             if event and read_timed(tokens, index + 1, today, (), due=False):
                 return Tagged(index, index + 1, shorter)
-        if tag == "VALUE" and tokens[index].key == "not" and self._is_timed(tokens, plain, today):
+        if tag in ("VALUE", "CLAIM") and tokens[index].key == "not" and self._is_timed(tokens, plain, today):
             return Tagged(index, index + 1, self.fixed.exactly(("not",)))
         found = read_timed(tokens, index, today, before, due=_amount_is_due(before), recorded=self._recorded)
         if found is None or found[0] < end:
