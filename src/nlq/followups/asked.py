@@ -87,7 +87,12 @@ def _figures(follow: FollowUp, base: Query, said: Query, figures: Aggregate, not
         shape.query = replace(
             said, aggregate=replace(figures, aggregations=base.aggregate.aggregations, percent=base.aggregate.percent)
         )
-    elif base.aggregate is not None and not figures.group_by and follow.move in (Move.EXCHANGE, Move.ADJUST):
+    elif (
+        base.aggregate is not None
+        and not figures.group_by
+        and not figures.yes_no
+        and follow.move in (Move.EXCHANGE, Move.ADJUST)
+    ):
         shape.query = replace(said, aggregate=replace(figures, group_by=base.aggregate.group_by))
     if base.aggregate is None and base.limit is not None:
         if any(figure.function is not Function.COUNT for figure in figures.aggregations):
