@@ -151,5 +151,5 @@ def checked(question: str) -> str:
                     position=position,
                 )
     if not question.strip():
-        raise QuestionError("The question is blank.")
+        raise QuestionError("The question is blank; ask for records, such as “rentals ending this month”.")
     return question

@@ -211,6 +211,8 @@ class Conventions:
     """The field whose values name one record each, "" for none."""
     key_words: tuple[str, ...] = ()
     """Words, in the singular, that announce such a value besides the names of the field, the clearest first."""
+    written: tuple[str, ...] = ()
+    """Fields of text that no vocabulary has the values of; a word behind their name is one, as it is written."""
     equipment_words: tuple[str, ...] = ("record", "item", "equipment", "piece", "unit", "machine")
     """Words, in the singular, for the records themselves; they carry no condition."""
 

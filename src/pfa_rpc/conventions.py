@@ -258,6 +258,7 @@ CONVENTIONS: Final = Conventions(
     ranking_field="forecast_cost",
     key="pfa_id",
     key_words=("record", "pfa"),
+    written=("pems_modified_by",),
     equipment_words=("record", "item", "equipment", "piece", "unit", "machine", "pfa", "pfa record"),
     prepositions={
         "area_silo": "in",
@@ -266,6 +267,7 @@ CONVENTIONS: Final = Conventions(
         "manufacturer": "of",
         "model": "of",
         "modified_by": "",
+        "pems_modified_by": "",
         "modified_at": "",
         "last_synced_at": "",
     },

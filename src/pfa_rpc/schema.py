@@ -443,6 +443,7 @@ FIELDS: Final[tuple[Field, ...]] = (
         "modified in PEMS by",
         "sync.pems_modified_by",
         pems="pfs_lastmodifiedby",
+        other_words=("changed in PEMS by", "last modified in PEMS by", "edited in PEMS by", "updated in PEMS by"),
     ),
 )
 """Every field of a record but its tenant (`organization_id`), which no filter may name, and its etag and revision."""

@@ -141,7 +141,7 @@ def _ordered(limits: tuple[tuple[Operator, Amount], ...]) -> tuple[tuple[tuple[O
     if len(limits) != 2 or limits[0][1].value <= limits[1][1].value:
         return limits, []
     low, high = limits[1][1], limits[0][1]
-    text = f"The range was given as {low.value:,f} below {high.value:,f} in reverse; it was turned around."
+    text = f"The range was given in reverse, from {high.value:,f} to {low.value:,f}; it was turned around."
     return ((limits[0][0], low), (limits[1][0], high)), [text]
 
 

@@ -206,8 +206,17 @@ class Figuring:
             gathered.use(bare, f"total {bare.field.label}")
             text = f"the {bare.field.label} of each group is its total, because no other figure is named"
             others = tuple(f"{function.value}({name})" for function in (Function.AVG, Function.MEDIAN))
+            if self._says_cost(bare):
+                others = (f"sum({self._schema.conventions.ranking_field})", *others)
             gathered.note(text, bare, f"sum({name})", others)
         return sums
+
+    def _says_cost(self, bare: FieldPart) -> bool:
+        """Return whether a field that is no cost is called one: "rental cost", whose total may be meant."""
+        ranking = self._schema.by_name.get(self._schema.conventions.ranking_field)
+        if ranking is None or bare.field.name in self._schema.conventions.dates.spread:
+            return False
+        return self._gathered.tokens[bare.end - 1].key == ranking.label.split()[-1]
 
     # Groups
 

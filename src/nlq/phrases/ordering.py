@@ -42,6 +42,8 @@ def limit_of(gathered: Gathered, ranks: list[RankPart]) -> int | None:
             if again or value != int(value) or not 1 <= value <= MAX_LIMIT or rank.count.marked:
                 gathered.refuse(rank)
                 ranks.remove(rank)
+                if value > MAX_LIMIT and not rank.count.marked:
+                    gathered.result.warnings.append(f"At most {MAX_LIMIT:,} records or groups can be asked for.")
             else:
                 limit = int(value)
         elif rank.holder and not rank.several and limit is None:

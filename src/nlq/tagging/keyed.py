@@ -1,6 +1,7 @@
-"""Keyed: the key of one record behind a word that announces it, as in "record 78497" and "pfa id = 78497".
+"""Keyed: values that are in no vocabulary, behind what announces them: "record 78497", "modified in PEMS by maria".
 
-Gives `KeyReader`. Keys are no values of the vocabulary: what stands behind the word is taken as it was written.
+Gives `KeyReader`. They are keys of records, and what fields hold that the conventions name as written: what stands
+behind the word is taken as it is.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from nlq.normalize import TAKEN, Kind, Token, keys
 from nlq.query import Operator
 from nlq.schema import FieldSpec, Schema
 from nlq.tagging.tags import FILLER, Meaning, Reading, Tagged
+from nlq.tagging.tries import Trie
 
 _JOINED: Final = frozenset(("-", "_", ".", "/"))
 _LISTING: Final = frozenset(("AND", "OR", "COMMA"))
@@ -20,43 +22,58 @@ _LISTING: Final = frozenset(("AND", "OR", "COMMA"))
 class KeyReader:
     """Reads keys of records, by the conventions of a schema."""
 
-    def __init__(self, schema: Schema) -> None:
-        """Take the field of keys and the words before a key; without such a field nothing is read."""
+    def __init__(self, schema: Schema, fixed: Trie) -> None:
+        """Take the field of keys and the words before a key, and the fixed words, which are no value as written."""
+        self._fixed = fixed
+        self._written = frozenset(schema.conventions.written)
         self._field: FieldSpec | None = schema.by_name.get(schema.conventions.key)
         self._words = frozenset(key for word in schema.conventions.key_words for key in keys(word))
 
     def read(self, tokens: Sequence[Token], index: int, before: Sequence[Tagged]) -> Tagged | None:
         """Return the key that starts at a token, None where no word before it announces one."""
-        if self._field is None or not before or tokens[index].gap in _JOINED or tokens[index].key == TAKEN:
+        if not before or tokens[index].gap in _JOINED or tokens[index].key == TAKEN:
             return None
         end = index + 1
-        while end < len(tokens) and tokens[index].kind is not Kind.QUOTED and tokens[end].gap in _JOINED:
+        while end < len(tokens) and _goes_on(tokens[end - 1], tokens[end]):
             end += 1
-        if not any(map(_is_written, tokens[index:end])) or not self._is_announced(tokens, before):
+        field = self._announced(tokens, before)
+        if field is None or not self._is_value(tokens[index:end], field):
             return None
         value = tokens[index].raw + "".join(token.gap + token.raw for token in tokens[index + 1 : end])
-        return Tagged(index, end, (Reading("VALUE", (Meaning(self._field, value),)),))
+        return Tagged(index, end, (Reading("VALUE", (Meaning(field, value),)),))
 
-    def _is_announced(self, tokens: Sequence[Token], before: Sequence[Tagged]) -> bool:
+    def _announced(self, tokens: Sequence[Token], before: Sequence[Tagged]) -> FieldSpec | None:
+        """Return the field that the words before announce a value of."""
         place = len(before) - 1
         if place > 0 and before[place].tag in _LISTING and self._is_key(before[place - 1]):
-            return True
+            return self._field
         while place > 0 and _equals(before[place]):
             place -= 1
         last = before[place]
-        if last.field is not None and last.field is self._field:
-            return True
+        if last.field is not None and (last.field is self._field or last.field.name in self._written):
+            return last.field
         token = tokens[last.first] if last.end == last.first + 1 else None
         # "records 20" are twenty of them, "record 20" is one
-        return token is not None and token.key in self._words and token.raw.casefold() == token.key
+        announced = token is not None and token.key in self._words and token.raw.casefold() == token.key
+        return self._field if announced else None
+
+    def _is_value(self, tokens: Sequence[Token], field: FieldSpec) -> bool:
+        """Return whether tokens can be a value: quoted, with a digit, or a word that the language has no use for."""
+        if tokens[0].kind is Kind.QUOTED:
+            return True
+        if field is self._field:
+            return any(any(map(str.isdigit, token.raw)) for token in tokens)
+        used = len(tokens) == 1 and bool(self._fixed.exactly((tokens[0].key,)))
+        return tokens[0].kind is Kind.WORD and not used
 
     def _is_key(self, stretch: Tagged) -> bool:
-        return any(meaning.field is self._field for meaning in stretch.meanings)
+        return self._field is not None and any(meaning.field is self._field for meaning in stretch.meanings)
 
 
-def _is_written(token: Token) -> bool:
-    """Return whether a token can be a key: quoted, or with a digit."""
-    return token.kind is Kind.QUOTED or any(map(str.isdigit, token.raw))
+def _goes_on(token: Token, after: Token) -> bool:
+    """Return whether a token belongs to the one before it: "RX-12", "user7"."""
+    plain = all(each.kind in (Kind.WORD, Kind.NUMBER) for each in (token, after))
+    return plain and (after.gap in _JOINED or not after.gap)
 
 
 def _equals(stretch: Tagged) -> bool:

@@ -54,7 +54,7 @@ class Tagger:
         self.known = fixed_words | self.values.words | NUMBER_WORDS | MARKS.keys()
         """Every single word that some reader knows."""
         self._currency = currency
-        self._keys = KeyReader(schema)
+        self._keys = KeyReader(schema, self.fixed)
         self._recorded = frozenset(schema.conventions.dates.recorded)
 
     def belongs_to_phrases(self, key: str) -> bool:

@@ -30,7 +30,8 @@ class Explainer:
     def __init__(self, schema: Schema, tagger: Tagger) -> None:
         self._tagger = tagger
         values = [value for each in tagger.values.values.values() for value in each]
-        words = (word for field in schema.fields for word in (field.label, *field.true_words[:1]))
+        words = [word for field in schema.fields for word in (field.label, *field.true_words[:1])]
+        words += [value.label for field in schema.fields for value in field.values]
         self._names = Choices([*(value for value in values if not _has_digit(value)), *words])
         """What can be named without digits: values, fields, flags."""
         self._codes = Choices(filter(_has_digit, values))

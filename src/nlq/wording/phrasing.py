@@ -241,7 +241,8 @@ class Phrasing:
         if field.type is FieldType.ENUM:
             return next(each.label for each in field.values if each.name == value)
         text = str(value)
-        if _PLAIN.fullmatch(text) and self._is_safe(text):
+        as_written = field.name not in self._schema.conventions.written or text.isalpha()
+        if as_written and _PLAIN.fullmatch(text) and self._is_safe(text):
             return text
         escaped = text.replace("\\", "\\\\").replace('"', '\\"')
         return f'"{escaped}"'

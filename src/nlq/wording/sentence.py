@@ -98,11 +98,20 @@ class _Writer:
         """Return what stands before the records: the figures, or how they are asked for."""
         if asked.yes_no:
             return "are there any "
+        if asked.distinct and (deed := self._deed(asked.group_by[0])):
+            return f"who {deed} "
         if asked.distinct:
             words = self._figure(Aggregation(Function.COUNT_DISTINCT, asked.group_by[0]))
             return f"{words.removeprefix('number of ')} of "
         share = "percentage of " if asked.percent else ""
         return f"{share}{', '.join(map(self._figure, asked.aggregations))} of "
+
+    def _deed(self, name: str) -> str:
+        """Return the verb by which a question asks for the people of a field, "" where there is none."""
+        dates = self._schema.conventions.dates
+        time = self._schema.by_name.get(dates.recorded.get(name, ""))
+        words = time.words if time is not None else ()
+        return next((verb for verb in dates.deeds.get(name, ()) if verb in words), "")
 
     def _figure(self, figure: Aggregation) -> str:
         return figure_words(figure, self._schema, self._names)
