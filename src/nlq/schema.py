@@ -125,6 +125,8 @@ class CommandConventions:
     """Verbs, in the form of an order → the flag that they set, and to what: "discontinue"."""
     assigned: str = ""
     """The field whose values name single records, so that "assign EQ-1 to Silo 4" changes EQ-1."""
+    longest_shift_months: int = 120
+    """Farthest that one command moves dates; beyond it, whether that is meant is asked."""
     fixed: Mapping[str, str] = field(default_factory=dict)
     """Field that commands never change → why, in a sentence."""
 

@@ -20,6 +20,7 @@ from nlq.commands.words import (
 )
 from nlq.schema import FieldType
 
+_DAYS_OF_MONTH: Final = 31
 _LENGTHS: Final = frozenset(("duration", "length"))
 _AMOUNT_VERBS: Final = frozenset(("multiply", "multiplied", "scale", "scaled"))
 
@@ -112,6 +113,10 @@ class Moving:
             return self._at.ask(f"“{self._at.text(distance.first, distance.end)}”: dates move by whole days.")
         if not shift.months and not shift.days:
             return self._at.ask("Moving by nothing changes nothing: by how much?")
+        longest = self._at.conventions.longest_shift_months
+        if shift.months + shift.days // _DAYS_OF_MONTH > longest:
+            said = self._at.text(distance.first, distance.end)
+            return self._at.ask(f"“{said}” is more than {longest // 12} years: is that meant? Move by less at a time.")
         if sign == 0:
             return self._ask_which_way(named, distance, shift)
         fields = self._moved(named, distance)

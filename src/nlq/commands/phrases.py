@@ -34,6 +34,7 @@ from nlq.commands.words import (
 from nlq.dates import DateReading, read_date
 from nlq.normalize import Kind, Token, keys
 from nlq.schema import FieldSpec, FieldType, Schema
+from nlq.tagging.fuzzy import nearest
 from nlq.tagging.tagger import Tagger
 from nlq.tagging.tags import Amount, Flagged, Meaning, Reading
 from nlq.tagging.tries import Trie
@@ -92,6 +93,10 @@ class PhraseReader:
         self._resets = Trie()
         for phrase in schema.conventions.commands.reset_words:
             self._resets.add(keys(phrase), Reading("RESET"))
+
+    def nearest(self, said: str, name: str) -> tuple[str, ...]:
+        """Return the values of a field most like what was said."""
+        return nearest(said, self._tagger.values.values.get(name, ()))
 
     def may_begin(self, token: Token) -> bool:
         """Return whether an amount can start at a token."""

@@ -210,6 +210,7 @@ def finish(
     _reach_left_out(command, resolved, canon)
     for pending in command.pending:
         _settle_pending(command, pending, resolved, canon.schema)
+    _warn_of_kinds(command, resolved, canon.schema)
     resolved.uses = [*command.uses, *resolved.uses]
     resolved.unread += command.unread
     resolved.ambiguities += command.notes
@@ -274,6 +275,19 @@ def _reach_left_out(command: Command, resolved: Resolved, canon: Canon) -> None:
 def _exchanged(where: Condition | None, before: Condition, after: Condition) -> Condition | None:
     operands = where.operands if isinstance(where, And) else (where,)
     return conjunction(*(after if operand == before else operand for operand in operands))
+
+
+def _warn_of_kinds(command: Command, resolved: Resolved, schema: Schema) -> None:
+    """Remark that an amount is given to records of a kind that it says nothing of: a rate to purchases."""
+    amounts = schema.conventions.amount_fields
+    changed = {change.field for change in command.changes} & set(amounts.values())
+    meant = _amount_field(resolved.query.where, schema) if changed else None
+    for name in sorted(changed - {meant}):
+        kinds = [value for (_, value), field_name in amounts.items() if field_name == name]
+        label = schema.by_name[name].label
+        resolved.warnings.append(
+            f"The {label} is that of {' and '.join(kinds).lower()} records; others get it as well."
+        )
 
 
 def _settle_pending(command: Command, pending: Pending, resolved: Resolved, schema: Schema) -> None:

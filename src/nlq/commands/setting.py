@@ -18,6 +18,7 @@ from nlq.commands.targets import Targets
 from nlq.commands.words import (
     Act,
 )
+from nlq.normalize import Kind
 from nlq.query import Value
 from nlq.schema import FieldSpec
 
@@ -53,7 +54,7 @@ class Setting:
         if target.resets:
             return self._reset(named)
         if target.other is not None:
-            return self._take_over(named, target.other)
+            return self._take_over(named, target.other, target)
         if target.flag is not None:
             undone = self._at.clause.verb.sign < 0 and Act.STATE in self._at.clause.verb.acts
             self.give(target.flag.field.name, target.flag.state is not undone)
@@ -106,7 +107,7 @@ class Setting:
                 f"“{said}”: amounts are not converted. Which amount is it in the currency of the records?"
             )
         if amount.value < 0:
-            return self._at.ask(f"“{said}”: an amount is not below zero.")
+            return self._at.ask(f"“-{said}”: an amount is not below zero.")
         spec = target.label or target.amount_of
         names = [each.name for each in named.fields] if named is not None else [spec.name] if spec else []
         for name in names:
@@ -184,9 +185,11 @@ class Setting:
             self._at.outcome.changes.append(Change(name, ChangeOperation.RESET, self._at.conventions.reset[name]))
         return True
 
-    def _take_over(self, named: Named | None, other: FieldSpec) -> bool:
+    def _take_over(self, named: Named | None, other: FieldSpec, target: Target) -> bool:
         if named is None:
             return False
+        if other in named.fields or self._is_coded(target.end):
+            return self._ask_for_new(named.fields[0], target)
         if all(self._at.conventions.reset.get(each.name) == other.name for each in named.fields):
             return self._reset(named)
         self._at.outcome.refusal = next(
@@ -194,6 +197,19 @@ class Setting:
         )
         said = " and ".join(each.label for each in named.fields)
         return self._at.ask(f"The {said} cannot take over the {other.label}; dates can be reset to plan.")
+
+    def _is_coded(self, end: int) -> bool:
+        """Return whether a number stands at once behind a word: "Silo 99" is no field."""
+        return end < self._at.clause.end and self._at.tokens[end].kind is Kind.NUMBER
+
+    def _ask_for_new(self, spec: FieldSpec, target: Target) -> bool:
+        """Say that no record has a value yet, and how to give it all the same."""
+        end = target.end + self._is_coded(target.end)
+        said = self._at.text(target.first, end)
+        self._at.take(target.end, end, "")
+        near = self._at.phrases.nearest(said, spec.name)
+        like = f" The nearest is {near[0]}." if near else ""
+        return self._at.ask(f'There is no {spec.label} “{said}”.{like} Put a new one in quotes: to "{said}".')
 
     def put_back(self) -> bool:
         """Read "reset the cranes in Silo 4" without its "to plan"."""

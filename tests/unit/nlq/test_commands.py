@@ -106,6 +106,32 @@ def test_a_value_that_no_record_has_is_reported_as_new() -> None:
     assert any("no record has it yet" in note.text for note in notes)
 
 
+def test_a_place_that_no_record_has_is_asked_about_with_the_nearest() -> None:
+    asked = read("set the area of the pumps to Silo 88").question_back
+    assert "no area “Silo 88”" in asked and "The nearest is Silo" in asked and '"Silo 88"' in asked
+
+
+def test_an_amount_below_zero_is_told_with_its_sign() -> None:
+    assert "“-7”" in read("set the monthly rate of the pumps to -7").question_back
+
+
+def test_moving_dates_farther_than_anyone_plans_is_asked_about() -> None:
+    assert "more than 10 years" in read("extend the pumps by 40 years").question_back
+    assert not read("extend the pumps by 9 years").question_back
+
+
+@pytest.mark.parametrize(
+    ("order", "warned"),
+    [
+        ("set the monthly rate of the pumps to 700", True),
+        ("set the monthly rate of the pump rentals to 700", False),
+        ("set the purchase price of the rentals to 700", True),
+    ],
+)
+def test_an_amount_for_records_of_another_kind_is_remarked(order: str, warned: bool) -> None:
+    assert any("others among them get it as well" in each for each in read(order).warnings) is warned
+
+
 def test_every_word_of_an_order_has_its_part() -> None:
     pieces = read("please push the pumps in Yard A by 2 weeks").pieces
     told = [(piece.text, piece.role, piece.meaning) for piece in pieces]
