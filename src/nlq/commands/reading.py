@@ -284,10 +284,8 @@ def _warn_of_kinds(command: Command, resolved: Resolved, schema: Schema) -> None
     meant = _amount_field(resolved.query.where, schema) if changed else None
     for name in sorted(changed - {meant}):
         kinds = [value for (_, value), field_name in amounts.items() if field_name == name]
-        label = schema.by_name[name].label
-        resolved.warnings.append(
-            f"The {label} is that of {' and '.join(kinds).lower()} records; others get it as well."
-        )
+        of, label = " and ".join(kinds).lower(), schema.by_name[name].label
+        resolved.warnings.append(f"The {label} is that of {of} records; others among them get it as well.")
 
 
 def _settle_pending(command: Command, pending: Pending, resolved: Resolved, schema: Schema) -> None:

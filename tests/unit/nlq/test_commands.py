@@ -108,7 +108,7 @@ def test_a_value_that_no_record_has_is_reported_as_new() -> None:
 
 def test_a_place_that_no_record_has_is_asked_about_with_the_nearest() -> None:
     asked = read("set the area of the pumps to Silo 88").question_back
-    assert "no area “Silo 88”" in asked and "The nearest is Silo" in asked and '"Silo 88"' in asked
+    assert all(each in asked for each in ("no area “Silo 88”", "The nearest is Silo", '"Silo 88"'))
 
 
 def test_an_amount_below_zero_is_told_with_its_sign() -> None:
