@@ -132,8 +132,8 @@ class RecordStreams:
     # --- from chunks -------------------------------------------------------------------------------------------------
 
     async def _write_whole(self, stream: Stream, call: Call) -> None:
-        reading = self._pairs.get(stream.organization_id, stream.need)
-        answer, pairs = await self._while_alive(reading, stream, call)
+        # Nothing can be said before this: there is no revision yet that a sign of life could name.
+        answer, pairs = await self._pairs.get(stream.organization_id, stream.need)
         stream.read_from(answer)
         first = chunk_of(stream.position + 1)
         wanted = [number for number in pairs if number >= first]

@@ -57,4 +57,6 @@ async def get_chunk_revisions(database: Database, organization_id: str) -> tuple
     number, nonce, chunk, *_ = rows[0]
     if chunk is None:
         return Revision(number, nonce), {}
-    return Revision(number, nonce), {chunk: Revision(*pair) for _, _, chunk, *pair in rows}
+    return Revision(number, nonce), {
+        chunk: Revision(chunk_number, chunk_nonce) for _, _, chunk, chunk_number, chunk_nonce in rows
+    }
