@@ -78,6 +78,8 @@ def names_nothing(tagged: Sequence[Tagged], tokens: Sequence[Token]) -> bool:
         return True  # "which manufacturers?"
     if not tags & _ASKING or tags & (_NAMING | _BEGINNINGS | {UNKNOWN}) or _has(tagged, RECORD):
         return False
+    if tokens[0].key == "the" and "EXTREME" in tags and tags & {"NUMBER", "SOME"} and tags & {"MEASURE", "FIELD"}:
+        return False  # "the three lowest rates" says all that it asks for
     return not is_everything(tagged, tokens) and not _limits_amount(tagged)
 
 

@@ -220,7 +220,9 @@ class _Reader:
         every, named_by = self._tagged[place], self._tagged[after]
         named = named_by.field
         across = self._tagged[place - 1] if place and self._key_after(place - 1) == "across" else None
-        if named is None or any(each not in (every, named_by, across) for each in self._content()):
+        # "show all discontinued" names records by a flag
+        stated = named_by.tag == "FLAG"
+        if named is None or stated or any(each not in (every, named_by, across) for each in self._content()):
             return None
         if across is not None:
             across.readings = _FILLER
