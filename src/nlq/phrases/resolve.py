@@ -43,6 +43,7 @@ from nlq.phrases.parts import (
     SortPart,
     ValuePart,
 )
+from nlq.phrases.presently import note_presence
 from nlq.phrases.sharing import COPULAS, mentions, share_of
 from nlq.phrases.singling import asks_for_one
 from nlq.phrases.terms import BoundTerm, FlagTerm, TermList
@@ -100,6 +101,7 @@ class _Resolver:
             limit = 1
         spread = asked is not None and self._totals_costs(asked)
         self._conditions.settle(self._list.terms, self._asked_field(), spread=spread)
+        note_presence(self._conditions.terms, self._gathered, self._canon, self._today)
         asked, terms = share_of(asked, self._conditions.terms, self._gathered, self._canon)
         if asked is not None:
             self._refuse_records(asked)

@@ -291,3 +291,10 @@ def test_a_question_is_read_in_well_under_a_millisecond() -> None:
         spoken.interpret("rentals in Silo 4 over $5000", TODAY)
         spent.append(time.perf_counter() - begin)
     assert statistics.median(spent) < 0.001  # the aim is half of it; a busy machine may double it
+
+
+@pytest.mark.parametrize("question", ["pumps on site now", "pumps on site today"])
+def test_what_is_on_site_at_present_is_offered_by_the_flag_and_by_the_period(question: str) -> None:
+    said = [text for note in read(question).ambiguities for text in (note.chosen, *note.alternatives)]
+    assert "is_actualized = true" in said
+    assert any("forecast" in text for text in said)

@@ -1,0 +1,57 @@
+"""Presently: "on site now" and "on site today", which a flag and a period both answer, each with the other to choose.
+
+Gives `note_presence`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Final
+
+from nlq.filters.canon import Canon
+from nlq.phrases.dating import overlap
+from nlq.phrases.gathered import Gathered
+from nlq.phrases.terms import DateTerm, FlagTerm, Term
+from nlq.query import Comparison, Operator
+from nlq.schema import FieldSpec
+
+_NOW: Final = frozenset(("now", "currently"))
+_ONE_DAY: Final = timedelta(days=1)
+
+
+def note_presence(terms: Sequence[Term], gathered: Gathered, canon: Canon, today: date) -> None:
+    """Report for each term that says what is there at present how else it can be read."""
+    layers = canon.schema.conventions.dates.layers
+    flag = _flag(gathered)
+    if flag is None or not layers:
+        return
+    present = canon.text(Comparison(flag.name, Operator.EQ, value=True))
+    for term in terms:
+        if isinstance(term, DateTerm) and term.within and _is_today(term, today):
+            notes = gathered.result.ambiguities
+            for place, note in enumerate(notes):
+                if (note.first, note.end) == (term.first, term.end):
+                    notes[place] = replace(note, alternatives=(present, *note.alternatives))
+        elif isinstance(term, FlagTerm) and term.field is flag and term.state and _is_now(term, gathered):
+            period = canon.text(overlap(layers[0], today, today + _ONE_DAY, canon.schema))
+            text = (
+                f"what is recorded as {flag.true_words[0]} is meant, whatever the {layers[0].name} period"
+            )
+            gathered.note(text, term, present, (period,))
+
+
+def _flag(gathered: Gathered) -> FieldSpec | None:
+    """Return the flag that words for an overlap with a date say as well: "on site"."""
+    within = frozenset(gathered.schema.conventions.dates.within_words)
+    return next((field for field in gathered.schema.fields if within.intersection(field.true_words)), None)
+
+
+def _is_today(term: DateTerm, today: date) -> bool:
+    return (term.date.start, term.date.stop) == (today, today + _ONE_DAY)
+
+
+def _is_now(term: FlagTerm, gathered: Gathered) -> bool:
+    around = (*gathered.tokens[max(0, term.first - 1) : term.first], *gathered.tokens[term.end : term.end + 2])
+    return any(token.key in _NOW for token in around)
