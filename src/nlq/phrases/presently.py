@@ -36,9 +36,7 @@ def note_presence(terms: Sequence[Term], gathered: Gathered, canon: Canon, today
                     notes[place] = replace(note, alternatives=(present, *note.alternatives))
         elif isinstance(term, FlagTerm) and term.field is flag and term.state and _is_now(term, gathered):
             period = canon.text(overlap(layers[0], today, today + _ONE_DAY, canon.schema))
-            text = (
-                f"what is recorded as {flag.true_words[0]} is meant, whatever the {layers[0].name} period"
-            )
+            text = f"what is recorded as {flag.true_words[0]} is meant, whatever the {layers[0].name} period"
             gathered.note(text, term, present, (period,))
 
 
