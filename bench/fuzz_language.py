@@ -28,12 +28,12 @@ from nlq.amounts.durations import read_duration, read_duration_text
 from nlq.amounts.money import read_money, read_money_text
 from nlq.amounts.numbers import read_number, read_number_text, read_percent
 from nlq.amounts.ordinals import read_ordinal, read_ordinal_text
-from nlq.amounts.ranges import read_range_text
 from nlq.dates import read_date_text
 from nlq.errors import QuestionError
 from nlq.interpretation import Interpretation
 from nlq.normalize import tokenize
 from nlq.query import Query
+from nlq.range_texts import read_range_text
 from tests.unit.nlq.cases import ROOT, TODAY, check_laws, language
 
 SLOWEST: Final = 0.1

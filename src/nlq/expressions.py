@@ -14,8 +14,8 @@ from nlq.amounts.durations import read_duration_text
 from nlq.amounts.money import read_money_text
 from nlq.amounts.numbers import read_number_text
 from nlq.amounts.ordinals import read_ordinal_text
-from nlq.amounts.ranges import read_range_text
 from nlq.dates import read_date_text
+from nlq.range_texts import read_range_text
 
 
 def read_expression(kind: str, text: str, today: date) -> dict[str, Any]:

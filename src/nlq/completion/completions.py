@@ -15,10 +15,10 @@ from typing import Final
 
 from nlq.completion.occasions import AMOUNTS, DATES, LEADS_IN, NUMBERS
 from nlq.normalize import tokenize
+from nlq.phrases.figure_words import plural
 from nlq.schema import FieldSpec, Schema
 from nlq.tagging.tags import FILLER, PRONOUN, RECORD, UNKNOWN, Flagged, Reading
 from nlq.vocabulary import Vocabulary
-from nlq.wording.figures import plural
 
 _LOOKED_AT: Final = 24
 """Most values of one field that are looked at for one beginning."""

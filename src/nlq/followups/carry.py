@@ -32,13 +32,13 @@ from nlq.followups.lending_dates import lend_dates
 from nlq.normalize import Token
 from nlq.phrases.conditions import ALWAYS_EMPTY
 from nlq.phrases.emptiness import why_empty
+from nlq.phrases.figure_words import figure_words
 from nlq.phrases.notes import Note, money_fields
 from nlq.phrases.parts import FlagPart, Part
 from nlq.phrases.resolve import Resolved, Use
 from nlq.query import SPREAD, Aggregate, Comparison, Condition, Operator, Query, conjunction, fold, group_field
 from nlq.tagging.fillers import EVERYTHING
 from nlq.tagging.tags import Flagged, Tagged
-from nlq.wording.figures import figure_words
 from nlq.wording.phrasing import Phrasing
 
 _CUE: Final = "goes on from the question before"

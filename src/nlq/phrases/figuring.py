@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
+from nlq.phrases.figure_words import figure_words
 from nlq.phrases.gathered import Gathered
 from nlq.phrases.grouping import DISTINCT_LEADS, group_keys
 from nlq.phrases.notes import money_fields
@@ -24,7 +25,6 @@ from nlq.query import (
 )
 from nlq.schema import FieldSpec, FieldType
 from nlq.tagging.tags import Amount
-from nlq.wording.figures import figure_words
 
 MAX_FIGURES: Final = 10
 _MEASURED: Final = (FieldType.MONEY, FieldType.INTEGER)

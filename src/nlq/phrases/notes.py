@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 
 from nlq.filters.canon import Canon
 from nlq.phrases.amounts import Choice
+from nlq.phrases.figure_words import plural
 from nlq.phrases.terms import BoundTerm, Term, ValueTerm, holds_together
 from nlq.query import Comparison, Condition, Not, Operator, conjunction
 from nlq.schema import FieldType, Schema
 from nlq.tagging.tags import Amount
-from nlq.wording.figures import plural
 
 
 @dataclass(slots=True, unsafe_hash=True)  # never changed; frozen ones take three times as long to make

@@ -16,13 +16,13 @@ from nlq.amounts.money import MARKS, read_money
 from nlq.amounts.numbers import NUMBER_WORDS, read_number
 from nlq.dates import DateReading
 from nlq.normalize import TAKEN, Kind, Token, keys, stem
-from nlq.phrases.value_ranges import close_range
 from nlq.query import Operator
 from nlq.schema import FieldType, Schema
 from nlq.tagging.keyed import KeyReader
 from nlq.tagging.tags import FILLER, RECORD, UNKNOWN, Amount, Meaning, Reading, Tagged
 from nlq.tagging.timing import read_timed
 from nlq.tagging.tries import ValueTrie, fixed_trie
+from nlq.tagging.value_ranges import close_range
 from nlq.vocabulary import Vocabulary
 
 _BEFORE_AMOUNT: Final = frozenset(("COMPARE", "ABOUT", "BETWEEN", "LIMIT", "RANK", "EXTREME"))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
+from nlq.phrases.figure_words import figure_words, plural
 from nlq.query import (
     SPREAD,
     Aggregate,
@@ -24,7 +25,6 @@ from nlq.query import (
     group_field,
 )
 from nlq.schema import FieldType, Schema
-from nlq.wording.figures import figure_words, plural
 from nlq.wording.phrasing import OPERATORS, SPACED, Phrasing, with_article
 
 

@@ -16,8 +16,8 @@ from nlq.amounts.money import read_money, read_money_text
 from nlq.amounts.number_words import NUMBER_WORDS, ORDINALS
 from nlq.amounts.numbers import read_number, read_number_text, read_percent
 from nlq.amounts.ordinals import read_ordinal, read_ordinal_text
-from nlq.amounts.ranges import RangeReading, read_range_text
 from nlq.normalize import tokenize
+from nlq.range_texts import RangeReading, read_range_text
 from tests.unit.nlq.cases import cases
 
 READERS: tuple[Callable[[str], object], ...] = (
