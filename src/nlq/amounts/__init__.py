@@ -1,1 +1,1 @@
-"""Numbers, money, ordinals, durations and ranges: readers that can be used alone."""
+"""Numbers, money, ordinals and durations: readers that can be used alone."""
