@@ -43,6 +43,7 @@ SEASONS: Final = (
 )
 FEW: Final = "A few means three, a couple means two."
 TIME_DROPPED: Final = "Dates are whole days: the time of day is not used."
+RANGE_REVERSED: Final = "The range of dates was given in reverse; it was turned around."
 WEEKDAY_DISAGREES: Final = "The weekday does not agree with the date, and the date was taken."
 
 PIVOT: Final = 69

@@ -164,8 +164,10 @@ def _range(line: Line, left: Piece, right: Piece) -> Piece:
     left, right = _carried(line, left, right)
     if left.invalid or right.invalid:
         return left if left.invalid else right
-    span = (left.start, right.stop)
-    notes = tuple(dict.fromkeys((*left.notes, *right.notes, said.RANGE_ENDS)))
+    is_reversed = right.stop <= left.start
+    span = (right.start, left.stop) if is_reversed else (left.start, right.stop)
+    said_so = (said.RANGE_REVERSED,) if is_reversed else ()
+    notes = tuple(dict.fromkeys((*left.notes, *right.notes, said.RANGE_ENDS, *said_so)))
     return of_range(right.end, span, *notes)._replace(amount=left.amount and right.amount)
 
 

@@ -41,8 +41,8 @@ class DateReading:
 
     @property
     def is_reversed(self) -> bool:
-        """Return whether it is a range that ends before it begins."""
-        return self.start is not None and self.stop is not None and self.stop <= self.start
+        """Return whether it is a range whose later end was said first; the days are in order all the same."""
+        return said.RANGE_REVERSED in self.conventions
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ Gives `lend_dates`. "next month" alone asks for what overlaps with it; after "fo
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date
 
 from nlq.followups.conjuncts import about, conjuncts
 from nlq.phrases.dating import of_field, overlap
@@ -60,15 +59,10 @@ def _overlaps(condition: Condition, layer: Layer) -> bool:
 
 def _by_convention(part: DatedPart, schema: Schema) -> tuple[Condition, ...]:
     """Return the conditions that a date has where nothing says what it is of."""
-    start, stop = _bounds(part)
+    start, stop = part.date.start, part.date.stop
     if part.event is not None:
         return conjuncts(of_field(part.event.field, start, stop))
     return conjuncts(overlap(schema.conventions.dates.layers[0], start, stop, schema))
-
-
-def _bounds(part: DatedPart) -> tuple[date | None, date | None]:
-    start, stop = part.date.start, part.date.stop
-    return (stop, start) if start is not None and stop is not None and stop <= start else (start, stop)
 
 
 def _fits(part: DatedPart, of: FieldSpec | Layer) -> bool:
@@ -79,5 +73,5 @@ def _fits(part: DatedPart, of: FieldSpec | Layer) -> bool:
 
 
 def _dated(of: FieldSpec | Layer, part: DatedPart, schema: Schema) -> Condition | None:
-    start, stop = _bounds(part)
+    start, stop = part.date.start, part.date.stop
     return overlap(of, start, stop, schema) if isinstance(of, Layer) else of_field(of, start, stop)

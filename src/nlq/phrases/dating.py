@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from typing import Final
 
+from nlq.dates.conventions import RANGE_REVERSED
 from nlq.phrases.terms import DateTerm, Term, ValueTerm
 from nlq.query import Comparison, Condition, Operator, conjunction
 from nlq.schema import FieldSpec, FieldType, Layer, Schema
@@ -67,9 +68,8 @@ def _inherit(term: DateTerm, before: Term | None) -> None:
 
 def _settle(term: DateTerm, before: Term | None, schema: Schema, asked: FieldSpec | None, dated: Dated) -> None:
     start, stop = term.date.start, term.date.stop
-    if start is not None and stop is not None and stop <= start:
-        start, stop = stop, start
-        dated.remarks.append("The range of dates was given in reverse; it was turned around.")
+    if term.date.is_reversed:
+        dated.remarks.append(RANGE_REVERSED)
         dated.codes.append(REVERSED_RANGE)
     if term.field is None and term.event is None and not term.within:
         term.field = _recorded(before, schema, asked)
@@ -80,7 +80,7 @@ def _settle(term: DateTerm, before: Term | None, schema: Schema, asked: FieldSpe
     else:
         _settle_within(term, start, stop, schema, dated)
     if term.date.conventions and term.resolved is not None:
-        text = " ".join(term.date.conventions)
+        text = " ".join(convention for convention in term.date.conventions if convention != RANGE_REVERSED)
         dated.choices.append(DateChoice(term, text, "", ()))
 
 

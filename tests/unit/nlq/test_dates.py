@@ -126,8 +126,16 @@ def test_a_day_is_a_point_and_a_period_is_none() -> None:
     assert [_read("March").point, _read("since March 5").point] == [False, False]
 
 
-def test_a_range_that_ends_before_it_begins_says_so() -> None:
-    assert _read("2026-05-01 to 2026-03-01").is_reversed
+@pytest.mark.parametrize(
+    ("text", "start", "stop"),
+    [
+        ("2026-05-01 to 2026-03-01", date(2026, 3, 1), date(2026, 5, 2)),
+        ("from May 2026 to March 2026", date(2026, 3, 1), date(2026, 6, 1)),
+    ],
+)
+def test_a_range_in_reverse_holds_both_of_its_ends_and_says_so(text: str, start: date, stop: date) -> None:
+    found = _read(text)
+    assert (found.start, found.stop, found.is_reversed) == (start, stop, True)
     assert not _read("2026-03-01 to 2026-05-01").is_reversed
 
 
