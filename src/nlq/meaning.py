@@ -54,7 +54,6 @@ _OPPOSITE: Final = {
 }
 _LOWER: Final = (Operator.GT, Operator.GE)
 _UPPER: Final = (Operator.LT, Operator.LE)
-_ROUGHLY: Final = Decimal("1.1") / Decimal("0.9")
 
 Json = dict[str, Any]
 

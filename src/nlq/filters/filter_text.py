@@ -254,7 +254,7 @@ def _expected(text: str) -> tuple[str, ...]:
     # The parser that failed no longer knows: it had already closed what the wrong token would have ended.
     parser = _parser().parse_interactive(text)
     parser.exhaust_lexer()
-    accepted: set[str] = parser.accepts()  # type: ignore[no-untyped-call]
+    accepted: set[str] = parser.accepts()  # type: ignore[no-untyped-call] # Lark does not type it
     if "_AND" in accepted:
         accepted -= {"_OPEN", "_NOT", "OTHER", "QUOTED"}  # AND may be left out, but saying so helps nobody
     elif "OTHER" in accepted:

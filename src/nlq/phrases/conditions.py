@@ -70,10 +70,6 @@ class Conditions:
             self._result.codes.append(ALWAYS_EMPTY)
         return where
 
-    def mentioned_flags(self) -> set[str]:
-        """Return the flags that some term speaks of."""
-        return {term.field.name for term in self.terms if isinstance(term, FlagTerm)}
-
     def _account(self, term: Term) -> None:
         condition = term.condition()
         if isinstance(term, ValueTerm) and term.others:

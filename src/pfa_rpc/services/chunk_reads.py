@@ -11,7 +11,7 @@ from typing import Final
 from pfa_rpc.cache.interface import CHUNKS, Cache
 from pfa_rpc.cache.metrics import filling
 from pfa_rpc.records.revision import Revision
-from pfa_rpc.services.answers import FRESH, Answer, Answers, Need
+from pfa_rpc.services.answers import Answer, Answers, Need
 from pfa_rpc.services.framing import frame_records
 from pfa_rpc.store.chunks import read_chunks
 from pfa_rpc.store.database import Database
@@ -47,7 +47,7 @@ class ChunkPairs:
             pairs = {chunk: Revision(number, nonce) for chunk, number, nonce in _PAIR.iter_unpack(known.value)}
             return known, pairs
         revision, read = await get_chunk_revisions(self._database, organization_id)
-        if need != FRESH:
+        if not need.is_fresh:
             value = b"".join(_PAIR.pack(chunk, *pair) for chunk, pair in read.items())
             await self._answers.keep(organization_id, _PAIRS, revision, value)
         return Answer(revision, b""), read

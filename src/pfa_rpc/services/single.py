@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from pfa_rpc.services.answers import FRESH, Answer, Answers, Need
+from pfa_rpc.services.answers import Answer, Answers, Need
 from pfa_rpc.store import reads
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.organizations import Organization, get_organization
@@ -28,7 +28,7 @@ class SingleRecords:
 
         A fresh one is read: that is as quick as to look whether a cached one is fresh.
         """
-        if need == FRESH:
+        if need.is_fresh:
             async with self._database.reading() as connection:
                 organization = await get_organization(connection, organization_id)
                 return Answer(organization.revision, await read_record(connection, organization_id, field, value))

@@ -64,7 +64,7 @@ class Stream:
         """Go on where a resume token says."""
         self.position, number, nonce = content
         self.revision = Revision(number, nonce)
-        if self.need != FRESH:
+        if not self.need.is_fresh:
             # What was sent already, and what is asked for now: the newer of both, or else a fresh read.
             both = (self.revision, self.need.at_least or self.revision)
             self.need = Need(at_least=next((one for one in both if all(map(one.shows, both))), None))

@@ -145,7 +145,7 @@ def _group_key(name: str, stored: Any) -> GroupKey:
     """Return the key of a group; of a part of a date, its first day."""
     _, part = group_field(name)
     if part is None or stored is None:
-        return stored  # type: ignore[no-any-return]
+        return stored  # type: ignore[no-any-return] # a driver gives what the column holds
     year, month = divmod(int(stored) * _PERIODS[part], 12)
     return date(year, month + 1, 1)
 
@@ -264,10 +264,10 @@ def _group(
 def _finished(item: Aggregation, raw: Any, covered: int) -> int | Decimal | date | None:
     """Return a figure's value from what SQL gave."""
     if raw is None or item.function in (Function.COUNT, Function.COUNT_DISTINCT) or item.field is None:
-        return raw  # type: ignore[no-any-return]
+        return raw  # type: ignore[no-any-return] # a driver gives what the function gives
     measured = BY_NAME[item.field]
     if measured.type is not FieldType.MONEY:
-        return raw  # type: ignore[no-any-return]
+        return raw  # type: ignore[no-any-return] # a driver gives what the function gives
     if item.function is Function.AVG:
         scaled = int(raw) * 10 ** (RATE_DECIMALS - measured.decimals)
         return Decimal(divide_half_even(scaled, covered)).scaleb(-RATE_DECIMALS) if covered else None

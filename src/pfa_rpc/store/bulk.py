@@ -24,7 +24,7 @@ async def insert_rows(connection: AsyncConnection, table: sa.Table, rows: Iterab
     if connection.dialect.name == "postgresql":
         await copy_rows(connection, table, names, map(row_maker(table), rows))
         return
-    statement = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"  # noqa: S608
+    statement = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"  # noqa: S608 (names of columns)
     await connection.exec_driver_sql(statement, list(map(_converter(table, connection.dialect), rows)))
 
 
@@ -68,7 +68,7 @@ def _update_from_arrays(table: sa.Table, names: tuple[str, ...], dialect: sa.Dia
     casts = {name: f"::{kind}" if kind.endswith("[]") else "" for name, kind in types.items()}
     changes = ", ".join(f"{name} = new.{name}{casts[name]}" for name in names)
     return (
-        f"UPDATE {table.name} SET {changes} FROM unnest({arrays}) AS new({', '.join(types)}) "  # noqa: S608
+        f"UPDATE {table.name} SET {changes} FROM unnest({arrays}) AS new({', '.join(types)}) "  # noqa: S608 (names of columns)
         f"WHERE {table.name}.organization_id = $1 AND {table.name}.id = new.id"
     )
 

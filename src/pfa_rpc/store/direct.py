@@ -35,7 +35,7 @@ class SmallRead:
     @cached_property
     def text(self) -> str:
         """The statement as asyncpg takes it."""
-        dialect: sa.Dialect = asyncpg_dialect.dialect()  # type: ignore[no-untyped-call]
+        dialect: sa.Dialect = asyncpg_dialect.dialect()  # type: ignore[no-untyped-call] # SQLAlchemy types none of its dialects
         return str(self.statement.compile(dialect=dialect))
 
 

@@ -38,23 +38,23 @@ async def add_uses(write: Write, uses: Mapping[tuple[str, str], int]) -> None:
     changes = [(field, spelling, change) for (field, spelling), change in sorted(uses.items()) if change]
     if not changes:
         return
-    is_other = _add if write.connection.dialect.name == "postgresql" else _add_one_by_one
-    if await is_other(write, changes):
+    add = _add_on_postgresql if write.connection.dialect.name == "postgresql" else _add_on_sqlite
+    if await add(write, changes):
         write.vocabulary_changed = True
 
 
 _Change = tuple[str, str, int]
 
 
-async def _add(write: Write, changes: Sequence[_Change]) -> bool:
-    """Add, and return whether a spelling came or went."""
+async def _add_on_postgresql(write: Write, changes: Sequence[_Change]) -> bool:
+    """Add on PostgreSQL, and return whether a spelling came or went."""
     fields, spellings, numbers = zip(*changes, strict=True)
     parameters = {"fields": list(fields), "spellings": list(spellings), "uses": list(numbers)}
     result = await write.connection.execute(_ADD, {"organization_id": write.organization_id, **parameters})
     return bool(result.scalar_one())
 
 
-async def _add_one_by_one(write: Write, changes: Sequence[_Change]) -> bool:
+async def _add_on_sqlite(write: Write, changes: Sequence[_Change]) -> bool:
     """Add on SQLite, and return whether a spelling came or went."""
     known = await _known(write, changes)
     insert = insert_for(write.connection.dialect.name, field_values)

@@ -30,7 +30,6 @@ KEY_ALIASES: Final = (ID_ALIAS, ORGANIZATION_ALIAS)
 KNOWN_ALIASES: Final = frozenset((*KEY_ALIASES, *(field.pems for field in PEMS_FIELDS if field.pems)))
 """Every column of PEMS that a record takes a value from."""
 
-_MERGED_NAMES: Final = frozenset(field.name for field in MERGED_FIELDS)
 _FLAGS: Final = {"+": True, "y": True, "true": True, "1": True, "-": False, "n": False, "false": False, "0": False}
 _DATE: Final = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})")
 _STAMP: Final = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})(?: ([0-9]{1,2}):([0-9]{2}))?")
