@@ -7,7 +7,7 @@ absent. Both directions derive from the table of fields.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any, Final
@@ -161,8 +161,18 @@ def decode(payload: bytes) -> Values:
 
 def from_message(record: Record) -> Values:
     """Return the values of a pfa.v1.Record; a field without a value is None."""
+    return _read(record, _FIELD_READERS)
+
+
+def some_from_message(record: Record, names: Iterable[str]) -> Values:
+    """Return the values of some fields of a pfa.v1.Record; names that are no fields are passed over."""
+    find = _READER_OF.get
+    return _read(record, [reader for name in names if (reader := find(name)) is not None])
+
+
+def _read(record: Record, readers: Iterable[_Reader]) -> Values:
     values: Values = {}
-    for name, parent, leaf, read in _FIELD_READERS:
+    for name, parent, leaf, read in readers:
         message: Message = getattr(record, parent) if parent else record
         values[name] = read(message, leaf)
     return values
@@ -178,4 +188,6 @@ def _reader(field: Field) -> Callable[[Message, str], Any]:
     return lambda message, name: convert(getattr(message, name))
 
 
-_FIELD_READERS: Final = tuple((f.name, *f.proto.rpartition(".")[::2], _reader(f)) for f in FIELDS)
+_Reader = tuple[str, str, str, Callable[[Message, str], Any]]
+_FIELD_READERS: Final[tuple[_Reader, ...]] = tuple((f.name, *f.proto.rpartition(".")[::2], _reader(f)) for f in FIELDS)
+_READER_OF: Final = {reader[0]: reader for reader in _FIELD_READERS}

@@ -1,0 +1,65 @@
+"""What a change made different in a record: `differences` names the fields, `encode_partial` keeps the values of them.
+
+`rewound` puts such values back: the record as it was before its latest changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from operator import itemgetter
+from typing import Any, Final
+
+from pfa.v1.record_pb2 import Record
+from pfa_rpc.records.encode import Values, some_from_message
+from pfa_rpc.records.fragments import field_wires
+from pfa_rpc.schema import FIELDS
+
+_NAMES: Final = tuple(field.name for field in FIELDS)
+_take: Final = itemgetter(*_NAMES)
+_MISSING: Final[Values] = dict.fromkeys(_NAMES)
+_wires: Final = lru_cache(maxsize=16)(field_wires)
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of the fields that differ between two states of a record, in the order of the table of fields.
+
+    A field that is absent counts as missing.
+    """
+    try:
+        old, new = _take(before), _take(after)
+    except KeyError:
+        old, new = _take(_MISSING | dict(before)), _take(_MISSING | dict(after))
+    if old == new:
+        return ()
+    return tuple([name for name, one, other in zip(_NAMES, old, new, strict=True) if one != other])
+
+
+def encode_partial(values: Mapping[str, Any], names: Iterable[str], currency: str) -> bytes:
+    """Return a serialized pfa.v1.Record that holds some fields only; those that are missing are not in it.
+
+    The currency is that of the organization. KeyError where a name is no field, or not among the values.
+    """
+    wires = _wires(currency)
+    return b"".join([wires[name](values[name]) for name in names])
+
+
+def decode_partial(stored: bytes, names: Iterable[str]) -> Values:
+    """Return the values of the named fields of a partial record, None where one is not in it.
+
+    A name that is no field is passed over: what is kept may be older than the table of fields.
+    """
+    return some_from_message(Record.FromString(stored), names)
+
+
+def rewound(values: Values, deltas: Iterable[tuple[Iterable[str], bytes]]) -> Values:
+    """Return the values that a record had before some changes, given those that it has after them.
+
+    Args:
+        values: the record after the newest of the changes; it is left as it is.
+        deltas: of each change, the newest first, the names of its fields and their old values, as a partial record.
+    """
+    earlier = dict(values)
+    for names, old in deltas:
+        earlier |= decode_partial(old, names)
+    return earlier
