@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from operator import itemgetter
+from itertools import compress
+from operator import itemgetter, ne
 from typing import Any, Final
 
 from pfa.v1.record_pb2 import Record
@@ -30,9 +31,7 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[st
         old, new = _take(before), _take(after)
     except KeyError:
         old, new = _take(_MISSING | dict(before)), _take(_MISSING | dict(after))
-    if old == new:
-        return ()
-    return tuple([name for name, one, other in zip(_NAMES, old, new, strict=True) if one != other])
+    return tuple(compress(_NAMES, map(ne, old, new)))
 
 
 def encode_partial(values: Mapping[str, Any], names: Iterable[str], currency: str) -> bytes:
