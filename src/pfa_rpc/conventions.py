@@ -90,7 +90,7 @@ DATES: Final = DateConventions(
                     "per plan",
                 ),
                 *("as planned", "original", "originally", "by the plan", "plan date", "plan period", "per the plan"),
-                *("original plan", "baseline"),
+                *("original plan", "baseline", "budgeted"),
             ),
         ),
         Layer(
@@ -223,6 +223,7 @@ SAYINGS: Final = (
     Saying(
         (
             *("unsynced", "not synced", "not yet synced", "not synced yet", "out of sync", "not in sync"),
+            *("not pushed", "not yet pushed", "not pushed yet", "unpushed", "not pushed to PEMS"),
             *("unsynced changes", "with unsynced changes", "not in PEMS yet", "not yet in PEMS"),
         ),
         Or(tuple(Comparison("sync_state", Operator.EQ, state) for state in ("MODIFIED", "PENDING_SYNC", "SYNC_ERROR"))),
@@ -259,7 +260,7 @@ CONVENTIONS: Final = Conventions(
     key="pfa_id",
     key_words=("record", "pfa"),
     written=("pems_modified_by",),
-    equipment_words=("record", "item", "equipment", "piece", "unit", "machine", "pfa", "pfa record"),
+    equipment_words=("record", "item", "equipment", "piece", "unit", "machine", "asset", "pfa", "pfa record"),
     prepositions={
         "area_silo": "in",
         "category": "of",

@@ -34,7 +34,7 @@ _ALONE: Final = frozenset((*MONTHS, *WEEKDAYS, *DAY_WORDS, *PERIOD_ENDS, *TO_DAT
 _SECOND: Final = (
     _BEGINNINGS
     | {word for phrases in OPENERS.values() for phrase in phrases for word in phrase.words}
-    | {*("than", "past", "future", "date", "far", "now", "of", "to", "number", "no", "c", "b", "e")}
+    | {*("than", "least", "most", "past", "future", "date", "far", "now", "of", "to", "number", "no", "c", "b", "e")}
 )
 _AFTER_NUMBER: Final = (
     STARTS.keys()

@@ -27,6 +27,9 @@ _MORE: Final = {
     "fewer": False,
 }
 _THAN: Final = frozenset(("than",))
+_AT: Final = {"least": True, "most": False}
+_NO: Final = {"more": False, "less": True, "fewer": True}
+"""What "no" turns around: "no more than 30 days ago" is 30 at most."""
 _ABOUT_PERIODS: Final = frozenset(("the", "next", "coming", "upcoming", "following"))
 _THE: Final = frozenset(("the",))
 _OVER: Final = frozenset(("over", "within"))
@@ -39,7 +42,7 @@ _SO_FAR: Final = (("to", "date"), ("so", "far"), ("to", "now"))
 """In a question these are about amounts ("cost to date"), unless a period follows ("so far this year")."""
 _NOW_STARTS: Final = frozenset(words[0] for words in (_PAST, *_UNTIL_NOW, *_SO_FAR))
 OFFSET_STARTS: Final = frozenset(
-    (*_MORE, "in", "within", "after", "already", "to", "till", "until", "so", "up", *_FOR, *_OVER)
+    (*_MORE, "in", "within", "after", "already", "to", "till", "until", "so", "up", "at", "no", *_FOR, *_OVER)
 )
 
 
@@ -56,6 +59,8 @@ def read_offset_limit(line: Line) -> Limited | None:
             return found
     if key in _MORE:
         return _more(line, 1, more=_MORE[key])
+    if key in ("at", "no"):
+        return _bounded(line)
     return _now(line)
 
 
@@ -78,6 +83,8 @@ def _offset(line: Line, key: str) -> Limited | None:
     """Read "in 2 weeks", "within 30 days of today", "after 5 days", "in less than 2 weeks"."""
     if line.keys[1] in ("less", "under") and key != "after":
         return _within(line, 2 + (line.keys[2] == "than"))
+    if key == "in" and (bound := _bound(line, 1)) is not None:
+        return _ahead(line, bound)
     if key == "within":
         return _within(line, 1)
     offset = read_offset(line, 1)
@@ -98,7 +105,9 @@ def _offset(line: Line, key: str) -> Limited | None:
 
 def _within(line: Line, index: int) -> Limited | None:
     """Read the amount of time, and the day that it is counted from, of "within 2 weeks after Tuesday"."""
+    coming = False
     while line.keys[index] in _ABOUT_PERIODS:
+        coming = coming or line.keys[index] != "the"
         index += 1
     offset = read_offset(line, index)
     if offset is None:
@@ -111,8 +120,50 @@ def _within(line: Line, index: int) -> Limited | None:
         end += 2
     elif line.keys[end] in ("from", "after", "before", "of"):
         return _around(line, end, months, days)
-    piece = rolling(line, end, months, days)
+    ahead = -1 if line.past and not coming else 1  # what was done "within 7 days" was done in the last 7
+    piece = rolling(line, end, months * ahead, days * ahead)
     return Limited(end, piece.start, piece.stop, (said.WITHIN,))
+
+
+def _bound(line: Line, index: int) -> tuple[int, bool, bool] | None:
+    """Read "at least", "no more than", "more than": the index after it, whether more is meant, and so much as well."""
+    key, second, third = line.keys[index : index + 3]
+    if key == "at" and second in _AT:
+        return index + 2, _AT[second], True
+    if key == "no" and second in _NO and third == "than":
+        return index + 3, _NO[second], True
+    if key in _MORE and (second == "than" or key in ("over", "under")):
+        return line.skip(index + 1, _THAN), _MORE[key], False
+    return None
+
+
+def _ahead(line: Line, bound: tuple[int, bool, bool]) -> Limited | None:
+    """Read the rest of "in more than 60 days", "in at least 2 weeks"."""
+    after, more, included = bound
+    if not more:
+        return _within(line, after)
+    offset = read_offset(line, after)
+    if offset is None:
+        return None
+    months, days, end = offset
+    if line.keys[end] == "from" and line.keys[end + 1] in _NOW:
+        end += 2
+    return Limited(end, shift(line.today, months, days) + (0 if included else 1) * _DAY, None, (said.OFFSET_DAY,))
+
+
+def _bounded(line: Line) -> Limited | None:
+    """Read "at least 30 days ago", "no more than 2 weeks from now"."""
+    bound = _bound(line, 0)
+    piece = read_period(line, bound[0]) if bound is not None else None
+    offset = read_offset(line, bound[0]) if bound is not None else None
+    if bound is None or piece is None or offset is None or piece.end <= offset[2] or piece.unit is not Unit.DAY:
+        return None
+    if piece.start >= line.today:
+        return Limited(
+            piece.end, piece.start if bound[1] else line.today, None if bound[1] else piece.stop, piece.notes
+        )
+    stop = piece.stop if bound[1] else line.today + _DAY
+    return Limited(piece.end, None if bound[1] else piece.start, stop, piece.notes)
 
 
 def _around(line: Line, end: int, months: int, days: int) -> Limited | None:

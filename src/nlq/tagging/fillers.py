@@ -23,6 +23,7 @@ FILLERS: Final = (
         "pull up",
         "bring up",
     ),
+    *("print", "print out", "list out", "provide", "provide me with", "query", "sorry", "oops"),
     *(
         "need",
         "want",

@@ -35,7 +35,7 @@ LONGER: Final[dict[Operator, tuple[str, ...]]] = {
         "that last more than",
         "lasts longer than",
     ),
-    Operator.GE: ("for at least", "lasting at least", "no shorter than", "for no less than"),
+    Operator.GE: ("for at least", "lasting at least", "no shorter than", "for no less than", "lasting no less than"),
     Operator.LT: (
         "shorter than",
         "lasting less than",
@@ -52,6 +52,7 @@ LONGER: Final[dict[Operator, tuple[str, ...]]] = {
         "lasting at most",
         "lasting up to",
         "for no more than",
+        "lasting no more than",
         "not longer than",
     ),
 }

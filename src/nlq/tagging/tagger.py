@@ -120,6 +120,9 @@ class Tagger:
         if tag == "TO" and index + 1 < len(tokens):
             return self._until(tokens, before, today, index)
         if tag in _OPEN_ENDS:
+            longer = read_timed(tokens, index, today, before, due=False, recorded=self._recorded)
+            if longer is not None and longer[0] > end:
+                return Tagged(index, longer[0], (longer[1],))  # "in the past week"
             start, stop = (None, today) if tag == "PAST" else (today, None)
             return Tagged(index, end, (Reading("DATE", DateReading(end, start, stop, point=False)),))
         if end > index + 1 and tag in _COMPARING:
@@ -175,8 +178,8 @@ class Tagger:
             return index + 1, shorter
         for start in range(index + 1, fixed[0]):
             value = self.values.longest(tokens, start)
-            if value is None and layered:
-                # "by plan cost" is no "by plan", "but not more than" is no "but not"
+            if value is None and (layered or tokens[start].key == "at"):
+                # "by plan cost" is no "by plan", "but not more than" no "but not", "modified at least" no "modified at"
                 other = self.fixed.longest(tokens, start)
                 value = other if other is not None and other[1][0].tag in _WINNING else None
             if value is not None and value[0] > fixed[0]:

@@ -14,10 +14,10 @@ from nlq.phrases.parts import Part
 from nlq.tagging.tagger import Tagger
 from nlq.tagging.tags import SILENT, UNKNOWN, Tagged
 from pfa_rpc.schema import SCHEMA
-from tests.unit.nlq.cases import TODAY, cases, vocabulary
+from tests.unit.nlq.cases import QUESTION_FILES, TODAY, cases, vocabulary
 
 TAGGER = Tagger(SCHEMA, vocabulary(), "USD")
-QUESTIONS = [row[0] for name in ("questions.txt", "questions_of_dates_and_figures.txt") for row in cases(name, 1)]
+QUESTIONS = [row[0] for name in QUESTION_FILES for row in cases(name, 1)]
 
 
 def tagged(question: str) -> tuple[list[Tagged], int]:

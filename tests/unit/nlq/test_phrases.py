@@ -24,7 +24,17 @@ from nlq.tagging import fillers, measure_words, words
 from nlq.tagging.convention_words import convention_phrases
 from nlq.vocabulary import Vocabulary
 from pfa_rpc.schema import FIELDS, SCHEMA
-from tests.unit.nlq.cases import ROOT, TODAY, asked, cases, check_laws, language, not_understood, vocabulary
+from tests.unit.nlq.cases import (
+    QUESTION_FILES,
+    ROOT,
+    TODAY,
+    asked,
+    cases,
+    check_laws,
+    language,
+    not_understood,
+    vocabulary,
+)
 
 NASTY = (
     *(("area_silo", value) for value in ("Silo 4 and 5", '"Q" yard', "Area", "in", "Silo", "Silo 4 of class 8K")),
@@ -61,7 +71,7 @@ def read(question: str) -> Interpretation:
 
 @pytest.mark.parametrize(
     ("question", "condition", "extras", "unread"),
-    [*cases("questions.txt", 4), *cases("questions_of_dates_and_figures.txt", 4)],
+    [row for name in QUESTION_FILES for row in cases(name, 4)],
 )
 def test_a_question_is_read_as_its_query(question: str, condition: str, extras: str, unread: str) -> None:
     reading = read(question)
