@@ -1,7 +1,8 @@
 """From a row of PEMS to the values of a record: `RowMapper` gives a `PemsRow`, or a `Rejection` with every fault.
 
-PEMS sends text: US dates (06/13/2026, stamps 06/13/2026 15:56), amounts with separators (5,400.00), flags in three
-fashions. Nothing is guessed: text that is not exactly one of these is a fault.
+PEMS sends text: by default US dates (06/13/2026, stamps 06/13/2026 15:56), amounts with separators (5,400.00), flags in
+three fashions; `Formats` says what an installation uses instead. Nothing is guessed: text that is not exactly one of
+these is a fault.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from typing import Any, Final
 
 from nlq.schema import FieldType
 from pfa_rpc.records.encode import Values
-from pfa_rpc.records.rules import TIED_FIELDS, BrokenRule, broken_rules, money_word
+from pfa_rpc.records.rules import TEXT_LIMIT, TIED_FIELDS, BrokenRule, broken_rules, money_word
 from pfa_rpc.schema import BY_NAME, ID_LENGTH, MERGED_FIELDS, ORGANIZATION_ALIAS, PEMS_FIELDS, Field
 
-CELL_LIMIT: Final = 10_000
+CELL_LIMIT: Final = TEXT_LIMIT
 """Longest text of a cell, in characters."""
 UNKNOWN_ORGANIZATION: Final = "unknown organization"
 """Reason of a row whose organization is not among those taken in; always a row's first."""
@@ -31,9 +32,16 @@ KNOWN_ALIASES: Final = frozenset((*KEY_ALIASES, *(field.pems for field in PEMS_F
 """Every column of PEMS that a record takes a value from."""
 
 _FLAGS: Final = {"+": True, "y": True, "true": True, "1": True, "-": False, "n": False, "false": False, "0": False}
-_DATE: Final = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})")
-_STAMP: Final = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})(?: ([0-9]{1,2}):([0-9]{2}))?")
-_MONEY: Final = re.compile(r"([+-]?)([0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.([0-9]*))?")
+_DATE_PARTS: Final = {
+    "YYYY": "(?P<year>[0-9]{4})",
+    "MON": "(?P<month>[A-Za-z]{3})",
+    "MM": "(?P<month>[0-9]{1,2})",
+    "DD": "(?P<day>[0-9]{1,2})",
+}
+_TIME: Final = r"(?: (?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2}))?"
+_MONTHS: Final = {
+    name: number for number, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), start=1)
+}
 _MONEY_LENGTH: Final = 40
 """Longest amount that is read as a number; Python itself refuses to read a few thousand digits."""
 
@@ -76,6 +84,40 @@ class PemsRow:
 
 class BadCell(ValueError):
     """The text of a cell is no value of its field; the message is the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Formats:
+    """How an installation of PEMS writes values. Raises ValueError where that could not be read."""
+
+    date: str = "MM/DD/YYYY"
+    """Form of a date: YYYY, DD, and MM or MON (JAN, Feb, …) once each, and what stands between. A stamp is a date, or
+    a date, a space and HH:MM."""
+    point: str = "."
+    """What stands before decimals."""
+    thousands: str = ","
+    """What may stand between thousands; empty: nothing."""
+
+    def __post_init__(self) -> None:
+        if sorted(re.findall("YYYY|MON|MM|DD", self.date)) not in (["DD", "MM", "YYYY"], ["DD", "MON", "YYYY"]):
+            raise ValueError("write a date as YYYY, DD, and MM or MON, each once, such as MM/DD/YYYY or DD-MON-YYYY")
+        if len(self.point) != 1 or len(self.thousands) > 1 or self.point == self.thousands:
+            raise ValueError("decimals and thousands each need one character, not the same")
+        if any(character.isalnum() or character in "+-" for character in self.point + self.thousands):
+            raise ValueError("no letter, digit or sign can stand before decimals or between thousands")
+
+    def date_pattern(self) -> str:
+        """Return the regular expression of a date, with the groups year, month and day."""
+        parts = re.split("(YYYY|MON|MM|DD)", self.date)
+        return "".join(_DATE_PARTS.get(part) or re.escape(part) for part in parts)
+
+    def money_pattern(self) -> str:
+        """Return the regular expression of an amount: sign, whole, decimals."""
+        grouped = rf"[0-9]{{1,3}}(?:{re.escape(self.thousands)}[0-9]{{3}})+|" if self.thousands else ""
+        return rf"([+-]?)({grouped}[0-9]+)(?:{re.escape(self.point)}([0-9]*))?"
+
+
+_US: Final = Formats()
 
 
 def columns_missing(columns: Collection[str]) -> tuple[str, ...]:
@@ -127,16 +169,19 @@ class RowMapper:
         columns: names of the cells, in PEMS' spelling; names that are not KNOWN_ALIASES are passed over.
         organizations: codes of the organizations whose rows are taken in.
         zone: time zone of PEMS' stamps.
+        formats: how dates and amounts are written.
     """
 
-    def __init__(self, columns: Sequence[str], organizations: Collection[str], zone: tzinfo = UTC) -> None:
+    def __init__(
+        self, columns: Sequence[str], organizations: Collection[str], zone: tzinfo = UTC, formats: Formats = _US
+    ) -> None:
         self._columns = tuple(columns)
         self._organizations = organizations
         index = {name: number for number, name in enumerate(columns)}
         self._organization_cell = index[ORGANIZATION_ALIAS]
         self._id_cell = index[ID_ALIAS]
         self._readers = [
-            (field.name, field.pems, index[field.pems], cell_reader(field, zone))
+            (field.name, field.pems, index[field.pems], cell_reader(field, zone, formats))
             for field in PEMS_FIELDS
             if field.pems is not None and field.pems in index
         ]
@@ -200,15 +245,15 @@ _TOO_LONG: Final = f"cell is longer than {CELL_LIMIT:,} characters"
 _Reader = Callable[[str], Any]
 
 
-def cell_reader(field: Field, zone: tzinfo = UTC) -> _Reader:
+def cell_reader(field: Field, zone: tzinfo = UTC, formats: Formats = _US) -> _Reader:
     """Return the function trimmed text → value of a field; it raises BadCell. Empty text is a missing value."""
     match field.type:
         case FieldType.MONEY:
-            return lru_cache(maxsize=4096)(_money_reader(field))
+            return lru_cache(maxsize=4096)(_money_reader(field, formats))
         case FieldType.DATE:
-            return lru_cache(maxsize=16_384)(_date_reader(field))
+            return lru_cache(maxsize=16_384)(_date_reader(field, formats))
         case FieldType.TIME:
-            return _stamp_reader(field, zone)
+            return _stamp_reader(field, zone, formats)
         case FieldType.BOOL:
             return _flag
         case FieldType.ENUM:
@@ -241,36 +286,42 @@ def _enum_reader(field: Field) -> _Reader:
     return read
 
 
-def _date_reader(field: Field) -> _Reader:
+def _date_reader(field: Field, formats: Formats) -> _Reader:
     reason = f"{field.label} is not a date"
+    matched = re.compile(formats.date_pattern()).fullmatch
 
     def read(text: str) -> date | None:
         if not text:
             return None
-        match = _DATE.fullmatch(text)
+        match = matched(text)
         if match is None:
             raise BadCell(reason)
-        month, day, year = match.groups()
         try:
-            return date(int(year), int(month), int(day))
+            return date(*_day_of(match))
         except ValueError:
             raise BadCell(reason) from None
 
     return read
 
 
-def _stamp_reader(field: Field, zone: tzinfo) -> _Reader:
+def _day_of(match: re.Match[str]) -> tuple[int, int, int]:
+    """Return year, month and day; 0 for a month that there is not."""
+    month = match["month"]
+    return int(match["year"]), int(month) if month.isdigit() else _MONTHS.get(month.lower(), 0), int(match["day"])
+
+
+def _stamp_reader(field: Field, zone: tzinfo, formats: Formats) -> _Reader:
     reason = f"{field.label} is not a date"
+    matched = re.compile(formats.date_pattern() + _TIME).fullmatch
 
     def read(text: str) -> datetime | None:
         if not text:
             return None
-        match = _STAMP.fullmatch(text)
+        match = matched(text)
         if match is None:
             raise BadCell(reason)
-        month, day, year, hour, minute = (int(part or 0) for part in match.groups())
         try:
-            moment = datetime(year, month, day, hour, minute, tzinfo=zone)
+            moment = datetime(*_day_of(match), int(match["hour"] or 0), int(match["minute"] or 0), tzinfo=zone)
             return moment if zone is UTC else moment.astimezone(UTC)
         except (ValueError, OverflowError):
             raise BadCell(reason) from None
@@ -278,13 +329,15 @@ def _stamp_reader(field: Field, zone: tzinfo) -> _Reader:
     return read
 
 
-def _money_reader(field: Field) -> _Reader:
+def _money_reader(field: Field, formats: Formats) -> _Reader:
     word = money_word(field.name)
+    matched = re.compile(formats.money_pattern()).fullmatch
+    thousands = formats.thousands or ","
 
     def read(text: str) -> int | None:
         if not text:
             return None
-        match = _MONEY.fullmatch(text)
+        match = matched(text)
         if match is None:
             raise BadCell(f"{word} is not a number")
         sign, whole, decimals = match.groups()
@@ -293,7 +346,7 @@ def _money_reader(field: Field) -> _Reader:
             raise BadCell(f"{word} has more than {field.decimals} decimals")
         if len(text) > _MONEY_LENGTH:
             raise BadCell(f"{word} is too large")
-        amount = int(whole.replace(",", "") + decimals.ljust(field.decimals, "0"))
+        amount = int(whole.replace(thousands, "") + decimals.ljust(field.decimals, "0"))
         return -amount if sign == "-" else amount
 
     return read
