@@ -14,6 +14,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from pfa_rpc.records.cause import Cause, How
 from pfa_rpc.schema import MERGED_FIELDS
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.organizations import Organization, get_organization
@@ -64,7 +65,7 @@ async def _edit_on(url: str, code: str, pause: float, pipe: Connection) -> None:
 
 async def edit(database: Database, organization: Organization, pfa_id: str) -> None:
     """Move the end of a record's forecast by a day."""
-    async with database.write(organization.organization_id) as write:
+    async with database.write(organization.organization_id, Cause(How.EDIT, "bench")) as write:
         before = (await read_for_write(write, [pfa_id]))[pfa_id]
         await save_records(write, organization, [(before, _edited(before))])
 

@@ -28,6 +28,7 @@ from pfa_rpc.store.organizations import create_organization, get_organization
 from pfa_rpc.store.records import new_record, read_for_write, save_records
 from pfa_rpc.store.revisions import get_chunk_revisions
 from pfa_rpc.store.tables import records
+from tests.causes import CAUSE
 from tests.fixtures.records import make_values
 
 CODES = ("GEN01", "GEN02", "GEN03")
@@ -64,7 +65,7 @@ def source_url(tmp_path: Path) -> str:
 
 
 async def edit(database: Database, code: str, pfa_ids: list[str], area: str) -> None:
-    async with database.write(code) as write:
+    async with database.write(code, CAUSE) as write:
         organization = await get_organization(write.connection, code)
         changes = []
         for record in (await read_for_write(write, pfa_ids)).values():
@@ -75,7 +76,7 @@ async def edit(database: Database, code: str, pfa_ids: list[str], area: str) -> 
 
 
 async def insert(database: Database, code: str, pfa_id: str) -> None:
-    async with database.write(code) as write:
+    async with database.write(code, CAUSE) as write:
         organization = await get_organization(write.connection, code)
         await save_records(write, organization, [(None, new_record(code, pfa_id, make_values(pfa_id)))])
 

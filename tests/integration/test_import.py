@@ -32,6 +32,7 @@ from pfa_rpc.store.tables import organization_revisions, records
 from pfa_rpc.sync.export_file import ExportFile, UnreadableExport
 from pfa_rpc.sync.importing import ImportSummary, import_file
 from pfa_rpc.sync.staging import Staging
+from tests.causes import CAUSE
 from tests.integration.store.conftest import database
 
 __all__ = ["database"]  # a fixture
@@ -108,7 +109,7 @@ class Importer:
 
     async def values(self, pfa_id: str = "1", code: str = "RIO") -> Values:
         """Return the values of a record."""
-        async with self.database.write(code) as write:
+        async with self.database.write(code, CAUSE) as write:
             return (await read_for_write(write, [pfa_id]))[pfa_id].values
         raise AssertionError
 
@@ -119,7 +120,7 @@ class Importer:
 
     async def edit(self, state: str = "modified", **changes: Any) -> None:
         """Edit record 1 as a person would."""
-        async with self.database.write("RIO") as write:
+        async with self.database.write("RIO", CAUSE) as write:
             before = (await read_for_write(write, ["1"]))["1"]
             after = before.copy()
             after.base = after.base or {field.name: before.values[field.name] for field in MERGED_FIELDS}

@@ -96,7 +96,7 @@ class VocabularyCalls:
         """Remove a synonym."""
         organization_id = authorize(call, Permission.EDIT, request.organization_id)
         phrase = _phrase("phrase", request.phrase)
-        stored, revision = await remove_synonym(self._database, organization_id, phrase)
+        stored, revision = await remove_synonym(self._database, organization_id, phrase, call.principal.name)
         return RemoveSynonymResponse(
             synonym=_message(stored), revision_token=revision_token(self._tokens, organization_id, revision)
         )

@@ -9,19 +9,22 @@ import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pfa_rpc.errors import OrganizationNotFound
+from pfa_rpc.records.cause import Cause
 from pfa_rpc.records.revision import DRAWN_BITS, HISTORY_BITS, Revision
 from pfa_rpc.store.direct import DirectConnections, DirectError, SmallRead
 from pfa_rpc.store.driver_errors import connecting, translated
 from pfa_rpc.store.engines import BEGIN_READ, BEGIN_WRITE, create_engine, direct_arguments
 from pfa_rpc.store.limits import DEFAULT_LIMITS, Limits
 from pfa_rpc.store.migration_turn import take_turn
-from pfa_rpc.store.tables import organization_revisions
+from pfa_rpc.store.tables import organization_commits, organization_revisions
+from pfa_rpc.store.types import UtcTime
 
 
 @dataclass(slots=True)
@@ -32,6 +35,11 @@ class Write:
     organization_id: str
     revision: Revision
     next_position: int
+    cause: Cause
+    at: datetime
+    """When it is committed, as everything that it writes has it; never before the write that it follows."""
+    changed: int = 0
+    """How many records it has changed that were there."""
     vocabulary_changed: bool = False
     """Whether other values, or synonyms, can be named after it; whoever changes that says so."""
     _reserved: int = 0
@@ -124,16 +132,17 @@ class Database:
                 yield connection
 
     @asynccontextmanager
-    async def write(self, organization_id: str, *, new_history: bool = False) -> AsyncIterator[Write]:
+    async def write(self, organization_id: str, cause: Cause, *, new_history: bool = False) -> AsyncIterator[Write]:
         """Take the organization's revision row, bump it, and commit what the body writes as that revision.
 
-        The row is held to the commit, so that the order of commits is the order of revisions. A body that turns out to
-        change nothing raises `NothingChanged`: then nothing is committed and no revision is used. With `new_history`
-        the revisions from this one on are not compared with those before. Raises OrganizationNotFound.
+        `cause` stays in the history. The row is held to the commit, so that the order of commits is the order of
+        revisions. A body that turns out to change nothing raises `NothingChanged`: then nothing is committed and no
+        revision is used. With `new_history` the revisions from this one on are not compared with those before.
+        Raises OrganizationNotFound.
         """
         try:
             async with self.writing() as connection:
-                write = await _take_revision(connection, organization_id, new_history=new_history)
+                write = await _take_revision(connection, organization_id, cause, new_history=new_history)
                 yield write
                 await _store_changes(write)
         except NothingChanged:
@@ -144,8 +153,11 @@ class NothingChanged(Exception):
     """The body of a write found nothing to change."""
 
 
-async def _take_revision(connection: AsyncConnection, organization_id: str, *, new_history: bool) -> Write:
+async def _take_revision(
+    connection: AsyncConnection, organization_id: str, cause: Cause, *, new_history: bool
+) -> Write:
     table = organization_revisions
+    now = sa.literal(datetime.now(UTC), UtcTime())
     nonce: sa.ColumnElement[int] | int = secrets.randbits(63)
     if not new_history:
         drawn = secrets.randbits(DRAWN_BITS)
@@ -154,19 +166,26 @@ async def _take_revision(connection: AsyncConnection, organization_id: str, *, n
         await connection.execute(
             sa.update(table)
             .where(table.c.organization_id == organization_id)
-            .values(revision=table.c.revision + 1, nonce=nonce)
-            .returning(table.c.revision, table.c.nonce, table.c.next_position)
+            .values(
+                revision=table.c.revision + 1,
+                nonce=nonce,
+                # The clocks of several servers differ, the history goes one way.
+                changed_at=sa.case((table.c.changed_at > now, table.c.changed_at), else_=now),
+            )
+            .returning(table.c.revision, table.c.nonce, table.c.next_position, table.c.changed_at)
         )
     ).one_or_none()
     if row is None:
         raise OrganizationNotFound(
             f"there is no organization {organization_id!r}", metadata={"organization_id": organization_id}
         )
-    return Write(connection, organization_id, Revision(row.revision, row.nonce), row.next_position)
+    revision = Revision(row.revision, row.nonce)
+    return Write(connection, organization_id, revision, row.next_position, cause, row.changed_at)
 
 
 async def _store_changes(write: Write) -> None:
-    """Put down what the body of a write has changed of the organization itself."""
+    """Put down what the body of a write has changed of the organization itself, and that it was written."""
+    await write.connection.execute(sa.insert(organization_commits), _commit_row(write))
     values: dict[str, int] = {}
     if write.reserved:
         values["next_position"] = write.next_position + write.reserved
@@ -177,3 +196,19 @@ async def _store_changes(write: Write) -> None:
         await write.connection.execute(
             sa.update(table).where(table.c.organization_id == write.organization_id).values(values)
         )
+
+
+def _commit_row(write: Write) -> dict[str, Any]:
+    return {
+        "organization_id": write.organization_id,
+        "revision": write.revision.number,
+        "nonce": write.revision.nonce,
+        "committed_at": write.at,
+        "how": write.cause.how.value,
+        "changed_by": write.cause.by,
+        "request_id": write.cause.request_id,
+        "change_id": write.cause.change_id,
+        "first_position": write.next_position,
+        "created": write.reserved,
+        "changed": write.changed,
+    }

@@ -27,6 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from nlq.query import fold
 from nlq.schema import FieldType
 from pfa.v1.record_pb2 import Record
+from pfa_rpc.records.cause import Cause, How
 from pfa_rpc.records.cost import costs_of
 from pfa_rpc.records.encode import PAYLOAD_VERSION, Values, decode, etag_of, from_message, without_etag
 from pfa_rpc.records.revision import CHUNK_RECORDS, chunk_of
@@ -37,13 +38,14 @@ from pfa_rpc.store.database import Database, NothingChanged, Write
 from pfa_rpc.store.organizations import get_organization
 from pfa_rpc.store.records import StoredRecord, batches, save_records
 from pfa_rpc.store.rows import decode_base
-from pfa_rpc.store.tables import field_values, organization_revisions, record_chunks, records
+from pfa_rpc.store.tables import field_values, organization_commits, organization_revisions, record_chunks, records
 
 BATCH_RECORDS: Final = 2_000
 """Records that are read together."""
 _REPAIRED: Final = 500
 """Records that one transaction mends."""
 _VALUES: Final = 5_000
+_CAUSE: Final = Cause(How.REPAIR, "pfa doctor")
 _KEYS: Final = frozenset(field.name for field in FIELDS if field.origin is Origin.KEY)
 _REQUIRED: Final = tuple(field.name for field in FIELDS if field.required)
 _MERGED: Final = tuple(field.name for field in MERGED_FIELDS)
@@ -343,19 +345,23 @@ async def repair(database: Database, report: Report) -> None:
     if report.counts["revision"]:
         await _raise_revision(database, report.organization_id)
     for ids in batches(report.damaged, _REPAIRED):
-        async with database.write(report.organization_id) as write:
+        async with database.write(report.organization_id, _CAUSE) as write:
             await _rewrite(write, ids)
     if report.counts["position"] or report.counts["chunk"]:
-        async with database.write(report.organization_id) as write:
+        async with database.write(report.organization_id, _CAUSE) as write:
             await _renumber(write)
     if report.counts["vocabulary"]:
-        async with database.write(report.organization_id) as write:
+        async with database.write(report.organization_id, _CAUSE) as write:
             await _recount(write)
 
 
 async def _raise_revision(database: Database, organization_id: str) -> None:
-    """Put an organization at the newest revision of its records."""
-    newest = sa.select(sa.func.max(records.c.revision)).where(records.c.organization_id == organization_id)
+    """Put an organization at the newest revision of its records and its history."""
+    revisions = [
+        sa.select(table.c.revision).where(table.c.organization_id == organization_id)
+        for table in (records, organization_commits)
+    ]
+    newest = sa.select(sa.func.max(sa.union_all(*revisions).subquery().c.revision))
     table = organization_revisions
     async with database.writing() as connection:
         revision = await connection.scalar(newest)

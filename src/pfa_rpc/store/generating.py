@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import sqlalchemy as sa
 
 from pfa_rpc.errors import PfaError, SetupError
+from pfa_rpc.records.cause import Cause, How
 from pfa_rpc.records.generating import BATCH_RECORDS, Drawn, PlannedOrganization, draw, plan
 from pfa_rpc.records.revision import CHUNK_RECORDS, chunk_of
 from pfa_rpc.schema import FIELDS
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from multiprocessing.synchronize import Event
 
 _PAGE: Final = 1_000
+_CAUSE: Final = Cause(How.GENERATE, "pfa generate")
 _LOOK_SECONDS: Final = 0.5
 _COLLECTED_OBJECTS: Final = 500_000
 """More than a batch has. It makes no cycles; to look for them at every 700 objects takes a tenth of the time."""
@@ -202,7 +204,7 @@ async def fill(
             position = (await get_organization(connection, planned.organization_id)).record_count
         if position >= planned.records:
             break
-        async with database.write(planned.organization_id) as write:
+        async with database.write(planned.organization_id, _CAUSE) as write:
             if write.next_position != position or position % BATCH_RECORDS:
                 raise OtherData(
                     f"organization {planned.organization_id!r} is being written to by someone else; "

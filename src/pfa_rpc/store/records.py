@@ -24,6 +24,7 @@ from pfa_rpc.schema import FIELDS
 from pfa_rpc.store.bulk import insert_rows, update_rows
 from pfa_rpc.store.chunks import mark_chunks
 from pfa_rpc.store.database import Write
+from pfa_rpc.store.history import record_history
 from pfa_rpc.store.organizations import Organization
 from pfa_rpc.store.rows import RowMaker, decode_base
 from pfa_rpc.store.tables import records
@@ -140,7 +141,7 @@ def to_row(record: StoredRecord, organization: Organization, revision: int) -> d
 async def save_records(write: Write, organization: Organization, changes: Sequence[Change]) -> None:
     """Write records within a transaction: those without a before are inserted, the others updated.
 
-    Sets positions, costs, columns, payload and revision, and keeps the vocabulary in step.
+    Sets positions, costs, columns, payload and revision, keeps the vocabulary in step, and what changed in the history.
     """
     new = [after for before, after in changes if before is None]
     first = write.reserve_positions(len(new))
@@ -157,6 +158,8 @@ async def save_records(write: Write, organization: Organization, changes: Sequen
         await update_rows(write.connection, records, updates, organization_id=write.organization_id)
     await mark_chunks(write, {chunk_of(after.position) for _, after in changes if after.position is not None})
     await _count_uses(write, changes)
+    kept = ((before.values, after.values) for before, after in changes if before is not None)
+    await record_history(write, organization.currency_code, kept)
 
 
 async def _count_uses(write: Write, changes: Iterable[Change]) -> None:

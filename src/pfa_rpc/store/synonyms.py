@@ -14,6 +14,7 @@ from nlq.normalize import keys
 from nlq.query import fold
 from nlq.vocabulary import Synonym
 from pfa_rpc.errors import LimitExceeded, SynonymExists, SynonymNotFound
+from pfa_rpc.records.cause import Cause, How
 from pfa_rpc.records.revision import Revision
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.tables import organization_synonyms
@@ -47,7 +48,7 @@ async def add_synonym(
     LimitExceeded for more than MAX_SYNONYMS, OrganizationNotFound.
     """
     stored = StoredSynonym(synonym, added_by, datetime.now(UTC))
-    async with database.write(organization_id) as write:
+    async with database.write(organization_id, Cause(How.VOCABULARY, added_by)) as write:
         write.vocabulary_changed = True
         existing = await read_synonyms(write.connection, organization_id)
         same = _find(existing, synonym.phrase)
@@ -75,13 +76,15 @@ async def add_synonym(
     return stored, write.revision
 
 
-async def remove_synonym(database: Database, organization_id: str, phrase: str) -> tuple[StoredSynonym, Revision]:
+async def remove_synonym(
+    database: Database, organization_id: str, phrase: str, removed_by: str
+) -> tuple[StoredSynonym, Revision]:
     """Remove a synonym; return it as it was, and the revision that is without it.
 
     Raises SynonymNotFound, OrganizationNotFound.
     """
     table = organization_synonyms
-    async with database.write(organization_id) as write:
+    async with database.write(organization_id, Cause(How.VOCABULARY, removed_by)) as write:
         write.vocabulary_changed = True
         found = _find(await read_synonyms(write.connection, organization_id), phrase)
         if found is None:

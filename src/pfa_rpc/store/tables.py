@@ -75,6 +75,8 @@ organization_revisions = sa.Table(
     sa.Column("next_position", sa.BigInteger(), nullable=False),
     # Drawn anew by every write after which other values, or synonyms, can be named.
     sa.Column("vocabulary_nonce", sa.BigInteger(), nullable=False, server_default="0"),
+    # When the revision was committed, never before the one that it follows; missing where nothing was yet.
+    sa.Column("changed_at", UtcTime()),
 )
 
 records = sa.Table(
@@ -108,6 +110,52 @@ record_chunks = sa.Table(
     sa.Column("nonce", sa.BigInteger(), nullable=False),
 )
 """What each chunk of records is at: a cached chunk with this pair is as good as the records."""
+
+organization_commits = sa.Table(
+    "organization_commits",
+    metadata,
+    _organization_id(primary_key=True),
+    sa.Column("revision", sa.BigInteger(), primary_key=True, autoincrement=False),
+    sa.Column("nonce", sa.BigInteger(), nullable=False),
+    sa.Column("committed_at", UtcTime(), nullable=False),
+    sa.Column("how", text_type(), nullable=False),
+    sa.Column("changed_by", text_type(), nullable=False),
+    sa.Column("request_id", text_type()),
+    # Names a change that can be undone.
+    sa.Column("change_id", text_type()),
+    # The records that it inserted have the positions from the first one on: they need no rows of their own.
+    sa.Column("first_position", sa.BigInteger(), nullable=False),
+    sa.Column("created", sa.BigInteger(), nullable=False),
+    sa.Column("changed", sa.BigInteger(), nullable=False),
+)
+"""Every write: who, when, how, and which records it inserted. What it changed of others is in `record_changes`."""
+
+record_changes = sa.Table(
+    "record_changes",
+    metadata,
+    _organization_id(primary_key=True),
+    sa.Column("record_id", text_type(), primary_key=True),
+    sa.Column("revision", sa.BigInteger(), primary_key=True, autoincrement=False),
+    # Names of all fields that differ, costs and what is known of the synchronization among them.
+    sa.Column("fields", NameList(), nullable=False),
+    # These fields before and after, as a partial pfa.v1.Record; one that is named and not there was, or is, missing.
+    sa.Column("old", sa.LargeBinary(), nullable=False),
+    sa.Column("new", sa.LargeBinary(), nullable=False),
+)
+"""What each write changed of records that were there."""
+
+request_results = sa.Table(
+    "request_results",
+    metadata,
+    _organization_id(primary_key=True),
+    sa.Column("requester", text_type(), primary_key=True),
+    sa.Column("request_id", text_type(), primary_key=True),
+    # Of everything that was asked for: the same name with another request is a mistake.
+    sa.Column("digest", sa.LargeBinary(), nullable=False),
+    sa.Column("response", sa.LargeBinary(), nullable=False),
+    sa.Column("committed_at", UtcTime(), nullable=False),
+)
+"""Responses of requests that changed something, for a day: a request that is repeated gets the same one."""
 
 field_values = sa.Table(
     "field_values",
@@ -186,3 +234,22 @@ sa.Index(
     postgresql_using="gin",
     postgresql_where=records.c.modified_fields.is_not(None),
 ).ddl_if(dialect="postgresql")
+
+_commits = organization_commits.c
+sa.Index("ix_organization_commits_time", _commits.organization_id, _commits.committed_at)
+sa.Index("ix_organization_commits_user", _commits.organization_id, _commits.changed_by, _commits.revision)
+sa.Index(
+    "ix_organization_commits_change",
+    _commits.organization_id,
+    _commits.change_id,
+    **_partial("change_id IS NOT NULL"),
+)
+# Finds the write that inserted a record by the record's position.
+sa.Index(
+    "ix_organization_commits_created",
+    _commits.organization_id,
+    _commits.first_position,
+    **_partial("created > 0"),
+)
+sa.Index("ix_record_changes_revision", record_changes.c.organization_id, record_changes.c.revision)
+sa.Index("ix_request_results_time", request_results.c.organization_id, request_results.c.committed_at)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pfa_rpc.errors import InvalidRequest, OrganizationExists
+from pfa_rpc.records.cause import Cause, How
 from pfa_rpc.store.database import Database, NothingChanged
 from pfa_rpc.store.organizations import CODE_RULE, create_organization, get_organization, is_code, list_organizations
 from pfa_rpc.store.records import Change, StoredRecord, read_for_write, save_records, seen_rows
@@ -33,6 +34,7 @@ BATCH_ROWS: Final = 1_000
 LISTED: Final = 1_000
 """Duplicates and conflicts that a summary lists one by one; it counts all of them."""
 _PROGRESS_ROWS: Final = 500
+_CAUSE: Final = Cause(How.IMPORT, "pfa import")
 _PAGE: Final = 1_000
 
 Progress = Callable[[str, int, int], None]
@@ -312,7 +314,7 @@ async def _take_batch(database: Database, organization_id: str, batch: Sequence[
     result = _Batch(Counter({Outcome.UNCHANGED: len(batch) - len(fresh)}))
     if not fresh:
         return result
-    async with database.write(organization_id) as write:
+    async with database.write(organization_id, _CAUSE) as write:
         organization = await get_organization(write.connection, organization_id)
         stored = await read_for_write(write, [staged.pfa_id for staged in fresh])
         changes = _take_rows(fresh, stored, result)

@@ -37,7 +37,8 @@ from pfa_rpc.store.database import Database, Write
 from pfa_rpc.store.migrate import migrate
 from pfa_rpc.store.organizations import create_organization, get_organization
 from pfa_rpc.store.records import new_record, read_for_write, save_records
-from pfa_rpc.store.tables import organization_revisions
+from pfa_rpc.store.tables import organization_commits, organization_revisions, record_changes
+from tests.causes import CAUSE
 from tests.fixtures.records import make_values
 
 HEADS: Final = CHUNK_RECORDS
@@ -205,7 +206,7 @@ class Site:
             await self._may_write.wait()
             first = 0 if self._random.random() < 0.1 else HEADS
             try:
-                async with self.database.write("RIO") as write:
+                async with self.database.write("RIO", CAUSE) as write:
                     state = await self._save(write, first)
             except DatabaseUnavailable as error:  # it may be committed all the same
                 self.on_refusal(error)
@@ -224,11 +225,14 @@ class Site:
         self._may_read.clear()
         while self._reading:  # noqa: ASYNC110 (a moment, a few times a test)
             await asyncio.sleep(0.005)
-        async with self.database.write("RIO") as write:
-            table = organization_revisions.c
-            lost = sa.update(organization_revisions).where(table.organization_id == "RIO")
-            await write.connection.execute(lost.values(revision=table.revision - 1))
+        async with self.database.write("RIO", CAUSE) as write:
+            revisions = organization_revisions.c
+            lost = sa.update(organization_revisions).where(revisions.organization_id == "RIO")
+            await write.connection.execute(lost.values(revision=revisions.revision - 1))
             write.revision = Revision(write.revision.number - 1, write.revision.nonce)
+            for table in (organization_commits, record_changes):
+                forgotten = sa.and_(table.c.organization_id == "RIO", table.c.revision >= write.revision.number)
+                await write.connection.execute(sa.delete(table).where(forgotten))
             state = await self._save(write, 0)
         self._commit(state)
         self._may_read.set()
@@ -327,5 +331,5 @@ async def make_data(database: Database) -> None:
         new_record("RIO", str(number), make_values(str(number), monthly_rate=0, area_silo="Area 0", **values))
         for number, values in enumerate([head] * HEADS + [tail] * TAILS, 1)
     ]
-    async with database.write("RIO") as write:
+    async with database.write("RIO", CAUSE) as write:
         await save_records(write, organization, [(None, record) for record in records])

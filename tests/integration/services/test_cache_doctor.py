@@ -37,6 +37,7 @@ from pfa_rpc.store.migrate import migrate
 from pfa_rpc.store.organizations import create_organization
 from pfa_rpc.store.records import new_record, save_records
 from pfa_rpc.store.restored import renew
+from tests.causes import CAUSE
 from tests.fixtures.records import make_values
 from tests.integration.store.conftest import database_kind, fill
 from tests.servers.redis import Redis
@@ -67,7 +68,7 @@ async def make(url: str) -> None:
         new_record("DELTA", str(number), make_values(str(number), description=text, sync_state="modified"))
         for number, text in enumerate(texts)
     ]
-    async with database.write("DELTA") as write:
+    async with database.write("DELTA", CAUSE) as write:
         await save_records(write, organization, [(None, record) for record in records])
     await database.close()
 

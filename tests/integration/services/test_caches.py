@@ -34,6 +34,7 @@ from pfa_rpc.store.database import Database
 from pfa_rpc.store.migrate import migrate
 from pfa_rpc.store.organizations import create_organization, get_organization
 from pfa_rpc.store.records import new_record, read_for_write, save_records
+from tests.causes import CAUSE
 from tests.fixtures.records import make_values
 from tests.integration.services.conftest import failure
 from tests.integration.services.test_permissions import RecordedCall
@@ -67,7 +68,7 @@ class Site:
 
     async def touch(self, pfa_id: str) -> None:
         """Change a record as another process would."""
-        async with self.database.write("RIO") as write:
+        async with self.database.write("RIO", CAUSE) as write:
             organization = await get_organization(write.connection, "RIO")
             before = (await read_for_write(write, [pfa_id]))[pfa_id]
             after = before.copy()
@@ -297,7 +298,7 @@ async def test_chunks_of_long_descriptions_are_cached_too(
     records = [
         new_record("RIO", str(number), make_values(str(number), description=text)) for number, text in enumerate(texts)
     ]
-    async with database.write("RIO") as write:
+    async with database.write("RIO", CAUSE) as write:
         await save_records(write, organization, [(None, record) for record in records])
     await database.close()
     served = Settings.load(

@@ -28,6 +28,7 @@ from pfa_rpc.store.database import Database
 from pfa_rpc.store.migrate import migrate
 from pfa_rpc.store.organizations import get_organization
 from pfa_rpc.store.records import new_record, read_for_write, save_records
+from tests.causes import CAUSE
 from tests.fixtures.records import make_values
 from tests.integration.services.conftest import failure
 from tests.integration.store.conftest import fill
@@ -45,7 +46,7 @@ class Site:
 
     async def move(self, pfa_id: str, area: str) -> None:
         """Change a record as another process would."""
-        async with self.database.write("RIO") as write:
+        async with self.database.write("RIO", CAUSE) as write:
             organization = await get_organization(write.connection, "RIO")
             before = (await read_for_write(write, [pfa_id]))[pfa_id]
             after = before.copy()
@@ -184,7 +185,7 @@ async def test_a_record_is_as_new_as_the_caller_asks_for(site: Site) -> None:
 async def test_a_record_that_came_since_is_found_by_who_asks_for_it_fresh(site: Site) -> None:
     request = GetRecordRequest(organization_id="RIO", pfa_id="new", consistency=ANY)
     assert (await failure(site.records.GetRecord(request))).reason == "RECORD_NOT_FOUND"
-    async with site.database.write("RIO") as write:
+    async with site.database.write("RIO", CAUSE) as write:
         organization = await get_organization(write.connection, "RIO")
         await save_records(write, organization, [(None, new_record("RIO", "new", make_values("new")))])
     assert (await failure(site.records.GetRecord(request))).reason == "RECORD_NOT_FOUND"

@@ -10,6 +10,7 @@ from pfa_rpc.services.orders import ViewOrders
 from pfa_rpc.store.orders import page_of
 from pfa_rpc.store.organizations import get_organization
 from pfa_rpc.store.records import read_for_write, save_records
+from tests.causes import CAUSE
 from tests.integration.store.conftest import Filled, database_kind, filled
 
 __all__ = ["database_kind", "filled"]  # fixtures
@@ -26,7 +27,7 @@ async def jump(site: Filled, orders: ViewOrders, sort: tuple[Sort, ...] = BY_RAT
 
 
 async def raise_rate(site: Filled, pfa_id: str) -> None:
-    async with site.database.write("RIO") as write:
+    async with site.database.write("RIO", CAUSE) as write:
         organization = await get_organization(write.connection, "RIO")
         before = (await read_for_write(write, [pfa_id]))[pfa_id]
         after = before.copy()

@@ -10,6 +10,7 @@ from pfa_rpc.services.languages import Languages
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.organizations import get_organization
 from pfa_rpc.store.records import read_for_write, save_records
+from tests.causes import CAUSE
 from tests.integration.store.conftest import Filled, database, database_kind, filled
 
 __all__ = ["database", "database_kind", "filled"]  # fixtures
@@ -18,7 +19,7 @@ __all__ = ["database", "database_kind", "filled"]  # fixtures
 async def change(database: Database, **values: Any) -> None:
     async with database.reading() as connection:
         organization = await get_organization(connection, "RIO")
-    async with database.write("RIO") as write:
+    async with database.write("RIO", CAUSE) as write:
         stored = (await read_for_write(write, ["7"]))["7"]
         await save_records(write, organization, [(stored, replace(stored, values={**stored.values, **values}))])
 

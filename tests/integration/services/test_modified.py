@@ -19,6 +19,7 @@ from pfa_rpc.store import reads
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.organizations import get_organization
 from pfa_rpc.store.records import read_for_write, save_records
+from tests.causes import CAUSE
 from tests.integration.store.conftest import database_kind, make_filled
 from tests.servers.stock import Stock
 
@@ -41,7 +42,7 @@ class Site:
 
     async def put_in(self, state: str, *pfa_ids: str) -> None:
         """Give records a state, as another process would."""
-        async with self.database.write("RIO") as write:
+        async with self.database.write("RIO", CAUSE) as write:
             organization = await get_organization(write.connection, "RIO")
             found = await read_for_write(write, pfa_ids)
             changes = [(record, record.copy()) for record in found.values()]

@@ -16,6 +16,7 @@ from pfa_rpc.store.database import Database
 from pfa_rpc.store.migrate import migrate
 from pfa_rpc.store.organizations import create_organization
 from pfa_rpc.store.records import new_record, save_records
+from tests.causes import CAUSE
 from tests.fixtures.records import random_values
 from tests.servers.stock import Stock
 from tests.sql_recording import linted
@@ -60,7 +61,7 @@ async def fill(database: Database, organization_id: str, count: int, seed: int) 
     records = [
         new_record(organization_id, str(number), random_values(rng, str(number))) for number in range(1, count + 1)
     ]
-    async with database.write(organization_id) as write:
+    async with database.write(organization_id, CAUSE) as write:
         await save_records(write, organization, [(None, record) for record in records])
     return [record.values for record in records]
 

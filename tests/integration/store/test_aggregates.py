@@ -23,6 +23,7 @@ from pfa_rpc.store.database import Database
 from pfa_rpc.store.groups import Figure, Group
 from pfa_rpc.store.organizations import create_organization
 from pfa_rpc.store.records import new_record, save_records
+from tests.causes import CAUSE
 from tests.fixtures.records import make_values
 from tests.integration.store.conftest import Filled
 from tests.integration.store.oracle import holds
@@ -167,7 +168,7 @@ async def test_too_many_groups_are_refused(filled: Filled, monkeypatch: pytest.M
 
 async def store(database: Database, records: list[Values]) -> None:
     organization = await create_organization(database, "RIO")
-    async with database.write("RIO") as write:
+    async with database.write("RIO", CAUSE) as write:
         await save_records(write, organization, [(None, new_record("RIO", str(v["pfa_id"]), v)) for v in records])
 
 

@@ -13,6 +13,7 @@ from pfa_rpc.store.organizations import get_organization
 from pfa_rpc.store.records import read_for_write, save_records
 from pfa_rpc.store.revisions import get_chunk_revisions
 from pfa_rpc.store.tables import records
+from tests.causes import CAUSE
 from tests.integration.store.conftest import fill
 
 COUNT = 2 * CHUNK_RECORDS + 100
@@ -43,7 +44,7 @@ async def test_chunks_hold_all_records_in_order_of_insertion(large: Database) ->
 
 async def test_an_edit_moves_its_own_chunk_alone(large: Database) -> None:
     before = await pairs_of(large)
-    async with large.write("RIO") as write:
+    async with large.write("RIO", CAUSE) as write:
         organization = await get_organization(write.connection, "RIO")
         record = (await read_for_write(write, [str(CHUNK_RECORDS + 1)]))[str(CHUNK_RECORDS + 1)]
         changed = record.copy()

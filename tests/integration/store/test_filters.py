@@ -19,6 +19,7 @@ from pfa_rpc.store.filters import where
 from pfa_rpc.store.organizations import create_organization
 from pfa_rpc.store.records import new_record, save_records
 from pfa_rpc.store.tables import records
+from tests.causes import CAUSE
 from tests.fixtures.records import make_values
 from tests.integration.store.conftest import Filled, make_filled
 from tests.integration.store.oracle import holds
@@ -124,7 +125,7 @@ async def test_the_largest_amounts_are_compared_to_the_last_digit(database: Data
         for off in (0, 1)
     ]
     organization = await create_organization(database, "RIO")
-    async with database.write("RIO") as write:
+    async with database.write("RIO", CAUSE) as write:
         await save_records(write, organization, [(None, new_record("RIO", v["pfa_id"], v)) for v in stored])
     condition = parse_filter(text, SCHEMA)
     assert condition is not None

@@ -24,6 +24,10 @@ INDEX: Final = "ix_records_modified_at"
 LATER_THAN_THE_INDEX: Final = (
     "DROP TABLE organization_synonyms",
     "ALTER TABLE organization_revisions DROP COLUMN vocabulary_nonce",
+    "ALTER TABLE organization_revisions DROP COLUMN changed_at",
+    "DROP TABLE organization_commits",
+    "DROP TABLE record_changes",
+    "DROP TABLE request_results",
 )
 """Takes back what the steps after it do."""
 SECONDS: Final = 20.0

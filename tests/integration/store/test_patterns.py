@@ -12,6 +12,7 @@ from pfa_rpc.store.filters import where
 from pfa_rpc.store.organizations import create_organization
 from pfa_rpc.store.records import new_record, save_records
 from pfa_rpc.store.tables import records
+from tests.causes import CAUSE
 from tests.fixtures.records import make_values
 
 
@@ -25,7 +26,7 @@ async def picked(database: Database, condition: Condition) -> list[str]:
 async def stored(database: Database) -> Database:
     organization = await create_organization(database, "RIO")
     values = [make_values("\u00c4b1"), make_values("ab2", description="\u0390" * 8_000)]
-    async with database.write("RIO") as write:
+    async with database.write("RIO", CAUSE) as write:
         await save_records(write, organization, [(None, new_record("RIO", v["pfa_id"], v)) for v in values])
     return database
 

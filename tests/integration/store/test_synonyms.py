@@ -40,17 +40,17 @@ async def test_a_synonym_is_found_as_questions_write_it(filled: Filled) -> None:
     for phrase in ("cherry-picker", "CHERRY PICKERS"):
         with pytest.raises(SynonymExists, match="category “cranes”"):
             await add_synonym(filled.database, "RIO", Synonym(phrase, "area_silo"), "bo")
-    removed, _ = await remove_synonym(filled.database, "RIO", "cherry picker")
+    removed, _ = await remove_synonym(filled.database, "RIO", "cherry picker", "anna")
     assert removed.synonym == PICKERS
     with pytest.raises(SynonymNotFound):
-        await remove_synonym(filled.database, "RIO", "cherry picker")
+        await remove_synonym(filled.database, "RIO", "cherry picker", "anna")
 
 
 async def test_what_fails_leaves_the_revision_alone(filled: Filled) -> None:
     async with filled.database.reading() as connection:
         before = await get_organization(connection, "RIO")
     with pytest.raises(SynonymNotFound):
-        await remove_synonym(filled.database, "RIO", "nothing")
+        await remove_synonym(filled.database, "RIO", "nothing", "anna")
     async with filled.database.reading() as connection:
         assert await get_organization(connection, "RIO") == before
     with pytest.raises(OrganizationNotFound):
@@ -68,7 +68,7 @@ async def test_a_copy_takes_synonyms_over_and_compares_them(
         async with target.reading() as theirs, filled.database.reading() as ours:
             assert await read_synonyms(theirs, "RIO") == await read_synonyms(ours, "RIO")
             assert await contents(theirs, "RIO") == await contents(ours, "RIO")
-        await remove_synonym(target, "RIO", PICKERS.phrase)
+        await remove_synonym(target, "RIO", PICKERS.phrase, "anna")
         async with target.reading() as theirs, filled.database.reading() as ours:
             assert await contents(theirs, "RIO") != await contents(ours, "RIO")
         await target.close()

@@ -22,6 +22,7 @@ from pfa_rpc.store.database import Database, NothingChanged
 from pfa_rpc.store.organizations import create_organization, get_organization, list_organizations
 from pfa_rpc.store.records import new_record, read_for_write, record_id, save_records, seen_rows
 from pfa_rpc.store.tables import field_values, records
+from tests.causes import CAUSE
 from tests.fixtures.records import make_values
 from tests.integration.store.conftest import Filled
 
@@ -60,7 +61,7 @@ async def test_a_change_moves_revision_columns_and_vocabulary(filled: Filled) ->
     before = await revision_of(filled.database)
     async with filled.database.reading() as connection:
         organization = await get_organization(connection, "RIO")
-    async with filled.database.write("RIO") as write:
+    async with filled.database.write("RIO", CAUSE) as write:
         found = await read_for_write(write, ["1", "2", "nobody"])
         changes = []
         for record in found.values():
@@ -73,7 +74,7 @@ async def test_a_change_moves_revision_columns_and_vocabulary(filled: Filled) ->
     assert sorted(found) == ["1", "2"]
     assert (after.number, after.nonce != before.nonce) == (before.number + 1, True)
     await check_columns(filled.database)
-    async with filled.database.write("RIO") as write:
+    async with filled.database.write("RIO", CAUSE) as write:
         again = (await read_for_write(write, ["1"]))["1"]
         assert again.base == {field.name: filled.values[0][field.name] for field in MERGED_FIELDS}
         assert (again.position, again.values["area_silo"]) == (0, "Silo 99")
@@ -86,7 +87,7 @@ async def test_a_write_that_fails_leaves_nothing_behind(filled: Filled) -> None:
     organization = await _organization(filled.database)
 
     async def fail_halfway() -> None:
-        async with filled.database.write("RIO") as write:
+        async with filled.database.write("RIO", CAUSE) as write:
             await save_records(write, organization, [(None, new_record("RIO", "new", make_values("new")))])
             raise RuntimeError("halfway")
 
@@ -102,7 +103,7 @@ async def test_writes_at_once_get_revisions_and_positions_in_turn(database: Data
     organization = await create_organization(database, "RIO")
 
     async def insert(number: int) -> int:
-        async with database.write("RIO") as write:
+        async with database.write("RIO", CAUSE) as write:
             record = new_record("RIO", str(number), make_values(str(number)))
             await save_records(write, organization, [(None, record)])
             return write.revision.number
@@ -117,7 +118,7 @@ async def test_writes_at_once_get_revisions_and_positions_in_turn(database: Data
 
 async def test_writing_to_an_organization_that_does_not_exist_is_refused(database: Database) -> None:
     with pytest.raises(OrganizationNotFound, match="'NOWHERE'"):
-        async with database.write("NOWHERE"):
+        async with database.write("NOWHERE", CAUSE):
             pass
 
 
@@ -193,7 +194,7 @@ async def save(database: Database, pfa_id: str, **values: Any) -> None:
     """Give a record, which is made where there is none, some values."""
     async with database.reading() as connection:
         organization = await get_organization(connection, "RIO")
-    async with database.write("RIO") as write:
+    async with database.write("RIO", CAUSE) as write:
         stored = (await read_for_write(write, [pfa_id])).get(pfa_id)
         record = new_record("RIO", pfa_id, make_values(pfa_id, **values))
         if stored is not None:
