@@ -39,7 +39,7 @@ from nlq.tagging.tries import said_names, spelling_targets
 from nlq.vocabulary import Vocabulary
 from nlq.wording.explain import Explainer, assumption
 from nlq.wording.phrasing import Phrasing
-from nlq.wording.sentence import sentence_of
+from nlq.wording.sentence import SentenceWriter
 
 
 @dataclass(slots=True)
@@ -77,9 +77,10 @@ class Language:
         self._currency = currency
         self._tagger = Tagger(schema, vocabulary, currency)
         self._speller = Speller(spelling_targets(schema) | self._tagger.values.words)
-        self._names = said_names(schema, self._tagger.fixed)
         self._canon = Canon(schema)
-        self._phrasing = Phrasing(schema, currency, self._names, self._tagger.is_safe)
+        names = said_names(schema, self._tagger.fixed)
+        self._phrasing = Phrasing(schema, currency, names, self._tagger.is_safe)
+        self._sentences = SentenceWriter(schema, self._phrasing)
         self._explainer = Explainer(schema, self._tagger)
         self._commands = CommandReader(schema, self._tagger, self._speller, currency)
 
@@ -319,4 +320,4 @@ class Language:
         return command_sentence(ordered(changes, self._schema), records, self._schema)
 
     def _sentence(self, query: Query) -> str:
-        return sentence_of(query, self._schema, self._currency, names=self._names, is_safe=self._tagger.is_safe)
+        return self._sentences.write(query)

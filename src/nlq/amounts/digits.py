@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from decimal import Context, Decimal
 from typing import Final
 
-from nlq.normalize import Kind, Token
+from nlq.normalize import NUMBER, SYMBOL, Kind, Token
 
 MAX_PLACES: Final = 60
 """Most digits of a number before or after the point; figures beyond that are none."""
@@ -50,7 +50,7 @@ def read_digits(tokens: Sequence[Token], index: int, *, marked: bool = False) ->
         text = f"0.{text}"
     elif end < len(tokens):
         following = tokens[end]
-        if following.kind is Kind.NUMBER:
+        if following.kind is NUMBER:
             joined = _grouped(tokens, index, marked=marked)
             if joined is None:
                 return None
@@ -67,7 +67,7 @@ def read_digits(tokens: Sequence[Token], index: int, *, marked: bool = False) ->
 
 def _follows_dot(tokens: Sequence[Token], index: int) -> bool:
     """Return whether a token goes on a number before it behind a point ("192.168.1.2")."""
-    return index > 0 and tokens[index].gap == "." and tokens[index - 1].kind is Kind.NUMBER
+    return index > 0 and tokens[index].gap == "." and tokens[index - 1].kind is NUMBER
 
 
 def _leading_point(tokens: Sequence[Token], index: int) -> bool:
@@ -75,7 +75,7 @@ def _leading_point(tokens: Sequence[Token], index: int) -> bool:
     gap = tokens[index].gap[:-1]
     if gap:
         return gap[-1].isspace() or gap[-1] in "-−("
-    return index == 0 or tokens[index - 1].kind in (Kind.SYMBOL, Kind.OTHER)
+    return index == 0 or tokens[index - 1].kind in (SYMBOL, Kind.OTHER)
 
 
 def _grouped(tokens: Sequence[Token], index: int, *, marked: bool) -> tuple[str, int] | None:
@@ -99,7 +99,7 @@ def _dotted(tokens: Sequence[Token], index: int) -> tuple[str, int] | None:
     """Return the figures of "1.234.567"; None for versions, addresses and dates."""
     text = tokens[index].key
     end = index + 1
-    while end < len(tokens) and tokens[end].kind is Kind.NUMBER and tokens[end].gap == ".":
+    while end < len(tokens) and tokens[end].kind is NUMBER and tokens[end].gap == ".":
         text += f".{tokens[end].key}"
         end += 1
     return (text.replace(".", ""), end) if _DOTTED.fullmatch(text) else None
@@ -108,7 +108,7 @@ def _dotted(tokens: Sequence[Token], index: int) -> tuple[str, int] | None:
 def _after_comma(tokens: Sequence[Token], index: int, comma: int, text: str, *, marked: bool) -> tuple[str, int]:
     """Return the figures with those behind a comma that can only be decimals or groups: "1.234,56", "12,34,567"."""
     end = comma + 1
-    if end == len(tokens) or tokens[end].kind is not Kind.NUMBER or tokens[end].gap:
+    if end == len(tokens) or tokens[end].kind is not NUMBER or tokens[end].gap:
         return text, comma
     behind = tokens[end].key
     grouped = comma > index + 1 or bool(_DOTTED.fullmatch(tokens[index].key))
@@ -122,7 +122,7 @@ def _after_comma(tokens: Sequence[Token], index: int, comma: int, text: str, *, 
 
 def _is_list(tokens: Sequence[Token], index: int) -> bool:
     """Return whether a comma and figures touch what stands before a token, as in "22,24,26"."""
-    return index + 1 < len(tokens) and tokens[index].key == "," and tokens[index + 1].kind is Kind.NUMBER
+    return index + 1 < len(tokens) and tokens[index].key == "," and tokens[index + 1].kind is NUMBER
 
 
 def _indian(tokens: Sequence[Token], index: int) -> tuple[str, int]:
@@ -163,7 +163,7 @@ def read_fraction(tokens: Sequence[Token], index: int) -> tuple[Decimal, int] | 
     end = index + 2
     if end > len(tokens) or tokens[index + 1].gap != "/" or tokens[index + 1].key not in _DENOMINATORS:
         return None
-    if end < len(tokens) and tokens[end].kind is Kind.NUMBER and tokens[end].gap in ("/", ".", "-"):
+    if end < len(tokens) and tokens[end].kind is NUMBER and tokens[end].gap in ("/", ".", "-"):
         return None
     top, bottom = tokens[index].key, tokens[index + 1].key
     if not top.isdecimal() or len(top) > 2 or not 0 < int(top) < int(bottom):

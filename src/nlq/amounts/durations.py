@@ -15,7 +15,7 @@ from nlq.amounts.digits import EXACT
 from nlq.amounts.number_parts import key_at, read_part
 from nlq.amounts.number_words import SMALL, TENS
 from nlq.amounts.numbers import NUMBER_WORDS, Number, read_number
-from nlq.normalize import Kind, Token, tokenize
+from nlq.normalize import NUMBER, Token, tokenize
 
 _DAY: Final = Decimal(86400)
 _MONTH_DAYS: Final = Decimal(30)
@@ -154,7 +154,7 @@ def _part(tokens: Sequence[Token], index: int) -> _Part | None:
     key = tokens[index].key
     if key in _STARTS or key in _ARTICLES:
         return _fractional(tokens, index) or _uncounted(tokens, index) or _counted(tokens, index)
-    if tokens[index].kind is Kind.NUMBER or key in NUMBER_WORDS:
+    if tokens[index].kind is NUMBER or key in NUMBER_WORDS:
         return _fractional(tokens, index) or _counted(tokens, index)
     return None
 
@@ -213,7 +213,7 @@ def _unit(tokens: Sequence[Token], index: int) -> tuple[Unit, int] | None:
     key = key_at(tokens, index)
     if key in UNITS or key in _SHORT:
         return (UNITS.get(key) or _SHORT[key]), index + 1
-    touches = 0 < index < len(tokens) and not tokens[index].gap and tokens[index - 1].kind is Kind.NUMBER
+    touches = 0 < index < len(tokens) and not tokens[index].gap and tokens[index - 1].kind is NUMBER
     if key == "h" or (touches and key in _LETTERS):
         return _LETTERS[key], index + 1
     return None
@@ -242,7 +242,7 @@ def _following(tokens: Sequence[Token], before: _Part) -> _Part | None:
 
 def _minutes(tokens: Sequence[Token], index: int, before: _Part) -> _Part | None:
     """Read the "30m" or "30" of "1h30m" and "1h30"."""
-    if before.unit is not _HOUR or tokens[index].kind is not Kind.NUMBER or not tokens[index].key.isdecimal():
+    if before.unit is not _HOUR or tokens[index].kind is not NUMBER or not tokens[index].key.isdecimal():
         return None
     value, end = Decimal(tokens[index].key), index + 1
     letter = key_at(tokens, end) == "m" and not tokens[end].gap

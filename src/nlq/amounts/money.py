@@ -17,7 +17,7 @@ from nlq.amounts.digits import EXACT, fits, read_digits
 from nlq.amounts.number_parts import key_at, read_part
 from nlq.amounts.number_words import ARTICLES, NUMBER_WORDS, SCALES, SIGNS
 from nlq.amounts.numbers import Number, read_number
-from nlq.normalize import Kind, Token, tokenize
+from nlq.normalize import NUMBER, SYMBOL, WORD, Token, tokenize
 
 __all__ = ["MARKS", "Money", "read_money", "read_money_text"]
 
@@ -64,7 +64,7 @@ class Money:
 def read_money(tokens: Sequence[Token], index: int) -> Money | None:
     """Return the amount of money that starts at a token, None where none does or where it is a plain number."""
     token = tokens[index]
-    if token.kind is Kind.WORD and token.key not in _STARTS:
+    if token.kind is WORD and token.key not in _STARTS:
         return None
     mark, start = _mark_before(tokens, index)
     if start >= len(tokens):
@@ -97,12 +97,12 @@ def read_money_text(text: str) -> Money | None:
 
 def _is_entangled(tokens: Sequence[Token], index: int, end: int) -> bool:
     """Return whether more figures hang on an amount than were read: "$5,5", "$5:30", "5 € 50"."""
-    if index and tokens[index - 1].kind is Kind.NUMBER and tokens[index].kind is Kind.SYMBOL and tokens[index].gap:
+    if index and tokens[index - 1].kind is NUMBER and tokens[index].kind is SYMBOL and tokens[index].gap:
         return tokens[index + 1].gap == " "
     if end < len(tokens) and tokens[end].key == "," and not tokens[end].gap:
         end += 1
-        return end < len(tokens) and tokens[end].kind is Kind.NUMBER and not tokens[end].gap
-    return end < len(tokens) and tokens[end].kind is Kind.NUMBER and tokens[end].gap in (".", ":", "/")
+        return end < len(tokens) and tokens[end].kind is NUMBER and not tokens[end].gap
+    return end < len(tokens) and tokens[end].kind is NUMBER and tokens[end].gap in (".", ":", "/")
 
 
 def _is_named(tokens: Sequence[Token], money: Money) -> bool:
@@ -148,7 +148,7 @@ def _mark_behind(tokens: Sequence[Token], index: int) -> tuple[frozenset[str] | 
     mark, end = _mark_before(tokens, index)
     if mark is not None:
         # "10 $ 20" are two amounts that a list may hold; "$5-$10" too.
-        return (mark, end) if tokens[end - 1].kind is Kind.WORD or _sign_behind(tokens, index, end) else (None, index)
+        return (mark, end) if tokens[end - 1].kind is WORD or _sign_behind(tokens, index, end) else (None, index)
     for words in (1, 2):
         adjective = " ".join(token.key for token in tokens[index : index + words])
         if adjective in ADJECTIVES and (name := NAMES.get(key_at(tokens, index + words))) is not None:
@@ -162,7 +162,7 @@ def _sign_behind(tokens: Sequence[Token], index: int, end: int) -> bool:
     """Return whether a sign belongs to the number before it: it touches that, or no other number follows."""
     if _touches(tokens, index):
         return True
-    if end < len(tokens) and tokens[end].kind is Kind.NUMBER:
+    if end < len(tokens) and tokens[end].kind is NUMBER:
         return not _touches(tokens, end) and tokens[end].gap == " " and key_at(tokens, end + 1) in CENTS
     return True
 
@@ -175,7 +175,7 @@ def _marked_before(tokens: Sequence[Token], index: int, start: int, mark: frozen
     signed = tokens[start].gap.endswith(_MINUS) or (index == 0 and tokens[0].gap.endswith(_MINUS))
     value = -number.value if signed else number.value  # "$-5", "-$5"
     again, end = _mark_behind(tokens, number.end)
-    if again is None or tokens[end - 1].kind is not Kind.WORD or not mark & again:
+    if again is None or tokens[end - 1].kind is not WORD or not mark & again:
         return Money(value, number.end, number.scale, mark, number.multiple)
     return Money(value, end, number.scale, mark & again, number.multiple)
 
@@ -183,7 +183,7 @@ def _marked_before(tokens: Sequence[Token], index: int, start: int, mark: frozen
 def _number(tokens: Sequence[Token], start: int) -> Number | None:
     """Read the number behind a mark, whose separators of groups the mark settles."""
     number = _separated(tokens, start, marked=True)
-    if tokens[start].kind is not Kind.NUMBER:
+    if tokens[start].kind is not NUMBER:
         return number
     scale = _SHORT.get(key_at(tokens, number.end)) if number is not None and number.scale == 1 else None
     if number is None or scale is None:
@@ -215,7 +215,7 @@ def _separated(tokens: Sequence[Token], index: int, *, marked: bool = False) -> 
     """Read a number whose separators a mark before or behind it settles: "12,34 €"."""
     number = read_number(tokens, index)
     following = tokens[index + 1] if index + 1 < len(tokens) else None
-    if tokens[index].kind is Kind.NUMBER and following and (following.kind is Kind.NUMBER or following.key == ","):
+    if tokens[index].kind is NUMBER and following and (following.kind is NUMBER or following.key == ","):
         figures = read_digits(tokens, index, marked=True)
         if figures is not None and (number is None or figures[1] > number.end):
             return Number(*figures) if marked or _mark_behind(tokens, figures[1])[0] is not None else number
@@ -257,7 +257,7 @@ def _with_cents(tokens: Sequence[Token], money: Money) -> Money:
 def _with_rest(tokens: Sequence[Token], money: Money) -> Money:
     """Read the bare cents that end a text: "20 dollar 43", "15 dollars and 15"."""
     start = money.end + (key_at(tokens, money.end) == "and")
-    if start >= len(tokens) or money.scale != 1 or tokens[money.end - 1].kind is not Kind.WORD:
+    if start >= len(tokens) or money.scale != 1 or tokens[money.end - 1].kind is not WORD:
         return money
     number = read_number(tokens, start)
     if number is None or number.end != len(tokens) or not _are_cents(number):

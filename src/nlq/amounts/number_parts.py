@@ -23,7 +23,7 @@ from nlq.amounts.number_words import (
     VULGAR,
     ZEROS,
 )
-from nlq.normalize import Kind, Token
+from nlq.normalize import NUMBER, Token
 
 _ONE: Final = Decimal(1)
 _PARTIAL: Final = frozenset(("half", "quarter", *VULGAR))
@@ -44,7 +44,7 @@ def read_part(tokens: Sequence[Token], index: int) -> tuple[Decimal, int] | None
     if key == "half" and tokens[index].raw.casefold() == "half":
         return Decimal("0.5"), index + 1
     top, end = _numerator(tokens, index)
-    if end == index and tokens[index : index + 1] and tokens[index].kind is Kind.NUMBER:
+    if end == index and tokens[index : index + 1] and tokens[index].kind is NUMBER:
         return read_fraction(tokens, index)
     below = DENOMINATORS.get(key_at(tokens, end)) if end > index else None
     if below is None or (tokens[end].raw.casefold()[-1] == "s") is (top == 1):
@@ -70,7 +70,7 @@ def after_and(tokens: Sequence[Token], index: int) -> tuple[int, bool]:
 def read_base(tokens: Sequence[Token], index: int) -> tuple[Decimal, int, bool] | None:
     """Return the number before multipliers, the index after it, and whether it is one without any multiplier."""
     token = tokens[index]
-    if token.kind is Kind.NUMBER:
+    if token.kind is NUMBER:
         return _figures(tokens, index)
     if token.key not in NUMBER_WORDS or not is_singular(token):
         return None
@@ -108,7 +108,7 @@ def _figures(tokens: Sequence[Token], index: int) -> tuple[Decimal, int, bool] |
         return None
     if following.key in VULGAR:
         return value + VULGAR[following.key], end + 1, True
-    if following.kind is Kind.NUMBER and following.gap == " " and value == value.to_integral_value():
+    if following.kind is NUMBER and following.gap == " " and value == value.to_integral_value():
         fraction = read_fraction(tokens, end)
         if fraction is not None:
             return value + fraction[0], fraction[1], True

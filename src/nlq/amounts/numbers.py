@@ -22,6 +22,7 @@ from nlq.amounts.number_parts import (
     read_part,
 )
 from nlq.amounts.number_words import (
+    ARTICLES,
     BELOW_HUNDRED,
     COLLECTIVES,
     NAMED_SCALES,
@@ -30,7 +31,7 @@ from nlq.amounts.number_words import (
     SHORTHAND,
     SIGNS,
 )
-from nlq.normalize import Kind, Token, tokenize
+from nlq.normalize import NUMBER, SYMBOL, WORD, Token, tokenize
 
 __all__ = [
     "NUMBER_WORDS",
@@ -48,6 +49,8 @@ _THOUSAND: Final = Decimal(1000)
 _MILLION: Final = Decimal(10**6)
 _STARTS: Final = NUMBER_WORDS | SIGNS.keys()
 _PLAIN_PLACES: Final = 15
+_COUNTED: Final = NAMED_SCALES.keys() | COLLECTIVES.keys() | {"half", "quarter"}
+"""Words that "a" counts one of."""
 _GOING_ON: Final = NUMBER_WORDS | {"and", "dot", "e", "st", "nd", "rd", "th"}
 _TOUCHING: Final = frozenset(("m", "mm", "mn", "bn"))
 _MINUS: Final = ("-", "−")
@@ -71,10 +74,13 @@ class Number:
 def read_number(tokens: Sequence[Token], index: int) -> Number | None:
     """Return the number that starts at a token, None where none does."""
     token = tokens[index]
-    if token.kind is Kind.NUMBER:
+    if token.kind is NUMBER:
         if _is_plain(tokens, index):
             return Number(Decimal(token.key.replace(",", "")), index + 1)
-    elif token.key not in _STARTS:
+        if _are_thousands(tokens, index):
+            value = EXACT.multiply(Decimal(token.key.replace(",", "")), _THOUSAND)
+            return Number(value, index + 2, _THOUSAND, shorthand=True, multiple=_THOUSAND)
+    elif token.key not in _STARTS or (token.key in ARTICLES and key_at(tokens, index + 1) not in _COUNTED):
         return None
     number = _signed(tokens, index)
     if number is None or not fits(number.value):
@@ -165,9 +171,19 @@ def _is_plain(tokens: Sequence[Token], index: int) -> bool:
     if index + 1 == len(tokens):
         return True
     following = tokens[index + 1]
-    if following.kind is Kind.SYMBOL:
+    if following.kind is SYMBOL:
         return following.key != ","
-    return following.kind is Kind.WORD and following.gap in ("", " ") and following.key not in _GOING_ON
+    return following.kind is WORD and following.gap in ("", " ") and following.key not in _GOING_ON
+
+
+def _are_thousands(tokens: Sequence[Token], index: int) -> bool:
+    """Return whether figures with a "k" that touches them have nothing else beside them: "5k", "5k and"."""
+    token, behind = tokens[index], index + 2
+    if (token.gap and token.gap != " ") or len(token.key) > _PLAIN_PLACES or key_at(tokens, index + 1) != "k":
+        return False
+    return not tokens[index + 1].gap and (
+        behind == len(tokens) or (tokens[behind].kind is WORD and tokens[behind].key not in NUMBER_WORDS)
+    )
 
 
 def _begins_range(tokens: Sequence[Token], index: int) -> bool:
@@ -178,7 +194,7 @@ def _begins_range(tokens: Sequence[Token], index: int) -> bool:
 def _lower_end(tokens: Sequence[Token], index: int, number: Number) -> Number:
     """Leave the upper end of "between two hundred and five thousand" its "and", where no other is left for it."""
     if key_at(tokens, number.end) in ("and", "to", "&") or (
-        number.end < len(tokens) and tokens[number.end].kind is not Kind.WORD
+        number.end < len(tokens) and tokens[number.end].kind is not WORD
     ):
         return number
     ands = [at for at in range(index, number.end) if tokens[at].key == "and"]
@@ -229,7 +245,7 @@ def _goes_on(tokens: Sequence[Token], index: int) -> bool:
     """Return whether a number can go on with a token."""
     if index >= len(tokens):
         return False
-    return tokens[index].kind is Kind.NUMBER or _is_word(tokens, index)
+    return tokens[index].kind is NUMBER or _is_word(tokens, index)
 
 
 def _is_word(tokens: Sequence[Token], index: int) -> bool:
@@ -241,7 +257,7 @@ def _joins(first: Token, number: Number, rest: Number, *, apart: bool) -> bool:
     """Return whether what follows a number belongs to it: plain figures do only in "3 hundred and 21"."""
     if number.shorthand:
         return rest.shorthand and not apart
-    return first.kind is not Kind.NUMBER or rest.scale > 1 or (apart and number.scale == 100)
+    return first.kind is not NUMBER or rest.scale > 1 or (apart and number.scale == 100)
 
 
 def _with_half(tokens: Sequence[Token], number: Number) -> Number:

@@ -1,7 +1,7 @@
 """Neighbours: what stands around a word decides whether a date can begin or end there.
 
-Gives `can_begin`, `is_cut` and `is_listed`. They are asked for every word of every question, so they only look words
-up.
+Gives `can_begin`, `is_cut`, `is_listed` and `DATE_STARTS`, the words that an expression can begin with. The first three
+are asked for every word of every question, so they only look words up.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from nlq.amounts.number_words import SHORTHAND
 from nlq.dates.conventions import SEASON_STARTS
 from nlq.dates.holidays import HOLIDAY_STARTS
 from nlq.dates.lexicon import (
@@ -24,15 +25,15 @@ from nlq.dates.lexicon import (
 from nlq.dates.limits import OPENERS
 from nlq.dates.offsets import OFFSET_STARTS
 from nlq.dates.simple import STARTS
-from nlq.normalize import Kind, Token
+from nlq.normalize import NUMBER, WORD, Token
 
 _JOINS: Final = frozenset(("-", "/", "."))
-_BEGINNINGS: Final = STARTS.keys() | OPENERS.keys() | OFFSET_STARTS | ARTICLES | {"between"}
+DATE_STARTS: Final = STARTS.keys() | OPENERS.keys() | OFFSET_STARTS | ARTICLES | {"between"}
 """Every word that an expression can begin with."""
 _ALONE: Final = frozenset((*MONTHS, *WEEKDAYS, *DAY_WORDS, *PERIOD_ENDS, *TO_DATE, *SEASON_STARTS, *HOLIDAY_STARTS))
 """Those of them that can be a date without more words."""
 _SECOND: Final = (
-    _BEGINNINGS
+    DATE_STARTS
     | {word for phrases in OPENERS.values() for phrase in phrases for word in phrase.words}
     | {*("than", "least", "most", "past", "future", "date", "far", "now", "of", "to", "number", "no", "c", "b", "e")}
 )
@@ -54,9 +55,9 @@ def can_begin(tokens: Sequence[Token], index: int) -> bool:
     """Return whether a date expression can begin at a token."""
     token = tokens[index]
     before = tokens[index - 1] if index else None
-    if token.kind is Kind.NUMBER:
+    if token.kind is NUMBER:
         return _can_be_date(tokens, index) and (before is None or not _goes_on_from(before, token))
-    if token.key not in _BEGINNINGS or (token.key not in _ALONE and not _goes_on(tokens, index + 1)):
+    if token.key not in DATE_STARTS or (token.key not in _ALONE and not _goes_on(tokens, index + 1)):
         return False
     grouped = before is not None and before.key in _EACH and token.key in ARTICLES
     return not (grouped and index + 1 < len(tokens) and tokens[index + 1].key in UNITS)  # "by the month"
@@ -64,9 +65,9 @@ def can_begin(tokens: Sequence[Token], index: int) -> bool:
 
 def _goes_on_from(before: Token, token: Token) -> bool:
     """Return whether a number belongs to what stands before it: "133-03-2020", "A1" and "PO-2026" hold no date."""
-    if before.kind is Kind.NUMBER:
+    if before.kind is NUMBER:
         return token.gap in _JOINS
-    return token.gap in _GLUE and before.kind is Kind.WORD
+    return token.gap in _GLUE and before.kind is WORD
 
 
 def _can_be_date(tokens: Sequence[Token], index: int) -> bool:
@@ -77,6 +78,8 @@ def _can_be_date(tokens: Sequence[Token], index: int) -> bool:
     if index + 1 == len(tokens):
         return "." in key
     behind = tokens[index + 1]
+    if not behind.gap and behind.key in SHORTHAND:
+        return False  # "5k"
     return behind.key in _AFTER_NUMBER or not behind.gap or behind.gap.strip() in _SIGNS
 
 
@@ -84,15 +87,15 @@ def _goes_on(tokens: Sequence[Token], index: int) -> bool:
     """Return whether a date, or more words before one, can begin at a token."""
     if index == len(tokens):
         return False
-    return tokens[index].kind is Kind.NUMBER or tokens[index].key in _SECOND
+    return tokens[index].kind is NUMBER or tokens[index].key in _SECOND
 
 
 def is_cut(tokens: Sequence[Token], end: int) -> bool:
     """Return whether figures go on behind what was read as a date: "2026-03-01-A", "3/15x"."""
-    if end >= len(tokens) or tokens[end - 1].kind is not Kind.NUMBER:
+    if end >= len(tokens) or tokens[end - 1].kind is not NUMBER:
         return False
     behind = tokens[end]
-    return behind.gap in _GLUE and behind.kind in (Kind.WORD, Kind.NUMBER)
+    return behind.gap in _GLUE and behind.kind in (WORD, NUMBER)
 
 
 def is_listed(tokens: Sequence[Token], index: int) -> bool:

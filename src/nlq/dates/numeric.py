@@ -12,7 +12,7 @@ from nlq.dates.filling import resolve
 from nlq.dates.lexicon import MONTHS
 from nlq.dates.numerals import full_year
 from nlq.dates.pieces import Line, Parts, Piece, invalid
-from nlq.normalize import Kind
+from nlq.normalize import NUMBER
 
 _SEPARATORS: Final = frozenset(("-", "/", "."))
 _DASHES: Final = str.maketrans("–—−", "---")
@@ -44,7 +44,7 @@ def _figures(line: Line, index: int) -> list[_Figure]:
     found: list[_Figure] = []
     for position in range(index, min(index + _MOST, line.size)):
         token = line.tokens[position]
-        if token.kind is not Kind.NUMBER or "," in token.key:
+        if token.kind is not NUMBER or "," in token.key:
             break
         sign = line.gap(position).translate(_DASHES) if found else ""
         if found and sign not in _SEPARATORS:

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from nlq.dates import conventions as said
 from nlq.dates.lexicon import ARTICLES
 from nlq.dates.periods import Span, Unit
-from nlq.normalize import Kind, Token
+from nlq.normalize import NUMBER, Token
 
 LIMIT: Final = 32
 """Most tokens that one expression of a date is looked for in."""
@@ -65,7 +65,7 @@ class Line:
     def number(self, index: int) -> str:
         """Return the digits of a token, an empty text where it is no plain number."""
         key = self.keys[index]
-        return key if key.isdecimal() and key.isascii() and self.tokens[index].kind is Kind.NUMBER else ""
+        return key if key.isdecimal() and key.isascii() and self.tokens[index].kind is NUMBER else ""
 
     def gap(self, index: int) -> str:
         """Return what stands before a token without its spaces."""

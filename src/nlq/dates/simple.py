@@ -52,7 +52,7 @@ from nlq.dates.relative import (
 )
 from nlq.dates.times import skip_time
 from nlq.dates.weekdays import read_weekday_first, weekday_behind, weekday_of
-from nlq.normalize import Kind
+from nlq.normalize import NUMBER, SYMBOL
 
 Reader = Callable[[Line, int], Piece | None]
 
@@ -156,7 +156,7 @@ def _numbered_day(line: Line, index: int) -> Piece | None:
 
 def _ends_phrase(line: Line, index: int, end: int) -> bool:
     """Return whether an ordinal is a day in a question: in figures, and no noun follows that it would rank."""
-    behind = line.tokens[end].kind is Kind.SYMBOL or line.keys[end] in _AFTER_DAY if end < line.size else True
+    behind = line.tokens[end].kind is SYMBOL or line.keys[end] in _AFTER_DAY if end < line.size else True
     return bool(line.number(index)) and behind
 
 
@@ -263,7 +263,7 @@ def read_period(line: Line, index: int) -> Piece | None:
 def _read_period(line: Line, index: int) -> Piece | None:
     """Try the readers that a word can begin with, and take the longest."""
     index = line.skip(index, ARTICLES)
-    if index < line.size and line.tokens[index].kind is Kind.NUMBER:
+    if index < line.size and line.tokens[index].kind is NUMBER:
         readers = _NUMBERS if _counts(line, index) else _FIGURES
     else:
         readers = STARTS.get(line.keys[index], ())

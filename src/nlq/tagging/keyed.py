@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from nlq.normalize import TAKEN, Kind, Token, keys
+from nlq.normalize import NUMBER, QUOTED, TAKEN, WORD, Token, keys
 from nlq.query import Operator
 from nlq.schema import FieldSpec, Schema
 from nlq.tagging.tags import FILLER, Meaning, Reading, Tagged
@@ -17,6 +17,7 @@ from nlq.tagging.tries import Trie
 
 _JOINED: Final = frozenset(("-", "_", ".", "/"))
 _LISTING: Final = frozenset(("AND", "OR", "COMMA"))
+_EQUALS: Final = frozenset(("COMPARE", "NOT", FILLER))
 
 
 class KeyReader:
@@ -33,11 +34,13 @@ class KeyReader:
         """Return the key that starts at a token, None where no word before it announces one."""
         if not before or tokens[index].gap in _JOINED or tokens[index].key == TAKEN:
             return None
+        field = self._announced(tokens, before)
+        if field is None:
+            return None
         end = index + 1
         while end < len(tokens) and _goes_on(tokens[end - 1], tokens[end]):
             end += 1
-        field = self._announced(tokens, before)
-        if field is None or not self._is_value(tokens[index:end], field):
+        if not self._is_value(tokens[index:end], field):
             return None
         value = tokens[index].raw + "".join(token.gap + token.raw for token in tokens[index + 1 : end])
         return Tagged(index, end, (Reading("VALUE", (Meaning(field, value),)),))
@@ -45,13 +48,16 @@ class KeyReader:
     def _announced(self, tokens: Sequence[Token], before: Sequence[Tagged]) -> FieldSpec | None:
         """Return the field that the words before announce a value of."""
         place = len(before) - 1
-        if place > 0 and before[place].tag in _LISTING and self._is_key(before[place - 1]):
+        tag = before[place].readings[0].tag
+        if tag in _LISTING and place > 0 and self._is_key(before[place - 1]):
             return self._field
-        while place > 0 and _equals(before[place]):
+        while tag in _EQUALS and place > 0 and _equals(before[place]):
             place -= 1
+            tag = before[place].readings[0].tag
         last = before[place]
-        if last.field is not None and (last.field is self._field or last.field.name in self._written):
-            return last.field
+        field = last.field
+        if field is not None and (field is self._field or field.name in self._written):
+            return field
         token = tokens[last.first] if last.end == last.first + 1 else None
         # "records 20" are twenty of them, "record 20" is one
         announced = token is not None and token.key in self._words and token.raw.casefold() == token.key
@@ -59,12 +65,12 @@ class KeyReader:
 
     def _is_value(self, tokens: Sequence[Token], field: FieldSpec) -> bool:
         """Return whether tokens can be a value: quoted, with a digit, or a word that the language has no use for."""
-        if tokens[0].kind is Kind.QUOTED:
+        if tokens[0].kind is QUOTED:
             return True
         if field is self._field:
             return any(any(map(str.isdigit, token.raw)) for token in tokens)
         used = len(tokens) == 1 and bool(self._fixed.exactly((tokens[0].key,)))
-        return tokens[0].kind is Kind.WORD and not used
+        return tokens[0].kind is WORD and not used
 
     def _is_key(self, stretch: Tagged) -> bool:
         return self._field is not None and any(meaning.field is self._field for meaning in stretch.meanings)
@@ -72,7 +78,7 @@ class KeyReader:
 
 def _goes_on(token: Token, after: Token) -> bool:
     """Return whether a token belongs to the one before it: "RX-12", "user7"."""
-    plain = all(each.kind in (Kind.WORD, Kind.NUMBER) for each in (token, after))
+    plain = all(each.kind in (WORD, NUMBER) for each in (token, after))
     return plain and (after.gap in _JOINED or not after.gap)
 
 

@@ -15,12 +15,12 @@ from typing import Final
 from nlq.amounts.money import MARKS, read_money
 from nlq.amounts.numbers import NUMBER_WORDS, read_number
 from nlq.dates import DateReading
-from nlq.normalize import TAKEN, Kind, Token, keys, stem
+from nlq.normalize import NUMBER, QUOTED, TAKEN, WORD, Token, keys, stem
 from nlq.query import Operator
 from nlq.schema import FieldType, Schema
 from nlq.tagging.keyed import KeyReader
 from nlq.tagging.tags import FILLER, RECORD, UNKNOWN, Amount, Meaning, Reading, Tagged
-from nlq.tagging.timing import read_timed
+from nlq.tagging.timing import can_be_timed, read_timed
 from nlq.tagging.tries import ValueTrie, fixed_trie
 from nlq.tagging.value_ranges import close_range
 from nlq.vocabulary import Vocabulary
@@ -43,6 +43,9 @@ _LABELLED: Final = (FieldType.TEXT, FieldType.ID, FieldType.ENUM)
 _BEFORE_TIME: Final = frozenset(("COMPARE", "LONGER", "LASTING"))
 """Tags before "a month" that make it a length of time, and no rate."""
 _NUMBERED: Final = frozenset(("number", "no", "num", "nr"))
+_NUMERALS: Final = NUMBER_WORDS | _NUMBERED
+_AMOUNT_STARTS: Final = NUMBER_WORDS | MARKS.keys() | {"u"}
+"""Words, as keys, that an amount can begin with."""
 
 
 class Tagger:
@@ -74,7 +77,8 @@ class Tagger:
         index = 0
         while index < len(tokens):
             stretch = self._keys.read(tokens, index, tagged) or self._next(tokens, index, tagged, today)
-            if tagged and tagged[-1].is_amount and stretch.is_amount and _DASH.fullmatch(tokens[index].gap):
+            gap = tokens[index].gap
+            if len(gap.strip()) == 1 and tagged and tagged[-1].is_amount and stretch.is_amount and _DASH.fullmatch(gap):
                 tagged.append(Tagged(index, index, _TO))
             tagged.append(stretch)
             index = stretch.end
@@ -85,15 +89,13 @@ class Tagger:
     def _next(self, tokens: list[Token], index: int, before: list[Tagged], today: date) -> Tagged:
         """Return the stretch that starts at a token."""
         token = tokens[index]
-        if token.key == TAKEN:
-            return Tagged(index, index + 1, _FILLER)
-        if token.kind is Kind.QUOTED:
-            return self._quoted(tokens, index)
+        if token.key == TAKEN or token.kind is QUOTED:
+            return self._closed(tokens, index)
         if token.gap == "/" and before and before[-1].is_amount and (rate := self.fixed.exactly(("per", token.key))):
             return Tagged(index, index + 1, rate)
         end, readings = self._longest_word(tokens, index)
-        spelled = self._spelled(tokens, index) if readings else None
-        if spelled is not None and spelled.end > end:
+        spelled = self._spelled(tokens, index, end) if readings else None
+        if spelled is not None:
             return spelled
         if readings and readings[0].tag == "SUFFIX" and end > index + 1 and not _ends_amount(tokens, end, before):
             # "or over 9k" and "or over budget" are not the "or over" of "$9,000 or over".
@@ -101,9 +103,9 @@ class Tagger:
         timed = self._timed(tokens, before, today, Tagged(index, end, readings))
         if timed is not None:
             return timed
-        if token.kind is not Kind.WORD or token.key in NUMBER_WORDS or token.key in MARKS or token.key == "u":
+        if token.kind is not WORD or token.key in _AMOUNT_STARTS:
             end, readings = self._with_amount(tokens, index, before, end, readings)
-        if before and (token.kind is Kind.NUMBER or _is_letter(token) or token.key in NUMBER_WORDS):
+        if before and (token.kind is NUMBER or _is_letter(token) or token.key in NUMBER_WORDS):
             elided = self._elided(tokens, index, before, Tagged(index, end, readings or _UNKNOWN))
             if elided is not None:
                 return elided
@@ -133,6 +135,8 @@ class Tagger:
                 return Tagged(index, index + 1, shorter)
         if tag in ("VALUE", "CLAIM") and tokens[index].key == "not" and self._is_timed(tokens, plain, today):
             return Tagged(index, index + 1, self.fixed.exactly(("not",)))
+        if not can_be_timed(tokens[index]):
+            return None
         found = read_timed(tokens, index, today, before, due=_amount_is_due(before), recorded=self._recorded)
         if found is None or found[0] < end:
             return None
@@ -241,7 +245,7 @@ class Tagger:
         if previous is None:
             return None
         path = previous.path or tuple(token.key for token in tokens[previous.first : previous.end])
-        number = read_number(tokens, index) if tokens[index].kind is Kind.WORD else None
+        number = read_number(tokens, index) if tokens[index].kind is WORD else None
         for end in dict.fromkeys((number.end if number is not None else plain.end, index + 1)):
             said = tuple(token.key for token in tokens[index:end])
             if number is not None and end == number.end:
@@ -252,28 +256,32 @@ class Tagger:
                 return Tagged(index, end, (*found, *rest), (*path[:-1], *said))
         return None
 
-    def _spelled(self, tokens: list[Token], index: int) -> Tagged | None:
-        """Read a value whose number is written in words, or announced: "Silo four", "Silo no. 4"."""
+    def _spelled(self, tokens: list[Token], index: int, plain_end: int) -> Tagged | None:
+        """Read a value whose number is written in words, or announced: "Silo four", "Silo no. 4"; None if no longer."""
         place = index + 1
-        if place + 1 < len(tokens) and tokens[place].key in _NUMBERED and tokens[place + 1].kind is Kind.NUMBER:
+        if place == len(tokens) or tokens[place].key not in _NUMERALS:
+            return None
+        if place + 1 < len(tokens) and tokens[place].key in _NUMBERED and tokens[place + 1].kind is NUMBER:
             place += 1
-        elif place == len(tokens) or tokens[place].key not in NUMBER_WORDS:
+        elif tokens[place].key not in NUMBER_WORDS:
             return None
         number = read_number(tokens, place)
-        if number is None or number.value != number.value.to_integral_value():
+        if number is None or number.end <= plain_end or number.value != number.value.to_integral_value():
             return None
         path = (tokens[index].key, f"{number.value:f}")
         found = self.values.exactly(path)
         return Tagged(index, number.end, found, path) if found else None
 
-    def _quoted(self, tokens: list[Token], index: int) -> Tagged:
-        """Tag a quoted text: a value exactly so, or nothing."""
+    def _closed(self, tokens: list[Token], index: int) -> Tagged:
+        """Tag what no other token belongs to: what is read already, or a quoted text, a value exactly so or nothing."""
+        if tokens[index].key == TAKEN:
+            return Tagged(index, index + 1, _FILLER)
         meanings = self.values.exact(tokens[index].key[1:])
         return Tagged(index, index + 1, (Reading("VALUE", meanings),) if meanings else _UNKNOWN)
 
     def _joined(self, tokens: list[Token], index: int) -> Tagged | None:
         """Read two words as one ("fork lifts")."""
-        if index + 1 == len(tokens) or tokens[index].kind is not Kind.WORD or tokens[index + 1].kind is not Kind.WORD:
+        if index + 1 == len(tokens) or tokens[index].kind is not WORD or tokens[index + 1].kind is not WORD:
             return None
         path = (stem(tokens[index].raw + tokens[index + 1].raw),)
         readings = _merged(self.fixed.exactly(path), self.values.exactly(path))
@@ -313,12 +321,11 @@ def _begins_amount(tokens: list[Token], index: int) -> bool:
 
 def _amount_is_due(before: Sequence[Tagged]) -> bool:
     """Return whether the words before call for an amount: "over", "between", "between 5 and"."""
-    content = [stretch for stretch in before[-6:] if stretch.tag != FILLER]
-    if not content:
-        return False
-    if content[-1].tag in _BEFORE_AMOUNT:
+    content = [stretch for stretch in before[-6:] if stretch.readings[0].tag != FILLER]
+    tag = content[-1].readings[0].tag if content else ""
+    if tag in _BEFORE_AMOUNT:
         return not _is_labelled(content)
-    if content[-1].tag in ("AND", "TO") and len(content) > 2:
+    if tag in ("AND", "TO") and len(content) > 2:
         return content[-3].tag in ("BETWEEN", "FROM") and content[-2].tag in ("NUMBER", "MONEY")
     return False
 
@@ -344,7 +351,7 @@ def _date_end(tokens: list[Token], index: int) -> int | None:
 
 def _touches(left: Token, right: Token) -> bool:
     """Return whether two numbers are joined as the parts of a date are."""
-    return left.kind is Kind.NUMBER and right.kind is Kind.NUMBER and right.gap in _DATE_SIGNS
+    return left.kind is NUMBER and right.kind is NUMBER and right.gap in _DATE_SIGNS
 
 
 def _listed_value(before: Sequence[Tagged], *, slashed: bool) -> Tagged | None:
@@ -359,7 +366,7 @@ def _listed_value(before: Sequence[Tagged], *, slashed: bool) -> Tagged | None:
 
 def _is_letter(token: Token) -> bool:
     """Return whether a token is a letter that can tell values apart ("Yard B"), not an article."""
-    return len(token.raw) == 1 and token.kind is Kind.WORD and (token.raw.isupper() or token.key not in _ARTICLES)
+    return len(token.raw) == 1 and token.kind is WORD and (token.raw.isupper() or token.key not in _ARTICLES)
 
 
 def _share_field(meanings: tuple[Meaning, ...], found: tuple[Reading, ...]) -> bool:

@@ -1,7 +1,7 @@
 """Timing: dates, lengths of time and percentages among the tokens, where their neighbours say that they are meant.
 
-Gives `read_timed`. The readers know dates by their shape; here it is settled that "2000" behind "over" is an amount,
-and that "now" opens a question as often as it names a day.
+Gives `read_timed` and `can_be_timed`. The readers know dates by their shape; here it is settled that "2000" behind
+"over" is an amount, and that "now" opens a question as often as it names a day.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Final
 
 from nlq.amounts.durations import read_duration
 from nlq.amounts.numbers import NUMBER_WORDS, read_percent
-from nlq.dates import DateReading, read_date
-from nlq.normalize import Kind, Token
+from nlq.dates import DATE_STARTS, DateReading, read_date
+from nlq.normalize import NUMBER, WORD, Token
 from nlq.schema import FieldType
 from nlq.tagging.tags import SILENT, Reading, Share, Tagged
 
@@ -30,8 +30,15 @@ _JOINS: Final = frozenset(("AND", "OR", "COMMA"))
 _PASSED: Final = _JOINS | {"NOT", "DATE"}
 _FIRST_DAY: Final = date(1900, 1, 1)
 _END: Final = date(2200, 1, 1)
+_STARTS: Final = DATE_STARTS | NUMBER_WORDS | _COUNTING | _TIMES_OVER.keys()
+"""Words, as keys, that a date, a duration or a percentage can begin with."""
 _NEAR: Final = 8
 """Stretches before a date that are looked at for what it is of."""
+
+
+def can_be_timed(token: Token) -> bool:
+    """Return whether a date, a duration or a percentage can begin with a token; most words cannot."""
+    return token.kind is not WORD or token.key in _STARTS
 
 
 def read_timed(
@@ -55,7 +62,7 @@ def read_timed(
     token = tokens[index]
     if token.key in _TIMES_OVER:
         return index + 1, Reading("PERCENT", Share(_TIMES_OVER[token.key]))
-    if token.kind is not Kind.NUMBER and token.key not in NUMBER_WORDS and token.key not in _COUNTING:
+    if token.kind is not NUMBER and token.key not in NUMBER_WORDS and token.key not in _COUNTING:
         return None
     percent = read_percent(tokens, index)
     if percent is not None:
@@ -87,25 +94,25 @@ def _has_happened(before: Sequence[Tagged], recorded: Container[str]) -> bool:
 
 def _has_unit(tokens: Sequence[Token], index: int, end: int) -> bool:
     """Return whether a unit is written out: "5m" is five million as often as five minutes."""
-    return any(token.kind is Kind.WORD and len(token.key) > 2 for token in tokens[index + 1 : end])
+    return any(token.kind is WORD and len(token.key) > 2 for token in tokens[index + 1 : end])
 
 
 def _is_meant(tokens: Sequence[Token], index: int, found: DateReading, before: Sequence[Tagged], *, due: bool) -> bool:
     """Return whether what has the shape of a date is meant as one."""
     words = tokens[index : found.end]
-    numbers = sum(token.kind is Kind.NUMBER for token in words)
+    numbers = sum(token.kind is NUMBER for token in words)
     if len(words) == 1 and words[0].key in _ALSO_FILLERS:
         return _is_dated(before)
-    years_only = numbers and all(token.kind is Kind.WORD or len(token.key) == 4 for token in words)
+    years_only = numbers and all(token.kind is WORD or len(token.key) == 4 for token in words)
     if not years_only or any(_names_period(token) for token in words):
         return True
-    framed = words[0].key in _AMOUNT_FRAMES or words[0].kind is Kind.NUMBER
+    framed = words[0].key in _AMOUNT_FRAMES or words[0].kind is NUMBER
     return (not framed and not due) or _is_dated(before)
 
 
 def _names_period(token: Token) -> bool:
     """Return whether a word beside a number makes it a year for sure: a month, a quarter, a unit."""
-    return token.kind is Kind.WORD and token.key not in _PLAIN
+    return token.kind is WORD and token.key not in _PLAIN
 
 
 _PLAIN: Final = _AMOUNT_FRAMES | frozenset(

@@ -11,11 +11,13 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from nlq.normalize import Token
-from nlq.tagging.tags import Meaning, Reading, Tagged
+from nlq.tagging.tags import FILLER, Meaning, Reading, Tagged
 from nlq.tagging.tries import Trie
 
 _MOST: Final = 200
 """Most steps from one end of a range to the other."""
+_JOINING: Final = frozenset(("VALUE", "TO", "AND"))
+"""Tags right before the upper end of a range."""
 _DASH: Final = re.compile(r"\s*[-–—]\s*")
 
 
@@ -42,8 +44,12 @@ def _ends(tagged: list[Tagged], tokens: Sequence[Token]) -> tuple[int, Tagged, T
     high = tagged[-1]
     if high.tag not in ("VALUE", "NUMBER", "UNKNOWN") or len(tagged) < 2:
         return None
-    content = [place for place in range(max(0, len(tagged) - 8), len(tagged) - 1) if tagged[place].tag != "FILLER"]
-    if content and tagged[content[-1]].tag == "VALUE" and _DASH.fullmatch(tokens[high.first].gap):
+    start = max(0, len(tagged) - 8)
+    content = [place for place in range(start, len(tagged) - 1) if tagged[place].readings[0].tag != FILLER]
+    last = tagged[content[-1]].tag if content else ""
+    if last not in _JOINING:
+        return None
+    if last == "VALUE" and _DASH.fullmatch(tokens[high.first].gap):
         return content[-1], tagged[content[-1]], high
     if len(content) < 2 or tagged[content[-2]].tag != "VALUE":
         return None

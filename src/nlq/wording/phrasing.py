@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 from nlq.filters.literals import plain
@@ -31,6 +32,8 @@ OPERATORS: Final = {
 _PLAIN: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9]|[ .\-/](?=[A-Za-z0-9]))*")
 SPACED: Final = ("in ", "of ", "with ", "without ", "under ", "on ", "at ", "that are ")
 """How phrases begin that follow a noun without a comma."""
+_REMEMBERED: Final = 4096
+"""Conditions whose words are kept; the least recently used give way."""
 _TIMES: Final = (FieldType.DATE, FieldType.TIME)
 _WHEN: Final = {
     Operator.GT: "after",
@@ -53,17 +56,21 @@ _AGAINST: Final = {
 
 
 class Phrasing:
-    """Says the conditions of one language in words."""
+    """Says the conditions of one language in words; they are canonical (`Canon.form`), as what it remembers goes by."""
 
     def __init__(self, schema: Schema, currency: str, names: Mapping[str, str], is_safe: Callable[[str], bool]) -> None:
+        """Prepare; `names` says what fields are called, `is_safe` whether bare words can be read in one way only."""
         self._schema = schema
         self._currency = currency
-        self._names = names
+        self.names = names
+        """What each field is called."""
         self._is_safe = is_safe
+        self._phrase: Callable[[Condition], str] = lru_cache(_REMEMBERED)(self._say)
+        """Return a condition in words."""
 
     def label(self, name: str) -> str:
         """Return what a field is called."""
-        return self._names[name]
+        return self.names[name]
 
     def phrases(self, conditions: list[Condition], named: str = "") -> tuple[list[str], list[str]]:
         """Return the phrases of conditions that hold together, and of the flags that are left out.
@@ -106,8 +113,7 @@ class Phrasing:
     def _flag_word(self, condition: Condition) -> str:
         return self._schema.by_name[condition.field].true_words[0] if isinstance(condition, Comparison) else ""
 
-    def _phrase(self, condition: Condition) -> str:
-        """Return a condition in words."""
+    def _say(self, condition: Condition) -> str:
         spread = self._spread(condition)
         if spread is not None:
             return f"with an amount {spread}"
@@ -177,7 +183,7 @@ class Phrasing:
         """Return what overlaps with a date in words, and the other conditions."""
         bounds = [c for c in conditions if isinstance(c, Comparison) and isinstance(c.value, date)]
         said: list[str] = []
-        for layer in self._schema.conventions.dates.layers:
+        for layer in self._schema.conventions.dates.layers if len(bounds) > 1 else ():
             begins = [c for c in bounds if c.field == layer.start]
             ends = [c for c in bounds if c.field == layer.end]
             if len(begins) == len(ends) == 1:

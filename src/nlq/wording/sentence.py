@@ -1,11 +1,13 @@
 """Sentence: a query in plain words, which asked as a question give the same query.
 
-Gives `sentence_of`.
+Gives `SentenceWriter`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 from nlq.phrases.figure_words import figure_words, plural
 from nlq.query import (
@@ -27,45 +29,51 @@ from nlq.query import (
 from nlq.schema import FieldType, Schema
 from nlq.wording.phrasing import OPERATORS, SPACED, Phrasing, with_article
 
-
-def sentence_of(
-    query: Query, schema: Schema, currency: str, *, names: Mapping[str, str], is_safe: Callable[[str], bool]
-) -> str:
-    """Return the sentence.
-
-    `names` says what fields are called, `is_safe` whether a value's bare words can be read in one way only.
-    """
-    return _Writer(schema, Phrasing(schema, currency, names, is_safe), names).write(query)
+_REMEMBERED: Final = 2048
+"""Conditions whose words are kept; the least recently used give way."""
 
 
-class _Writer:
-    """Writes the sentence of one query."""
+class _Records(NamedTuple):
+    """The records of a condition."""
 
-    def __init__(self, schema: Schema, phrasing: Phrasing, names: Mapping[str, str]) -> None:
+    text: str
+    """What they are called, with what is said of them."""
+    left_out: tuple[str, ...]
+    """The flags that are left out, in words."""
+    mentioned: frozenset[str]
+    """Names of the fields that the condition speaks of."""
+
+
+class SentenceWriter:
+    """Writes the sentences of queries; their conditions are canonical (`Canon.form`), as what it remembers goes by."""
+
+    def __init__(self, schema: Schema, phrasing: Phrasing) -> None:
         self._schema = schema
         self._phrasing = phrasing
-        self._names = names
+        self._names = phrasing.names
         keys = iter(schema.conventions.amount_fields)
         self._noun_field = next(keys, ("", ""))[0]
+        self._records: Callable[[Condition | None], _Records] = lru_cache(_REMEMBERED)(self._say_records)
+        """Return the records of a condition in words."""
 
     def write(self, query: Query) -> str:
         """Return the sentence, its first letter a capital."""
         asked = query.aggregate
-        text, last = self._records(query.where)
-        text = f"{self._figures(asked)}{text}" if asked is not None else text
-        if asked is not None and asked.group_by and not asked.distinct:
-            text += f", by {' and '.join(map(self._group, asked.group_by))}"
-        for having in asked.having if asked is not None else ():
-            text += f", with {with_article(self._figure(having.figure))} {self._limit(having)}"
-        text += self._order(query.sort) if asked is None else self._group_order(asked.order)
-        text += f", the first {query.limit}" if query.limit is not None else ""
-        text += "".join(f", {phrase}" for phrase in (*last, *self._included(query)))
+        records = self._records(query.where)
+        text = records.text
+        if asked is not None:
+            text = f"{self._figures(asked)}{text}{self._groups(asked)}{self._group_order(asked.order)}"
+        elif query.sort:
+            text += self._order(query.sort)
+        if query.limit is not None:
+            text += f", the first {query.limit}"
+        for phrase in (*records.left_out, *self._included(asked, records.mentioned)):
+            text += f", {phrase}"
         if asked is not None and asked.part is not None:
             text += f", that are {self._part(asked.part)}"
         return f"{text[0].upper()}{text[1:]}{'?' if asked is not None and asked.yes_no else '.'}"
 
-    def _records(self, where: Condition | None) -> tuple[str, list[str]]:
-        """Return the records of a condition in words, and the flags that are left out."""
+    def _say_records(self, where: Condition | None) -> _Records:
         conditions = list(where.operands) if isinstance(where, And) else [where]
         text, rest = self._noun([condition for condition in conditions if condition is not None])
         apart = False
@@ -73,7 +81,7 @@ class _Writer:
         for phrase in phrases:
             text += f" {phrase}" if phrase.startswith(SPACED) and " or " not in phrase and not apart else f", {phrase}"
             apart = " or " in phrase or not phrase.startswith(SPACED)
-        return text, last
+        return _Records(text, tuple(last), fields_of(where))
 
     def _noun(self, conditions: list[Condition]) -> tuple[str, list[Condition]]:
         """Return what the records are called, and the conditions that this does not say."""
@@ -88,8 +96,8 @@ class _Writer:
 
     def _part(self, part: Condition) -> str:
         """Return the part that a share is of the whole."""
-        text, last = self._records(part)
-        words = ", ".join((text, *last))
+        records = self._records(part)
+        words = ", ".join((records.text, *records.left_out))
         return words.removeprefix("records").lstrip(" ,")
 
     # Figures
@@ -112,6 +120,13 @@ class _Writer:
         time = self._schema.by_name.get(dates.recorded.get(name, ""))
         words = time.words if time is not None else ()
         return next((verb for verb in dates.deeds.get(name, ()) if verb in words), "")
+
+    def _groups(self, asked: Aggregate) -> str:
+        """Return what stands behind the records: how they are grouped, and what must hold of the groups."""
+        text = f", by {' and '.join(map(self._group, asked.group_by))}" if asked.group_by and not asked.distinct else ""
+        for having in asked.having:
+            text += f", with {with_article(self._figure(having.figure))} {self._limit(having)}"
+        return text
 
     def _figure(self, figure: Aggregation) -> str:
         return figure_words(figure, self._schema, self._names)
@@ -142,13 +157,16 @@ class _Writer:
     def _sorted_by(self, by: Aggregation | str) -> str:
         return self._group(by) if isinstance(by, str) else self._figure(by)
 
-    def _included(self, query: Query) -> list[str]:
-        """Return the words that keep a convention from adding a condition that the query lacks."""
-        asked = query.aggregate
-        said = fields_of(query.where) | set(asked.group_by if asked is not None else ())
-        said |= fields_of(asked.part) if asked is not None else frozenset()
-        wanted = asked.including if asked is not None else ()
-        names = (name for name in (*self._schema.conventions.left_out, *wanted) if name not in said)
+    def _included(self, asked: Aggregate | None, said: frozenset[str]) -> list[str]:
+        """Return the words that keep a convention from adding a condition that the query lacks.
+
+        `said` are the fields of its condition.
+        """
+        names = [name for name in self._schema.conventions.left_out if name not in said]
+        if asked is not None:
+            wanted = [*names, *(name for name in asked.including if name not in said)]
+            of_figures = {*asked.group_by, *fields_of(asked.part)}
+            names = [name for name in wanted if name not in of_figures]
         return [f"including {self._schema.by_name[name].true_words[0]}" for name in names]
 
 
