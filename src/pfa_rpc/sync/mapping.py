@@ -39,9 +39,8 @@ _DATE_PARTS: Final = {
     "DD": "(?P<day>[0-9]{1,2})",
 }
 _TIME: Final = r"(?: (?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2}))?"
-_MONTHS: Final = {
-    name: number for number, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), start=1)
-}
+_MONTH_NAMES: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTHS: Final = {name: number for number, name in enumerate(_MONTH_NAMES, start=1)}
 _MONEY_LENGTH: Final = 40
 """Longest amount that is read as a number; Python itself refuses to read a few thousand digits."""
 
