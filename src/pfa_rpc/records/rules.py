@@ -1,19 +1,24 @@
 """The rules that a record obeys, whichever way its values came in: `broken_rules`, and the `TIED_FIELDS` they speak of.
 
 A rule looks at fields of one tied group only. So a record whose groups each come from a valid record is valid itself,
-and a merge that takes a group as a whole cannot break one.
+and a merge that takes a group as a whole cannot break one. An edit can break those about its own fields only, which
+`rules_about` gives.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from pfa_rpc.records.cost import LAYERS
 
 MAX_MONEY: Final = 10**15
 """Largest rate or price, in ten-thousandths; at it, 9,998 years of rent still are less than 2**63 cents."""
+
+TEXT_LIMIT: Final = 10_000
+"""Longest text of a field, in characters."""
 
 TIED_FIELDS: Final[tuple[tuple[str, ...], ...]] = (
     *((f"{layer}_start", f"{layer}_end") for layer in LAYERS),
@@ -42,14 +47,20 @@ def money_word(field: str) -> str:
 
 def broken_rules(values: Mapping[str, Any]) -> list[BrokenRule]:
     """Return every rule that a record with these values would break; a field that is absent counts as missing."""
-    return [*_periods(values), *_money(values), *_price_of_source(values), *_exclusions(values)]
+    return [broken for rule in _RULES.values() for broken in rule(values)]
 
 
-def _periods(values: Mapping[str, Any]) -> Iterator[BrokenRule]:
-    for layer in LAYERS:
-        start, end = values.get(f"{layer}_start"), values.get(f"{layer}_end")
-        if start is not None and end is not None and start > end:
-            yield BrokenRule(f"{layer}_start", f"{layer} start after end")
+def rules_about(names: Iterable[str]) -> Callable[[Mapping[str, Any]], list[BrokenRule]]:
+    """Return the function that does the same for the rules about some fields."""
+    touched = set(names)
+    rules = [rule for group, rule in _RULES.items() if touched.intersection(group)]
+    return lambda values: [broken for rule in rules for broken in rule(values)]
+
+
+def _period(layer: str, values: Mapping[str, Any]) -> Iterator[BrokenRule]:
+    start, end = values.get(f"{layer}_start"), values.get(f"{layer}_end")
+    if start is not None and end is not None and start > end:
+        yield BrokenRule(f"{layer}_start", f"{layer} start after end")
 
 
 def _money(values: Mapping[str, Any]) -> Iterator[BrokenRule]:
@@ -61,15 +72,19 @@ def _money(values: Mapping[str, Any]) -> Iterator[BrokenRule]:
             yield BrokenRule(field, f"{word} is negative")
         elif amount > MAX_MONEY:
             yield BrokenRule(field, f"{word} is too large")
-
-
-def _price_of_source(values: Mapping[str, Any]) -> Iterator[BrokenRule]:
     if values.get("source") == "rental" and values.get("monthly_rate") is None:
         yield BrokenRule("monthly_rate", "rental without a monthly rate")
     if values.get("source") == "purchase" and values.get("purchase_price") is None:
         yield BrokenRule("purchase_price", "purchase without a purchase price")
 
 
-def _exclusions(values: Mapping[str, Any]) -> Iterator[BrokenRule]:
+def _exclusion(values: Mapping[str, Any]) -> Iterator[BrokenRule]:
     if values.get("is_discontinued") and values.get("is_funds_transferable"):
         yield BrokenRule("is_discontinued", "discontinued and funds transferable exclude each other")
+
+
+_Rule = Callable[[Mapping[str, Any]], Iterator[BrokenRule]]
+_RULES: Final[Mapping[tuple[str, ...], _Rule]] = dict(
+    zip(TIED_FIELDS, (*(partial(_period, layer) for layer in LAYERS), _money, _exclusion), strict=True)
+)
+"""Tied fields → the rules about them."""
