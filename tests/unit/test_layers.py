@@ -15,6 +15,7 @@ RANKS = {
     "pfa_rpc.cli": 6,
     "pfa_rpc.server": 5,
     "pfa_rpc.services": 4,
+    "pfa_rpc.simulator": 4,
     "pfa_rpc.sync": 3,
     "pfa_rpc.cache": 2,
     "pfa_rpc.store": 2,

@@ -28,6 +28,7 @@ from pfa_rpc.cli import (
     records,
     restored,
     service,
+    simulating,
     vocabulary,
 )
 from pfa_rpc.cli.errors import CommandError, ReaderGone, tell
@@ -87,6 +88,7 @@ app.add_typer(organizations.organizations, name="organizations", help="List or c
 app.add_typer(vocabulary.vocabulary, name="vocabulary", help="List, add or remove what questions call things.")
 app.add_typer(caches.cache, name="cache", help="Look at, fill or clear the cache of a server.")
 app.command("health", epilog=health.HEALTH_EXAMPLE)(health.health_command)
+app.command("simulate-pems", epilog=simulating.SIMULATE_EXAMPLE)(simulating.simulate_command)
 app.command("version", epilog=service.VERSION_EXAMPLE)(service.version_command)
 
 

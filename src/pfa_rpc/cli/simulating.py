@@ -1,0 +1,208 @@
+"""The command `pfa simulate-pems`: a PEMS on this machine, to try and test against."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from pfa_rpc.cli.errors import CommandError
+from pfa_rpc.cli.exits import FAILURE, USAGE
+from pfa_rpc.cli.options import AsJson, example
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pfa_rpc.simulator.running import Simulator
+    from pfa_rpc.simulator.settings import Settings
+
+SIMULATE_EXAMPLE: Final = (
+    example(
+        "pfa simulate-pems --export examples/pems_export.csv.gz --listen 127.0.0.1:8181",
+        "pfa simulate-pems --records 60000 --organizations 3 --latency-per-row 0.0005 --rate-limit 10",
+        "pfa simulate-pems --records 1000 --fault 'reply status=429 retry_after=2 service=grid times=3'",
+        "pfa simulate-pems --records 1000 --fault 'drop when=after call=UPDATE probability=0.1'",
+        "pfa simulate-pems --records 1000 --fault 'refuse pfa_id=70042'",
+    )
+    + """
+
+\b
+Faults: ACTION NAME=VALUE ...
+  delay   seconds= per_row=           the answer comes later
+  reply   status= body= retry_after=  another answer, no effect; body=envelope for a sentence;
+                                      retry_after=3, +3 (a date) or anything
+  drop    when=before|after|within    the connection breaks before or after the effect, or within the answer
+  drip    bytes_per_second=           the answer comes slowly
+  move    edit= add= delete=          rows of the organization change before the call
+  repeat  rows=                       rows of the page come twice
+  expire                              the session ends; 401
+  refuse  message=                    the write is refused for good
+Each takes service= (grid, screen), call= (HEAD, DATA, CACHE, COUNT, GET, UPDATE), organization=, pfa_id=, user=,
+after= (calls that are spared first), times= and probability=. GET, POST and DELETE /simulator/faults do the same while
+it runs; docs/simulator.md has the rest."""
+)
+_MOST_RECORDS: Final = 10_000_000
+
+
+def simulate_command(
+    *,
+    listen: Annotated[
+        str, typer.Option("--listen", metavar="HOST:PORT", help="Loopback address, port 0 for any that is free.")
+    ] = "127.0.0.1:0",
+    export: Annotated[
+        Path | None,
+        typer.Option("--export", metavar="FILE", show_default=False, help="Hold the rows of a PEMS export."),
+    ] = None,
+    records: Annotated[
+        int,
+        typer.Option(
+            "--records",
+            metavar="N",
+            min=1,
+            max=_MOST_RECORDS,
+            help="Without an export: invent rows, those of `pfa generate` as they were before it edits some.",
+        ),
+    ] = 1_000,
+    organizations: Annotated[
+        int, typer.Option("--organizations", metavar="N", min=1, max=10_000, help="How many share the invented rows.")
+    ] = 1,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Another seed: other rows, other chances.")] = 1,
+    tenant: Annotated[str, typer.Option("--tenant", metavar="TEXT", help="The tenant that calls must name.")] = "DEMO",
+    users: Annotated[
+        list[str] | None,
+        typer.Option("--user", metavar="NAME:PASSWORD", show_default=False, help="Who may call; else pfa:pfa-demo."),
+    ] = None,
+    api_keys: Annotated[
+        list[str] | None,
+        typer.Option("--api-key", metavar="KEY", show_default=False, help="A key of the first user; else demo-key."),
+    ] = None,
+    tokens: Annotated[
+        list[str] | None,
+        typer.Option("--token", metavar="TEXT", show_default=False, help="A token of the first user; else demo-token."),
+    ] = None,
+    zone: Annotated[str, typer.Option("--time-zone", metavar="ZONE", help="Zone of the stamps.")] = "UTC",
+    collation: Annotated[
+        str,
+        typer.Option("--collation", metavar="NAME", help="Order of text: binary, ignore-case, linguistic, natural."),
+    ] = "ignore-case",
+    page_limit: Annotated[
+        int, typer.Option("--page-limit", metavar="N", min=1, max=10_000, help="Most rows of a page.")
+    ] = 10_000,
+    latency: Annotated[
+        float, typer.Option("--latency", metavar="SECONDS", min=0, max=3_600, help="What every call takes.")
+    ] = 0.0,
+    latency_per_row: Annotated[
+        float,
+        typer.Option("--latency-per-row", metavar="SECONDS", min=0, max=10, help="What each row of a page takes."),
+    ] = 0.0,
+    rate_limit: Annotated[
+        float | None,
+        typer.Option(
+            "--rate-limit", metavar="N", min=0.001, show_default=False, help="Requests a second; more are answered 429."
+        ),
+    ] = None,
+    faults: Annotated[
+        list[str] | None,
+        typer.Option("--fault", metavar="TEXT", show_default=False, help="What goes wrong; see below. Several may."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run a PEMS on this machine, until it is told to stop.
+
+    It answers the Grid Data service and the user-defined-screen service as PEMS does, warts included, and keeps a
+    ledger of every write. Its address is the first line of the output. Only this machine can reach it. Nothing is kept
+    when it stops.
+    """
+    from zoneinfo import ZoneInfo
+
+    from pfa_rpc.simulator.faults import fault_of
+    from pfa_rpc.simulator.settings import DEFAULT_KEYS, DEFAULT_TOKENS, DEFAULT_USERS, Formats, Settings
+
+    host, port = _address(listen)
+    user = next(iter(_named(users or ()) or DEFAULT_USERS))
+    try:
+        formats = Formats(zone=ZoneInfo(zone))
+    except (ValueError, OSError, KeyError):
+        raise CommandError(f"--time-zone: there is no zone {zone!r}, such as America/Denver", status=USAGE) from None
+    if records < organizations:
+        raise CommandError("--records must be at least --organizations: each gets one or more", status=USAGE)
+    settings = Settings(
+        host=host,
+        port=port,
+        tenant=tenant,
+        users=_named(users) if users else DEFAULT_USERS,
+        api_keys=dict.fromkeys(api_keys, user) if api_keys else DEFAULT_KEYS,
+        tokens=dict.fromkeys(tokens, user) if tokens else DEFAULT_TOKENS,
+        export=export,
+        records=records,
+        organizations=organizations,
+        seed=seed,
+        formats=formats,
+        sort_collation=collation,
+        page_limit=page_limit,
+        latency=latency,
+        latency_per_row=latency_per_row,
+        rate_limit=rate_limit,
+        faults=tuple(fault_of(text) for text in faults or ()),
+    )
+    _run(settings, as_json=as_json)
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not port.isdigit() or int(port) > 65_535:
+        raise CommandError(f"--listen takes HOST:PORT, such as 127.0.0.1:0, not {text!r}", status=USAGE)
+    return host.strip("[]"), int(port)
+
+
+def _named(texts: Sequence[str]) -> Mapping[str, str]:
+    pairs = [text.partition(":") for text in texts]
+    if not all(name and colon for name, colon, _ in pairs):
+        raise CommandError("--user takes NAME:PASSWORD", status=USAGE)
+    return {name: password for name, _, password in pairs}
+
+
+def _run(settings: Settings, *, as_json: bool) -> None:
+    import uvloop
+
+    from pfa_rpc.simulator.running import Simulator
+
+    simulator = Simulator(settings)
+    try:
+        uvloop.run(_serve(simulator, as_json=as_json))
+    except OSError as error:
+        raise CommandError(f"cannot listen on {settings.host}:{settings.port}: {error}", status=FAILURE) from error
+
+
+async def _serve(simulator: Simulator, *, as_json: bool) -> None:
+    import asyncio
+    import signal
+
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await simulator.start()
+    _tell(simulator, as_json=as_json)
+    try:
+        await stop.wait()
+    finally:
+        await simulator.close()
+
+
+def _tell(simulator: Simulator, *, as_json: bool) -> None:
+    """Print where it listens, and what it holds."""
+    import sys
+
+    from pfa_rpc.cli.render import Output
+
+    settings, held = simulator.settings, simulator.rows.organizations
+    output = Output(as_json=as_json)
+    if as_json:
+        output.document({"url": simulator.url, "tenant": settings.tenant, "organizations": dict(held)})
+    else:
+        output.line(f"PEMS is at {simulator.url}, tenant {settings.tenant}; Ctrl-C stops it.")
+        output.line(f"users: {', '.join(settings.users) or 'none'}; rows: {sum(held.values()):,}")
+        for code, count in held.items():
+            output.line(f"  {code}  {count:,}")
+    sys.stdout.flush()

@@ -1,0 +1,199 @@
+"""The filters of a grid request: `Query.of` reads and checks them; its rows are those that every call finds anew."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pfa_rpc.simulator.calls import Refused
+from pfa_rpc.simulator.collations import COLLATIONS, Collation
+from pfa_rpc.simulator.columns import ORGANIZATION, Column, Kind
+from pfa_rpc.simulator.installation import Installation
+from pfa_rpc.simulator.rows import Image, Row
+from pfa_rpc.simulator.values import Locale, NotValid, Value
+
+Test = Callable[[Any], bool]
+"""Tells whether a value that is not missing passes."""
+_Matches = Callable[[Image], bool]
+
+_COMPARISONS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
+    "=": lambda place, wanted: place == wanted,
+    "!=": lambda place, wanted: place != wanted,
+    ">": lambda place, wanted: place > wanted,
+    "<": lambda place, wanted: place < wanted,
+    ">=": lambda place, wanted: place >= wanted,
+    "<=": lambda place, wanted: place <= wanted,
+}
+_TEXTS: Final[Mapping[str, Callable[[str, str], bool]]] = {
+    "BEGINS": str.startswith,
+    "ENDS": str.endswith,
+    "CONTAINS": lambda text, part: part in text,
+    "NOTCONTAINS": lambda text, part: part not in text,
+    "LIKE": lambda text, pattern: _like(pattern).fullmatch(text) is not None,
+}
+OPERATORS: Final = (*_COMPARISONS, *_TEXTS, "IN", "IS EMPTY", "NOT EMPTY")
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One filter: a column, and what its values must pass. A missing value passes none but IS EMPTY, as in SQL."""
+
+    alias: str
+    test: Test | None
+    """None: the value must be missing."""
+
+    def holds(self, image: Image) -> bool:
+        """Tell whether a row passes."""
+        return self.passes(image.values.get(self.alias))
+
+    def passes(self, value: Value) -> bool:
+        """Tell whether a value of the column does."""
+        return value is None if self.test is None else value is not None and self.test(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What a grid request asks for."""
+
+    groups: tuple[tuple[Condition, ...], ...]
+    """A row must pass all conditions of one group; of none where there are none."""
+    sort: str | None
+    descending: bool
+
+    @classmethod
+    def of(cls, body: Mapping[str, Any], installation: Installation, columns: Mapping[str, Column]) -> Query:
+        """Read the filters and the order of a request. Raises Refused."""
+        settings = installation.settings
+        collation = COLLATIONS[settings.filter_collation or settings.sort_collation]
+        reader = _Reader(columns, installation.locale, collation)
+        sort = _first(body.get("ADDON_SORT"))
+        alias = str(sort["ALIAS_NAME"]) if sort.get("ALIAS_NAME") else None
+        if alias is not None:
+            reader.column(alias)
+        return cls(tuple(reader.groups(body)), alias, str(sort.get("TYPE", "ASC")).upper() == "DESC")
+
+    def images(self, installation: Installation, visible: frozenset[str] | None) -> Iterator[Image]:
+        """Yield the rows of today that match, in order, of the organizations that a user may see (None: all)."""
+        test = self._test(visible)
+        for row in self._candidates(installation):
+            image = row.image
+            if test(image):
+                yield image
+
+    def _candidates(self, installation: Installation) -> Iterator[Row]:
+        codes = self._organizations(installation)
+        if not codes:
+            return iter(())
+        code = codes[0] if len(codes) == 1 else None
+        if self.sort is None:
+            return installation.rows.rows(code)
+        collation = COLLATIONS[installation.settings.sort_collation]
+        rows = installation.rows.ordered(code, self.sort, collation)
+        return reversed(rows) if self.descending else iter(rows)
+
+    def _organizations(self, installation: Installation) -> list[str]:
+        """Return the organizations that can have matching rows; to know them saves a walk over all others."""
+        codes = list(installation.rows.organizations)
+        if len(self.groups) != 1:
+            return codes
+        conditions = [condition for condition in self.groups[0] if condition.alias == ORGANIZATION]
+        return [code for code in codes if all(condition.passes(code) for condition in conditions)]
+
+    def _test(self, visible: frozenset[str] | None) -> _Matches:
+        groups = [tuple(condition.holds for condition in group) for group in self.groups]
+
+        def matches(image: Image) -> bool:
+            if visible is not None and image.organization not in visible:
+                return False
+            return not groups or any(all(holds(image) for holds in group) for group in groups)
+
+        return matches
+
+
+class _Reader:
+    """Reads filters for the columns of a grid."""
+
+    def __init__(self, columns: Mapping[str, Column], locale: Locale, collation: Collation) -> None:
+        self._columns = columns
+        self._locale = locale
+        self._collation = collation
+
+    def column(self, alias: str) -> Column:
+        """Return a column that the grid has. Raises Refused."""
+        try:
+            return self._columns[alias.lower()]
+        except KeyError:
+            raise Refused(f"The field {alias} is not a field of the grid.", alias) from None
+
+    def groups(self, body: Mapping[str, Any]) -> Iterator[tuple[Condition, ...]]:
+        """Yield the alternatives: AND binds tighter than OR; a filter's JOINER joins it to the next one."""
+        several = body.get("MULTIADDON_FILTERS") or {}
+        filters = [f for f in (_first(body.get("ADDON_FILTER")), *_listed(several.get("MADDON_FILTER"))) if f]
+        filters.sort(key=lambda one: int(one.get("SEQNUM", 0)))
+        group: list[Condition] = []
+        for one in filters:
+            group.append(self._condition(one))
+            if str(one.get("JOINER") or "AND").upper() == "OR" and one is not filters[-1]:
+                yield tuple(group)
+                group = []
+        if group:
+            yield tuple(group)
+
+    def _condition(self, one: Mapping[str, Any]) -> Condition:
+        column = self.column(str(one.get("ALIAS_NAME") or ""))
+        operator, text = str(one.get("OPERATOR") or "").upper(), str(one.get("VALUE") or "")
+        if operator not in OPERATORS:
+            raise Refused(f"The operator {operator} is not valid.", column.alias)
+        if operator == "IS EMPTY":
+            return Condition(column.alias, None)
+        if operator == "NOT EMPTY":
+            return Condition(column.alias, lambda value: True)
+        return Condition(column.alias, self._test(column, operator, text))
+
+    def _test(self, column: Column, operator: str, text: str) -> Test:
+        if operator == "IN":
+            tests = [self._comparison(column, "=", part) for part in text.split(",")]
+            return lambda value: any(test(value) for test in tests)
+        if operator in _COMPARISONS:
+            return self._comparison(column, operator, text)
+        compare, wanted = _TEXTS[operator], text.casefold()
+        return lambda value: compare((self._locale.text_of(value, column.kind) or "").casefold(), wanted)
+
+    def _comparison(self, column: Column, operator: str, text: str) -> Test:
+        compare = _COMPARISONS[operator]
+        if column.kind is Kind.TEXT:
+            place, wanted = self._collation, self._collation(text)
+            return lambda value: compare(place(value), wanted)
+        try:
+            value = self._locale.read(text, column.kind)
+        except NotValid:
+            raise Refused(
+                f"The value {text} is not a valid value for the field {column.alias}.", column.alias
+            ) from None
+        return _typed(compare, value)
+
+
+def _typed(compare: Callable[[Any, Any], bool], wanted: Value) -> Test:
+    """Return a comparison that text which was forced into a column never passes."""
+    return lambda value: not isinstance(value, str) and wanted is not None and compare(value, wanted)
+
+
+def _like(pattern: str) -> re.Pattern[str]:
+    parts = (".*" if c == "%" else "." if c == "_" else re.escape(c) for c in pattern)
+    return re.compile("".join(parts), re.DOTALL)
+
+
+def _listed(found: Any) -> Sequence[Mapping[str, Any]]:
+    """Return what may come as a list or as a single object."""
+    if found is None:
+        return ()
+    filters: list[Mapping[str, Any]] = found if isinstance(found, list) else [found]
+    if not all(isinstance(one, Mapping) for one in filters):
+        raise Refused("The request could not be read.", "REQUEST")
+    return filters
+
+
+def _first(found: Any) -> Mapping[str, Any]:
+    return next(iter(_listed(found)), {})
