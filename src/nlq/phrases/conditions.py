@@ -6,11 +6,12 @@ cannot hold for any record is remarked.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Final
 
 from nlq.filters.canon import Canon
+from nlq.phrases.alternatives import AlternativesTerm, parallel
 from nlq.phrases.amounts import REVERSED_RANGE, settle_amounts
 from nlq.phrases.comparing import AgainstTerm
 from nlq.phrases.dating import Dated, settle_dates
@@ -54,11 +55,31 @@ class Conditions:
 
         `asked` is the field whose values are asked for; `spread` says that costs are totalled.
         """
-        self.terms = self._compatible(_told_once(terms))
+        terms = _told_once(terms)
+        figured = self._gathered.share is not None or self._gathered.versus is not None
+        apart = None if figured else parallel(terms)
+        if apart is None:
+            self.terms = self._settled(self._compatible(terms), asked, spread=spread)
+            return
+        named: list[Term] = [term for term in apart.common if isinstance(term, ValueTerm)]
+        groups = [self._settled(group, asked, spread=spread, beside=named) for group in apart.groups]
+        common = self._settled(self._compatible(apart.common), asked, spread=spread)
+        either = AlternativesTerm(groups[0][0].first, groups[-1][-1].end, False, False, False) if all(groups) else None
+        if either is not None:
+            either.groups = groups
+        self.terms = [*common, *([either] if either is not None else ())]
+
+    def _settled(
+        self, terms: list[Term], asked: FieldSpec | None, *, spread: bool, beside: Sequence[Term] = ()
+    ) -> list[Term]:
+        """Return terms that hold together, each with its condition; `beside` hold as well and are settled elsewhere."""
+        self.terms = [*beside, *terms]
         self._settle_amounts()
         self._settle_dates(asked, spread=spread)
-        for term in self.terms:
+        settled = self.terms[len(beside) :]
+        for term in settled:
             self._account(term)
+        return settled
 
     def where(self, terms: list[Term], mentioned: set[str]) -> Condition | None:
         """Return the condition of some of the terms, with that of the conventions for flags not mentioned."""

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from nlq.filters.canon import Canon
 from nlq.normalize import Token
+from nlq.phrases.alternatives import flat
 from nlq.phrases.attaching import Attaching
 from nlq.phrases.comparing import AgainstTerm, Margin
 from nlq.phrases.conditions import Conditions, counts_things
@@ -296,7 +297,7 @@ class _Resolver:
         """Return the flags whose records totals take in because the question wants them."""
         if not any(item.function in (Function.SUM, Function.AVG) for item in asked.aggregations):
             return ()
-        flags = [term for term in self._conditions.terms if isinstance(term, FlagTerm)]
+        flags = [term for term in flat(self._conditions.terms) if isinstance(term, FlagTerm)]
         wanted = {term.field.name for term in flags if term.state is None or term.state is not term.negative}
         wanted.update(asked.group_by)
         for name in (name for name in self._schema.conventions.left_out if name in wanted):

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 from nlq.filters.canon import Canon
+from nlq.phrases.alternatives import flat
 from nlq.phrases.gathered import Gathered
 from nlq.phrases.grouping import MAX_GROUPS
 from nlq.phrases.terms import FlagTerm, Term, ValueTerm, joined
@@ -89,4 +90,4 @@ def _without_all(terms: list[Term], listed: ValueTerm) -> list[Term]:
 
 def mentions(terms: Sequence[Term]) -> set[str]:
     """Return the flags that terms speak of."""
-    return {term.field.name for term in terms if isinstance(term, FlagTerm)}
+    return {term.field.name for term in flat(terms) if isinstance(term, FlagTerm)}

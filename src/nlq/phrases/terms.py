@@ -39,6 +39,8 @@ class Term:
     """Whether it is negated by a word that leaves records out ("except"), which reaches over "and"."""
     stated_of: Term | None = field(default=None, init=False)
     """The term that it is said to be as well: "rentals that are purchases"."""
+    join: str | None = field(default=None, init=False)
+    """Tag of the word that joins it to the term before: AND, OR, BUT or COMMA."""
     beside: Term | None = field(default=None, init=False)
     """The negated term that it stands beside, whose negation could be meant to reach it."""
 
@@ -283,7 +285,7 @@ class TermList:
     def _add(self, term: Term) -> None:
         """Add a term, negated and joined as the words before it say."""
         before = self._open
-        term.linked = before is not None
+        term.linked, term.join = before is not None, self._join
         term.alternative = before is not None and (self._join == "OR" or self._goes_on(before, term))
         if before is not None and before.negative and self._join is None:
             apart = before.end < term.first or isinstance(term, BoundTerm)

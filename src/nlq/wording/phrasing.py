@@ -129,24 +129,24 @@ class Phrasing:
                 return f"not {self._phrase(operand)}"
             case Or(operands):
                 return self._either(operands)
-            case And((Comparison() as low, Comparison() as high)):
+            case And((Comparison() as low, Comparison() as high)) if low.field == high.field:
                 return self._range(low, high)
+            case And(operands):
+                return self._group(operands)
             case Present(name):
                 return f"with {with_article(self.label(name))}"
             case Comparison(name, operator, value):
                 return self._comparison(self._schema.by_name[name], operator, value)
-        if isinstance(condition, And):
-            return " and ".join(map(self._phrase, condition.operands))
         raise ValueError(f"questions do not give {condition!r}")
 
     def _either(self, operands: tuple[Condition, ...]) -> str:
         """Return alternatives in words: lists of one field together, negations last so that they reach no further."""
         lists: dict[str, list[str]] = {}
         phrases: list[str] = []
-        limits = dict.fromkeys(limit for limit in map(self._option_limit, operands) if limit is not None)
+        limits = self._limits_of_all(operands)
         phrases += [f"with an amount {OPERATORS[operator]} {self.money(value)}" for operator, value in limits]
         for operand in operands:
-            if self._option_limit(operand) is not None:
+            if self._option_limit(operand) in limits:
                 continue
             match operand:
                 case Comparison(name, Operator.EQ, str(value)):
@@ -155,6 +155,28 @@ class Phrasing:
                     phrases.append(self._phrase(operand))
         listed = [f"{self._named(self._schema.by_name[name])} {' or '.join(values)}" for name, values in lists.items()]
         return " or ".join(sorted([*listed, *phrases], key=lambda phrase: phrase.startswith("not ")))
+
+    def _limits_of_all(self, operands: tuple[Condition, ...]) -> list[tuple[Operator, Value]]:
+        """Return the limits that are set for every kind of record that has an amount of its own."""
+        kinds: dict[tuple[Operator, Value], int] = {}
+        for limit in filter(None, map(self._option_limit, operands)):
+            kinds[limit] = kinds.get(limit, 0) + 1
+        return [limit for limit, count in kinds.items() if count == len(self._schema.conventions.amount_fields)]
+
+    def _group(self, conditions: tuple[Condition, ...]) -> str:
+        """Return in words what holds together in one of several alternatives."""
+        spans, rest = self._spans(list(conditions))
+        paired, rest = _ranges(rest)
+        flags = [c for c in rest if isinstance(c, Comparison) and isinstance(c.value, bool)]
+        said = [self._state(flag) for flag in flags]
+        said += [self._phrase(condition) for condition in rest if not any(condition is flag for flag in flags)]
+        said += [self._range(low, high) for low, high in paired]
+        return " ".join((*said, *spans))
+
+    def _state(self, flag: Comparison) -> str:
+        """Return the state of a flag in a word that negates nothing behind it."""
+        words = self._schema.by_name[flag.field].false_words
+        return words[0] if words and flag.value is False else self._phrase(flag)
 
     def _comparison(self, field: FieldSpec, operator: Operator, value: Value) -> str:
         if field.type is FieldType.BOOL:
