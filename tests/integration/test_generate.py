@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ from pfa_rpc.records.encode import encode
 from pfa_rpc.records.fragments import FragmentEncoder
 from pfa_rpc.records.generating import BATCH_RECORDS, PlannedOrganization, draw, plan
 from pfa_rpc.records.rules import broken_rules
+from pfa_rpc.records.steps import columns_of
+from pfa_rpc.schema import FIELDS
+from pfa_rpc.store import generating
 from pfa_rpc.store.binary_copy import column_maker, row_head
 from pfa_rpc.store.copied_rows import COLUMNS
 from pfa_rpc.store.copying import contents
@@ -27,7 +31,7 @@ from pfa_rpc.store.doctor import examine
 from pfa_rpc.store.generating import DrawnRows, OtherData, fill, generate
 from pfa_rpc.store.migrate import migrate
 from pfa_rpc.store.organizations import Organization, create_organization, get_organization
-from pfa_rpc.store.records import StoredRecord, to_row
+from pfa_rpc.store.records import StoredRecord, to_rows
 from pfa_rpc.store.tables import records
 from tests.fixtures.records import make_values
 
@@ -108,19 +112,31 @@ def test_a_batch_is_the_same_whichever_were_drawn_before() -> None:
     assert len(list(draw(planned, 2))) == 10
 
 
+def no_uses() -> dict[str, Counter[str | None]]:
+    return {field.name: Counter() for field in FIELDS if field.named}
+
+
 # --- their stored form -----------------------------------------------------------------------------------------------
 
 
 def test_joined_fragments_are_the_bytes_that_the_encoder_gives() -> None:
     encoder = FragmentEncoder("GEN01", "EUR")
-    for number, drawn in enumerate(draw(organization(), 0)):
-        assert encoder.encode(drawn.values, number % 3) == encode(
-            drawn.values, organization_id="GEN01", currency="EUR", revision=number % 3
-        )
     odd = make_values("ü" * 300, area_silo="", description="x" * 70_000, monthly_rate=0, modified_at=None)
     odd["id"] = ""
-    expected = encode(odd, organization_id="GEN01", currency="EUR", revision=1)
-    assert encoder.encode(odd, 1) == expected
+    small = make_values("2", id="2", purchase_price=-1, monthly_rate=9_999, plan_start=date(2026, 1, 1))
+    zero = {field.name: None for field in FIELDS} | {"sync_retry_count": 0}
+    values = [*(one.values for one in draw(organization(), 0)), odd, small, zero]
+    for revision in (0, 3):
+        encoded = encoder.encode(columns_of(values), revision)
+        for payload, one in zip(encoded, values, strict=True):
+            assert payload == encode(one, organization_id="GEN01", currency="EUR", revision=revision)
+
+
+def test_a_record_alone_is_encoded_as_among_others() -> None:
+    values = [one.values for one in draw(organization(300), 0)]
+    together, alone = FragmentEncoder("GEN01", "EUR"), FragmentEncoder("GEN01", "EUR")
+    expected = list(together.encode(columns_of(values), 1))
+    assert [payload for one in values for payload in alone.encode(columns_of([one]), 1)] == expected
 
 
 async def test_a_row_is_the_one_that_the_write_path_makes(tmp_path: Path) -> None:
@@ -128,10 +144,13 @@ async def test_a_row_is_the_one_that_the_write_path_makes(tmp_path: Path) -> Non
     planned = organization()
     created: Organization = await create_organization(database, "GEN01", currency_code="EUR")
     await database.close()
-    maker = DrawnRows(planned)
-    for number, drawn in enumerate(draw(planned, 0)):
-        row = maker.row(drawn, number, 4)
-        assert row == to_row(StoredRecord(drawn.values, drawn.base, row["seen_digest"], number), created, 4)
+    drawn = list(draw(planned, 0))
+    rows = list(DrawnRows(planned).rows(drawn, 100, 4, no_uses()))
+    stored = [
+        StoredRecord(one.values, one.base, row["seen_digest"], position)
+        for position, (one, row) in enumerate(zip(drawn, rows, strict=True), start=100)
+    ]
+    assert rows == to_rows(stored, created, 4)
 
 
 def test_a_row_for_copy_is_the_row_itself_in_the_form_of_copy() -> None:
@@ -139,10 +158,12 @@ def test_a_row_for_copy_is_the_row_itself_in_the_form_of_copy() -> None:
     maker = DrawnRows(planned)
     columns = [column_maker(records.c[name]) for name in COLUMNS]
     assert set(COLUMNS) == set(records.columns.keys())
-    for number, drawn in enumerate(draw(planned, 0)):
-        row = maker.row(drawn, number, 4)
+    counted, copied_uses = no_uses(), no_uses()
+    rows = maker.rows(draw(planned, 0), 7, 4, counted)
+    for copied, row in zip(maker.copied(draw(planned, 0), 7, 4, copied_uses), rows, strict=True):
         parts = [make(row[name]) for name, make in zip(COLUMNS, columns, strict=True)]
-        assert maker.copied(drawn, number, 4) == row_head(len(COLUMNS)) + b"".join(parts)
+        assert copied == row_head(len(COLUMNS)) + b"".join(parts)
+    assert counted == copied_uses
 
 
 # --- a database of them ----------------------------------------------------------------------------------------------
@@ -180,7 +201,12 @@ async def test_another_seed_gives_other_records(tmp_path: Path) -> None:
     assert payloads[0] != payloads[1]
 
 
-async def test_a_run_that_was_stopped_is_finished(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("transaction", "kept"), [(BATCH_RECORDS, BATCH_RECORDS), (2 * BATCH_RECORDS, 0)])
+async def test_a_run_that_was_stopped_is_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, transaction: int, kept: int
+) -> None:
+    """Stopped after its first batch: between transactions, or within one."""
+    monkeypatch.setattr(generating, "_TRANSACTION_RECORDS", transaction)
     url, whole = f"sqlite:///{tmp_path}/pfa.sqlite3", f"sqlite:///{tmp_path}/whole.sqlite3"
     size = BATCH_RECORDS + 100
     database, other = await prepared(url), await prepared(whole)
@@ -188,10 +214,10 @@ async def test_a_run_that_was_stopped_is_finished(tmp_path: Path) -> None:
     await create_organization(
         database, planned.organization_id, display_name=planned.display_name, currency_code=planned.currency_code
     )
-    stops = iter([False, True])
-    assert await fill(database, planned, stop=lambda: next(stops)) == BATCH_RECORDS
-    summary = await generate(url, records=size, organizations=1, seed=1)
-    assert summary.written == 100
+    told: list[int] = []
+    assert await fill(database, planned, stop=lambda: bool(told), wrote=told.append) == kept
+    assert told == [BATCH_RECORDS]
+    assert (await generate(url, records=size, organizations=1, seed=1)).written == size - kept
     await generate(whole, records=size, organizations=1, seed=1)
     async with database.reading() as ours, other.reading() as theirs:
         assert await contents(ours, "GEN01") == await contents(theirs, "GEN01")

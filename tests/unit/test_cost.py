@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
@@ -11,8 +12,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pfa_rpc.records.cost import costs_of, divide_half_even, layer_cost, next_month, rent_cents, spread
-from tests.fixtures.records import make_values
+from pfa_rpc.records.cost import (
+    LAYERS,
+    costs_of,
+    costs_of_columns,
+    divide_half_even,
+    layer_cost,
+    next_month,
+    rent_cents,
+    spread,
+)
+from pfa_rpc.records.steps import columns_of
+from tests.fixtures.records import make_values, random_values
 
 MARCH, JUNE = date(2026, 3, 1), date(2026, 6, 1)
 RATE = 60_000_000  # 6,000.0000
@@ -115,3 +126,13 @@ def test_a_rental_to_the_end_of_the_calendar_spreads_to_its_last_month() -> None
     months = list(spread(cost))
     assert [month for month, _ in months] == [date(9999, 11, 1), date(9999, 12, 1)]
     assert sum(cents for _, cents in months) == cost.cents
+
+
+@given(st.integers(0, 2**32))
+def test_the_costs_of_many_records_are_those_of_each_of_its_layers(seed: int) -> None:
+    rng = random.Random(seed)
+    values = [random_values(rng, str(number)) for number in range(5)]
+    expected = [{f"{layer}_cost": layer_cost(one, layer).cents for layer in LAYERS} for one in values]
+    assert [costs_of(one) for one in values] == expected
+    columns = costs_of_columns(columns_of(values))
+    assert [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)] == expected

@@ -6,13 +6,18 @@ rounded to cents once, half to even, and every total is a sum of such costs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any, Final, NamedTuple
 
 LAYERS: Final = ("plan", "forecast", "actual")
 _PERIODS: Final = {layer: (f"{layer}_start", f"{layer}_end") for layer in LAYERS}
-_COST_NAMES: Final = tuple((layer, f"{layer}_cost") for layer in LAYERS)
+_COST_NAMES: Final = tuple(f"{layer}_cost" for layer in LAYERS)
+_COSTED: Final = (
+    *("source", "is_actualized", "monthly_rate", "purchase_price"),
+    *("plan_start", "plan_end", "forecast_start", "forecast_end", "actual_start", "actual_end"),
+)
+"""What costs depend on."""
 
 # days / 30.44 x rate, in cents: days x ten-thousandths x 100 / (30.44 x 10,000)
 _RENT_DIVISOR: Final = 3044
@@ -70,7 +75,42 @@ def _purchase_cost(values: Mapping[str, Any], layer: str, start: date | None, en
 
 def costs_of(values: Mapping[str, Any]) -> dict[str, int | None]:
     """Return plan_cost, forecast_cost and actual_cost of a record in cents, None where a cost is not known."""
-    return {name: layer_cost(values, layer).cents for layer, name in _COST_NAMES}
+    return dict(zip(_COST_NAMES, _costs(tuple(map(values.get, _COSTED))), strict=True))
+
+
+def costs_of_columns(columns: Mapping[str, Sequence[Any]]) -> dict[str, Sequence[int | None]]:
+    """Return the same of many records, one at least: a column for each cost, from columns of values."""
+    costs = map(_costs, zip(*[columns[name] for name in _COSTED], strict=True))
+    return dict(zip(_COST_NAMES, zip(*costs, strict=True), strict=True))
+
+
+def _costs(costed: tuple[Any, ...]) -> tuple[int | None, int | None, int | None]:
+    """Return the three costs from what they depend on: what `layer_cost` gives one by one, for every write."""
+    source, is_actualized, rate, price, *periods = costed
+    plan_start, plan_end, forecast_start, forecast_end, actual_start, actual_end = periods
+    if source == "purchase":
+        if price is None:
+            return None, None, None
+        cents = divide_half_even(price, _PRICE_DIVISOR)
+        is_planned = plan_start is not None or plan_end is not None
+        return cents if is_planned else None, cents, cents if is_actualized else None
+    if rate is None:
+        return None, None, None
+    if actual_start is not None and actual_end is None and forecast_end is not None:
+        actual_end = max(forecast_end, actual_start)
+    return (
+        _rent(plan_start, plan_end, rate),
+        _rent(forecast_start, forecast_end, rate),
+        _rent(actual_start, actual_end, rate),
+    )
+
+
+def _rent(start: date | None, end: date | None, rate: int) -> int | None:
+    """Return the rent of a period in cents; None where an end of it is missing."""
+    if start is None or end is None:
+        return None
+    days = (end - start).days
+    return divide_half_even(days * rate, _RENT_DIVISOR) if days > 0 else 0
 
 
 def spread(cost: LayerCost) -> Iterator[tuple[date | None, int]]:

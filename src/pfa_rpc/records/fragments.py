@@ -6,12 +6,13 @@ It remembers those that it has made, within bounds. It gives the very bytes that
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 from operator import itemgetter
 from typing import Any, Final
 
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.type.money_pb2 import Money
 
@@ -19,7 +20,7 @@ from nlq.schema import FieldType
 from pfa.v1.record_pb2 import Record
 from pfa_rpc.records.encode import date_message, money_message, timestamp_message, to_message, with_etag
 from pfa_rpc.records.remembered import Remembered
-from pfa_rpc.records.steps import Make, Step, Values, field_step, grouped
+from pfa_rpc.records.steps import Columns, Make, Step, constant_step, field_step, grouped, joined
 from pfa_rpc.records.wire import prefix, varint
 from pfa_rpc.schema import FIELDS, Field, Origin
 
@@ -30,25 +31,20 @@ class FragmentEncoder:
     """Encodes the records of one organization. For one thread at a time."""
 
     def __init__(self, organization_id: str, currency: str) -> None:
-        self._revision = -1
         # Not an attribute: steps that knew this object would keep what it remembers until cycles are looked for.
-        self._revision_wire = [b""]
-        revision_wire = self._revision_wire
+        revision_wire = self._revision_wire = [b""]
         organization_wire = Record(organization_id=organization_id).SerializeToString()
         steps = [
             *_top_steps(currency),
-            (Record.ORGANIZATION_ID_FIELD_NUMBER, Step(_nothing, lambda _: organization_wire)),
-            (Record.REVISION_FIELD_NUMBER, Step(_nothing, lambda _: revision_wire[0])),
+            (Record.ORGANIZATION_ID_FIELD_NUMBER, constant_step(lambda: organization_wire)),
+            (Record.REVISION_FIELD_NUMBER, constant_step(lambda: revision_wire[0])),
         ]
-        in_order = grouped([step for _, step in sorted(steps, key=itemgetter(0))])
-        self._steps = [(step.take, step.make) for step in in_order]
+        self._steps = grouped([step for _, step in sorted(steps, key=itemgetter(0))])
 
-    def encode(self, values: Values, revision: int) -> bytes:
-        """Return the payload of a record, of which every field of the table of fields is given."""
-        if revision != self._revision:
-            self._revision = revision
-            self._revision_wire[0] = Record(revision=revision).SerializeToString()
-        return with_etag(b"".join([make(take(values)) for take, make in self._steps]))
+    def encode(self, columns: Columns, revision: int) -> Iterator[bytes]:
+        """Yield the payload of each record."""
+        self._revision_wire[0] = Record(revision=revision).SerializeToString()
+        return map(with_etag, joined(self._steps, columns))
 
 
 def field_wires(currency: str) -> dict[str, Make]:
@@ -59,9 +55,9 @@ def field_wires(currency: str) -> dict[str, Make]:
     wires = {}
     for field in FIELDS:
         parent, _, leaf = field.proto.rpartition(".")
-        wire = _wire_of(field, _number(parent, leaf), currency)
+        wire = _wire_of(field, _descriptor(parent, leaf).number, currency)
         if parent:
-            wire = _wrapped(_head(_number("", parent)), wire)
+            wire = _wrapped(_head(_descriptor("", parent).number), wire)
         wires[field.name] = _remembering(field, wire)
     return wires
 
@@ -76,14 +72,6 @@ def _wrapped(head: Callable[[int], bytes], wire: Make) -> Make:
     return wrapped
 
 
-def _nothing(_values: Values) -> None:
-    return None
-
-
-def _itself(values: Values) -> Values:
-    return values
-
-
 def _top_steps(currency: str) -> list[tuple[int, Step]]:
     """Return (field number, step) of what stands in a payload beside the organization and the revision."""
     by_parent: dict[str, list[Field]] = {}
@@ -91,7 +79,7 @@ def _top_steps(currency: str) -> list[tuple[int, Step]]:
         by_parent.setdefault(field.proto.rpartition(".")[0], []).append(field)
     steps = _steps_of(by_parent.pop(""), currency)
     for parent, fields in by_parent.items():
-        number = _number("", parent)
+        number = _descriptor("", parent).number
         inner = [step for _, step in sorted(_steps_of(fields, currency), key=itemgetter(0))]
         steps.append((number, _nested(number, fields, grouped(inner))))
     return steps
@@ -101,28 +89,35 @@ def _steps_of(fields: list[Field], currency: str) -> list[tuple[int, Step]]:
     """Return (field number, step) of fields of one message."""
     steps = []
     for field in fields:
-        number = _number(*field.proto.rpartition(".")[::2])
+        number = _descriptor(*field.proto.rpartition(".")[::2]).number
         steps.append((number, field_step(field, _remembering(field, _wire_of(field, number, currency)))))
     return steps
 
 
 def _nested(number: int, fields: list[Field], steps: list[Step]) -> Step:
     """Return the step of a nested message, which is there where one of its fields is."""
-    head, names = _head(number), [field.name for field in fields]
-    pairs = [(step.take, step.make) for step in steps]
+    head = _head(number)
+    # A zero of these is written as nothing is.
+    names = [field.name for field in fields if not _descriptor(*field.proto.rpartition(".")[::2]).has_presence]
 
-    def make(values: Values) -> bytes:
-        inner = b"".join([make(take(values)) for take, make in pairs])
-        if not inner and all(values[name] is None for name in names):
-            return b""
-        return head(len(inner)) + inner
+    def is_there(columns: Columns, place: int) -> bool:
+        return any(columns[name][place] is not None for name in names)
 
-    return Step(_itself, make)
+    def make(columns: Columns) -> Iterable[bytes]:
+        if not names:
+            return [head(len(inner)) + inner if inner else b"" for inner in joined(steps, columns)]
+        return [
+            head(len(inner)) + inner if inner or is_there(columns, place) else b""
+            for place, inner in enumerate(joined(steps, columns))
+        ]
+
+    return Step(make)
 
 
-def _number(parent: str, leaf: str) -> int:
+def _descriptor(parent: str, leaf: str) -> FieldDescriptor:
     holder = getattr(Record(), parent) if parent else Record
-    return int(holder.DESCRIPTOR.fields_by_name[leaf].number)
+    descriptor: FieldDescriptor = holder.DESCRIPTOR.fields_by_name[leaf]
+    return descriptor
 
 
 def _head(number: int) -> Callable[[int], bytes]:
@@ -140,7 +135,7 @@ def _wire_of(field: Field, number: int, currency: str) -> Make:
 
     match field.type:
         case FieldType.ID | FieldType.TEXT:
-            return lambda value: delimited(value.encode()) if value else any_wire(value)
+            return lambda value: head(len(content := value.encode())) + content if value else any_wire(value)
         case FieldType.MONEY:
             return _money_wire(head, field.decimals, currency)
         case FieldType.DATE:
@@ -155,15 +150,14 @@ def _money_wire(head: Callable[[int], bytes], decimals: int, currency: str) -> M
     """Return the function scaled integer → google.type.Money as it is serialized within a message."""
     scale = 10**decimals
     code = Money(currency_code=currency).SerializeToString()
-    units_tag = varint(Money.UNITS_FIELD_NUMBER << 3)
+    code_and_tag = code + varint(Money.UNITS_FIELD_NUMBER << 3)
     nanos = Remembered(lambda rest: Money(nanos=money_message(rest, decimals, "").nanos).SerializeToString())
 
     def wire(amount: int) -> bytes:
-        if amount < 0:
-            content = money_message(amount, decimals, currency).SerializeToString()
+        if amount >= scale:
+            content = code_and_tag + varint(amount // scale) + nanos[amount % scale]
         else:
-            units, rest = divmod(amount, scale)
-            content = (code + units_tag + varint(units) if units else code) + nanos[rest]
+            content = money_message(amount, decimals, currency).SerializeToString()
         return head(len(content)) + content
 
     return wire

@@ -12,7 +12,7 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from pfa_rpc.records.encode import Values
 from pfa_rpc.records.pools import AREAS, CONTRACTS, CURRENCIES, EDITORS, KINDS, PEOPLE, SYNC_ERRORS
@@ -78,8 +78,7 @@ def _sizes(records: int, organizations: int) -> list[int]:
     return sorted(sizes, reverse=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Drawn:
+class Drawn(NamedTuple):
     """A record as it was drawn: what is set when it is stored, such as its id and costs, is missing."""
 
     values: Values

@@ -67,13 +67,18 @@ def row_maker(table: sa.Table) -> Callable[[dict[str, Any]], bytes]:
     return make
 
 
-def column_maker(column: sa.Column[Any]) -> Make:
-    """Return what makes the values of a column. Raises TypeError for a type that none is known of."""
+def column_maker(column: sa.Column[Any], *, comes_again: bool = True) -> Make:
+    """Return what makes the values of a column, and tell it whether texts come again, which are remembered then.
+
+    Raises TypeError for a type that no form is known of.
+    """
     match column.type:
         case UtcTime():
             return lambda value: _MISSING if value is None else _moment(value)
         case NameList():
             return _remembering(_names)
+        case sa.Text() if not comes_again:
+            return lambda value: _MISSING if value is None else _text(value)
         case sa.Text():
             return _remembering(_text)
         case sa.Boolean():

@@ -1,4 +1,4 @@
-"""Fills a database with invented records: `generate`, in several processes, a batch in each transaction.
+"""Fills a database with invented records: `generate`, in several processes, some batches in each transaction.
 
 A run that was stopped is finished by running it again: batches are whole, and an organization says in its name which
 plan it belongs to.
@@ -14,26 +14,26 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
-from hashlib import blake2b
-from itertools import count, islice
-from operator import itemgetter
+from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import sqlalchemy as sa
 
 from pfa_rpc.errors import PfaError, SetupError
 from pfa_rpc.records.cause import Cause, How
+from pfa_rpc.records.cost import costs_of_columns
 from pfa_rpc.records.generating import BATCH_RECORDS, Drawn, PlannedOrganization, draw, plan
 from pfa_rpc.records.revision import CHUNK_RECORDS, chunk_of
+from pfa_rpc.records.steps import Columns, columns_of
 from pfa_rpc.schema import FIELDS
 from pfa_rpc.store.bulk import copy_rows, insert_rows
 from pfa_rpc.store.chunks import mark_chunks
 from pfa_rpc.store.copied_rows import COLUMNS, CopiedRows
-from pfa_rpc.store.database import Database, Write
+from pfa_rpc.store.database import Database, NothingChanged, Write
 from pfa_rpc.store.organizations import Organization, create_organization, get_organization, list_organizations
 from pfa_rpc.store.records import record_id
 from pfa_rpc.store.rows import RowMaker
@@ -41,17 +41,22 @@ from pfa_rpc.store.tables import records
 from pfa_rpc.store.vocabulary import add_uses
 
 if TYPE_CHECKING:
+    from multiprocessing.sharedctypes import Synchronized
     from multiprocessing.synchronize import Event
 
 _PAGE: Final = 1_000
 _CAUSE: Final = Cause(How.GENERATE, "pfa generate")
+_TRANSACTION_RECORDS: Final = 12 * BATCH_RECORDS
+"""Records of a transaction, most organizations as a whole: the vocabulary is added to once for all of them."""
 _LOOK_SECONDS: Final = 0.5
 _COLLECTED_OBJECTS: Final = 500_000
 """More than a batch has. It makes no cycles; to look for them at every 700 objects takes a tenth of the time."""
-_DIGEST_BYTES: Final = 16
+_NOT_SEEN: Final = bytes(16)
+"""In place of the digest of a row of PEMS, and like none: the first row that comes is looked at."""
 _NAMED: Final = tuple(field.name for field in FIELDS if field.named)
-_take_named: Final = itemgetter(*_NAMED)
 
+Uses = Mapping[str, Counter[str | None]]
+"""Field whose values can be named → how many records hold each; a missing value is counted too."""
 Progress = Callable[[int, int], None]
 """Is told (records that are there, records that will be)."""
 
@@ -111,7 +116,7 @@ async def generate(
         run.tell(sum(there.values()))
         workers = min(processes, len(run.left)) if database.dialect == "postgresql" else 1
         if workers > 1:
-            await _fill_elsewhere(database, url, run, workers)
+            await _fill_elsewhere(url, run, workers)
         else:
             for item in run.left:
                 await fill(database, item, wrote=lambda number: run.tell(run.done + number))
@@ -190,16 +195,17 @@ async def fill(
     database: Database,
     planned: PlannedOrganization,
     *,
-    stop: Callable[[], bool] | None = None,
-    wrote: Callable[[int], None] | None = None,
+    stop: Callable[[], bool] = lambda: False,
+    wrote: Callable[[int], None] = lambda _number: None,
 ) -> int:
-    """Write the batches that an organization lacks, until `stop` says so; return how many records were written.
+    """Write the records that an organization lacks, until `stop` says so; return how many were written.
 
-    `wrote` is told of each batch. Raises OtherData where someone else writes to the organization.
+    `wrote` is told of each batch; those of a transaction that `stop` ends are not kept. Raises OtherData where someone
+    else writes to the organization.
     """
     maker = DrawnRows(planned)
     written = 0
-    while stop is None or not stop():
+    while not stop():
         async with database.reading() as connection:
             position = (await get_organization(connection, planned.organization_id)).record_count
         if position >= planned.records:
@@ -210,88 +216,109 @@ async def fill(
                     f"organization {planned.organization_id!r} is being written to by someone else; "
                     "name an empty database"
                 )
-            number = await _insert(write, planned, maker, position // BATCH_RECORDS)
-        written += number
-        if wrote is not None:
-            wrote(number)
+            await _insert(write, planned, maker, stop, wrote)
+            written += write.reserved
     return written
 
 
-async def _insert(write: Write, planned: PlannedOrganization, maker: DrawnRows, batch: int) -> int:
-    """Write a batch of new records as `save_records` would, in less time; return how many they are."""
-    first = write.reserve_positions(min(BATCH_RECORDS, planned.records - write.next_position))
-    uses: Counter[tuple[str, str]] = Counter()
-    drawn = _counted(draw(planned, batch), uses)
-    places = count(first)
+async def _insert(
+    write: Write,
+    planned: PlannedOrganization,
+    maker: DrawnRows,
+    stop: Callable[[], bool],
+    wrote: Callable[[int], None],
+) -> None:
+    """Write the new records of a transaction as `save_records` would, in less time; none where it is stopped."""
+    position = write.next_position
+    # Where it ends depends on nothing else, as the revisions of records do.
+    end = min(planned.records, (position // _TRANSACTION_RECORDS + 1) * _TRANSACTION_RECORDS)
+    uses: Uses = {name: Counter() for name in _NAMED}
+    for first in range(position, end, BATCH_RECORDS):
+        if stop():
+            raise NothingChanged
+        number = min(BATCH_RECORDS, end - first)
+        await _insert_batch(write, maker, draw(planned, first // BATCH_RECORDS), number, uses)
+        wrote(number)
+    await mark_chunks(write, range(chunk_of(position), chunk_of(end - 1) + 1))
+    counted = {
+        (name, text): number for name, texts in uses.items() for text, number in texts.items() if text is not None
+    }
+    await add_uses(write, counted)
+
+
+async def _insert_batch(write: Write, maker: DrawnRows, drawn: Iterable[Drawn], number: int, uses: Uses) -> None:
+    first, revision = write.reserve_positions(number), write.revision.number
     if write.connection.dialect.name == "postgresql":
-        copied = (maker.copied(item, next(places), write.revision.number) for item in drawn)
-        await copy_rows(write.connection, records, COLUMNS, copied)
+        await copy_rows(write.connection, records, COLUMNS, maker.copied(drawn, first, revision, uses))
     else:
-        await insert_rows(
-            write.connection, records, (maker.row(item, next(places), write.revision.number) for item in drawn)
-        )
-    last = first + write.reserved - 1
-    await mark_chunks(write, set(range(chunk_of(first), chunk_of(last) + 1)))
-    await add_uses(write, uses)
-    return write.reserved
-
-
-def _counted(drawn: Iterator[Drawn], uses: Counter[tuple[str, str]]) -> Iterator[Drawn]:
-    """Yield records, and count the uses of their values; a few at a time, which the processor's own memory holds."""
-    while part := list(islice(drawn, CHUNK_RECORDS)):
-        columns = zip(*(_take_named(item.values) for item in part), strict=True)
-        for name, column in zip(_NAMED, columns, strict=True):
-            counted = Counter(column)
-            uses.update({(name, spelling): number for spelling, number in counted.items() if spelling is not None})
-        yield from part
+        await insert_rows(write.connection, records, maker.rows(drawn, first, revision, uses))
 
 
 class DrawnRows:
-    """Makes the rows of drawn records of one organization."""
+    """Makes the rows of drawn records of one organization, and counts the uses of their values."""
 
     def __init__(self, planned: PlannedOrganization) -> None:
         self._organization_id = planned.organization_id
         self._rows = RowMaker(planned.organization_id, planned.currency_code)
         self._copied = CopiedRows()
 
-    def row(self, drawn: Drawn, position: int, revision: int) -> dict[str, Any]:
-        """Return every column."""
-        self._complete(drawn)
-        row = self._rows.row(drawn.values, base=drawn.base, seen_digest=None, position=position, revision=revision)
-        return _not_seen(row)
+    def rows(self, drawn: Iterable[Drawn], first: int, revision: int, uses: Uses) -> Iterator[dict[str, Any]]:
+        """Yield every column of each record, whose positions begin with `first`."""
+        for part in _parts(drawn):
+            values = [one.values for one in part]
+            for one in values:
+                one["id"] = record_id(self._organization_id, one["pfa_id"])
+            _count(columns_of(values), uses)
+            yield from self._rows.rows(
+                values,
+                bases=[one.base for one in part],
+                seen_digests=[_NOT_SEEN] * len(part),
+                positions=range(first, first := first + len(part)),
+                revision=revision,
+            )
 
-    def copied(self, drawn: Drawn, position: int, revision: int) -> bytes:
-        """Return the same in the form of COPY."""
-        self._complete(drawn)
-        kept = self._rows.kept(drawn.values, base=drawn.base, seen_digest=None, position=position, revision=revision)
-        return self._copied.row(_not_seen(kept), drawn.values)
+    def copied(self, drawn: Iterable[Drawn], first: int, revision: int, uses: Uses) -> Iterator[bytes]:
+        """Yield the same in the form of COPY."""
+        shared = {**self._rows.shared(revision), "seen_digest": _NOT_SEEN}
+        for part in _parts(drawn):
+            columns = columns_of([one.values for one in part])
+            columns["id"] = [record_id(self._organization_id, pfa_id) for pfa_id in columns["pfa_id"]]
+            columns |= costs_of_columns(columns)
+            _count(columns, uses)
+            kept = self._rows.kept(columns, [one.base for one in part], revision)
+            kept["position"] = range(first, first := first + len(part))
+            yield from self._copied.rows(shared, kept, columns)
 
-    def _complete(self, drawn: Drawn) -> None:
-        drawn.values["id"] = record_id(self._organization_id, drawn.values["pfa_id"])
+
+def _parts(drawn: Iterable[Drawn]) -> Iterator[list[Drawn]]:
+    """Yield a few at a time, which the processor's own memory holds."""
+    left = iter(drawn)
+    while part := list(islice(left, CHUNK_RECORDS)):
+        yield part
 
 
-def _not_seen(row: dict[str, Any]) -> dict[str, Any]:
-    """Give a row a digest that no row of PEMS has: the first one that comes is looked at."""
-    row["seen_digest"] = blake2b(row["payload"], digest_size=_DIGEST_BYTES).digest()
-    return row
+def _count(columns: Columns, uses: Uses) -> None:
+    for name, counted in uses.items():
+        counted.update(columns[name])
 
 
 # --- in several processes --------------------------------------------------------------------------------------------
 
 
-async def _fill_elsewhere(database: Database, url: str, run: _Run, processes: int) -> None:
+async def _fill_elsewhere(url: str, run: _Run, processes: int) -> None:
     # Spawned, not forked: threads and connections of this process would be copied half.
     context = multiprocessing.get_context("spawn")
-    stop = context.Event()
+    stop, written = context.Event(), context.Value("q", 0)
+    there = run.done
     loop = asyncio.get_running_loop()
-    executor = ProcessPoolExecutor(processes, mp_context=context, initializer=_begin_worker, initargs=(stop,))
+    executor = ProcessPoolExecutor(processes, mp_context=context, initializer=_begin_worker, initargs=(stop, written))
     try:
         pending = {loop.run_in_executor(executor, _fill_in_worker, url, planned) for planned in run.left}
         while pending:
             finished, pending = await asyncio.wait(pending, timeout=_LOOK_SECONDS, return_when=asyncio.FIRST_EXCEPTION)
             for future in finished:
                 future.result()
-            run.tell(await _count(database, run.planned))
+            run.tell(there + written.value)
     except BrokenProcessPool as error:
         raise SetupError("a process that was writing ended by itself; run the same command again") from error
     finally:
@@ -299,23 +326,19 @@ async def _fill_elsewhere(database: Database, url: str, run: _Run, processes: in
         executor.shutdown(cancel_futures=True)
 
 
-async def _count(database: Database, planned: Sequence[PlannedOrganization]) -> int:
-    """Return how many records the organizations of a plan have by now."""
-    codes = {item.organization_id for item in planned}
-    return sum(item.record_count for item in await _existing(database) if item.organization_id in codes)
-
-
 class _Worker:
     """What a process that writes knows."""
 
-    stop: ClassVar[Event | None] = None
+    stop: ClassVar[Event]
     """Set once the run is to end."""
+    written: ClassVar[Synchronized[int]]
+    """How many records all of them have written."""
 
 
-def _begin_worker(stop: Event) -> None:
+def _begin_worker(stop: Event, written: Synchronized[int]) -> None:
     """Set up a process that writes: its parent says when it ends, and it does not outlive it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _Worker.stop = stop
+    _Worker.stop, _Worker.written = stop, written
     gc.set_threshold(_COLLECTED_OBJECTS)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
@@ -334,6 +357,11 @@ def _fill_in_worker(url: str, planned: PlannedOrganization) -> int:
 async def _fill_at(url: str, planned: PlannedOrganization) -> int:
     database = Database(url)
     try:
-        return await fill(database, planned, stop=_Worker.stop.is_set if _Worker.stop is not None else None)
+        return await fill(database, planned, stop=_Worker.stop.is_set, wrote=_tell)
     finally:
         await database.close()
+
+
+def _tell(number: int) -> None:
+    with _Worker.written.get_lock():
+        _Worker.written.value += number

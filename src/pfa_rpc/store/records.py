@@ -127,13 +127,13 @@ def _rows_of(organization_id: str, currency: str) -> RowMaker:
     return RowMaker(organization_id, currency)
 
 
-def to_row(record: StoredRecord, organization: Organization, revision: int) -> dict[str, Any]:
-    """Return the columns of a record, its costs computed and its payload encoded."""
-    return _rows_of(organization.organization_id, organization.currency_code).row(
-        record.values,
-        base=record.base,
-        seen_digest=record.seen_digest,
-        position=record.position,
+def to_rows(stored: Sequence[StoredRecord], organization: Organization, revision: int) -> list[dict[str, Any]]:
+    """Return the columns of records, their costs computed and their payloads encoded."""
+    return _rows_of(organization.organization_id, organization.currency_code).rows(
+        [record.values for record in stored],
+        bases=[record.base for record in stored],
+        seen_digests=[record.seen_digest for record in stored],
+        positions=[record.position for record in stored],
         revision=revision,
     )
 
@@ -147,11 +147,9 @@ async def save_records(write: Write, organization: Organization, changes: Sequen
     first = write.reserve_positions(len(new))
     for offset, record in enumerate(new):
         record.position = first + offset
-    inserts: list[dict[str, Any]] = []
-    updates: list[dict[str, Any]] = []
-    for before, after in changes:
-        row = to_row(after, organization, write.revision.number)
-        (inserts if before is None else updates).append(row)
+    rows = to_rows([after for _, after in changes], organization, write.revision.number)
+    inserts = [row for row, (before, _) in zip(rows, changes, strict=True) if before is None]
+    updates = [row for row, (before, _) in zip(rows, changes, strict=True) if before is not None]
     if inserts:
         await insert_rows(write.connection, records, inserts)
     if updates:

@@ -5,8 +5,7 @@ All writes make their rows here, so that columns, costs and payload cannot drift
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from operator import itemgetter
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from nlq.query import fold
@@ -15,14 +14,10 @@ from pfa_rpc.records.cost import costs_of
 from pfa_rpc.records.encode import PAYLOAD_VERSION, Values, decode, to_message
 from pfa_rpc.records.fragments import FragmentEncoder
 from pfa_rpc.records.remembered import Remembered
+from pfa_rpc.records.steps import Columns, columns_of
 from pfa_rpc.schema import FIELDS, MERGED_FIELDS
 
-_TEXTS: Final = [field for field in FIELDS if field.type is FieldType.TEXT]
-_OTHERS: Final = [field for field in FIELDS if field.type is not FieldType.TEXT]
-_TEXT_COLUMNS: Final = tuple(field.column for field in _TEXTS)
-_OTHER_COLUMNS: Final = tuple(field.column for field in _OTHERS)
-_take_texts: Final[Callable[[Values], tuple[str | None, ...]]] = itemgetter(*(field.name for field in _TEXTS))
-_take_others: Final[Callable[[Values], tuple[Any, ...]]] = itemgetter(*(field.name for field in _OTHERS))
+_FIELD_COLUMNS: Final = tuple((field.name, field.column, field.type is FieldType.TEXT) for field in FIELDS)
 
 
 class RowMaker:
@@ -36,31 +31,43 @@ class RowMaker:
         keys[None] = None
         self._key = keys.__getitem__
 
-    def row(
-        self, values: Values, *, base: Values | None, seen_digest: bytes | None, position: int | None, revision: int
-    ) -> dict[str, Any]:
-        """Return every column of a record, given all its fields; sets its costs among them.
+    def rows(
+        self,
+        values: Sequence[Values],
+        *,
+        bases: Sequence[Values | None],
+        seen_digests: Sequence[bytes | None],
+        positions: Sequence[int | None],
+        revision: int,
+    ) -> list[dict[str, Any]]:
+        """Return every column of some records, given all their fields; sets the costs among these.
 
-        `base` is what both sides last agreed on, where that differs from the values.
+        A base is what both sides last agreed on, where that differs from the values.
         """
-        row = self.kept(values, base=base, seen_digest=seen_digest, position=position, revision=revision)
-        row.update(zip(_OTHER_COLUMNS, _take_others(values), strict=True))
-        row.update(zip(_TEXT_COLUMNS, map(self._key, _take_texts(values)), strict=True))
-        return row
+        if not values:
+            return []
+        for one in values:
+            one.update(costs_of(one))
+        columns = columns_of(values)
+        made = {**self.kept(columns, bases, revision), "seen_digest": seen_digests, "position": positions}
+        for name, column, is_text in _FIELD_COLUMNS:
+            made[column] = list(map(self._key, columns[name])) if is_text else columns[name]
+        shared = self.shared(revision)
+        return [shared | dict(zip(made, row, strict=True)) for row in zip(*made.values(), strict=True)]
 
-    def kept(
-        self, values: Values, *, base: Values | None, seen_digest: bytes | None, position: int | None, revision: int
-    ) -> dict[str, Any]:
-        """Return the columns that are no fields, and set the costs, which the payload has too."""
-        values.update(costs_of(values))
+    def shared(self, revision: int) -> dict[str, Any]:
+        """Return the columns that are no fields, and are the same in all records that a write makes."""
         return {
             "organization_id": self.organization_id,
-            "position": position,
             "revision": revision,
-            "payload": self._encode(values, revision),
             "payload_version": PAYLOAD_VERSION,
-            "base": None if base is None else encode_base(base, self._currency),
-            "seen_digest": seen_digest,
+        }
+
+    def kept(self, columns: Columns, bases: Iterable[Values | None], revision: int) -> dict[str, Sequence[Any]]:
+        """Return columns that are no fields, of records that have all their fields, and their costs, in columns."""
+        return {
+            "payload": list(self._encode(columns, revision)),
+            "base": [None if base is None else encode_base(base, self._currency) for base in bases],
         }
 
 
