@@ -6,11 +6,9 @@ written as literals, in the form of the partial indexes.
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from decimal import Decimal
 from functools import reduce
-from string import ascii_lowercase, ascii_uppercase
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -30,29 +28,18 @@ from nlq.query import (
     Or,
     Present,
     Value,
-    fold,
 )
 from nlq.schema import FieldType
 from pfa_rpc.errors import LimitExceeded
+from pfa_rpc.records.matching import COMPARE, ascii_lower, common_unit, to_stored
 from pfa_rpc.schema import BY_NAME, Field
 from pfa_rpc.store.tables import UNSYNCED_STATES, records, unsynced
 from pfa_rpc.store.types import WholeNumber
 
 Expression = sa.ColumnElement[bool]
 
-COMPARE: Final[dict[Operator, Callable[[Any, Any], Any]]] = {
-    Operator.EQ: operator.eq,
-    Operator.NE: operator.ne,
-    Operator.LT: operator.lt,
-    Operator.LE: operator.le,
-    Operator.GT: operator.gt,
-    Operator.GE: operator.ge,
-}
-
-
 _PATTERN_BYTES: Final = 50_000
 """Longest pattern that SQLite takes."""
-_ASCII_LOWER: Final = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 
 class ListHolds(FunctionElement[bool]):
@@ -128,19 +115,6 @@ def column(field: Field) -> sa.Column[Any]:
     return records.c[field.column]
 
 
-def to_stored(field: Field, value: Value) -> Any:
-    """Return a literal of a tree as the column of its field holds it."""
-    match field.type:
-        case FieldType.TEXT:
-            return fold(str(value))
-        case FieldType.MONEY:
-            return int(Decimal(str(value)).scaleb(field.decimals))
-        case FieldType.ENUM:
-            return next(item.stored for item in field.values if item.name == value)
-        case _:
-            return value
-
-
 def _negated(condition: Condition) -> Expression:
     match condition:
         case And(operands):
@@ -212,15 +186,9 @@ def _scaled_sides(
     field: Field, other: Field, condition: FieldComparison
 ) -> tuple[sa.ColumnElement[Any], sa.ColumnElement[Any]]:
     """Return both sides as whole numbers of one unit, fine enough for the decimals of the fields and of the factor."""
-    plus = Decimal(condition.plus)
-    decimals = max(field.decimals, _decimals(plus), other.decimals + _decimals(condition.factor))
-    left = _times(column(field), 10 ** (decimals - field.decimals))
-    right = _times(column(other), int(condition.factor.scaleb(decimals - other.decimals)))
-    return left, right + sa.literal(plus.scaleb(decimals), WholeNumber()) if plus else right
-
-
-def _decimals(number: Decimal) -> int:
-    return max(-int(number.as_tuple().exponent), 0)
+    times, factor, plus = common_unit(condition)
+    left, right = _times(column(field), times), _times(column(other), factor)
+    return left, right + sa.literal(Decimal(plus), WholeNumber()) if plus else right
 
 
 def _times(amount: sa.Column[Any], factor: int) -> sa.ColumnElement[Any]:
@@ -238,7 +206,7 @@ def _contains(field: Field, text: str) -> Expression:
 
 def _like(field: Field, pattern: str) -> Expression:
     # The databases' lower() knows ASCII letters only: others of an id are left as they are on both sides.
-    pattern = pattern.casefold() if field.type is FieldType.TEXT else pattern.translate(_ASCII_LOWER)
+    pattern = pattern.casefold() if field.type is FieldType.TEXT else ascii_lower(pattern)
     if len(pattern.encode()) > _PATTERN_BYTES:
         raise LimitExceeded(
             f"the text that {field.name} is searched for is too long; at most {_PATTERN_BYTES:,} bytes can be",

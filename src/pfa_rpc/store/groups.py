@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from nlq.query import Aggregate, Aggregation, FigureSort, Function, Having, Operator
-from pfa_rpc.store.filters import COMPARE
+from pfa_rpc.records.matching import COMPARE
 
 GroupKey = str | bool | date | None
 """Text in its most used spelling, the stored form of an enum value, a flag, a date or the first day of a period."""

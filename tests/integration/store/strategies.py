@@ -72,16 +72,17 @@ def _compared(pair: tuple[str, str], order: Operator, step: tuple[str, str]) -> 
     return FieldComparison(pair[0], order, pair[1], plus=int(plus) if type_ is FieldType.DATE else 0)
 
 
-PARTS = ["Cr", "ANE", "0% ", "_", "\\", "60t", "silo  4", "", "*", "ß"]
-PATTERNS = ["*", "Cr*", "*4", "*a*e*", "ltm\\**", "100%", "a_b", "*\\\\*", "SILO *"]
+SEARCHED = [*(field.name for field in TEXTS), "id", "pfa_id"]
+PARTS = ["Cr", "ANE", "0% ", "_", "\\", "60t", "silo  4", "", "*", "ß", "A-", "17"]
+PATTERNS = ["*", "Cr*", "*4", "*a*e*", "ltm\\**", "100%", "a_b", "*\\\\*", "SILO *", "*-5*A*", "1*7"]
 
 atoms = st.one_of(
     *(comparisons(field) for field in FIELDS if field.type is not FieldType.NAMES),
     field_comparisons(),
     st.builds(Present, st.sampled_from([field.name for field in FIELDS])),
-    st.builds(Contains, st.sampled_from([field.name for field in TEXTS]), st.sampled_from(PARTS)),
+    st.builds(Contains, st.sampled_from(SEARCHED), st.sampled_from(PARTS)),
     st.builds(Contains, st.just("modified_fields"), st.sampled_from(["category", "forecast_end", "model"])),
-    st.builds(Matches, st.sampled_from([field.name for field in TEXTS]), st.sampled_from(PATTERNS)),
+    st.builds(Matches, st.sampled_from(SEARCHED), st.sampled_from(PATTERNS)),
 )
 conditions: st.SearchStrategy[Condition] = st.recursive(
     atoms,
