@@ -19,6 +19,7 @@ import asyncpg
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.generating import generate
 from pfa_rpc.store.migrate import migrate
+from tests.deployment import compose
 from tests.servers.finding import postgresql_binaries
 from tests.servers.postgresql import PostgreSQL
 from tests.servers.processes import Workplace
@@ -53,6 +54,33 @@ class Sizes:
     def of(cls, options: argparse.Namespace) -> Sizes:
         """Return what the options say."""
         return cls(options.records, options.organizations, options.keep and options.keep.resolve())
+
+
+class DeployedPostgreSQL(PostgreSQL):
+    """A server with the settings of docker-compose.yml, but for durability."""
+
+    def command(self) -> list[str | Path]:
+        """Return what starts it: the last of equal settings counts."""
+        return [*super().command(), *compose()["services"]["postgres"]["command"][1:]]
+
+    def cpu_seconds(self) -> float:
+        """Return what its processes have used until now, those that have ended among them."""
+        found = [_process(folder) for folder in Path("/proc").glob("[0-9]*")]
+        return sum(
+            own + ended if pid == self.pid else own for pid, parent, own, ended in found if self.pid in (pid, parent)
+        )
+
+
+def _process(folder: Path) -> tuple[int, int, float, float]:
+    """Return a process, its parent, and the CPU seconds of itself and of its children that have ended."""
+    try:
+        pid, _, rest = (folder / "stat").read_text().partition(" ")
+    except OSError:
+        return 0, 0, 0.0, 0.0  # it has ended
+    words = rest.rpartition(")")[2].split()
+    user, system, ended_user, ended_system = map(int, words[11:15])
+    ticks = os.sysconf("SC_CLK_TCK")
+    return int(pid), int(words[1]), (user + system) / ticks, (ended_user + ended_system) / ticks
 
 
 class KeptPostgreSQL(PostgreSQL):

@@ -1,12 +1,13 @@
 """Records a second of `pfa generate` into PostgreSQL, by one process and by two, beside a bare COPY of the same rows.
 
-Every run gets a database of its own, on a PostgreSQL that is started for it as for the tests, or on the server that
-the URL names, whose user may create databases:
+Every run gets a database of its own, on a PostgreSQL that is started for it with the settings of docker-compose.yml
+but for durability, or on the server that the URL names, whose user may create databases:
 
     python -m bench.generate_records [RECORDS] [ORGANIZATIONS] [URL]
 
 The bare COPY is what the database itself takes: rows that are made already, by one connection, in batches of the same
-size, without vocabulary or chunks. CPU seconds are those of our processes, the database's come on top.
+size, without vocabulary or chunks. CPU is what a record takes of the processors, here and, where the server is our own,
+in PostgreSQL: it tells what the others on the machine leave of the records a second.
 """
 
 from __future__ import annotations
@@ -16,24 +17,27 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 
+from bench.databases import DeployedPostgreSQL
 from pfa_rpc.records.generating import BATCH_RECORDS, draw, plan
-from pfa_rpc.store.bulk import insert_rows
+from pfa_rpc.store.bulk import copy_rows
+from pfa_rpc.store.copied_rows import COLUMNS
 from pfa_rpc.store.database import Database
-from pfa_rpc.store.generating import DrawnRows, generate
+from pfa_rpc.store.generating import NAMED, DrawnRows, generate
 from pfa_rpc.store.migrate import migrate
 from pfa_rpc.store.tables import records as table
 from tests.servers.finding import postgresql_binaries
-from tests.servers.postgresql import running_postgresql
 from tests.servers.processes import Workplace
 
 RECORDS_A_SECOND = 25_000
 _NAME = "pfa_bench_generate"
+Seconds = Callable[[], float]
 
 
 async def empty_database(server: str) -> str:
@@ -60,39 +64,40 @@ def cpu_seconds() -> float:
 
 
 @contextmanager
-def measured(name: str, records: int) -> Iterator[None]:
+def measured(name: str, records: int, server_cpu: Seconds) -> Iterator[None]:
     """Print how long the body took for a number of records."""
-    began, cpu = time.perf_counter(), cpu_seconds()
+    began, cpu, server = time.perf_counter(), cpu_seconds(), server_cpu()
     yield
-    seconds, cpu = time.perf_counter() - began, cpu_seconds() - cpu
+    seconds, cpu, server = time.perf_counter() - began, cpu_seconds() - cpu, server_cpu() - server
     print(
         f"{name:<28}{records:>10,} records{seconds:>8.1f} s{records / seconds:>10,.0f} records/s"
-        f"{cpu / records * 1e6:>8.1f} us of CPU here a record",
+        f"{cpu / records * 1e6:>8.1f} us of CPU here and {server / records * 1e6:.1f} in PostgreSQL a record",
         flush=True,
     )
 
 
-async def bare_copy(url: str, records: int, organizations: int) -> None:
+async def bare_copy(url: str, records: int, organizations: int, server_cpu: Seconds) -> None:
     """COPY rows of the largest organization, made beforehand."""
     planned = plan(records, organizations, 1)[0]
     maker = DrawnRows(planned)
-    drawn = [item for batch in range(min(4, -(-planned.records // BATCH_RECORDS))) for item in draw(planned, batch)]
-    rows = [maker.row(item, number, 1) for number, item in enumerate(drawn)]
+    number = min(4, -(-planned.records // BATCH_RECORDS))
+    uses = {name: Counter[str | None]() for name in NAMED}
+    batches = [list(maker.copied(draw(planned, at), at * BATCH_RECORDS, 1, uses)) for at in range(number)]
     database = Database(url)
-    with measured("bare COPY", len(rows)):
-        for start in range(0, len(rows), BATCH_RECORDS):
+    with measured("bare COPY", sum(map(len, batches)), server_cpu):
+        for rows in batches:
             async with database.writing() as connection:
-                await insert_rows(connection, table, rows[start : start + BATCH_RECORDS])
+                await copy_rows(connection, table, COLUMNS, rows)
     await database.close()
 
 
-async def run(server: str, records: int, organizations: int) -> bool:
+async def run(server: str, records: int, organizations: int, server_cpu: Seconds = lambda: 0.0) -> bool:
     """Measure all; tell whether two processes are fast enough."""
-    await bare_copy(await empty_database(server), records, organizations)
+    await bare_copy(await empty_database(server), records, organizations, server_cpu)
     rate = 0.0
     for processes in (1, 2):
         url = await empty_database(server)
-        with measured(f"pfa generate, {processes} process{'es'[: 2 * (processes - 1)]}", records):
+        with measured(f"pfa generate, {processes} process{'es'[: 2 * (processes - 1)]}", records, server_cpu):
             summary = await generate(url, records=records, organizations=organizations, seed=1, processes=processes)
         rate = summary.records_per_second
     print(f"load of the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
@@ -106,8 +111,13 @@ def main() -> None:
     records, organizations = numbers + [200_000, 30][len(numbers) :]
     if len(sys.argv) > 3:
         sys.exit(0 if asyncio.run(run(sys.argv[3], records, organizations)) else 1)
-    with Workplace() as place, running_postgresql(place, postgresql_binaries()) as server:
-        is_fast = asyncio.run(run(server.url(), records, organizations))
+    with Workplace() as place:
+        server = DeployedPostgreSQL(place, postgresql_binaries())
+        server.start()
+        try:
+            is_fast = asyncio.run(run(server.url(), records, organizations, server.cpu_seconds))
+        finally:
+            server.stop()
     sys.exit(0 if is_fast else 1)
 
 

@@ -53,7 +53,7 @@ _COLLECTED_OBJECTS: Final = 500_000
 """More than a batch has. It makes no cycles; to look for them at every 700 objects takes a tenth of the time."""
 _NOT_SEEN: Final = bytes(16)
 """In place of the digest of a row of PEMS, and like none: the first row that comes is looked at."""
-_NAMED: Final = tuple(field.name for field in FIELDS if field.named)
+NAMED: Final = tuple(field.name for field in FIELDS if field.named)
 
 Uses = Mapping[str, Counter[str | None]]
 """Field whose values can be named → how many records hold each; a missing value is counted too."""
@@ -232,7 +232,7 @@ async def _insert(
     position = write.next_position
     # Where it ends depends on nothing else, as the revisions of records do.
     end = min(planned.records, (position // _TRANSACTION_RECORDS + 1) * _TRANSACTION_RECORDS)
-    uses: Uses = {name: Counter() for name in _NAMED}
+    uses: Uses = {name: Counter() for name in NAMED}
     for first in range(position, end, BATCH_RECORDS):
         if stop():
             raise NothingChanged
