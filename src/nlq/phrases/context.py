@@ -25,6 +25,7 @@ _GROUPED: Final = frozenset(("FUNCTION", "COUNT", "DATEPART"))
 _ORDERING: Final = frozenset(("hold", "contain", "use", "supply", "provide", "come", "go", "type", "charge", "run"))
 _NEAR: Final = 8
 """Stretches before "to" that are looked at for "ratio of"."""
+_FIGURES: Final = frozenset(("FUNCTION", "COUNT"))
 _OF: Final = frozenset(("from", "in", "by", "of", "at", "made", "manufactured", "built"))
 _LISTED: Final = frozenset(("VALUE", "NUMBER", "MONEY"))
 _BEFORE_FIELD: Final = frozenset(
@@ -136,7 +137,7 @@ def _settle_sorts(tagged: list[Tagged]) -> None:
         if stretch.tag == "SORT":
             grouped = tagged[after].field is not None and _is_by(tagged, after)
             apart = stretch if tagged[after].tag in _NOUNS and (tagged[after].field is None or grouped) else None
-        elif apart is not None and tagged[after].field is not None:
+        elif apart is not None and (tagged[after].field is not None or tagged[after].tag in _FIGURES):
             stretch.readings, apart.readings, apart = apart.readings, _FILLER, None
 
 

@@ -332,7 +332,7 @@ class Figuring:
             if rank.rank is not None:
                 default = rank.rank.descending
             gathered.use(rank, "ranked")
-        keys = [FigureSort(self._by(key), bool(key.descending)) for part in gathered.sorts for key in part.keys]
+        keys = [self._sorted_by(key, part) for part in gathered.sorts for key in part.keys]
         for part in gathered.sorts:
             gathered.use(part, "the order of the groups")
         by = self._ranked_by()
@@ -386,6 +386,12 @@ class Figuring:
         """Return whether one group is asked for: "which area has the most cranes"."""
         uses = [use for use in self._gathered.result.uses if use.meaning.startswith("by ") and use.end <= part.first]
         return bool(uses) and not self._gathered.is_plural(Part(uses[-1].first, uses[-1].end))
+
+    def _sorted_by(self, key: SortKey, part: SortPart) -> FigureSort:
+        """Return a term of the order; where groups are ranked by a figure, the largest comes first."""
+        by = self._by(key)
+        falls = part.ranked and isinstance(by, Aggregation)
+        return FigureSort(by, falls if key.descending is None else key.descending)
 
     def _by(self, key: SortKey) -> Aggregation | str:
         """Return what a term of "sorted by" orders groups by."""

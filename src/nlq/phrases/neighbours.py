@@ -318,6 +318,18 @@ def _settle_number(line: _Line, number: int, stretch: Tagged) -> None:
         stretch.readings = (Reading("SOME", amount),)
 
 
+def _settle_within(line: _Line, number: int, stretch: Tagged) -> None:
+    """Read "within" as "between" before two amounts, as "up to" before one; keep "within 10 % of $5,000"."""
+    after, second, third = (line.at(number + place) for place in (1, 2, 3))
+    framed = after is not None and after.is_amount and second is not None and second.tag in ("AND", "TO")
+    if framed and third is not None and third.is_amount:
+        stretch.readings = (Reading("BETWEEN"),)
+    elif after is None or not (after.is_amount or after.tag == "PERCENT"):
+        stretch.readings = _FILLER
+    elif second is None or not second.is_amount:
+        stretch.readings = (Reading("COMPARE", Operator.LE),) if after.is_amount else _UNKNOWN
+
+
 _SETTLERS: Final[dict[str, Callable[[_Line, int, Tagged], None]]] = {
     "YES_NO": _settle_yes_no,
     "SPAN": _settle_span,
@@ -334,6 +346,7 @@ _SETTLERS: Final[dict[str, Callable[[_Line, int, Tagged], None]]] = {
     "EXCEPT": _settle_not,
     "AMOUNT_OF": _settle_amount_of,
     "VERSUS": _settle_versus,
+    "WITHIN": _settle_within,
     "NUMBER": _settle_number,
     UNKNOWN: _settle_unknown,
 }

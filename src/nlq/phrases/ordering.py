@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from nlq.phrases.gathered import Gathered
 from nlq.phrases.notes import money_fields
-from nlq.phrases.parts import Part, RankPart
+from nlq.phrases.parts import Part, RankPart, SortPart
 from nlq.query import Sort
 from nlq.schema import FieldSpec, FieldType
 from nlq.tagging.tags import Rank
@@ -102,7 +102,8 @@ class _Ordering:
             if not key.sortable or len(sort) == MAX_SORTS:
                 self._gathered.refuse(part)
             else:
-                sort.setdefault(key.name, Sort(key.name, bool(default if said is None else said)))
+                direction = default if said is None else said
+                sort.setdefault(key.name, Sort(key.name, _falls(key, part) if direction is None else direction))
         return sort
 
     def _grouped_measures(self, default: bool | None) -> list[_Key]:
@@ -155,6 +156,11 @@ class _Ordering:
             else:
                 self._gathered.refuse(mark)
         return keys
+
+
+def _falls(field: FieldSpec, part: Part) -> bool:
+    """Return whether the largest comes first where no direction is said: of figures that are ranked."""
+    return isinstance(part, SortPart) and part.ranked and field.type in (FieldType.MONEY, FieldType.INTEGER)
 
 
 def _order_words(part: Part, sort: dict[str, Sort], limit: int | None) -> str:

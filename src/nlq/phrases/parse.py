@@ -47,7 +47,7 @@ from nlq.phrases.parts import (
 )
 from nlq.query import Function, Operator
 from nlq.schema import FieldSpec
-from nlq.tagging.tags import SILENT, UNKNOWN, Amount, Event, Flagged, Payload, Share, Tagged
+from nlq.tagging.tags import SILENT, UNKNOWN, Amount, Event, Flagged, Payload, Rank, Share, Tagged
 
 _ROUGHLY_FROM: Final = Decimal("0.9")
 _ROUGHLY_TO: Final = Decimal("1.1")
@@ -204,6 +204,17 @@ class _Builder(lark.Transformer[Any, Any]):
         limits = ((Operator.GE, low), (Operator.LE, high))
         return BoundPart(children[0].first, children[1].end, limits, None, exact=False, about=True)
 
+    def near(self, children: list[Leaf]) -> BoundPart:
+        said = [leaf.payload for leaf in children if isinstance(leaf.payload, (Amount, Share))]
+        amount: Any
+        apart: Amount | Share
+        amount, apart = said if children[0].type != "WITHIN" else reversed(said)
+        width = amount.value * apart.value if isinstance(apart, Share) else apart.value
+        low, high = (replace(amount, value=amount.value + sign * width, scale=Decimal(1)) for sign in (-1, 1))
+        return BoundPart(
+            children[0].first, children[-1].end, ((Operator.GE, low), (Operator.LE, high)), None, exact=False
+        )
+
     def comparison(self, children: list[Any]) -> BoundPart:
         first, end = children[0].first, children[-1].end
         field: FieldSpec | None = None
@@ -300,7 +311,7 @@ class _Builder(lark.Transformer[Any, Any]):
             return head
         if len(children) > 2:
             key = replace(key, descending=children[1].payload.descending)
-        return SortPart(head.first, end, [key])
+        return SortPart(head.first, end, [key], ranked=isinstance(head.payload, Rank))
 
 
 def _figure(children: list[Any]) -> tuple[tuple[Function, ...], FieldSpec | None]:

@@ -218,6 +218,8 @@ class SortPart(Part):
     """Terms of an order."""
 
     keys: list[SortKey]
+    ranked: bool = False
+    """Whether the largest figure comes first where nothing else is said: "rank by"."""
 
 
 @dataclass(slots=True)

@@ -25,7 +25,7 @@ from nlq.tagging.tries import ValueTrie, fixed_trie
 from nlq.tagging.value_ranges import close_range
 from nlq.vocabulary import Vocabulary
 
-_BEFORE_AMOUNT: Final = frozenset(("COMPARE", "ABOUT", "BETWEEN", "LIMIT", "RANK", "EXTREME"))
+_BEFORE_AMOUNT: Final = frozenset(("COMPARE", "ABOUT", "BETWEEN", "WITHIN", "LIMIT", "RANK", "EXTREME"))
 _JOINS: Final = frozenset(("AND", "OR", "COMMA"))
 _DASH: Final = re.compile(r"\s*[-–—]\s*")
 _SOME_DAY: Final = date(2000, 1, 1)

@@ -31,6 +31,7 @@ _RANKS: Final[dict[str, tuple[str, Payload]]] = {
     "LOWEST": ("EXTREME", Rank(descending=False)),
     "DEAREST_FIRST": ("DIRECTION", Rank(descending=True, money=True)),
     "CHEAPEST_FIRST": ("DIRECTION", Rank(descending=False, money=True)),
+    "RANKED": ("SORT", Rank(descending=True)),
     "MOST": ("MOST", Rank(descending=True)),
     "FEWEST": ("MOST", Rank(descending=False)),
     "MONTH": ("DATEPART", DatePart.MONTH),
