@@ -171,6 +171,13 @@ class LimitExceeded(PfaError):
     reason = "LIMIT_EXCEEDED"
 
 
+class RevisionCompacted(PfaError):
+    """The history that is kept does not go back this far; begin again without the revision_token."""
+
+    status = "OUT_OF_RANGE"
+    reason = "REVISION_COMPACTED"
+
+
 class SetupError(PfaError):
     """The service cannot start as it is set up."""
 

@@ -60,6 +60,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """ALREADY_EXISTS: the words mean something already. Metadata: organization_id, phrase."""
     ERROR_REASON_SYNONYM_NOT_FOUND: _ErrorReason.ValueType  # 18
     """NOT_FOUND: the organization has no synonym of these words. Metadata: organization_id, phrase."""
+    ERROR_REASON_REVISION_COMPACTED: _ErrorReason.ValueType  # 19
+    """OUT_OF_RANGE: the revision_token of a watch is older than the history that is kept, or from before a restore; begin
+    again without it. Metadata: oldest_revision (its number), where there is one.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed: the `reason` of the google.rpc.ErrorInfo (domain "pfa") that every error of this service carries,
@@ -104,4 +108,8 @@ ERROR_REASON_SYNONYM_EXISTS: ErrorReason.ValueType  # 17
 """ALREADY_EXISTS: the words mean something already. Metadata: organization_id, phrase."""
 ERROR_REASON_SYNONYM_NOT_FOUND: ErrorReason.ValueType  # 18
 """NOT_FOUND: the organization has no synonym of these words. Metadata: organization_id, phrase."""
+ERROR_REASON_REVISION_COMPACTED: ErrorReason.ValueType  # 19
+"""OUT_OF_RANGE: the revision_token of a watch is older than the history that is kept, or from before a restore; begin
+again without it. Metadata: oldest_revision (its number), where there is one.
+"""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

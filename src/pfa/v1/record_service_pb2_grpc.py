@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from pfa.v1 import record_service_pb2 as pfa_dot_v1_dot_record__service__pb2
+from pfa.v1 import watch_pb2 as pfa_dot_v1_dot_watch__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -56,6 +57,11 @@ class RecordServiceStub:
                 request_serializer=pfa_dot_v1_dot_record__service__pb2.AggregateRecordsRequest.SerializeToString,
                 response_deserializer=pfa_dot_v1_dot_record__service__pb2.AggregateRecordsResponse.FromString,
                 _registered_method=True)
+        self.WatchRecords = channel.unary_stream(
+                '/pfa.v1.RecordService/WatchRecords',
+                request_serializer=pfa_dot_v1_dot_watch__pb2.WatchRecordsRequest.SerializeToString,
+                response_deserializer=pfa_dot_v1_dot_watch__pb2.WatchRecordsResponse.FromString,
+                _registered_method=True)
 
 
 class RecordServiceServicer:
@@ -91,6 +97,14 @@ class RecordServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchRecords(self, request, context):
+        """Streams the records that match a filter, and then every change of them as it is committed, until the client ends it.
+        OUT_OF_RANGE where the revision_token is older than the history that is kept.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RecordServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -113,6 +127,11 @@ def add_RecordServiceServicer_to_server(servicer, server):
                     servicer.AggregateRecords,
                     request_deserializer=pfa_dot_v1_dot_record__service__pb2.AggregateRecordsRequest.FromString,
                     response_serializer=pfa_dot_v1_dot_record__service__pb2.AggregateRecordsResponse.SerializeToString,
+            ),
+            'WatchRecords': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchRecords,
+                    request_deserializer=pfa_dot_v1_dot_watch__pb2.WatchRecordsRequest.FromString,
+                    response_serializer=pfa_dot_v1_dot_watch__pb2.WatchRecordsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -225,6 +244,33 @@ class RecordService:
             '/pfa.v1.RecordService/AggregateRecords',
             pfa_dot_v1_dot_record__service__pb2.AggregateRecordsRequest.SerializeToString,
             pfa_dot_v1_dot_record__service__pb2.AggregateRecordsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchRecords(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/pfa.v1.RecordService/WatchRecords',
+            pfa_dot_v1_dot_watch__pb2.WatchRecordsRequest.SerializeToString,
+            pfa_dot_v1_dot_watch__pb2.WatchRecordsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -6,6 +6,7 @@ isort:skip_file
 from collections import abc as _abc
 from grpc import aio as _aio
 from pfa.v1 import record_service_pb2 as _record_service_pb2
+from pfa.v1 import watch_pb2 as _watch_pb2
 import abc as _abc_1
 import grpc as _grpc
 import sys
@@ -43,6 +44,10 @@ class RecordServiceStub:
     """Streams every record that matches a filter, in batches, in an order that never changes."""
     AggregateRecords: _grpc.UnaryUnaryMultiCallable[_record_service_pb2.AggregateRecordsRequest, _record_service_pb2.AggregateRecordsResponse]
     """Counts, sums, averages, extremes and medians over the records that match a filter, in groups. Decimal-exact."""
+    WatchRecords: _grpc.UnaryStreamMultiCallable[_watch_pb2.WatchRecordsRequest, _watch_pb2.WatchRecordsResponse]
+    """Streams the records that match a filter, and then every change of them as it is committed, until the client ends it.
+    OUT_OF_RANGE where the revision_token is older than the history that is kept.
+    """
 
 @_typing.type_check_only
 class RecordServiceAsyncStub(RecordServiceStub):
@@ -59,6 +64,10 @@ class RecordServiceAsyncStub(RecordServiceStub):
     """Streams every record that matches a filter, in batches, in an order that never changes."""
     AggregateRecords: _aio.UnaryUnaryMultiCallable[_record_service_pb2.AggregateRecordsRequest, _record_service_pb2.AggregateRecordsResponse]  # type: ignore[assignment]
     """Counts, sums, averages, extremes and medians over the records that match a filter, in groups. Decimal-exact."""
+    WatchRecords: _aio.UnaryStreamMultiCallable[_watch_pb2.WatchRecordsRequest, _watch_pb2.WatchRecordsResponse]  # type: ignore[assignment]
+    """Streams the records that match a filter, and then every change of them as it is committed, until the client ends it.
+    OUT_OF_RANGE where the revision_token is older than the history that is kept.
+    """
 
 class RecordServiceServicer(metaclass=_abc_1.ABCMeta):
     """Reads the records of one organization. Filters are AIP-160 text over the names of the table of fields, such as
@@ -96,5 +105,15 @@ class RecordServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_record_service_pb2.AggregateRecordsResponse, _abc.Awaitable[_record_service_pb2.AggregateRecordsResponse]]:
         """Counts, sums, averages, extremes and medians over the records that match a filter, in groups. Decimal-exact."""
+
+    @_abc_1.abstractmethod
+    def WatchRecords(
+        self,
+        request: _watch_pb2.WatchRecordsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_watch_pb2.WatchRecordsResponse], _abc.AsyncIterator[_watch_pb2.WatchRecordsResponse]]:
+        """Streams the records that match a filter, and then every change of them as it is committed, until the client ends it.
+        OUT_OF_RANGE where the revision_token is older than the history that is kept.
+        """
 
 def add_RecordServiceServicer_to_server(servicer: RecordServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

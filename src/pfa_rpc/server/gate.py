@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
@@ -21,6 +21,7 @@ class Gate:
         self._stopping = False
         self._counted: dict[asyncio.Timeout, asyncio.Task[object]] = {}
         self._uncounted: dict[asyncio.Timeout, asyncio.Task[object]] = {}
+        self._endless: set[asyncio.Timeout] = set()
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -30,10 +31,11 @@ class Gate:
         return len(self._counted)
 
     @asynccontextmanager
-    async def enter(self, *, counted: bool = True) -> AsyncIterator[None]:
+    async def enter(self, *, counted: bool = True, endless: bool = False) -> AsyncIterator[None]:
         """Hold a call. Raises LimitExceeded where there are too many, ShuttingDown when the server stops.
 
-        Calls that are not counted, such as health checks, are always let in, and a stop does not wait for them.
+        Calls that are not counted, such as health checks, are always let in, and a stop does not wait for them. Endless
+        ones are counted, and are the first to end.
         """
         if counted:
             self._check()
@@ -41,11 +43,14 @@ class Gate:
         try:
             async with asyncio.timeout(None) as time_limit:
                 running[time_limit] = _this_task()
+                if endless:
+                    self._endless.add(time_limit)
                 self._note_idle()
                 try:
                     yield
                 finally:
                     del running[time_limit]
+                    self._endless.discard(time_limit)
                     self._note_idle()
         except TimeoutError:
             if time_limit.expired():
@@ -55,6 +60,7 @@ class Gate:
     async def drain(self, seconds: float) -> None:
         """Let no more calls in, give the running ones some seconds, then end them all and let them clean up."""
         self._stopping = True
+        self._end({limit: task for limit, task in self._counted.items() if limit in self._endless})
         await self._until_idle(seconds)
         self.end_all()
         await self._until_idle(CLEANING_SECONDS)
@@ -66,8 +72,11 @@ class Gate:
 
     def end_all(self) -> None:
         """End every call now, but for those that their clients have cancelled: these are cleaning up already."""
+        self._end(self._counted | self._uncounted)
+
+    def _end(self, calls: Mapping[asyncio.Timeout, asyncio.Task[object]]) -> None:
         now = asyncio.get_running_loop().time()
-        for time_limit, task in (self._counted | self._uncounted).items():
+        for time_limit, task in calls.items():
             if not time_limit.expired() and not task.cancelling():
                 time_limit.reschedule(now)
 

@@ -24,6 +24,7 @@ from pfa_rpc.server.gate import Gate
 from pfa_rpc.server.metrics import CALLS
 from pfa_rpc.server.registration import ServiceMethod
 from pfa_rpc.server.status import DETAILS_KEY, InternalError, code_of, to_status
+from pfa_rpc.services.call import is_endless
 from pfa_rpc.services.principal import Principal
 
 REQUEST_ID_KEY: Final = "x-request-id"
@@ -145,10 +146,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         self, handler: grpc.RpcMethodHandler[Any, Any], exchange: Exchange
     ) -> grpc.RpcMethodHandler[Any, Any]:
         async def unary(raw: bytes, context: Context) -> Any:
-            return await self._guard(exchange, context, lambda: self._run(handler, exchange, context, raw))
+            return await self._guard(handler, exchange, context, raw)
 
         async def stream(raw: Any, context: Context) -> None:
-            await self._guard(exchange, context, lambda: self._run(handler, exchange, context, raw))
+            await self._guard(handler, exchange, context, raw)
 
         makers: dict[tuple[bool, bool], Callable[..., grpc.RpcMethodHandler[Any, Any]]] = {
             (False, False): grpc.unary_unary_rpc_method_handler,
@@ -160,12 +161,14 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         behavior = stream if handler.response_streaming else unary
         return make(behavior, request_deserializer=None, response_serializer=handler.response_serializer)
 
-    async def _guard(self, exchange: Exchange, context: Context, body: Callable[[], Awaitable[Any]]) -> Any:
+    async def _guard(
+        self, handler: grpc.RpcMethodHandler[Any, Any], exchange: Exchange, context: Context, raw: Any
+    ) -> Any:
         """Run a call; whatever it raises becomes a status, and the call becomes a line of the log."""
         exchange.peer = context.peer()
         context.set_trailing_metadata(((REQUEST_ID_KEY, exchange.request_id),))
         try:
-            return await self._admit(exchange, body)
+            return await self._admit(handler, exchange, context, raw)
         except asyncio.CancelledError:
             exchange.code = _code_of_cancellation(context)
             raise
@@ -184,11 +187,15 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         # After the line is logged: a client that reads slowly takes its status only when it has read what came before.
         return await _abort(context, failure, exchange.request_id)
 
-    async def _admit(self, exchange: Exchange, body: Callable[[], Awaitable[Any]]) -> Any:
+    async def _admit(
+        self, handler: grpc.RpcMethodHandler[Any, Any], exchange: Exchange, context: Context, raw: Any
+    ) -> Any:
         if not exchange.is_health:
             exchange.principal = self._authenticator.authenticate(exchange.metadata)
-        async with self._gate.enter(counted=not exchange.is_health):
-            return await body()
+        behavior = _behavior(handler)
+        endless = isinstance(behavior, ServiceMethod) and is_endless(behavior.method)
+        async with self._gate.enter(counted=not exchange.is_health, endless=endless):
+            return await self._run(handler, exchange, context, raw)
 
     async def _run(
         self, handler: grpc.RpcMethodHandler[Any, Any], exchange: Exchange, context: Context, raw: Any

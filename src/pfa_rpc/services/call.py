@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeVar
 
 from google.protobuf.message import Message
 
@@ -22,3 +23,17 @@ class Call(Protocol):
 
     async def write(self, response: Message | bytes) -> None:
         """Send one message of a stream; bytes are a serialized message. Raises SlowClient after the server's limit."""
+
+
+_Method = TypeVar("_Method", bound=Callable[..., Awaitable[object]])
+
+
+def endless(method: _Method) -> _Method:
+    """Mark a method whose calls go on until someone ends them: a server that stops does not wait for them."""
+    method.is_endless = True  # type: ignore[attr-defined]
+    return method
+
+
+def is_endless(method: object) -> bool:
+    """Tell whether a method was marked so."""
+    return getattr(method, "is_endless", False)

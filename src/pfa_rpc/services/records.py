@@ -1,4 +1,4 @@
-"""RecordService: GetRecord, ListRecords, StreamRecords, AggregateRecords."""
+"""RecordService: each method checks its request, and hands it to the class that answers it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from pfa.v1.record_service_pb2 import (
     ListRecordsResponse,
     StreamRecordsRequest,
 )
+from pfa.v1.watch_pb2 import WatchRecordsRequest
 from pfa_rpc.cache.interface import Cache
 from pfa_rpc.errors import InvalidRequest, RecordNotFound
 from pfa_rpc.records.revision import CHUNK_RECORDS
 from pfa_rpc.schema import ID_LENGTH
 from pfa_rpc.services.answers import Answers
-from pfa_rpc.services.call import Call
+from pfa_rpc.services.call import Call, endless
 from pfa_rpc.services.figures import Figures, FiguresRequest, read_aggregate
 from pfa_rpc.services.framing import embed
 from pfa_rpc.services.modified import MOST_RECORDS, ModifiedRecords
@@ -40,6 +41,7 @@ from pfa_rpc.services.requests import (
 from pfa_rpc.services.single import SingleRecords
 from pfa_rpc.services.streams import RecordStreams, Stream
 from pfa_rpc.services.tokens import Tokens, digest
+from pfa_rpc.services.watching import RecordWatch
 from pfa_rpc.store import reads
 from pfa_rpc.store.database import Database
 
@@ -58,6 +60,7 @@ class RecordService:
         modified = ModifiedRecords(answers, modified_records)
         self._single = SingleRecords(database, answers)
         self._streams = RecordStreams(database, cache, tokens, answers, modified)
+        self._watch = RecordWatch(database, tokens, self._streams)
         self._pages = RecordPages(answers, modified)
         self._figures = Figures(answers, tokens)
 
@@ -118,6 +121,11 @@ class RecordService:
         if request.resume_token:
             stream.resume(self._tokens.open("resume", request.resume_token, organization_id, stream.request_digest))
         await self._streams.write(stream, call)
+
+    @endless
+    async def watch_records(self, request: WatchRecordsRequest, call: Call) -> None:
+        """Write the records that match, and then every change of them."""
+        await self._watch.write(request, call)
 
     async def aggregate_records(self, request: AggregateRecordsRequest, call: Call) -> bytes:
         """Return figures over the records that match."""

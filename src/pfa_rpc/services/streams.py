@@ -6,7 +6,7 @@ A stream runs in order of insertion, which never changes. It holds no database c
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -59,6 +59,8 @@ class Stream:
     """Names that revision; empty until the first batch is written."""
     age: Duration | None = None
     """How old what is read was when the stream began; None: it is read for it."""
+    other_trailer: Callable[[Stream], bytes] | None = None
+    """Makes the fields of a message besides its records, for a stream that is part of another call."""
 
     def resume(self, content: list[int]) -> None:
         """Go on where a resume token says."""
@@ -178,6 +180,8 @@ class RecordStreams:
         revision = stream.revision
         if revision is None:
             raise AssertionError("a stream writes after its first read only")
+        if stream.other_trailer is not None:
+            return stream.other_trailer(stream)
         resume_token = self._tokens.seal(
             "resume",
             stream.organization_id,

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from pfa_rpc.errors import OrganizationNotFound
 from pfa_rpc.records.cause import Cause
 from pfa_rpc.records.revision import DRAWN_BITS, HISTORY_BITS, Revision
+from pfa_rpc.store.commit_news import CommitNews
 from pfa_rpc.store.direct import DirectConnections, DirectError, SmallRead
 from pfa_rpc.store.driver_errors import connecting, translated
 from pfa_rpc.store.engines import BEGIN_READ, BEGIN_WRITE, create_engine, direct_arguments
@@ -64,9 +65,12 @@ class Database:
         self._engine = create_engine(url, limits)
         arguments = direct_arguments(url, limits) if limits.direct_connections else None
         self._direct = DirectConnections(arguments, limits.direct_connections) if arguments else None
+        self.news = CommitNews(arguments)
+        """Tells which organizations have changed, of this process at once, of others where the database can tell."""
 
     async def close(self) -> None:
         """Close every connection."""
+        await self.news.close()
         if self._direct is not None:
             await self._direct.close()
         await self._engine.dispose()
@@ -147,6 +151,7 @@ class Database:
                 await _store_changes(write)
         except NothingChanged:
             return
+        self.news.tell(organization_id)
 
 
 class NothingChanged(Exception):

@@ -52,6 +52,8 @@ class Filled:
     database: Database
     values: list[Values]
     """Values of RIO's records in order of insertion, costs included."""
+    url: str
+    """Of the database."""
 
 
 async def fill(database: Database, organization_id: str, count: int, seed: int) -> list[Values]:
@@ -71,7 +73,7 @@ async def filled(database_kind: str, stock: Stock, tmp_path: Path) -> AsyncItera
     """RIO with 300 records, and RIO2, whose code begins with RIO's, with others; on each kind of database."""
     with stock.copy(database_kind, tmp_path, make_filled) as (url, values):
         database = Database(url)
-        yield Filled(database, copy.deepcopy(values[0]))
+        yield Filled(database, copy.deepcopy(values[0]), url)
         await database.close()
 
 

@@ -180,7 +180,7 @@ async def test_a_total_may_go_beyond_64_bits(database: Database) -> None:
     ]
     await store(database, records)
     items = [(function, "purchase_price") for function in (Function.SUM, Function.AVG, Function.MEDIAN)]
-    [group] = await figures(Filled(database, records), *items)
+    [group] = await figures(Filled(database, records, ""), *items)
     exact = Decimal(sum(prices)).scaleb(-4)
     assert exact > 2**63 / 10_000
     total, mean, median = (figure.value for figure in group.figures)
@@ -192,7 +192,7 @@ async def test_a_total_may_go_beyond_64_bits(database: Database) -> None:
 async def test_the_last_day_of_the_calendar_is_a_day_like_others(database: Database) -> None:
     records = [make_values(str(number), forecast_start=date(9999, 11, 30), forecast_end=date.max) for number in "12"]
     await store(database, records)
-    groups = await figures(Filled(database, records), (Function.SUM, "forecast_cost"), by=("month",))
+    groups = await figures(Filled(database, records, ""), (Function.SUM, "forecast_cost"), by=("month",))
     assert [group.keys[0] for group in groups] == [date(9999, 11, 1), date(9999, 12, 1)]
 
 
@@ -211,5 +211,5 @@ async def test_more_months_than_fit_are_refused_before_they_are_all_made(
     records = [make_values(str(number), forecast_start=date.min, forecast_end=date.max) for number in "12"]
     await store(database, records)
     with pytest.raises(LimitExceeded, match="10,000 groups"):
-        await figures(Filled(database, records), (Function.SUM, "forecast_cost"), by=("month",))
+        await figures(Filled(database, records, ""), (Function.SUM, "forecast_cost"), by=("month",))
     assert made < 11_000
