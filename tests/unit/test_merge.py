@@ -15,7 +15,8 @@ from pfa_rpc.records.rules import BrokenRule, broken_rules
 from pfa_rpc.schema import BY_NAME, MERGED_FIELDS
 from pfa_rpc.store.records import StoredRecord
 from pfa_rpc.sync.mapping import PemsRow, digest_of, text_of
-from pfa_rpc.sync.merge import GROUPS, Outcome, Taken, merge, take_in
+from pfa_rpc.sync.merge import GROUPS, Terms, merge
+from pfa_rpc.sync.taking import Outcome, Taken, take_in
 
 STAMP = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 LATER = STAMP + timedelta(minutes=1)
@@ -212,7 +213,7 @@ def test_the_record_that_was_read_is_not_changed() -> None:
 
 
 def test_what_would_break_a_rule_is_a_conflict() -> None:
-    """A rule that ties fields of different groups keeps PEMS' change out, and everything else goes in."""
+    """A rule that ties fields of different groups keeps each side's change out of the other; the rest goes in."""
 
     def rules(values: Mapping[str, Any]) -> list[BrokenRule]:
         wrong = values["category"] == "Pumps" and values["dor"] == "project"
@@ -220,8 +221,8 @@ def test_what_would_break_a_rule_is_a_conflict() -> None:
 
     local = BASE | {"category": "Pumps"}
     remote = BASE | {"dor": "project", "description": "new"}
-    merged = merge(BASE, local, remote, rules=rules)
-    assert merged.conflicts == ("dor",)
+    merged = merge(BASE, local, remote, Terms(rules=rules))
+    assert merged.conflicts == ("category", "dor")
     assert merged.values == local | {"description": "new"}
     assert merged.base == BASE | {"description": "new"}
 

@@ -25,9 +25,10 @@ from pfa_rpc.store.records import Change, StoredRecord, read_for_write, save_rec
 from pfa_rpc.store.tables import CODE_LENGTH
 from pfa_rpc.sync.export_file import ExportFile
 from pfa_rpc.sync.mapping import UNKNOWN_ORGANIZATION, Rejection, RowMapper
-from pfa_rpc.sync.merge import Outcome, is_seen, take_in
+from pfa_rpc.sync.merge import is_seen
 from pfa_rpc.sync.rejected_file import RejectedFile, rejected_path
 from pfa_rpc.sync.staging import Duplicate, StagedRow, Staging
+from pfa_rpc.sync.taking import Outcome, take_in
 
 BATCH_ROWS: Final = 1_000
 """Rows that one transaction writes, at most."""

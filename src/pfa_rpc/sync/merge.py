@@ -1,4 +1,6 @@
-"""Three-way merge of a record with a row of PEMS: `merge` for values, `take_in` for a record. Pure; no I/O.
+"""Three-way merge of the values of a record with those of PEMS: `merge`, under the `Terms` of an installation. Pure.
+
+`is_seen` tells rows that bring nothing new, which need no merge.
 
 Base is what both sides last agreed on. A field changed on one side only takes that side's value. Changed on both sides
 to different values it is a conflict: the local value stays, and so does its base, so that the conflict is seen again
@@ -8,21 +10,66 @@ until a person has resolved it. Fields that a rule ties merge as one.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
+from nlq.schema import FieldType
+from pfa_rpc.records.cost import divide_half_even
 from pfa_rpc.records.encode import Values
 from pfa_rpc.records.rules import TIED_FIELDS, BrokenRule, broken_rules
 from pfa_rpc.schema import MERGED_FIELDS
-from pfa_rpc.store.records import StoredRecord, new_record
-from pfa_rpc.sync.mapping import PemsRow
 
 _NAMES: Final = tuple(field.name for field in MERGED_FIELDS)
 _TIED: Final = frozenset(name for group in TIED_FIELDS for name in group)
-GROUPS: Final = (*TIED_FIELDS, *((name,) for name in _NAMES if name not in _TIED))
+Group = tuple[str, ...]
+GROUPS: Final[tuple[Group, ...]] = (*TIED_FIELDS, *((name,) for name in _NAMES if name not in _TIED))
 """The units of a merge: every merged field is in exactly one."""
+
+Rules = Callable[[Mapping[str, Any]], Sequence[BrokenRule]]
+
+
+class Policy(enum.Enum):
+    """Which side wins a conflict without anybody being asked."""
+
+    PEMS = "pems"
+    LOCAL = "local"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What an installation says of its synchronization."""
+
+    groups: tuple[Group, ...] = GROUPS
+    """The fields that are merged, those together that a rule ties."""
+    rules: Rules = broken_rules
+    steps: Mapping[str, int] = field(default_factory=dict)
+    """Field of money → the smallest difference that PEMS keeps, in ten-thousandths; see `money_steps`."""
+    policies: Mapping[str, Policy] = field(default_factory=dict)
+    """By field. Tied fields are settled where all that are in conflict have the same."""
+    attempts: int = 3
+    """Failed attempts that count, after which a record is in error."""
+    first_delay: timedelta = timedelta(seconds=30)
+    """Time before the second attempt; doubled with each further one."""
+    longest_delay: timedelta = timedelta(minutes=15)
+
+    def group_of(self, name: str) -> Group:
+        """Return the fields that merge as one with a field, itself among them."""
+        return next(group for group in self.groups if name in group)
+
+    def rounded(self, name: str, value: Any) -> Any:
+        """Return a value as PEMS would keep it."""
+        step = self.steps.get(name, 1)
+        return value if value is None or step == 1 else step * divide_half_even(value, step)
+
+
+TERMS: Final = Terms()
+
+
+def money_steps(decimals: int) -> dict[str, int]:
+    """Return the steps of an installation that keeps so many decimals of money."""
+    return {field.name: 10 ** (field.decimals - decimals) for field in MERGED_FIELDS if field.type is FieldType.MONEY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,59 +84,58 @@ class Merged:
     """Names of the fields in conflict: those of a group that differ between the two sides."""
 
 
-Rules = Callable[[Mapping[str, Any]], Sequence[BrokenRule]]
-
-
-def merge(base: Values, local: Values, remote: Values, *, rules: Rules = broken_rules) -> Merged:
+def merge(base: Values, local: Values, remote: Values, terms: Terms = TERMS) -> Merged:
     """Merge the merged fields of a record; `remote` is what PEMS holds now.
 
-    A group that PEMS changed, and with whose new values the record would break a rule, is a conflict too.
+    What PEMS changed is a conflict too where the record would break a rule with it, and so is what was changed here
+    where PEMS' record would.
     """
-    taken = {group for group in GROUPS if _may_take(base, local, remote, group)}
-    merged = _overlay(local, remote, taken)
-    while taken and (broken := {rule.field for rule in rules(merged)}):
-        offending = {group for group in taken if broken.intersection(group) and _differ(local, remote, group)}
-        # A rule across groups may blame a field that did not change: then nothing of PEMS is let in.
-        taken -= offending or taken
-        merged = _overlay(local, remote, taken)
-    agreed = taken | {group for group in GROUPS if not _differ(local, remote, group)}
-    open_groups = [group for group in GROUPS if group not in agreed and _differ(base, remote, group)]
-    conflicts = {name for group in open_groups for name in group if local[name] != remote[name]}
-    return Merged(merged, _overlay(base, remote, agreed), tuple(name for name in _NAMES if name in conflicts))
+    base, local = _aligned(base, local, remote, terms)
+    taken = {group for group in terms.groups if _may_take(base, local, remote, group)}
+    taken -= _offending(local, remote, taken, terms.rules)
+    kept = {group for group in terms.groups if group not in taken and _differ(local, remote, group)}
+    agreed = [group for group in terms.groups if group not in kept]
+    ours = {group for group in kept if not _differ(base, remote, group)}
+    clashing = (kept - ours) | _offending(remote, local, ours, terms.rules)
+    conflicts = {name for group in clashing for name in group if local[name] != remote[name]}
+    in_order = tuple(name for name in _NAMES if name in conflicts)
+    return Merged(overlaid(local, remote, taken), overlaid(base, remote, agreed), in_order)
 
 
-def _may_take(base: Values, local: Values, remote: Values, group: Sequence[str]) -> bool:
+def _aligned(base: Values, local: Values, remote: Values, terms: Terms) -> tuple[Values, Values]:
+    """Return base and local values with PEMS' own spelling of amounts that are equal as far as PEMS keeps them."""
+    for name in terms.steps:
+        kept = terms.rounded(name, remote[name])
+        if terms.rounded(name, base[name]) == kept:
+            base = base | {name: remote[name]}
+        if terms.rounded(name, local[name]) == kept:
+            local = local | {name: remote[name]}
+        elif terms.rounded(name, local[name]) == terms.rounded(name, base[name]):
+            local = local | {name: base[name]}
+    return base, local
+
+
+def _offending(under: Values, over: Values, groups: set[Group], rules: Rules) -> set[Group]:
+    """Return those of the groups that cannot be laid over the other side's values without breaking a rule."""
+    laid = set(groups)
+    while laid and (broken := {rule.field for rule in rules(overlaid(under, over, laid))}):
+        # A rule across groups may blame a field that did not change: then nothing is laid over.
+        blamed = {group for group in laid if broken.intersection(group)}
+        laid -= blamed or laid
+    return groups - laid
+
+
+def _may_take(base: Values, local: Values, remote: Values, group: Group) -> bool:
     return not _differ(base, local, group) and _differ(base, remote, group)
 
 
-def _differ(one: Values, other: Values, names: Sequence[str]) -> bool:
+def _differ(one: Values, other: Values, names: Group) -> bool:
     return any(one[name] != other[name] for name in names)
 
 
-def _overlay(under: Values, over: Values, groups: set[tuple[str, ...]]) -> Values:
+def overlaid(under: Values, over: Values, groups: Iterable[Group]) -> Values:
+    """Return values with those of some groups taken from others."""
     return {name: under[name] for name in _NAMES} | {name: over[name] for group in groups for name in group}
-
-
-class Outcome(enum.Enum):
-    """What became of a row."""
-
-    INSERTED = "inserted"
-    UPDATED = "updated"
-    RESTAMPED = "restamped"  # PEMS has touched it without changing a value
-    UNCHANGED = "unchanged"
-    CONFLICT = "conflict"  # changed here and in PEMS; what does not conflict was taken
-    DEFERRED = "deferred"  # its record is being written to PEMS: to be looked at again
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """A row taken in."""
-
-    outcome: Outcome
-    record: StoredRecord | None = None
-    """The record to be written; None where nothing is."""
-    conflicts: tuple[str, ...] = ()
-    """Names of the fields in conflict."""
 
 
 class SeenRow(Protocol):
@@ -109,52 +155,3 @@ def is_seen(row: SeenRow, digest: bytes | None, stamp: datetime | None) -> bool:
     if row.stamp is not None and stamp is not None and row.stamp < stamp:
         return True
     return digest == row.digest and (row.stamp is None or row.stamp == stamp)
-
-
-def take_in(record: StoredRecord | None, row: PemsRow, at: datetime) -> Taken:
-    """Return what a row of PEMS makes of a record; `at` is the time of the pull. The record is not changed.
-
-    A local edit is never overwritten. A column that PEMS did not send leaves its field as it is.
-    """
-    if record is None:
-        return Taken(Outcome.INSERTED, _inserted(row, at))
-    values = record.values
-    if is_seen(row, record.seen_digest, values["pems_stamp"]):
-        return Taken(Outcome.UNCHANGED)
-    if values["sync_state"] == "pending_sync":
-        return Taken(Outcome.DEFERRED)
-    local = {name: values[name] for name in _NAMES}
-    base = local if record.base is None else record.base
-    merged = merge(base, local, base | {name: row.values[name] for name in _NAMES if name in row.values})
-    changed = merged.values != local or merged.base != base
-    restamped = row.stamp is not None and row.stamp != values["pems_stamp"]
-    if not changed and not restamped:
-        return Taken(Outcome.CONFLICT if merged.conflicts else Outcome.UNCHANGED, None, merged.conflicts)
-    outcome = Outcome.UPDATED if changed else Outcome.RESTAMPED
-    after = _after(record, row, merged, at if changed else values["last_synced_at"])
-    return Taken(Outcome.CONFLICT if merged.conflicts else outcome, after, merged.conflicts)
-
-
-def _inserted(row: PemsRow, at: datetime) -> StoredRecord:
-    stamps = {"pems_stamp": row.stamp, "pems_modified_by": row.modified_by, "last_synced_at": at}
-    record = new_record(row.organization_id, row.pfa_id, row.values | stamps)
-    record.seen_digest = row.digest
-    return record
-
-
-def _after(record: StoredRecord, row: PemsRow, merged: Merged, synced_at: datetime | None) -> StoredRecord:
-    """Return the record with merged values, and with what is known of its synchronization computed anew."""
-    values = record.values | merged.values
-    values["last_synced_at"] = synced_at
-    if row.stamp is not None:
-        values["pems_stamp"] = row.stamp
-    values["pems_modified_by"] = row.modified_by or values["pems_modified_by"]
-    differing = tuple(name for name in _NAMES if merged.values[name] != merged.base[name])
-    values["modified_fields"] = differing
-    if not differing:
-        values |= {"sync_state": "pristine", "sync_error_message": None, "sync_retry_count": 0}
-    elif values["sync_state"] == "pristine":
-        values["sync_state"] = "modified"
-    # A row in conflict was not taken in as a whole: it must be looked at again when it comes again.
-    seen = None if merged.conflicts else row.digest
-    return StoredRecord(values, merged.base if differing else None, seen, record.position)
