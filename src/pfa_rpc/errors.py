@@ -127,6 +127,27 @@ class SynonymNotFound(PfaError):
     reason = "SYNONYM_NOT_FOUND"
 
 
+class RecordExists(PfaError):
+    """The organization has a record with this pfa_id already."""
+
+    status = "ALREADY_EXISTS"
+    reason = "RECORD_EXISTS"
+
+
+class EtagMismatch(PfaError):
+    """A record was changed meanwhile; read it again, and change what it is now."""
+
+    status = "ABORTED"
+    reason = "ETAG_MISMATCH"
+
+
+class RequestIdReused(PfaError):
+    """The request_id belongs to another request; take a new one for each."""
+
+    status = "INVALID_ARGUMENT"
+    reason = "REQUEST_ID_REUSED"
+
+
 class Unauthenticated(PfaError):
     """The call carries no valid token; send `authorization: Bearer TOKEN` with one of the server's PFA_API_TOKENS."""
 

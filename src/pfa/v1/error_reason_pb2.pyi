@@ -64,6 +64,14 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """OUT_OF_RANGE: the revision_token of a watch is older than the history that is kept, or from before a restore; begin
     again without it. Metadata: oldest_revision (its number), where there is one.
     """
+    ERROR_REASON_ETAG_MISMATCH: _ErrorReason.ValueType  # 20
+    """ABORTED: a record is not at the version that the request names; read it again. BadRequest lists each such record.
+    Metadata, of the first: field (its path in the request), id, expected_etag, current_etag.
+    """
+    ERROR_REASON_REQUEST_ID_REUSED: _ErrorReason.ValueType  # 21
+    """INVALID_ARGUMENT: the request_id was used for another request within 24 hours; take a new one. Metadata: request_id."""
+    ERROR_REASON_RECORD_EXISTS: _ErrorReason.ValueType  # 22
+    """ALREADY_EXISTS: a record with this pfa_id exists; BadRequest lists each. Metadata: organization_id, pfa_id."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed: the `reason` of the google.rpc.ErrorInfo (domain "pfa") that every error of this service carries,
@@ -112,4 +120,12 @@ ERROR_REASON_REVISION_COMPACTED: ErrorReason.ValueType  # 19
 """OUT_OF_RANGE: the revision_token of a watch is older than the history that is kept, or from before a restore; begin
 again without it. Metadata: oldest_revision (its number), where there is one.
 """
+ERROR_REASON_ETAG_MISMATCH: ErrorReason.ValueType  # 20
+"""ABORTED: a record is not at the version that the request names; read it again. BadRequest lists each such record.
+Metadata, of the first: field (its path in the request), id, expected_etag, current_etag.
+"""
+ERROR_REASON_REQUEST_ID_REUSED: ErrorReason.ValueType  # 21
+"""INVALID_ARGUMENT: the request_id was used for another request within 24 hours; take a new one. Metadata: request_id."""
+ERROR_REASON_RECORD_EXISTS: ErrorReason.ValueType  # 22
+"""ALREADY_EXISTS: a record with this pfa_id exists; BadRequest lists each. Metadata: organization_id, pfa_id."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from pfa.v1 import mutation_pb2 as pfa_dot_v1_dot_mutation__pb2
 from pfa.v1 import record_service_pb2 as pfa_dot_v1_dot_record__service__pb2
 from pfa.v1 import watch_pb2 as pfa_dot_v1_dot_watch__pb2
 
@@ -27,7 +28,7 @@ if _version_not_supported:
 
 
 class RecordServiceStub:
-    """Reads the records of one organization. Filters are AIP-160 text over the names of the table of fields, such as
+    """Reads and changes the records of one organization. Filters are AIP-160 text over the names of the fields, such as
     `source = RENTAL AND area_silo = "Silo 4" AND monthly_rate > 5000`; docs/filters.md describes them in full.
     """
 
@@ -62,10 +63,15 @@ class RecordServiceStub:
                 request_serializer=pfa_dot_v1_dot_watch__pb2.WatchRecordsRequest.SerializeToString,
                 response_deserializer=pfa_dot_v1_dot_watch__pb2.WatchRecordsResponse.FromString,
                 _registered_method=True)
+        self.MutateRecords = channel.unary_unary(
+                '/pfa.v1.RecordService/MutateRecords',
+                request_serializer=pfa_dot_v1_dot_mutation__pb2.MutateRecordsRequest.SerializeToString,
+                response_deserializer=pfa_dot_v1_dot_mutation__pb2.MutateRecordsResponse.FromString,
+                _registered_method=True)
 
 
 class RecordServiceServicer:
-    """Reads the records of one organization. Filters are AIP-160 text over the names of the table of fields, such as
+    """Reads and changes the records of one organization. Filters are AIP-160 text over the names of the fields, such as
     `source = RENTAL AND area_silo = "Silo 4" AND monthly_rate > 5000`; docs/filters.md describes them in full.
     """
 
@@ -105,6 +111,14 @@ class RecordServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def MutateRecords(self, request, context):
+        """Changes, makes and discontinues up to 1,000 records: all of them or, where one thing is wrong with one, none. Every
+        violation is told by its path. ABORTED where a record has another etag than the caller knows.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RecordServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -133,6 +147,11 @@ def add_RecordServiceServicer_to_server(servicer, server):
                     request_deserializer=pfa_dot_v1_dot_watch__pb2.WatchRecordsRequest.FromString,
                     response_serializer=pfa_dot_v1_dot_watch__pb2.WatchRecordsResponse.SerializeToString,
             ),
+            'MutateRecords': grpc.unary_unary_rpc_method_handler(
+                    servicer.MutateRecords,
+                    request_deserializer=pfa_dot_v1_dot_mutation__pb2.MutateRecordsRequest.FromString,
+                    response_serializer=pfa_dot_v1_dot_mutation__pb2.MutateRecordsResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'pfa.v1.RecordService', rpc_method_handlers)
@@ -142,7 +161,7 @@ def add_RecordServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class RecordService:
-    """Reads the records of one organization. Filters are AIP-160 text over the names of the table of fields, such as
+    """Reads and changes the records of one organization. Filters are AIP-160 text over the names of the fields, such as
     `source = RENTAL AND area_silo = "Silo 4" AND monthly_rate > 5000`; docs/filters.md describes them in full.
     """
 
@@ -271,6 +290,33 @@ class RecordService:
             '/pfa.v1.RecordService/WatchRecords',
             pfa_dot_v1_dot_watch__pb2.WatchRecordsRequest.SerializeToString,
             pfa_dot_v1_dot_watch__pb2.WatchRecordsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MutateRecords(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pfa.v1.RecordService/MutateRecords',
+            pfa_dot_v1_dot_mutation__pb2.MutateRecordsRequest.SerializeToString,
+            pfa_dot_v1_dot_mutation__pb2.MutateRecordsResponse.FromString,
             options,
             channel_credentials,
             insecure,

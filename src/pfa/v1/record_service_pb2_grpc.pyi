@@ -5,6 +5,7 @@ isort:skip_file
 
 from collections import abc as _abc
 from grpc import aio as _aio
+from pfa.v1 import mutation_pb2 as _mutation_pb2
 from pfa.v1 import record_service_pb2 as _record_service_pb2
 from pfa.v1 import watch_pb2 as _watch_pb2
 import abc as _abc_1
@@ -28,7 +29,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class RecordServiceStub:
-    """Reads the records of one organization. Filters are AIP-160 text over the names of the table of fields, such as
+    """Reads and changes the records of one organization. Filters are AIP-160 text over the names of the fields, such as
     `source = RENTAL AND area_silo = "Silo 4" AND monthly_rate > 5000`; docs/filters.md describes them in full.
     """
 
@@ -48,10 +49,14 @@ class RecordServiceStub:
     """Streams the records that match a filter, and then every change of them as it is committed, until the client ends it.
     OUT_OF_RANGE where the revision_token is older than the history that is kept.
     """
+    MutateRecords: _grpc.UnaryUnaryMultiCallable[_mutation_pb2.MutateRecordsRequest, _mutation_pb2.MutateRecordsResponse]
+    """Changes, makes and discontinues up to 1,000 records: all of them or, where one thing is wrong with one, none. Every
+    violation is told by its path. ABORTED where a record has another etag than the caller knows.
+    """
 
 @_typing.type_check_only
 class RecordServiceAsyncStub(RecordServiceStub):
-    """Reads the records of one organization. Filters are AIP-160 text over the names of the table of fields, such as
+    """Reads and changes the records of one organization. Filters are AIP-160 text over the names of the fields, such as
     `source = RENTAL AND area_silo = "Silo 4" AND monthly_rate > 5000`; docs/filters.md describes them in full.
     """
 
@@ -68,9 +73,13 @@ class RecordServiceAsyncStub(RecordServiceStub):
     """Streams the records that match a filter, and then every change of them as it is committed, until the client ends it.
     OUT_OF_RANGE where the revision_token is older than the history that is kept.
     """
+    MutateRecords: _aio.UnaryUnaryMultiCallable[_mutation_pb2.MutateRecordsRequest, _mutation_pb2.MutateRecordsResponse]  # type: ignore[assignment]
+    """Changes, makes and discontinues up to 1,000 records: all of them or, where one thing is wrong with one, none. Every
+    violation is told by its path. ABORTED where a record has another etag than the caller knows.
+    """
 
 class RecordServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Reads the records of one organization. Filters are AIP-160 text over the names of the table of fields, such as
+    """Reads and changes the records of one organization. Filters are AIP-160 text over the names of the fields, such as
     `source = RENTAL AND area_silo = "Silo 4" AND monthly_rate > 5000`; docs/filters.md describes them in full.
     """
 
@@ -114,6 +123,16 @@ class RecordServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_watch_pb2.WatchRecordsResponse], _abc.AsyncIterator[_watch_pb2.WatchRecordsResponse]]:
         """Streams the records that match a filter, and then every change of them as it is committed, until the client ends it.
         OUT_OF_RANGE where the revision_token is older than the history that is kept.
+        """
+
+    @_abc_1.abstractmethod
+    def MutateRecords(
+        self,
+        request: _mutation_pb2.MutateRecordsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_mutation_pb2.MutateRecordsResponse, _abc.Awaitable[_mutation_pb2.MutateRecordsResponse]]:
+        """Changes, makes and discontinues up to 1,000 records: all of them or, where one thing is wrong with one, none. Every
+        violation is told by its path. ABORTED where a record has another etag than the caller knows.
         """
 
 def add_RecordServiceServicer_to_server(servicer: RecordServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

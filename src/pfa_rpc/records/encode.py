@@ -149,6 +149,11 @@ def with_etag(content: bytes) -> bytes:
     return content + _ETAG_PREFIX + etag_of(content).encode("ascii")
 
 
+def etag_in(payload: bytes) -> str:
+    """Return the etag that a payload carries."""
+    return payload[-2 * _ETAG_BYTES :].decode("ascii")
+
+
 def without_etag(payload: bytes) -> bytes:
     """Return the content of a payload."""
     return payload[: -len(_ETAG_PREFIX) - 2 * _ETAG_BYTES]

@@ -34,6 +34,8 @@ _RESOURCES: Final = {
     "ORGANIZATION_NOT_FOUND": "pfa.v1.Organization",
     "ORGANIZATION_EXISTS": "pfa.v1.Organization",
     "RECORD_NOT_FOUND": "pfa.v1.Record",
+    "RECORD_EXISTS": "pfa.v1.Record",
+    "ETAG_MISMATCH": "pfa.v1.Record",
 }
 
 

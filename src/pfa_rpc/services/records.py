@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Final
 
+from pfa.v1.mutation_pb2 import MutateRecordsRequest
 from pfa.v1.record_service_pb2 import (
     AggregateRecordsRequest,
     GetRecordRequest,
@@ -23,6 +24,7 @@ from pfa_rpc.services.call import Call, endless
 from pfa_rpc.services.figures import Figures, FiguresRequest, read_aggregate
 from pfa_rpc.services.framing import embed
 from pfa_rpc.services.modified import MOST_RECORDS, ModifiedRecords
+from pfa_rpc.services.mutations import Mutations
 from pfa_rpc.services.pages import PageRequest, RecordPages
 from pfa_rpc.services.principal import Permission
 from pfa_rpc.services.requests import (
@@ -50,7 +52,7 @@ MAX_SKIP: Final = 10_000_000
 
 
 class RecordService:
-    """Reads records as payloads: bytes from the database to the client."""
+    """Reads records as payloads, bytes from the database to the client, and changes them."""
 
     def __init__(
         self, database: Database, tokens: Tokens, cache: Cache, *, modified_records: int = MOST_RECORDS
@@ -63,6 +65,7 @@ class RecordService:
         self._watch = RecordWatch(database, tokens, self._streams)
         self._pages = RecordPages(answers, modified)
         self._figures = Figures(answers, tokens)
+        self._mutations = Mutations(database, tokens)
 
     async def get_record(self, request: GetRecordRequest, call: Call) -> bytes:
         """Return the record that the request names by id or pfa_id."""
@@ -136,6 +139,10 @@ class RecordService:
         asked = FiguresRequest(organization_id, condition, spec, include_transferable=request.include_transferable)
         need = read_need(request.consistency, self._tokens, organization_id)
         return await self._figures.get(asked, need)
+
+    async def mutate_records(self, request: MutateRecordsRequest, call: Call) -> bytes:
+        """Change records one by one, all of them or none."""
+        return await self._mutations.mutate(request, call)
 
 
 def _record_name(request: GetRecordRequest) -> tuple[str, str]:

@@ -6,6 +6,7 @@ is kept in step: each save adds and takes away the uses of the values that it ch
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import uuid
 from collections import Counter
@@ -13,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, Literal, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -24,7 +25,7 @@ from pfa_rpc.schema import FIELDS
 from pfa_rpc.store.bulk import insert_rows, update_rows
 from pfa_rpc.store.chunks import mark_chunks
 from pfa_rpc.store.database import Write
-from pfa_rpc.store.history import record_history
+from pfa_rpc.store.history import ROWS_AT_ONCE, record_history
 from pfa_rpc.store.organizations import Organization
 from pfa_rpc.store.rows import RowMaker, decode_base
 from pfa_rpc.store.tables import records
@@ -63,6 +64,25 @@ class StoredRecord:
         return StoredRecord(dict(self.values), base, self.seen_digest, self.position)
 
 
+class StoredRow(NamedTuple):
+    """A record as its row has it, for who may not have to decode it."""
+
+    id: str
+    pfa_id: str
+    position: int
+    payload: bytes
+    base: bytes | None
+    seen_digest: bytes | None
+
+    def decoded(self) -> StoredRecord:
+        """Return the record."""
+        base = None if self.base is None else decode_base(self.base)
+        return StoredRecord(decode(self.payload), base, self.seen_digest, self.position)
+
+
+ROW_COLUMNS: Final = tuple(records.c[name] for name in StoredRow._fields)
+"""What a `StoredRow` is made of, in its order."""
+
 Change = tuple[StoredRecord | None, StoredRecord]
 """(before, after); before is None for a record that is new."""
 
@@ -97,20 +117,37 @@ async def seen_rows(
 
 async def read_for_write(write: Write, pfa_ids: Sequence[str]) -> dict[str, StoredRecord]:
     """Return pfa_id → record of those that exist among the ids, as of this write."""
-    found: dict[str, StoredRecord] = {}
-    columns = (records.c.pfa_id, records.c.payload, records.c.base, records.c.seen_digest, records.c.position)
-    async for row in _by_pfa_id(write.connection, write.organization_id, pfa_ids, columns):
-        found[row.pfa_id] = StoredRecord(
-            decode(row.payload), None if row.base is None else decode_base(row.base), row.seen_digest, row.position
-        )
+    rows = await read_rows(write.connection, write.organization_id, "pfa_id", pfa_ids)
+    return {pfa_id: row.decoded() for pfa_id, row in rows.items()}
+
+
+async def read_rows(
+    connection: AsyncConnection, organization_id: str, key: Literal["id", "pfa_id"], names: Sequence[str]
+) -> dict[str, StoredRow]:
+    """Return id, or pfa_id, → row of the records that exist among the names, as the connection sees them."""
+    found: dict[str, StoredRow] = {}
+    async for row in _by_key(connection, organization_id, records.c[key], names, ROW_COLUMNS):
+        stored = StoredRow(*row)
+        found[getattr(stored, key)] = stored
     return found
 
 
 async def _by_pfa_id(
     connection: AsyncConnection, organization_id: str, pfa_ids: Sequence[str], columns: Sequence[sa.Column[Any]]
 ) -> Any:
-    for part in batches(pfa_ids, _IDS_A_QUERY):
-        query = sa.select(*columns).where(records.c.organization_id == organization_id, records.c.pfa_id.in_(part))
+    async for row in _by_key(connection, organization_id, records.c.pfa_id, pfa_ids, columns):
+        yield row
+
+
+async def _by_key(
+    connection: AsyncConnection,
+    organization_id: str,
+    key: sa.Column[Any],
+    names: Sequence[str],
+    columns: Sequence[sa.Column[Any]],
+) -> Any:
+    for part in batches(names, _IDS_A_QUERY):
+        query = sa.select(*columns).where(records.c.organization_id == organization_id, key.in_(part))
         for row in await connection.execute(query):
             yield row
 
@@ -138,16 +175,20 @@ def to_rows(stored: Sequence[StoredRecord], organization: Organization, revision
     )
 
 
-async def save_records(write: Write, organization: Organization, changes: Sequence[Change]) -> None:
+async def save_records(write: Write, organization: Organization, changes: Sequence[Change]) -> list[bytes]:
     """Write records within a transaction: those without a before are inserted, the others updated.
 
     Sets positions, costs, columns, payload and revision, keeps the vocabulary in step, and what changed in the history.
+    Returns the payloads, in the order of the changes.
     """
     new = [after for before, after in changes if before is None]
     first = write.reserve_positions(len(new))
     for offset, record in enumerate(new):
         record.position = first + offset
-    rows = to_rows([after for _, after in changes], organization, write.revision.number)
+    rows: list[dict[str, Any]] = []
+    for part in batches(changes, ROWS_AT_ONCE):
+        rows += to_rows([after for _, after in part], organization, write.revision.number)
+        await asyncio.sleep(0)
     inserts = [row for row, (before, _) in zip(rows, changes, strict=True) if before is None]
     updates = [row for row, (before, _) in zip(rows, changes, strict=True) if before is not None]
     if inserts:
@@ -158,6 +199,7 @@ async def save_records(write: Write, organization: Organization, changes: Sequen
     await _count_uses(write, changes)
     kept = ((before.values, after.values) for before, after in changes if before is not None)
     await record_history(write, organization.currency_code, kept)
+    return [row["payload"] for row in rows]
 
 
 async def _count_uses(write: Write, changes: Iterable[Change]) -> None:

@@ -1,0 +1,97 @@
+"""Responses of requests that changed something, for a day, so that a repeated request gets the first one.
+
+Gives `RequestKey`, and `find_response`, `keep_response` and `drop_expired` within a transaction. A response is kept by
+the transaction that it tells of: after a crash both are there, or neither.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from pfa_rpc.errors import RequestIdReused
+from pfa_rpc.store.bulk import insert_for
+from pfa_rpc.store.tables import request_results
+
+KEPT: Final = timedelta(hours=24)
+"""How long a response is kept."""
+DROPPED_AT_ONCE: Final = 200
+"""Most expired responses that one transaction drops."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestKey:
+    """Names a request that may be repeated."""
+
+    organization_id: str
+    requester: str
+    request_id: str
+    digest: bytes
+    """Of all that is asked for."""
+
+
+async def find_response(connection: AsyncConnection, key: RequestKey, now: datetime) -> bytes | None:
+    """Return the response of a request, None where there is none of the last 24 hours.
+
+    Raises RequestIdReused where the name belongs to another request.
+    """
+    table = request_results.c
+    query = sa.select(table.digest, table.response).where(*_is(key), table.committed_at > now - KEPT)
+    row = (await connection.execute(query)).one_or_none()
+    if row is None:
+        return None
+    if row.digest != key.digest:
+        raise RequestIdReused(
+            f"request_id {key.request_id!r} was used for another request within 24 hours; take a new one",
+            metadata={"organization_id": key.organization_id, "request_id": key.request_id},
+        )
+    response: bytes = row.response
+    return response
+
+
+async def keep_response(connection: AsyncConnection, key: RequestKey, response: bytes, at: datetime) -> None:
+    """Keep the response of a request; one that has expired makes room, one that is newer stays."""
+    insert = insert_for(connection.dialect.name, request_results).values(
+        organization_id=key.organization_id,
+        requester=key.requester,
+        request_id=key.request_id,
+        digest=key.digest,
+        response=response,
+        committed_at=at,
+    )
+    names = ("digest", "response", "committed_at")
+    upsert = insert.on_conflict_do_update(
+        index_elements=["organization_id", "requester", "request_id"],
+        set_={name: insert.excluded[name] for name in names},
+        where=request_results.c.committed_at <= at - KEPT,
+    )
+    await connection.execute(upsert)
+
+
+async def drop_expired(connection: AsyncConnection, organization_id: str, now: datetime) -> None:
+    """Drop some of an organization's responses that are older than a day, if there are any."""
+    table = request_results
+    expired = (
+        sa.select(table.c.requester, table.c.request_id)
+        .where(table.c.organization_id == organization_id, table.c.committed_at <= now - KEPT)
+        .limit(DROPPED_AT_ONCE)
+    )
+    names = sa.tuple_(table.c.requester, table.c.request_id)
+    await connection.execute(
+        sa.delete(table).where(
+            table.c.organization_id == organization_id, table.c.committed_at <= now - KEPT, names.in_(expired)
+        )
+    )
+
+
+def _is(key: RequestKey) -> tuple[sa.ColumnElement[bool], ...]:
+    table = request_results.c
+    return (
+        table.organization_id == key.organization_id,
+        table.requester == key.requester,
+        table.request_id == key.request_id,
+    )
