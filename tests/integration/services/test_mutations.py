@@ -202,7 +202,6 @@ async def test_validate_only_shows_what_would_be_and_changes_nothing(client: Cli
 
 async def test_what_changes_nothing_uses_no_revision(client: Client) -> None:
     before = await get(client, "9")
-    _, revision = await everything(client)
     same = update(
         Record(pfa_id="9", area_silo=before.area_silo) if before.HasField("area_silo") else Record(pfa_id="9"),
         "area_silo",
