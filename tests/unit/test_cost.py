@@ -18,7 +18,6 @@ from pfa_rpc.records.cost import (
     costs_of_columns,
     divide_half_even,
     layer_cost,
-    next_month,
     rent_cents,
     spread,
 )
@@ -105,6 +104,24 @@ def test_a_month_gets_its_days() -> None:
     assert list(spread(cost)) == [(MARCH, 611_038), (date(2026, 4, 1), 591_327), (date(2026, 5, 1), 611_038)]
 
 
+def test_a_year_ends_with_december() -> None:
+    cost = layer_cost(make_values(forecast_start=date(2026, 12, 1), forecast_end=date(2027, 1, 2)), "forecast")
+    assert [month for month, _ in spread(cost)] == [date(2026, 12, 1), date(2027, 1, 1)]
+
+
+@given(days, days, rates)
+def test_a_month_gets_what_its_days_add_to_the_cost(start: date, end: date, rate: int) -> None:
+    cost = layer_cost(
+        make_values(monthly_rate=rate, forecast_start=min(start, end), forecast_end=max(start, end)), "forecast"
+    )
+    charged = 0
+    for month, cents in spread(cost):
+        assert month is not None
+        following = date(month.year + month.month // 12, month.month % 12 + 1, 1)
+        charged += cents
+        assert charged == rent_cents((min(following, max(start, end)) - min(start, end)).days, rate)
+
+
 def test_cost_without_dates_has_no_month() -> None:
     purchase = make_values(source="purchase", purchase_price=PRICE, forecast_start=None, forecast_end=None)
     assert list(spread(layer_cost(purchase, "forecast"))) == [(None, 12_345_678)]
@@ -114,11 +131,6 @@ def test_cost_without_dates_has_no_month() -> None:
 def test_a_purchase_falls_in_the_month_of_its_start() -> None:
     purchase = make_values(source="purchase", purchase_price=PRICE)
     assert list(spread(layer_cost(purchase, "forecast"))) == [(MARCH, 12_345_678)]
-
-
-def test_the_calendar_ends() -> None:
-    assert next_month(date(2026, 12, 1)) == date(2027, 1, 1)
-    assert next_month(date(9999, 12, 1)) is None
 
 
 def test_a_rental_to_the_end_of_the_calendar_spreads_to_its_last_month() -> None:

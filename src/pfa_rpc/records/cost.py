@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any, Final, NamedTuple
 
+from pfa_rpc.records.remembered import Remembered
+
 LAYERS: Final = ("plan", "forecast", "actual")
 _PERIODS: Final = {layer: (f"{layer}_start", f"{layer}_end") for layer in LAYERS}
 _COST_NAMES: Final = tuple(f"{layer}_cost" for layer in LAYERS)
@@ -119,23 +121,26 @@ def spread(cost: LayerCost) -> Iterator[tuple[date | None, int]]:
     A rental is prorated by day, each month getting the difference of the rounded costs up to its ends. A purchase falls
     in the month of its start. A cost without a start comes under None.
     """
-    if cost.cents is None:
+    cents, start, end, rate, _ = cost
+    if cents is None:
         return
-    if cost.start is None or cost.end is None or cost.rate is None or cost.end <= cost.start:
-        yield (cost.start.replace(day=1) if cost.start else None), cost.cents
+    if start is None or end is None or rate is None or end <= start:
+        yield (start.replace(day=1) if start else None), cents
         return
-    month, charged = cost.start.replace(day=1), 0
-    while True:
-        following = next_month(month)
-        until = rent_cents((min(following or cost.end, cost.end) - cost.start).days, cost.rate)
-        yield month, until - charged
-        if following is None or following >= cost.end:
-            return
-        month, charged = following, until
+    month, charged = start.year * 12 + start.month - 1, 0
+    first, last = start.toordinal(), end.toordinal()
+    while (following := _first_days[month + 1]) < last:
+        until = divide_half_even((following - first) * rate, _RENT_DIVISOR)
+        yield _months[month], until - charged
+        month, charged = month + 1, until
+    yield _months[month], cents - charged
 
 
-def next_month(month: date) -> date | None:
-    """Return the first day of the month after the one that begins on `month`; None after December 9999."""
-    if month.month < 12:
-        return date(month.year, month.month + 1, 1)
-    return date(month.year + 1, 1, 1) if month.year < date.max.year else None
+def _first_day(month: int) -> int:
+    """Return the ordinal of the first day of a month, counted from the year 0; of the one after the last, too."""
+    return date(month // 12, month % 12 + 1, 1).toordinal() if month <= _LAST_MONTH else date.max.toordinal() + 1
+
+
+_LAST_MONTH: Final = date.max.year * 12 + 11
+_first_days: Final = Remembered(_first_day)
+_months: Final = Remembered(lambda month: date(month // 12, month % 12 + 1, 1))

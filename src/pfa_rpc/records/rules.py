@@ -7,9 +7,8 @@ and a merge that takes a group as a whole cannot break one. An edit can break th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Final
 
 from pfa_rpc.records.cost import LAYERS
@@ -57,10 +56,15 @@ def rules_about(names: Iterable[str]) -> Callable[[Mapping[str, Any]], list[Brok
     return lambda values: [broken for rule in rules for broken in rule(values)]
 
 
-def _period(layer: str, values: Mapping[str, Any]) -> Iterator[BrokenRule]:
-    start, end = values.get(f"{layer}_start"), values.get(f"{layer}_end")
-    if start is not None and end is not None and start > end:
-        yield BrokenRule(f"{layer}_start", f"{layer} start after end")
+def _period(layer: str) -> _Rule:
+    first, last = f"{layer}_start", f"{layer}_end"
+    broken = (BrokenRule(first, f"{layer} start after end"),)
+
+    def rule(values: Mapping[str, Any]) -> Sequence[BrokenRule]:
+        start, end = values.get(first), values.get(last)
+        return broken if start is not None and end is not None and start > end else ()
+
+    return rule
 
 
 def _money(values: Mapping[str, Any]) -> Iterator[BrokenRule]:
@@ -83,8 +87,8 @@ def _exclusion(values: Mapping[str, Any]) -> Iterator[BrokenRule]:
         yield BrokenRule("is_discontinued", "discontinued and funds transferable exclude each other")
 
 
-_Rule = Callable[[Mapping[str, Any]], Iterator[BrokenRule]]
+_Rule = Callable[[Mapping[str, Any]], Iterable[BrokenRule]]
 _RULES: Final[Mapping[tuple[str, ...], _Rule]] = dict(
-    zip(TIED_FIELDS, (*(partial(_period, layer) for layer in LAYERS), _money, _exclusion), strict=True)
+    zip(TIED_FIELDS, (*map(_period, LAYERS), _money, _exclusion), strict=True)
 )
 """Tied fields → the rules about them."""

@@ -1,0 +1,139 @@
+"""What changes of records do to their cost: `Effect` adds up both sides, in total and by month, to the cent.
+
+Discontinued and funds-transferable records are left out of all costs, as everywhere, and counted.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from operator import itemgetter
+from typing import Any, Final
+
+from pfa_rpc.records.cost import LAYERS, LayerCost, layer_cost, spread
+
+Values = Mapping[str, Any]
+
+LEFT_OUT: Final = ("is_discontinued", "is_funds_transferable")
+"""Flags whose records totals of cost leave out."""
+
+_COMMON: Final = ("source", "monthly_rate", "purchase_price")
+_INPUTS: Final[Mapping[str, Callable[[Values], Any]]] = {
+    "plan": itemgetter(*_COMMON, "plan_start", "plan_end"),
+    "forecast": itemgetter(*_COMMON, "forecast_start", "forecast_end"),
+    "actual": itemgetter(*_COMMON, "is_actualized", "actual_start", "actual_end", "forecast_end"),
+}
+"""Layer → what its cost depends on."""
+
+
+@dataclass(slots=True)
+class LayerSum:
+    """The cost of a layer of some records."""
+
+    cents: int = 0
+    records: int = 0
+    """Records that have a cost in this layer."""
+    lacking: int = 0
+    """Records that have none."""
+    projected: int = 0
+    """Records still on site, costed to a projected end."""
+    months: defaultdict[date | None, int] = field(default_factory=lambda: defaultdict(int))
+    """First day of the month → cents; None for cost without a date. They add up to `cents`."""
+
+    def add(self, cost: LayerCost) -> None:
+        """Add what a record costs."""
+        if cost.cents is None:
+            self.lacking += 1
+            return
+        self.cents += cost.cents
+        self.records += 1
+        self.projected += cost.projected
+        months = self.months
+        for month, cents in spread(cost):
+            months[month] += cents
+
+    def __add__(self, other: LayerSum) -> LayerSum:
+        added = LayerSum(
+            self.cents + other.cents,
+            self.records + other.records,
+            self.lacking + other.lacking,
+            self.projected + other.projected,
+        )
+        for part in (self, other):
+            for month, cents in part.months.items():
+                added.months[month] += cents
+        return added
+
+
+@dataclass(slots=True)
+class CostSum:
+    """The cost of some records."""
+
+    layers: dict[str, LayerSum] = field(default_factory=lambda: {layer: LayerSum() for layer in LAYERS})
+    """Layer ("plan", "forecast", "actual") → its sum."""
+    left_out: Counter[str] = field(default_factory=Counter)
+    """Flag → number of records that are left out for it."""
+
+    def __add__(self, other: CostSum) -> CostSum:
+        layers = {layer: self.layers[layer] + other.layers[layer] for layer in LAYERS}
+        return CostSum(layers, self.left_out + other.left_out)
+
+
+class Effect:
+    """Adds up what records cost before and after changes. Its size does not grow with the number of records.
+
+    Args:
+        including: flags of LEFT_OUT whose records the costs take in all the same.
+    """
+
+    def __init__(self, including: Collection[str] = ()) -> None:
+        self._flags = [flag for flag in LEFT_OUT if flag not in including]
+        # A layer that a change leaves alone is added once, for both sides.
+        self._both, self._before, self._after = CostSum(), CostSum(), CostSum()
+
+    @property
+    def before(self) -> CostSum:
+        """What the records cost before the changes."""
+        return self._both + self._before
+
+    @property
+    def after(self) -> CostSum:
+        """What they cost after them."""
+        return self._both + self._after
+
+    def add(self, before: Values | None, after: Values | None) -> None:
+        """Add a record: its fields on both sides, None where it is not there. Its stored costs do not count."""
+        old, new = self._reason(before), self._reason(after)
+        if old is None and new is None and before is not None and after is not None:
+            self._add_layers(before, after)
+            return
+        _add_side(self._before, before, old)
+        _add_side(self._after, after, new)
+
+    def _add_layers(self, before: Values, after: Values) -> None:
+        for layer, inputs in _INPUTS.items():
+            if inputs(before) == inputs(after):
+                self._both.layers[layer].add(layer_cost(after, layer))
+            else:
+                self._before.layers[layer].add(layer_cost(before, layer))
+                self._after.layers[layer].add(layer_cost(after, layer))
+
+    def _reason(self, values: Values | None) -> str | None:
+        """Return the flag that leaves a record out; None where it counts."""
+        if values is not None:
+            for flag in self._flags:
+                if values[flag]:
+                    return flag
+        return None
+
+
+def _add_side(side: CostSum, values: Values | None, reason: str | None) -> None:
+    if values is None:
+        return
+    if reason is not None:
+        side.left_out[reason] += 1
+        return
+    for layer in LAYERS:
+        side.layers[layer].add(layer_cost(values, layer))
