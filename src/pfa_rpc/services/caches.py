@@ -24,19 +24,16 @@ from pfa.v1.cache_service_pb2 import (
     WarmCacheResponse,
 )
 from pfa.v1.record_service_pb2 import AggregateRecordsResponse
-from pfa_rpc.cache.interface import Cache, LayerStatus
+from pfa_rpc.cache.interface import LayerStatus
 from pfa_rpc.cache.single_flight import SingleFlight
 from pfa_rpc.records.revision import Revision
-from pfa_rpc.services.answers import FRESH, Answers
+from pfa_rpc.services.answers import FRESH
 from pfa_rpc.services.call import Call
-from pfa_rpc.services.chunk_reads import RecordChunks
-from pfa_rpc.services.figures import Figures, FiguresRequest
-from pfa_rpc.services.modified import MOST_RECORDS, ModifiedRecords
-from pfa_rpc.services.pages import PageRequest, RecordPages
+from pfa_rpc.services.figures import FiguresRequest
+from pfa_rpc.services.pages import PageRequest
 from pfa_rpc.services.principal import Permission
 from pfa_rpc.services.requests import MAX_PAGE, Mask, authorize, bounded, revision_token
-from pfa_rpc.services.tokens import Tokens
-from pfa_rpc.store.database import Database
+from pfa_rpc.services.sources import Sources
 from pfa_rpc.store.revisions import get_chunk_revisions, get_revision
 from pfa_rpc.store.tables import UNSYNCED_STATES
 
@@ -84,22 +81,17 @@ class CacheService:
 
     def __init__(
         self,
-        database: Database,
-        tokens: Tokens,
-        cache: Cache,
+        sources: Sources,
         prepare_language: PrepareLanguage,
-        *,
-        modified_records: int = MOST_RECORDS,
     ) -> None:
-        self._database = database
-        self._chunks = RecordChunks(database, cache)
-        self._tokens = tokens
-        self._cache = cache
+        self._database = sources.database
+        self._chunks = sources.chunks
+        self._tokens = sources.tokens
+        self._cache = sources.cache
         self._prepare_language = prepare_language
-        answers = Answers(database, cache)
-        self._modified = ModifiedRecords(answers, modified_records)
-        self._pages = RecordPages(answers, self._modified)
-        self._figures = Figures(answers, tokens)
+        self._modified = sources.modified
+        self._pages = sources.pages
+        self._figures = sources.figures
         self._flights: SingleFlight[WarmCacheResponse] = SingleFlight()
         self._turns = asyncio.Semaphore(MAX_WARMING)
 

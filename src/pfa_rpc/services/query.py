@@ -29,18 +29,16 @@ from pfa.v1.query_service_pb2 import (
 )
 from pfa.v1.query_service_pb2 import Suggestion as SuggestionMessage
 from pfa.v1.record_service_pb2 import AggregateRecordsResponse
-from pfa_rpc.cache.interface import Cache
 from pfa_rpc.errors import InvalidRequest
 from pfa_rpc.schema import BY_NAME
-from pfa_rpc.services.answers import Answers, Need
+from pfa_rpc.services.answers import Need
 from pfa_rpc.services.call import Call
 from pfa_rpc.services.contexts import open_context, seal_context
-from pfa_rpc.services.figures import Figures, FiguresRequest, require_spreadable
+from pfa_rpc.services.figures import FiguresRequest, require_spreadable
 from pfa_rpc.services.framing import embed, frame_records, split_by_bytes, split_frames
 from pfa_rpc.services.interpretations import change_messages, interpretation_message
 from pfa_rpc.services.languages import Languages, Prepared
-from pfa_rpc.services.modified import MOST_RECORDS, ModifiedRecords
-from pfa_rpc.services.pages import FramedPage, PageRequest, RecordPages
+from pfa_rpc.services.pages import FramedPage, PageRequest
 from pfa_rpc.services.principal import Permission
 from pfa_rpc.services.requests import (
     MAX_PAGE,
@@ -52,17 +50,16 @@ from pfa_rpc.services.requests import (
     require_visible,
     revision_token,
 )
-from pfa_rpc.services.tokens import Tokens
+from pfa_rpc.services.sources import Sources
+from pfa_rpc.services.streams import BATCH_BYTES
 from pfa_rpc.services.vocabulary import VocabularyCalls
 from pfa_rpc.store import reads
-from pfa_rpc.store.database import Database
 from pfa_rpc.store.organizations import Organization
 
 DEFAULT_RECORDS: Final = 1_000
 MAX_RECORDS: Final = 100_000
 DEFAULT_SUGGESTIONS: Final = 10
 MAX_SUGGESTIONS: Final = 20
-_BATCH_BYTES: Final = 1 << 20
 _RECORDS_FIELD: Final = AskResponse.RECORDS_FIELD_NUMBER
 _COUNT: Final = Aggregate((Aggregation(Function.COUNT),))
 
@@ -70,15 +67,12 @@ _COUNT: Final = Aggregate((Aggregation(Function.COUNT),))
 class QueryService:
     """Reads questions, and answers them."""
 
-    def __init__(
-        self, database: Database, tokens: Tokens, cache: Cache, *, modified_records: int = MOST_RECORDS
-    ) -> None:
-        self._tokens = tokens
-        self._languages = Languages(database, cache)
-        self._vocabulary = VocabularyCalls(database, tokens, self._languages)
-        answers = Answers(database, cache)
-        self._pages = RecordPages(answers, ModifiedRecords(answers, modified_records))
-        self._figures = Figures(answers, tokens)
+    def __init__(self, sources: Sources) -> None:
+        self._tokens = sources.tokens
+        self._languages = Languages(sources.database, sources.cache)
+        self._vocabulary = VocabularyCalls(sources.database, sources.tokens, self._languages)
+        self._pages = sources.pages
+        self._figures = sources.figures
 
     async def prepare(self, organization_id: str) -> bool:
         """Make an organization ready for questions; return whether there was anything to do. OrganizationNotFound."""
@@ -204,7 +198,7 @@ class QueryService:
         """Write a page as one message, or as several where it is larger than a message should be."""
         token = revision_token(self._tokens, organization_id, page.revision)
         total = page.total
-        framed = [page.framed] if len(page.framed) <= _BATCH_BYTES else _cut(page.framed)
+        framed = [page.framed] if len(page.framed) <= BATCH_BYTES else _cut(page.framed)
         for part in framed:
             trailer = RecordBatch(total_size=total, revision_token=token, age=page.age).SerializeToString()
             await call.write(embed(_RECORDS_FIELD, part + trailer))
@@ -212,11 +206,11 @@ class QueryService:
 
 
 def _cut(framed: bytes) -> Iterator[bytes]:
-    """Yield framed records in parts of at most _BATCH_BYTES."""
+    """Yield framed records in parts of at most BATCH_BYTES."""
     payloads = split_frames(framed)
     start = 0
     while start < len(payloads):
-        fitting = split_by_bytes(payloads[start:], _BATCH_BYTES)
+        fitting = split_by_bytes(payloads[start:], BATCH_BYTES)
         yield frame_records(payloads[start : start + fitting])
         start += fitting
 

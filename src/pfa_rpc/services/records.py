@@ -15,17 +15,14 @@ from pfa.v1.record_service_pb2 import (
     StreamRecordsRequest,
 )
 from pfa.v1.watch_pb2 import WatchRecordsRequest
-from pfa_rpc.cache.interface import Cache
 from pfa_rpc.errors import InvalidRequest, RecordNotFound
 from pfa_rpc.records.revision import CHUNK_RECORDS
 from pfa_rpc.schema import ID_LENGTH
-from pfa_rpc.services.answers import Answers
 from pfa_rpc.services.call import Call, endless
-from pfa_rpc.services.figures import Figures, FiguresRequest, read_aggregate
+from pfa_rpc.services.figures import FiguresRequest, read_aggregate
 from pfa_rpc.services.framing import embed
-from pfa_rpc.services.modified import MOST_RECORDS, ModifiedRecords
 from pfa_rpc.services.mutations import Mutations
-from pfa_rpc.services.pages import PageRequest, RecordPages
+from pfa_rpc.services.pages import PageRequest
 from pfa_rpc.services.principal import Permission
 from pfa_rpc.services.requests import (
     DEFAULT_PAGE,
@@ -41,11 +38,11 @@ from pfa_rpc.services.requests import (
     revision_token,
 )
 from pfa_rpc.services.single import SingleRecords
+from pfa_rpc.services.sources import Sources
 from pfa_rpc.services.streams import RecordStreams, Stream
-from pfa_rpc.services.tokens import Tokens, digest
+from pfa_rpc.services.tokens import digest
 from pfa_rpc.services.watching import RecordWatch
 from pfa_rpc.store import reads
-from pfa_rpc.store.database import Database
 
 MAX_BATCH: Final = 5_000
 MAX_SKIP: Final = 10_000_000
@@ -54,18 +51,14 @@ MAX_SKIP: Final = 10_000_000
 class RecordService:
     """Reads records as payloads, bytes from the database to the client, and changes them."""
 
-    def __init__(
-        self, database: Database, tokens: Tokens, cache: Cache, *, modified_records: int = MOST_RECORDS
-    ) -> None:
-        self._tokens = tokens
-        answers = Answers(database, cache)
-        modified = ModifiedRecords(answers, modified_records)
-        self._single = SingleRecords(database, answers)
-        self._streams = RecordStreams(database, cache, tokens, answers, modified)
-        self._watch = RecordWatch(database, tokens, self._streams)
-        self._pages = RecordPages(answers, modified)
-        self._figures = Figures(answers, tokens)
-        self._mutations = Mutations(database, tokens)
+    def __init__(self, sources: Sources) -> None:
+        self._tokens = sources.tokens
+        self._single = SingleRecords(sources.database, sources.answers)
+        self._streams = RecordStreams(sources)
+        self._watch = RecordWatch(sources.database, sources.tokens, self._streams)
+        self._pages = sources.pages
+        self._figures = sources.figures
+        self._mutations = Mutations(sources.database, sources.tokens)
 
     async def get_record(self, request: GetRecordRequest, call: Call) -> bytes:
         """Return the record that the request names by id or pfa_id."""

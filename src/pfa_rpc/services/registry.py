@@ -8,6 +8,7 @@ from pfa_rpc.services.modified import MOST_RECORDS
 from pfa_rpc.services.organizations import OrganizationService
 from pfa_rpc.services.query import QueryService
 from pfa_rpc.services.records import RecordService
+from pfa_rpc.services.sources import Sources
 from pfa_rpc.services.tokens import Tokens
 from pfa_rpc.store.database import Database
 
@@ -19,11 +20,11 @@ def build_services(
 
     `modified_records` is how many modified records of an organization are kept together in the cache; 0 keeps none.
     """
-    questions = QueryService(database, tokens, cache, modified_records=modified_records)
-    warming = CacheService(database, tokens, cache, questions.prepare, modified_records=modified_records)
+    sources = Sources.of(database, tokens, cache, modified_records=modified_records)
+    questions = QueryService(sources)
     return {
-        "pfa.v1.RecordService": RecordService(database, tokens, cache, modified_records=modified_records),
+        "pfa.v1.RecordService": RecordService(sources),
         "pfa.v1.QueryService": questions,
-        "pfa.v1.CacheService": warming,
+        "pfa.v1.CacheService": CacheService(sources, questions.prepare),
         "pfa.v1.OrganizationService": OrganizationService(database, tokens),
     }

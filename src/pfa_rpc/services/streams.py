@@ -14,17 +14,15 @@ from google.protobuf.duration_pb2 import Duration
 
 from nlq.query import Condition
 from pfa.v1.record_service_pb2 import StreamRecordsResponse
-from pfa_rpc.cache.interface import Cache
 from pfa_rpc.records.revision import CHUNK_RECORDS, Revision, chunk_of
-from pfa_rpc.services.answers import FRESH, Answer, Answers, Need
+from pfa_rpc.services.answers import FRESH, Answer, Need
 from pfa_rpc.services.call import Call
-from pfa_rpc.services.chunk_reads import ChunkPairs, RecordChunks
+from pfa_rpc.services.chunk_reads import ChunkPairs
 from pfa_rpc.services.framing import frame_records, frames_length, split_by_bytes, split_frames
-from pfa_rpc.services.modified import ModifiedRecords, unsynced_states
+from pfa_rpc.services.modified import unsynced_states
 from pfa_rpc.services.requests import Mask, revision_token
-from pfa_rpc.services.tokens import Tokens
+from pfa_rpc.services.sources import Sources
 from pfa_rpc.store import reads
-from pfa_rpc.store.database import Database
 from pfa_rpc.store.organizations import get_organization
 
 BATCH_BYTES: Final = 1 << 20
@@ -80,14 +78,12 @@ class Stream:
 class RecordStreams:
     """Writes streams."""
 
-    def __init__(
-        self, database: Database, cache: Cache, tokens: Tokens, answers: Answers, modified: ModifiedRecords
-    ) -> None:
-        self._database = database
-        self._chunks = RecordChunks(database, cache)
-        self._pairs = ChunkPairs(database, answers)
-        self._tokens = tokens
-        self._modified = modified
+    def __init__(self, sources: Sources) -> None:
+        self._database = sources.database
+        self._chunks = sources.chunks
+        self._pairs = ChunkPairs(sources.database, sources.answers)
+        self._tokens = sources.tokens
+        self._modified = sources.modified
 
     async def write(self, stream: Stream, call: Call) -> None:
         """Write a stream to its end. One that matches nothing is one message without records."""

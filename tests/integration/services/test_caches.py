@@ -28,6 +28,7 @@ from pfa_rpc.server.settings import Settings
 from pfa_rpc.services import chunk_reads
 from pfa_rpc.services.caches import CacheService
 from pfa_rpc.services.principal import Permission, Principal
+from pfa_rpc.services.sources import Sources
 from pfa_rpc.services.tokens import Tokens
 from pfa_rpc.store import chunks, reads
 from pfa_rpc.store.database import Database
@@ -214,7 +215,7 @@ def service(filled: Filled) -> CacheService:
     async def prepare(_: str) -> bool:
         return True
 
-    return CacheService(filled.database, Tokens(b"k" * 16), ProcessCache(1 << 26), prepare)
+    return CacheService(Sources.of(filled.database, Tokens(b"k" * 16), ProcessCache(1 << 26)), prepare)
 
 
 async def test_two_who_warm_at_once_share_the_work(filled: Filled, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,6 +39,7 @@ from pfa_rpc.services.organizations import OrganizationService
 from pfa_rpc.services.principal import LOCAL_ADMIN, Permission, Principal
 from pfa_rpc.services.query import QueryService
 from pfa_rpc.services.records import RecordService
+from pfa_rpc.services.sources import Sources
 from pfa_rpc.services.tokens import Tokens
 from tests.integration.store.conftest import Filled, database, filled
 
@@ -63,7 +64,7 @@ class RecordedCall:
 
 @pytest.fixture
 def records(filled: Filled) -> RecordService:
-    return RecordService(filled.database, Tokens(b"k" * 16), NoCache())
+    return RecordService(Sources.of(filled.database, Tokens(b"k" * 16), NoCache()))
 
 
 def shows_money(record: Record) -> bool:
@@ -79,7 +80,7 @@ async def test_money_is_absent_from_every_way_to_read(records: RecordService, fi
     await records.stream_records(StreamRecordsRequest(organization_id="RIO"), call)
     streamed = [record for part in call.written for record in StreamRecordsResponse.FromString(part).records]
     asked = RecordedCall()
-    await QueryService(filled.database, Tokens(b"k" * 16), NoCache()).ask(
+    await QueryService(Sources.of(filled.database, Tokens(b"k" * 16), NoCache())).ask(
         AskRequest(organization_id="RIO", question="rentals"), asked
     )
     answered = [record for part in asked.written for record in AskResponse.FromString(part).records.records]
@@ -89,7 +90,7 @@ async def test_money_is_absent_from_every_way_to_read(records: RecordService, fi
 
 
 async def test_money_cannot_be_probed(records: RecordService, filled: Filled) -> None:
-    questions = QueryService(filled.database, Tokens(b"k" * 16), NoCache())
+    questions = QueryService(Sources.of(filled.database, Tokens(b"k" * 16), NoCache()))
     total = Aggregation(function=AggregateFunction.AGGREGATE_FUNCTION_SUM, field="forecast_cost")
     attempts: list[Callable[[RecordedCall], Awaitable[Any]]] = [
         lambda call: records.list_records(ListRecordsRequest(organization_id="RIO", filter="monthly_rate > 5"), call),
@@ -126,7 +127,7 @@ async def test_money_cannot_be_probed(records: RecordService, filled: Filled) ->
     ],
 )
 async def test_a_question_names_no_hidden_field_in_whatever_place(filled: Filled, question: str) -> None:
-    questions = QueryService(filled.database, Tokens(b"k" * 16), NoCache())
+    questions = QueryService(Sources.of(filled.database, Tokens(b"k" * 16), NoCache()))
     call = RecordedCall()
     with pytest.raises(PermissionDenied, match="may not see"):
         await questions.ask(AskRequest(organization_id="RIO", question=question), call)
@@ -136,7 +137,7 @@ async def test_a_question_names_no_hidden_field_in_whatever_place(filled: Filled
 
 
 async def test_a_token_of_who_may_see_money_shows_none_to_who_may_not(filled: Filled) -> None:
-    questions = QueryService(filled.database, Tokens(b"k" * 16), NoCache())
+    questions = QueryService(Sources.of(filled.database, Tokens(b"k" * 16), NoCache()))
     request = InterpretRequest(organization_id="RIO", question="cranes over $5")
     token = (await questions.interpret(request, RecordedCall(LOCAL_ADMIN))).context_token
     for question in ("how many are there?", "only in Silo 4"):
@@ -146,7 +147,7 @@ async def test_a_token_of_who_may_see_money_shows_none_to_who_may_not(filled: Fi
 
 
 async def test_money_is_not_suggested_to_who_may_not_see_it(filled: Filled) -> None:
-    questions = QueryService(filled.database, Tokens(b"k" * 16), NoCache())
+    questions = QueryService(Sources.of(filled.database, Tokens(b"k" * 16), NoCache()))
     request = SuggestRequest(organization_id="RIO", text="cranes with a mon", caret=17)
     seen = await questions.suggest(request, RecordedCall(LOCAL_ADMIN))
     assert "monthly_rate" in {each.field for each in seen.suggestions}
@@ -155,7 +156,7 @@ async def test_money_is_not_suggested_to_who_may_not_see_it(filled: Filled) -> N
 
 
 async def test_who_may_only_read_changes_no_words(filled: Filled) -> None:
-    questions = QueryService(filled.database, Tokens(b"k" * 16), NoCache())
+    questions = QueryService(Sources.of(filled.database, Tokens(b"k" * 16), NoCache()))
     synonym = Synonym(phrase="cherry picker", field="category", value="cranes")
     with pytest.raises(PermissionDenied, match="'edit'"):
         await questions.add_synonym(AddSynonymRequest(organization_id="RIO", synonym=synonym), RecordedCall())
@@ -166,7 +167,7 @@ async def test_who_may_only_read_changes_no_words(filled: Filled) -> None:
 
 
 async def test_words_of_another_organization_are_neither_told_nor_changed(filled: Filled) -> None:
-    questions = QueryService(filled.database, Tokens(b"k" * 16), NoCache())
+    questions = QueryService(Sources.of(filled.database, Tokens(b"k" * 16), NoCache()))
     editor = RecordedCall(Principal("editor", frozenset({"RIO"}), frozenset(Permission)))
     synonym = Synonym(phrase="cherry picker", field="category", value="cranes")
     attempts: list[Awaitable[Any]] = [
