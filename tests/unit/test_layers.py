@@ -13,6 +13,7 @@ SOURCES = Path(__file__).parents[2] / "src"
 # A part may import the parts of lower rank, and itself. Parts of one rank do not know each other.
 RANKS = {
     "pfa_rpc.cli": 6,
+    "pfa_rpc.client": 0,
     "pfa_rpc.server": 5,
     "pfa_rpc.services": 4,
     "pfa_rpc.simulator": 4,

@@ -82,6 +82,10 @@ class Output:
         """Write a message as one line of JSON."""
         self._write(json_line(message))
 
+    def write_line(self, value: Any) -> None:
+        """Write a JSON value as one line."""
+        self._write(_compact(value))
+
     def line(self, text: str = "", style: str = "") -> None:
         """Write a line for people."""
         self._print(Text(text, style=style))
@@ -145,7 +149,11 @@ def as_object(message: Message) -> dict[str, Any]:
 
 def json_line(message: Message) -> str:
     """Return a message as one line of JSON, the line's end included."""
-    return escaped(json.dumps(as_object(message), ensure_ascii=False, separators=(",", ":"))) + "\n"
+    return _compact(as_object(message))
+
+
+def _compact(value: Any) -> str:
+    return escaped(json.dumps(value, ensure_ascii=False, separators=(",", ":"))) + "\n"
 
 
 def new_table(*, heading: bool = True) -> Table:

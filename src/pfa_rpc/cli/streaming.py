@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, TypeVar
 
 from pfa.v1.record_service_pb2 import StreamRecordsRequest, StreamRecordsResponse
 from pfa_rpc.cli.connection import Connection, ServerError
-from pfa_rpc.cli.errors import CommandError
+from pfa_rpc.cli.errors import CommandError, tell
 from pfa_rpc.cli.render import json_line, write_out
 from pfa_rpc.cli.text import count
 
@@ -23,6 +23,7 @@ FIRST_WAIT: Final = 0.5
 _LONGEST_WAIT: Final = 10.0
 _RESUMABLE: Final = ("UNAVAILABLE", "ABORTED")
 _PROGRESS_SECONDS: Final = 0.2
+_T = TypeVar("_T")
 
 
 def stream_records(connection: Connection, request: StreamRecordsRequest, path: str) -> None:
@@ -44,24 +45,37 @@ def stream_records(connection: Connection, request: StreamRecordsRequest, path: 
 def resumed(
     connection: Connection, request: StreamRecordsRequest, progress: Progress
 ) -> Iterator[StreamRecordsResponse]:
-    """Yield the batches of a stream, resuming it after a failure that passes. Raises ServerError for the others.
+    """Yield the batches of a stream, resuming it after a failure that passes. Raises ServerError for the others."""
+    request = StreamRecordsRequest.FromString(request.SerializeToString())
+    batches = persistently(
+        lambda: connection.stream(connection.records.StreamRecords, request, endless=True),
+        resumable=lambda: bool(request.resume_token),
+        note=progress.note,
+    )
+    for batch in batches:
+        request.resume_token = batch.resume_token
+        yield batch
+
+
+def persistently(
+    begin: Callable[[], Iterator[_T]], *, resumable: Callable[[], bool], note: Callable[[str], None] = tell
+) -> Iterator[_T]:
+    """Yield the messages of a stream, begun again after a failure that passes. Raises ServerError for the others.
 
     A stream that never began is not tried again: whoever started the command sees at once that nothing answers.
     """
-    request = StreamRecordsRequest.FromString(request.SerializeToString())
     failures = 0
     while True:
         try:
-            for batch in connection.stream(connection.records.StreamRecords, request, endless=True):
+            for message in begin():
                 failures = 0
-                request.resume_token = batch.resume_token
-                yield batch
+                yield message
         except ServerError as error:
             failures += 1
-            if error.code not in _RESUMABLE or not request.resume_token or failures > ATTEMPTS:
+            if error.code not in _RESUMABLE or not resumable() or failures > ATTEMPTS:
                 raise
             wait = min(error.retry_seconds or FIRST_WAIT * 2 ** (failures - 1), _LONGEST_WAIT)
-            progress.note(f"{error.message}; resuming in {wait:g} s ({failures} of {ATTEMPTS})")
+            note(f"{error.message}; resuming in {wait:g} s ({failures} of {ATTEMPTS})")
             time.sleep(wait)
         else:
             return

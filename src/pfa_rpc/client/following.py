@@ -1,0 +1,132 @@
+"""Follows an organization over any number of connections: `RecordClient`."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from typing import Final
+
+import grpc
+from google.protobuf.field_mask_pb2 import FieldMask
+from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
+from grpc_status import rpc_status
+
+from pfa.v1.record_service_pb2_grpc import RecordServiceStub
+from pfa.v1.watch_pb2 import WatchRecordsRequest, WatchRecordsResponse
+from pfa_rpc.client.replica import Change, Replica
+
+SILENCE_SECONDS: Final = 30.0
+"""How long a server may say nothing before the connection counts as lost; it breaks its silence every ten seconds."""
+FIRST_WAIT: Final = 0.2
+"""Seconds before the first attempt to connect again; each further one waits about twice as long."""
+LONGEST_WAIT: Final = 30.0
+_PASSING: Final = frozenset(
+    {
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.ABORTED,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.INTERNAL,
+        grpc.StatusCode.UNKNOWN,
+    }
+)
+_OUTDATED: Final = frozenset({"REVISION_COMPACTED", "INVALID_TOKEN"})
+"""Reasons after which a replica has to be compared with all that there is."""
+
+
+class RecordClient:
+    """Calls of RecordService that take more than a stub.
+
+    Args:
+        channel: an open channel of grpc.aio.
+        token: the bearer token that the server asks for; None: none is sent.
+        waiting: is told the error and the seconds to wait, before each attempt to connect again.
+    """
+
+    def __init__(
+        self,
+        channel: grpc.aio.Channel,
+        *,
+        token: str | None = None,
+        waiting: Callable[[grpc.aio.AioRpcError, float], None] | None = None,
+    ) -> None:
+        self._records = RecordServiceStub(channel)
+        self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
+        self._waiting = waiting
+
+    async def follow(
+        self,
+        organization_id: str,
+        *,
+        filter: str = "",  # noqa: A002 (its name in the API)
+        read_mask: FieldMask | None = None,
+        replica: Replica | None = None,
+    ) -> AsyncGenerator[Change, None]:
+        """Yield every change of the records that match a filter, keeping a replica in step, for as long as it is asked.
+
+        A new replica gets the records that match first; one with a token goes on where it was. A connection that is
+        lost is made again. Where the history does not reach back to the replica's token, everything is read anew and
+        compared: the caller sees what has changed, and nothing else.
+
+        Raises grpc.aio.AioRpcError for what waiting does not mend, such as a filter that cannot be read.
+        """
+        replica = replica if replica is not None else Replica()
+        if not replica.token:
+            replica.restart()
+        failures = 0
+        while True:
+            request = WatchRecordsRequest(
+                organization_id=organization_id, filter=filter, revision_token=replica.token, read_mask=read_mask
+            )
+            try:
+                async for message in self._messages(request):
+                    failures = 0
+                    for change in replica.apply(message):
+                        yield change
+            except grpc.aio.AioRpcError as error:
+                reason, seconds = _details(error)
+                if replica.token and reason in _OUTDATED:
+                    replica.restart()
+                elif error.code() not in _PASSING:
+                    raise
+                failures += 1
+                seconds = seconds or random.uniform(0.5, 1.0) * min(FIRST_WAIT * 2 ** (failures - 1), LONGEST_WAIT)
+                if self._waiting is not None:
+                    self._waiting(error, seconds)
+                await asyncio.sleep(seconds)
+                if not replica.token:
+                    replica.restart()
+
+    async def _messages(self, request: WatchRecordsRequest) -> AsyncIterator[WatchRecordsResponse]:
+        """Yield the messages of one watch. Raises AioRpcError at its end, whichever way it ends."""
+        call = self._records.WatchRecords(request, metadata=self._metadata)
+        try:
+            while True:
+                async with asyncio.timeout(SILENCE_SECONDS):
+                    message = await call.read()
+                if not isinstance(message, WatchRecordsResponse):
+                    raise _lost("the server ended the watch")
+                yield message
+        except TimeoutError:
+            raise _lost(f"the server said nothing for {SILENCE_SECONDS:g} seconds") from None
+        finally:
+            call.cancel()
+
+
+def _lost(why: str) -> grpc.aio.AioRpcError:
+    nothing = grpc.aio.Metadata()
+    return grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, nothing, nothing, details=why)
+
+
+def _details(error: grpc.aio.AioRpcError) -> tuple[str, float]:
+    """Return the reason of an error of the service, "" for another, and the seconds that it asks to wait, or 0."""
+    status = rpc_status.from_call(error)  # type: ignore[arg-type] # an AioRpcError has what it reads
+    reason, seconds = "", 0.0
+    for detail in status.details if status is not None else ():
+        info, retry = ErrorInfo(), RetryInfo()
+        if detail.Unpack(info):
+            reason = info.reason
+        elif detail.Unpack(retry):
+            seconds = retry.retry_delay.ToTimedelta().total_seconds()
+    return reason, seconds
