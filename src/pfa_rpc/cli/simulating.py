@@ -191,7 +191,8 @@ async def _serve(simulator: Simulator, *, as_json: bool) -> None:
 
 
 def _tell(simulator: Simulator, *, as_json: bool) -> None:
-    """Print where it listens, and what it holds."""
+    """Print where it listens, and what it holds; as JSON in one line, since more never comes."""
+    import json
     import sys
 
     from pfa_rpc.cli.render import Output
@@ -199,7 +200,7 @@ def _tell(simulator: Simulator, *, as_json: bool) -> None:
     settings, held = simulator.settings, simulator.rows.organizations
     output = Output(as_json=as_json)
     if as_json:
-        output.document({"url": simulator.url, "tenant": settings.tenant, "organizations": dict(held)})
+        print(json.dumps({"url": simulator.url, "tenant": settings.tenant, "organizations": held}))
     else:
         output.line(f"PEMS is at {simulator.url}, tenant {settings.tenant}; Ctrl-C stops it.")
         output.line(f"users: {', '.join(settings.users) or 'none'}; rows: {sum(held.values()):,}")

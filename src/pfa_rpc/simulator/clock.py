@@ -26,9 +26,9 @@ class Clock:
         """Put it forward, or back by a negative step."""
         self.set(self.now() + step)
 
-    def stop(self) -> None:
-        """Keep it at the time that it shows."""
-        self._stopped = self.now()
+    def stop(self, moment: datetime | None = None) -> None:
+        """Keep it at a moment, or at the time that it shows."""
+        self._stopped = moment.astimezone(UTC) if moment else self.now()
 
     def run(self) -> None:
         """Let it go on from the time that it shows."""

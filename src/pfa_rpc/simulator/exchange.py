@@ -54,6 +54,7 @@ class Exchange:
             self.statuses[0] += 1
             raise
         self.statuses[answer.status] += 1
+        answer.headers["date"] = format_datetime(self._installation.clock.now(), usegmt=True)
         return answer
 
     async def _answer(self, request: Request) -> Answer:

@@ -89,7 +89,7 @@ class HttpServer:
         while (request := await _next_request(connection, reader)) is not None:
             await _send(connection, writer, await self._handler(request))
             if connection.our_state is not h11.DONE or connection.their_state is not h11.DONE:
-                return
+                return  # the client asked to close, or the answer was cut short
             connection.start_next_cycle()
 
 
@@ -125,9 +125,7 @@ async def _send(connection: h11.Connection, writer: asyncio.StreamWriter, answer
         await _drip(writer, body, answer.bytes_per_second)
     await writer.drain()
     if answer.sent_share < 1:
-        # What was sent is to arrive before the connection breaks.
-        writer.write_eof()
-        raise Dropped
+        return
     connection.send_with_data_passthrough(h11.Data(data=answer.body))
     connection.send(h11.EndOfMessage())
 

@@ -103,9 +103,8 @@ class Simulator:
 
         Args:
             pfa_id: the row.
-            values: by column of the grid (or lower-case name of a field that only the screen has): Decimal, date, bool,
-                str, None, or text as the grid shows it. Any text is taken for the sake of the test, valid or not,
-                where it is given as `Forced`.
+            values: by column of the grid, or lower-case name of a field that only the screen has: Decimal, date, bool,
+                str, None, or text as the grid shows it.
             organization: code; the first of the installation where it is not given.
             by: who does it.
 
