@@ -42,8 +42,8 @@ app = typer.Typer(
     name="pfa",
     help="""Plan / Forecast / Actual equipment records over gRPC.
 
-    `serve`, `migrate`, `import`, `generate`, `copy`, `doctor` and `restored` work on databases; the other commands ask
-    a running server, and say what they found as tables or, with --json, for machines.""",
+    `serve`, `migrate`, `import`, `generate`, `copy`, `doctor` and `restored` work on databases, `simulate-pems` plays
+    PEMS; the other commands ask a running server, and say what they found as tables or, with --json, for machines.""",
     epilog=example("pfa serve", "pfa ask 'rentals in Silo 4 over $5000' -o RIO") + "\n\n" + _STATUSES,
     no_args_is_help=True,
     add_completion=False,
