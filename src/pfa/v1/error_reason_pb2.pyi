@@ -72,6 +72,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """INVALID_ARGUMENT: the request_id was used for another request within 24 hours; take a new one. Metadata: request_id."""
     ERROR_REASON_RECORD_EXISTS: _ErrorReason.ValueType  # 22
     """ALREADY_EXISTS: a record with this pfa_id exists; BadRequest lists each. Metadata: organization_id, pfa_id."""
+    ERROR_REASON_PEMS_UNAVAILABLE: _ErrorReason.ValueType  # 23
+    """UNAVAILABLE: PEMS does not answer, or answers something else than its own format; RetryInfo says when to try again."""
+    ERROR_REASON_PEMS_REFUSED: _ErrorReason.ValueType  # 24
+    """FAILED_PRECONDITION: PEMS refuses what it was asked for, or the grid or credentials that are configured;
+    the message is PEMS' own.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed: the `reason` of the google.rpc.ErrorInfo (domain "pfa") that every error of this service carries,
@@ -128,4 +134,10 @@ ERROR_REASON_REQUEST_ID_REUSED: ErrorReason.ValueType  # 21
 """INVALID_ARGUMENT: the request_id was used for another request within 24 hours; take a new one. Metadata: request_id."""
 ERROR_REASON_RECORD_EXISTS: ErrorReason.ValueType  # 22
 """ALREADY_EXISTS: a record with this pfa_id exists; BadRequest lists each. Metadata: organization_id, pfa_id."""
+ERROR_REASON_PEMS_UNAVAILABLE: ErrorReason.ValueType  # 23
+"""UNAVAILABLE: PEMS does not answer, or answers something else than its own format; RetryInfo says when to try again."""
+ERROR_REASON_PEMS_REFUSED: ErrorReason.ValueType  # 24
+"""FAILED_PRECONDITION: PEMS refuses what it was asked for, or the grid or credentials that are configured;
+the message is PEMS' own.
+"""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

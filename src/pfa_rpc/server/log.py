@@ -54,7 +54,7 @@ def _renderers(log_format: LogFormat) -> list[structlog.types.Processor]:
 def _quieten_libraries(level: LogLevel) -> None:
     # Migrations and the driver announce every step; what they find wrong still shows. SQL is never wanted: it is in the
     # libraries' debug level, with its parameters.
-    for name in ("alembic", "aiosqlite", "sqlalchemy", "asyncio", "grpc"):
+    for name in ("alembic", "aiosqlite", "sqlalchemy", "asyncio", "grpc", "httpx", "httpcore"):
         logging.getLogger(name).setLevel(max(logging.WARNING, getattr(logging, level.value.upper())))
 
 

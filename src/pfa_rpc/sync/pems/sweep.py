@@ -1,0 +1,353 @@
+"""Reads the rows of an organization page by page: `Sweep`, an async iterator of `Page`.
+
+The grid runs its query anew for every page and moves meanwhile, so pages are asked for by key: from the last id on, in
+the order of PEMS. Ids are text and never compared here; whether PEMS sorts and compares them alike is checked on the
+first page. Where it does not, pages are asked for by position, rows can slip past, and the sweep says so. The next page
+is on its way while one is read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import hashlib
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Self
+
+import structlog
+
+from pfa_rpc.sync.pems.answers import result_of
+from pfa_rpc.sync.pems.errors import MalformedAnswer
+from pfa_rpc.sync.pems.grid_requests import Filter, GridRequests
+from pfa_rpc.sync.pems.row_reader import ForeignRow, ReadRow, RejectedRow, RowReader, SweptRow
+from pfa_rpc.sync.pems.rows import Cut, cut, frame_around, rows_at
+from pfa_rpc.sync.pems.seen import SeenPage, SeenRows
+
+SLICE_ROWS: Final = 64
+"""Rows that are read before others may run: about 2 ms."""
+_DIGESTS: Final = 1_024
+_LEAST_SLACK: Final = 5
+_SLACK_SHARE: Final = 1_000
+
+Ask = Callable[[Mapping[str, Any]], Awaitable[bytes]]
+"""Sends a request to the grid; returns its answer."""
+_log: Final = structlog.stdlib.get_logger("pfa")
+
+
+class Paging(enum.StrEnum):
+    """How the next page is asked for."""
+
+    KEY = "key"  # from the last id on: nothing slips past
+    POSITION = "position"  # behind the last position: what moves meanwhile can slip past
+
+
+@dataclass(slots=True)
+class Page:
+    """Some rows of an organization. No id is in it twice; one can come again on a later page."""
+
+    rows: list[SweptRow] = field(default_factory=list)
+    """Rows to be taken in."""
+    unchanged: list[str] = field(default_factory=list)
+    """Ids of rows that are as they came last, by what the sweep was told it has seen."""
+    rejected: list[RejectedRow] = field(default_factory=list)
+    """Rows that cannot be taken in; their ids count as seen."""
+    duplicates: int = 0
+    """Rows that gave way to another with the same id: to the newer, on a tie to the later one."""
+    foreign: int = 0
+    """Rows of other organizations, which PEMS should not have sent; nothing of them is kept."""
+    last_id: str = ""
+    """What the next page is asked for from; a sweep that was stopped goes on `after` it."""
+    is_last: bool = False
+    paging: Paging = Paging.KEY
+    needs_count: bool = False
+    """Whether a row may have slipped past so far: compare the number of ids with PEMS' count at the end."""
+
+    def ids(self) -> list[str]:
+        """Return the ids of all its rows that have one."""
+        found = [swept.row.pfa_id for swept in self.rows]
+        return found + self.unchanged + [row.pfa_id for row in self.rejected if row.pfa_id]
+
+
+@dataclass(slots=True)
+class _Answer:
+    """An answer of the grid, its rows not read yet."""
+
+    frame: Mapping[str, Any]
+    last_id: str
+    digests: Sequence[bytes]
+    ids: list[str] | None = None
+    """Of a page that came before just so."""
+    cut: Cut | None = None
+    key: bytes = b""
+    tail: int = 0
+
+    @property
+    def is_last(self) -> bool:
+        """Whether no row comes behind it. Raises MalformedAnswer."""
+        more = self.metadata.get("MORERECORDPRESENT")
+        if more not in {"+", "-"}:
+            raise MalformedAnswer(f"PEMS answered a page with MORERECORDPRESENT {more!r}, which is neither + nor -")
+        return bool(more == "-")
+
+    @property
+    def position(self) -> int:
+        """Position of its last row. Raises MalformedAnswer."""
+        try:
+            return int(self.metadata["CURRENTCURSORPOSITION"])
+        except (KeyError, TypeError, ValueError):
+            raise MalformedAnswer("PEMS answered a page without its CURRENTCURSORPOSITION") from None
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """What PEMS says of the page."""
+        grid = result_of(self.frame).get("GRID")
+        metadata = grid.get("METADATA") if isinstance(grid, Mapping) else None
+        return metadata if isinstance(metadata, Mapping) else {}
+
+
+class Sweep:
+    """The pages of an organization. End it with `aclose` where not all of them are read; its client does so too.
+
+    Args:
+        ask: sends a request to the grid.
+        requests: makes the requests.
+        prepare: gives what reads the rows.
+        filters: which rows.
+        after: id to go on from; the row with this id comes again.
+        seen: what is known of the rows that came before.
+    """
+
+    def __init__(
+        self,
+        ask: Ask,
+        requests: GridRequests,
+        prepare: Callable[[], Awaitable[RowReader]],
+        filters: Sequence[Filter],
+        *,
+        after: str | None = None,
+        seen: SeenRows | None = None,
+    ) -> None:
+        self._ask = ask
+        self._requests = requests
+        self._prepare = prepare
+        self._reader: RowReader | None = None
+        self._filters = tuple(filters)
+        self._from = after
+        self._seen = seen or SeenRows()
+        self._paging = Paging.KEY
+        self._position = 1
+        self._needs_count = False
+        self._before: frozenset[bytes] = frozenset()
+        self._next: asyncio.Task[_Answer] | None = None
+        self._pages = 0
+        self._ended = False
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether there is no further page."""
+        return self._ended
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Page:
+        """Return the next page. Raises PemsError; then the sweep is at its end, and can be resumed by another."""
+        if self._ended:
+            raise StopAsyncIteration
+        try:
+            return await self._page()
+        except BaseException:
+            await self.aclose()
+            raise
+
+    async def aclose(self) -> None:
+        """End the sweep, and what is on its way."""
+        self._ended = True
+        task, self._next = self._next, None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _page(self) -> Page:
+        if self._reader is None:
+            self._reader = await self._prepare()
+        answer = await (self._next or self._fetch(self._reader))
+        self._next = None
+        if self._paging is Paging.KEY and self._goes_in_circles(answer):
+            self._restart()
+            answer = await self._fetch(self._reader)
+        self._pages += 1
+        is_last = answer.is_last
+        if not is_last:
+            self._next = asyncio.create_task(self._following(answer, self._reader))
+        self._ended = is_last
+        page = await self._read(answer, self._reader)
+        page.last_id, page.is_last = answer.last_id, is_last
+        page.paging, page.needs_count = self._paging, self._needs_count
+        return page
+
+    async def _fetch(self, reader: RowReader) -> _Answer:
+        """Ask for the page that the sweep has come to."""
+        filters = list(self._filters)
+        if self._paging is Paging.KEY and self._from is not None:
+            filters.append(self._requests.from_id(self._from))
+        body = await self._ask(self._requests.page(filters, cursor=self._position))
+        return await self._answer(body, reader)
+
+    async def _following(self, answer: _Answer, reader: RowReader) -> _Answer:
+        """Ask for the page behind one."""
+        if self._paging is Paging.POSITION:
+            self._position = answer.position + 1
+        elif self._pages > 1 or await self._order_holds(answer):
+            self._from = answer.last_id
+        else:
+            self._distrust("more or fewer rows are not behind the last of the first page than it has")
+            # A position counts from the first row of all, not from the one that this sweep went on from.
+            self._position = answer.position + 1 if self._from is None else 1
+        return await self._fetch(reader)
+
+    async def _order_holds(self, answer: _Answer) -> bool:
+        """Ask how many rows are not behind the last of the first page: as many as it has, where the order holds.
+
+        Some slack is left for what moved between the two requests; then a final count has to say whether it did.
+        """
+        filters = [*self._filters, self._requests.to_id(answer.last_id)]
+        if self._from is not None:
+            filters.append(self._requests.from_id(self._from))
+        counted = count_of(await self._ask(self._requests.count(filters)))
+        difference = abs(counted - len(answer.digests))
+        self._needs_count = difference > 0
+        return difference <= _slack(len(answer.digests))
+
+    def _goes_in_circles(self, answer: _Answer) -> bool:
+        """Tell whether a page by key has more rows of the page before than ties of its last id can explain."""
+        again = sum(digest in self._before for digest in answer.digests)
+        stuck = again == len(answer.digests) and not answer.is_last
+        return self._pages > 0 and (stuck or again > _slack(len(answer.digests)))
+
+    def _restart(self) -> None:
+        """Go on by position, from the first row of all: where a page by key is wrong, those before it are in doubt."""
+        self._distrust("a page has rows of the page before")
+        self._position = 1
+        self._before = frozenset()
+
+    def _distrust(self, why: str) -> None:
+        self._paging, self._needs_count = Paging.POSITION, True
+        _log.warning("pems does not sort ids as it compares them: pages are asked for by position", why=why)
+
+    async def _answer(self, body: bytes, reader: RowReader) -> _Answer:
+        """Find the rows of an answer; only its frame and its last row are decoded."""
+        start = rows_at(body)
+        if start is None:
+            return _checked(_Answer(cut(body, None).frame, self._from or "", ()))
+        # Hashing seven megabytes lets others run, since it does without the interpreter.
+        key = await asyncio.to_thread(_page_key, body, start)
+        known = self._seen.page(key)
+        ids = None if known is None else self._seen.ids_of(known.digests)
+        if known is not None and ids is not None:
+            frame = frame_around(body, start, len(body) - known.tail)
+            return _checked(_Answer(frame, known.last_id, known.digests, ids, key=key, tail=known.tail))
+        found = cut(body, start)
+        digests = await _digests(found, reader)
+        last_id = reader.id_of(found.row(-1)) if found.rows else self._from or ""
+        return _checked(_Answer(found.frame, last_id, digests, cut=found, key=key, tail=len(body) - found.end))
+
+    async def _read(self, answer: _Answer, reader: RowReader) -> Page:
+        """Read the rows of a page that did not come before just so."""
+        before, self._before = self._before, frozenset(answer.digests)
+        if answer.ids is not None:
+            known = zip(answer.ids, answer.digests, strict=True)
+            return Page(unchanged=list(dict.fromkeys(pfa_id for pfa_id, digest in known if digest not in before)))
+        page = Page()
+        if answer.cut is None:
+            return page
+        unread = self._sort_out(answer, before, page)
+        read: list[ReadRow] = []
+        for start in range(0, len(unread), SLICE_ROWS):
+            part = unread[start : start + SLICE_ROWS]
+            read += reader.read([answer.cut.rows[n] for n in part], [answer.digests[n] for n in part], answer.cut.head)
+            await asyncio.sleep(0)
+        _take(read, page)
+        if not page.foreign:
+            self._seen.learn_page(answer.key, SeenPage(tuple(answer.digests), answer.tail, answer.last_id))
+        return page
+
+    def _sort_out(self, answer: _Answer, before: frozenset[bytes], page: Page) -> list[int]:
+        """Put the ids of rows that are as they came last into the page; return the numbers of the others."""
+        unread: list[int] = []
+        known: dict[str, None] = {}
+        for number, digest in enumerate(answer.digests):
+            if digest in before:
+                continue
+            pfa_id = self._seen.id_of(digest)
+            if pfa_id is None:
+                unread.append(number)
+            else:
+                known[pfa_id] = None
+        page.unchanged = list(known)
+        return unread
+
+
+async def _digests(found: Cut, reader: RowReader) -> list[bytes]:
+    digests: list[bytes] = []
+    for start in range(0, len(found.rows), _DIGESTS):
+        digests += map(reader.digest, found.rows[start : start + _DIGESTS])
+        await asyncio.sleep(0)
+    return digests
+
+
+def count_of(body: bytes) -> int:
+    """Return what a count request answered. Raises PemsError."""
+    grid = result_of(cut(body, None).frame).get("GRID")
+    found = grid.get("TOTAL-COUNT") if isinstance(grid, Mapping) else None
+    try:
+        return int(str(found).replace(",", ""))
+    except ValueError:
+        raise MalformedAnswer(f"PEMS answered a count with {str(found)[:80]!r}") from None
+
+
+def _checked(answer: _Answer) -> _Answer:
+    """Return an answer that is a page. Raises PemsError."""
+    if not answer.is_last and not answer.digests:
+        raise MalformedAnswer("PEMS answered a page without rows and says that more are present")
+    return answer
+
+
+def _page_key(body: bytes, start: int) -> bytes:
+    return hashlib.sha256(memoryview(body)[start:]).digest()
+
+
+def _slack(rows: int) -> int:
+    """Return how many rows of a page may have moved, or tie with its last id."""
+    return max(_LEAST_SLACK, rows // _SLACK_SHARE)
+
+
+def _take(read: Iterable[ReadRow], page: Page) -> None:
+    """Put rows into a page: of those with one id the newest, on a tie the last one."""
+    taken: dict[str, SweptRow | RejectedRow] = {}
+    for row in read:
+        if isinstance(row, ForeignRow):
+            page.foreign += 1
+        elif isinstance(row, RejectedRow) and not row.pfa_id:
+            page.rejected.append(row)
+        else:
+            pfa_id = row.row.pfa_id if isinstance(row, SweptRow) else row.pfa_id
+            other = taken.get(pfa_id)
+            page.duplicates += other is not None
+            if other is None or not _is_newer(other, row):
+                taken[pfa_id] = row
+    unchanged = set(page.unchanged)
+    # A row that came twice, once as before: what it is now is the one that differs.
+    page.unchanged = [pfa_id for pfa_id in page.unchanged if pfa_id not in taken]
+    page.duplicates += len(unchanged) - len(page.unchanged)
+    page.rows = [row for row in taken.values() if isinstance(row, SweptRow)]
+    page.rejected += [row for row in taken.values() if isinstance(row, RejectedRow)]
+    if page.foreign:
+        _log.warning("pems sent rows of other organizations, which were dropped", rows=page.foreign)
+
+
+def _is_newer(one: SweptRow | RejectedRow, other: SweptRow | RejectedRow) -> bool:
+    """Tell whether one row is newer than another by their stamps; one without a stamp is never newer."""
+    first, second = (row.row.stamp if isinstance(row, SweptRow) else row.stamp for row in (one, other))
+    return first is not None and second is not None and first > second
