@@ -1,0 +1,101 @@
+"""`pfa watch` as its users have it: a process that prints changes which another process makes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pfa_rpc.cli import exits
+from pfa_rpc.store.database import Database
+from pfa_rpc.store.migrate import migrate
+from pfa_rpc.store.organizations import create_organization, get_organization
+from pfa_rpc.store.records import new_record, read_for_write, save_records
+from tests.acceptance.test_cli import PFA, environment, serving
+from tests.causes import CAUSE
+from tests.fixtures.records import make_values
+
+
+async def make(path: Path) -> None:
+    database = Database(f"sqlite:///{path}")
+    await migrate(database)
+    organization = await create_organization(database, "RIO")
+    async with database.write("RIO", CAUSE) as write:
+        new = [(None, new_record("RIO", str(number), make_values(area_silo="Silo 4"))) for number in (1, 2)]
+        await save_records(write, organization, new)
+    await database.close()
+
+
+async def move(path: Path, pfa_id: str, area: str) -> None:
+    database = Database(f"sqlite:///{path}")
+    async with database.write("RIO", CAUSE) as write:
+        organization = await get_organization(write.connection, "RIO")
+        before = (await read_for_write(write, [pfa_id]))[pfa_id]
+        after = before.copy()
+        after.values["area_silo"] = area
+        await save_records(write, organization, [(before, after)])
+    await database.close()
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    path = tmp_path / "pfa.sqlite3"
+    asyncio.run(make(path))
+    with serving(path) as address:
+        yield address, path
+
+
+def watching(address: str, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [*PFA, "watch", *arguments],
+        env=environment(PFA_SERVER=address, PFA_ORGANIZATION="RIO"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def until_waiting(process: subprocess.Popen[str]) -> None:
+    assert process.stderr is not None
+    assert "waiting for changes" in process.stderr.readline()
+
+
+def test_changes_are_printed_with_what_was_before(served: tuple[str, Path]) -> None:
+    address, path = served
+    with watching(address, "--filter", 'area_silo = "Silo 4"', "--changes", "1") as process:
+        until_waiting(process)
+        asyncio.run(move(path, "2", "Silo 5"))
+        out, error = process.communicate(timeout=30)
+    assert out.startswith("- 2  Silo 4")
+    assert process.returncode == exits.OK
+    token = error.split("--from ")[1].split()[0]
+    asyncio.run(move(path, "1", "Silo 6"))
+    with watching(address, "--from", token, "--changes", "1", "--json") as process:
+        out, _ = process.communicate(timeout=30)
+    change = json.loads(out)
+    assert (change["record"]["pfa_id"], change["record"]["area_silo"]) == ("1", "Silo 6")
+
+
+def test_fields_are_told_before_and_after(served: tuple[str, Path]) -> None:
+    address, path = served
+    with watching(address, "--changes", "1") as process:
+        until_waiting(process)
+        asyncio.run(move(path, "2", "Silo 5"))
+        out, _ = process.communicate(timeout=30)
+    assert "~ 2" in out
+    assert "area Silo 4 → Silo 5" in out
+
+
+def test_ctrl_c_ends_a_watch_with_the_place_to_go_on_from(served: tuple[str, Path]) -> None:
+    address, _ = served
+    with watching(address) as process:
+        until_waiting(process)
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=30)
+    assert process.returncode == exits.INTERRUPTED
+    assert "--from " in error
