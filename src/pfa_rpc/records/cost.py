@@ -22,7 +22,7 @@ _COSTED: Final = (
 """What costs depend on."""
 
 # days / 30.44 x rate, in cents: days x ten-thousandths x 100 / (30.44 x 10,000)
-_RENT_DIVISOR: Final = 3044
+RENT_DIVISOR: Final = 3044
 _PRICE_DIVISOR: Final = 100
 
 
@@ -49,7 +49,7 @@ def divide_half_even(numerator: int, divisor: int) -> int:
 
 def rent_cents(days: int, rate: int) -> int:
     """Return the rent of a number of days, in cents, for a monthly rate in ten-thousandths."""
-    return divide_half_even(days * rate, _RENT_DIVISOR)
+    return divide_half_even(days * rate, RENT_DIVISOR)
 
 
 def layer_cost(values: Mapping[str, Any], layer: str) -> LayerCost:
@@ -63,7 +63,8 @@ def layer_cost(values: Mapping[str, Any], layer: str) -> LayerCost:
     rate = values.get("monthly_rate")
     if start is None or end is None or rate is None:
         return LayerCost(None, start, end)
-    return LayerCost(rent_cents(max((end - start).days, 0), rate), start, end, rate, projected)
+    days = (end - start).days
+    return LayerCost(rent_cents(days, rate) if days > 0 else 0, start, end, rate, projected)
 
 
 def _purchase_cost(values: Mapping[str, Any], layer: str, start: date | None, end: date | None) -> LayerCost:
@@ -112,7 +113,7 @@ def _rent(start: date | None, end: date | None, rate: int) -> int | None:
     if start is None or end is None:
         return None
     days = (end - start).days
-    return divide_half_even(days * rate, _RENT_DIVISOR) if days > 0 else 0
+    return divide_half_even(days * rate, RENT_DIVISOR) if days > 0 else 0
 
 
 def spread(cost: LayerCost) -> Iterator[tuple[date | None, int]]:
@@ -127,20 +128,25 @@ def spread(cost: LayerCost) -> Iterator[tuple[date | None, int]]:
     if start is None or end is None or rate is None or end <= start:
         yield (start.replace(day=1) if start else None), cents
         return
-    month, charged = start.year * 12 + start.month - 1, 0
+    month, charged = month_of(start), 0
     first, last = start.toordinal(), end.toordinal()
-    while (following := _first_days[month + 1]) < last:
-        until = divide_half_even((following - first) * rate, _RENT_DIVISOR)
-        yield _months[month], until - charged
+    while (following := first_days[month + 1]) < last:
+        until = divide_half_even((following - first) * rate, RENT_DIVISOR)
+        yield months[month], until - charged
         month, charged = month + 1, until
-    yield _months[month], cents - charged
+    yield months[month], cents - charged
+
+
+def month_of(day: date) -> int:
+    """Return the number of a day's month, counted from that of January of the year 0."""
+    return day.year * 12 + day.month - 1
 
 
 def _first_day(month: int) -> int:
-    """Return the ordinal of the first day of a month, counted from the year 0; of the one after the last, too."""
-    return date(month // 12, month % 12 + 1, 1).toordinal() if month <= _LAST_MONTH else date.max.toordinal() + 1
+    return date(month // 12, month % 12 + 1, 1).toordinal() if month <= month_of(date.max) else date.max.toordinal() + 1
 
 
-_LAST_MONTH: Final = date.max.year * 12 + 11
-_first_days: Final = Remembered(_first_day)
-_months: Final = Remembered(lambda month: date(month // 12, month % 12 + 1, 1))
+first_days: Final = Remembered(_first_day)
+"""Number of a month → ordinal of its first day; the month after the last of the calendar has one, too."""
+months: Final = Remembered(lambda month: date(month // 12, month % 12 + 1, 1))
+"""Number of a month → its first day."""

@@ -5,14 +5,15 @@ Discontinued and funds-transferable records are left out of all costs, as everyw
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from operator import itemgetter
 from typing import Any, Final
 
-from pfa_rpc.records.cost import LAYERS, LayerCost, layer_cost, spread
+from pfa_rpc.records.cost import LAYERS, LayerCost, layer_cost
+from pfa_rpc.records.month_sums import MonthSums
 
 Values = Mapping[str, Any]
 
@@ -32,39 +33,39 @@ _INPUTS: Final[Mapping[str, Callable[[Values], Any]]] = {
 class LayerSum:
     """The cost of a layer of some records."""
 
-    cents: int = 0
     records: int = 0
     """Records that have a cost in this layer."""
     lacking: int = 0
     """Records that have none."""
     projected: int = 0
     """Records still on site, costed to a projected end."""
-    months: defaultdict[date | None, int] = field(default_factory=lambda: defaultdict(int))
-    """First day of the month → cents; None for cost without a date. They add up to `cents`."""
+    _months: MonthSums = field(default_factory=MonthSums)
+
+    @property
+    def cents(self) -> int:
+        """What the records cost."""
+        return self._months.total()
+
+    @property
+    def months(self) -> dict[date | None, int]:
+        """First day of the month → cents, in order; None for cost without a date, last. They add up to `cents`."""
+        return self._months.by_month()
 
     def add(self, cost: LayerCost) -> None:
         """Add what a record costs."""
         if cost.cents is None:
             self.lacking += 1
             return
-        self.cents += cost.cents
         self.records += 1
         self.projected += cost.projected
-        months = self.months
-        for month, cents in spread(cost):
-            months[month] += cents
+        self._months.add(cost)
 
-    def __add__(self, other: LayerSum) -> LayerSum:
-        added = LayerSum(
-            self.cents + other.cents,
-            self.records + other.records,
-            self.lacking + other.lacking,
-            self.projected + other.projected,
-        )
-        for part in (self, other):
-            for month, cents in part.months.items():
-                added.months[month] += cents
-        return added
+    def __iadd__(self, other: LayerSum) -> LayerSum:
+        self.records += other.records
+        self.lacking += other.lacking
+        self.projected += other.projected
+        self._months += other._months
+        return self
 
 
 @dataclass(slots=True)
@@ -76,9 +77,11 @@ class CostSum:
     left_out: Counter[str] = field(default_factory=Counter)
     """Flag → number of records that are left out for it."""
 
-    def __add__(self, other: CostSum) -> CostSum:
-        layers = {layer: self.layers[layer] + other.layers[layer] for layer in LAYERS}
-        return CostSum(layers, self.left_out + other.left_out)
+    def __iadd__(self, other: CostSum) -> CostSum:
+        for layer, total in other.layers.items():
+            self.layers[layer] += total
+        self.left_out += other.left_out
+        return self
 
 
 class Effect:
@@ -96,12 +99,12 @@ class Effect:
     @property
     def before(self) -> CostSum:
         """What the records cost before the changes."""
-        return self._both + self._before
+        return _sum(self._both, self._before)
 
     @property
     def after(self) -> CostSum:
         """What they cost after them."""
-        return self._both + self._after
+        return _sum(self._both, self._after)
 
     def add(self, before: Values | None, after: Values | None) -> None:
         """Add a record: its fields on both sides, None where it is not there. Its stored costs do not count."""
@@ -127,6 +130,13 @@ class Effect:
                 if values[flag]:
                     return flag
         return None
+
+
+def _sum(one: CostSum, other: CostSum) -> CostSum:
+    total = CostSum()
+    total += one
+    total += other
+    return total
 
 
 def _add_side(side: CostSum, values: Values | None, reason: str | None) -> None:

@@ -7,11 +7,12 @@ from datetime import date
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pfa_rpc.records.cost import LAYERS, layer_cost, spread
 from pfa_rpc.records.effect import LEFT_OUT, CostSum, Effect
+from pfa_rpc.records.month_sums import MonthSums
 from tests.fixtures.records import make_values, random_values
 
 MARCH, APRIL, MAY, JUNE = (date(2026, month, 1) for month in (3, 4, 5, 6))
@@ -96,6 +97,7 @@ def test_costs_that_were_stored_do_not_count() -> None:
     assert figures(effect.after) == figures(effect.before)
 
 
+@settings(deadline=None)
 @given(changed_records, st.lists(unchanged_records, max_size=8), st.sampled_from([(), LEFT_OUT, LEFT_OUT[1:]]))
 def test_months_are_the_sums_of_those_of_each_record(
     changed: list[Any], unchanged: list[Any], including: tuple[str, ...]
@@ -111,7 +113,53 @@ def test_months_are_the_sums_of_those_of_each_record(
             assert found.records + found.lacking + sum(total.left_out.values()) == there
 
 
+@settings(deadline=None)
 @given(changed_records)
 def test_changes_turned_around_have_the_opposite_effect(changes: list[Any]) -> None:
     there, back = effect_of(*changes), effect_of(*[(after, before) for before, after in changes])
-    assert (there.before, there.after) == (back.after, back.before)
+    for one, other in ((there.before, back.after), (there.after, back.before)):
+        assert one.left_out == other.left_out
+        assert figures(one) == figures(other)
+        assert all(one.layers[layer].months == other.layers[layer].months for layer in LAYERS)
+
+
+def test_months_are_in_order_and_cost_without_a_date_comes_last() -> None:
+    bought = make_values(source="purchase", purchase_price=50_000, forecast_start=None, forecast_end=None)
+    early = make_values(forecast_start=date(2025, 12, 31), forecast_end=date(2026, 1, 2))
+    effect = effect_of((None, PLANNED), (None, bought), (None, early))
+    assert list(effect.after.layers["forecast"].months) == [
+        date(2025, 12, 1),
+        date(2026, 1, 1),
+        MARCH,
+        APRIL,
+        MAY,
+        None,
+    ]
+
+
+dates = st.dates(date(1, 1, 1), date.max) | st.dates(date(2026, 1, 1), date(2027, 12, 31)) | st.none()
+
+
+@settings(deadline=None)  # thousands of years are many months
+@given(
+    st.lists(
+        st.builds(
+            lambda source, start, end, rate: make_values(
+                source=source, forecast_start=start, forecast_end=end, monthly_rate=rate, purchase_price=rate
+            ),
+            st.sampled_from(["rental", "purchase"]),
+            dates,
+            dates,
+            st.integers(0, 10**15) | st.integers(0, 5_000).map(lambda number: number * 1522),
+        ),
+        max_size=6,
+    )
+)
+def test_many_costs_by_month_are_the_spreads_of_each(records: list[Any]) -> None:
+    months, expected = MonthSums(), dict[date | None, int]()
+    for values in records:
+        cost = layer_cost(values, "forecast")
+        months.add(cost)
+        for month, cents in spread(cost):
+            expected[month] = expected.get(month, 0) + cents
+    assert months.by_month() == expected
