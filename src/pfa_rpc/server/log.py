@@ -53,7 +53,7 @@ def _renderers(log_format: LogFormat) -> list[structlog.types.Processor]:
 
 def _quieten_libraries(level: LogLevel) -> None:
     # Migrations and the driver announce every step; what they find wrong still shows. SQL is never wanted: it is in the
-    # libraries' debug level, with its parameters.
+    # libraries' debug level, with its parameters; so are the cookies of a session with PEMS.
     for name in ("alembic", "aiosqlite", "sqlalchemy", "asyncio", "grpc", "httpx", "httpcore"):
         logging.getLogger(name).setLevel(max(logging.WARNING, getattr(logging, level.value.upper())))
 

@@ -11,6 +11,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pfa_rpc.errors import PfaError
 
 
@@ -19,7 +21,7 @@ class PemsError(PfaError):
 
     status = "UNAVAILABLE"
     reason = "PEMS_UNAVAILABLE"
-    retry_seconds = 30.0
+    retry_seconds: ClassVar[float | None] = 30.0
 
 
 class Transient(PemsError):

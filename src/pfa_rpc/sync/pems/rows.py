@@ -94,7 +94,7 @@ def _frame(body: bytes) -> dict[str, Any]:
 
 
 def _by_head(body: bytes, start: int, first: int, head: bytes) -> Cut | None:
-    """Cut at the bytes that each row begins with; None where the last row is not followed by the end of the list."""
+    """Cut at the bytes that each row begins with; None where the end of the list is not behind the last of them."""
     last = body.rindex(head)
     try:
         rest = body[last:].decode()
@@ -105,7 +105,10 @@ def _by_head(body: bytes, start: int, first: int, head: bytes) -> Cut | None:
     closing = _CLOSING.match(body, end)
     if closing is None:
         return None
-    frame = frame_around(body, start, closing.end())
+    try:
+        frame = frame_around(body, start, closing.end())
+    except MalformedAnswer:  # what looked like the last row may be something behind the rows
+        return None
     rows = body[first + len(head) : end].split(head)
     rows[:-1] = [row.rstrip(_BETWEEN) for row in rows[:-1]]
     return Cut(frame, rows, closing.end(), head)
