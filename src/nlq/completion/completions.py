@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from nlq.completion.occasions import AMOUNTS, DATES, LEADS_IN, NUMBERS
+from nlq.natural_order import natural
 from nlq.normalize import tokenize
 from nlq.phrases.figure_words import plural
 from nlq.schema import FieldSpec, Schema
@@ -24,7 +25,6 @@ _LOOKED_AT: Final = 24
 """Most values of one field that are looked at for one beginning."""
 _ALL: Final = 100_000
 _SHORTEST_INNER: Final = 3
-_DIGITS: Final = re.compile(r"(\d+)")
 _SIMPLE: Final = re.compile(r"[A-Za-z0-9 /_-]*")
 _RUNS: Final = re.compile(r"[a-z]+|[0-9]+")
 _LAST: Final = "\U0010ffff"
@@ -72,8 +72,7 @@ class Completion:
     @property
     def natural(self) -> tuple[object, ...]:
         """What it is ordered by: numbers inside by their size."""
-        parts = _DIGITS.split(self.text.casefold())
-        return tuple((1, int(part), "") if part.isdecimal() else (0, 0, part) for part in parts)
+        return natural(self.text)
 
 
 def typed(text: str) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from datetime import date
-from itertools import islice
+from heapq import nsmallest
 from typing import Final
 
+from nlq.natural_order import natural
 from nlq.normalize import Kind, tokenize
 from nlq.schema import FieldType
 from nlq.tagging.fuzzy import nearest
@@ -176,10 +177,15 @@ async def _require_free(phrase: str, prepared: Prepared) -> None:
         )
 
 
-def _values(vocabulary: Vocabulary, field: str, after: tuple[str, ...] | None, most: int) -> list[Term]:
-    """Return the values that come after one, by field and key."""
+def _values(vocabulary: Vocabulary, field: str, after: tuple[str, str] | None, most: int) -> list[Term]:
+    """Return the first values, by field and as people count, of those that come after a (field, key)."""
+
+    def place(field: str, key: str) -> tuple[str, object, str]:
+        return field, natural(key), key
+
     terms = (term for term in vocabulary if field in ("", term.field))
-    return list(islice((term for term in terms if after is None or (term.field, term.key) > after), most))
+    left = [term for term in terms if after is None or place(term.field, term.key) > place(*after)]
+    return nsmallest(most, left, key=lambda term: place(term.field, term.key))
 
 
 def _message(stored: StoredSynonym) -> SynonymMessage:

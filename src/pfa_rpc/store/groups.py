@@ -11,6 +11,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
+from nlq.natural_order import natural
 from nlq.query import Aggregate, Aggregation, FigureSort, Function, Having, Operator
 from pfa_rpc.records.matching import COMPARE
 
@@ -66,7 +67,7 @@ def arranged(groups: Iterable[Group], spec: Aggregate, full: Aggregate, limit: i
     kept = [group for group in groups if all(_holds(having, group, places) for having in spec.having)]
     if spec.distinct:
         kept = [group for group in kept if any(key is not None for key in group.keys)]
-    kept.sort(key=lambda group: [(key is None, 0 if key is None else key) for key in group.keys])
+    kept.sort(key=lambda group: [(key is None, 0 if key is None else _in_order(key)) for key in group.keys])
     for term in reversed(spec.order):  # sorts are stable: the last to be done counts most
         _sort(kept, term, _value_of(term, spec, places))
     shown = kept[:limit]
@@ -87,9 +88,14 @@ def _value_of(term: FigureSort, spec: Aggregate, places: Mapping[Aggregation, in
     """Return what gives the value of a group that a term of the order looks at."""
     if isinstance(term.by, str):
         place = spec.group_by.index(term.by)
-        return lambda group: group.keys[place]
+        return lambda group: None if (key := group.keys[place]) is None else _in_order(key)
     place = places[term.by]
     return lambda group: group.figures[place].value
+
+
+def _in_order(key: str | bool | date) -> Any:
+    """Return what a key is sorted by; texts that differ in case or in zeros only, by code point."""
+    return (natural(key), key) if isinstance(key, str) else key
 
 
 def _sort(groups: list[Group], term: FigureSort, value_of: Callable[[Group], Any]) -> None:
