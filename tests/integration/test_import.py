@@ -465,6 +465,27 @@ def test_the_command_speaks_json(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert document["rows_per_second"] > 0
 
 
+def test_where_every_row_is_rejected_the_command_fails_and_says_what_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "export.csv"
+    path.write_text(table({}, {"pfs_id": "2", "pfs_a_org": "CAPE"}, {"pfs_id": "3", "pfs_a_org": "no code"}))
+    assert pfa(tmp_path, str(path)) == 3
+    told = capsys.readouterr()
+    assert "3 rows were rejected" in told.out
+    assert "every row was rejected" in told.err
+    assert f"pfa import {path} --organizations RIO,CAPE" in told.err
+    assert pfa(tmp_path, str(path), "--organizations", "RIO,CAPE") == 0
+    capsys.readouterr()
+    path.write_text(table({"pfs_f_dor": "x"}))
+    assert pfa(tmp_path, str(path), "--organizations", "RIO", "--json") == 3
+    told = capsys.readouterr()
+    assert json.loads(told.out)["rejected_rows"] == 1
+    assert f"correct them in {path}.rejected.csv" in told.err
+    path.write_text(table())
+    assert pfa(tmp_path, str(path)) == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "status"),
     [

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from pfa_rpc.cli.errors import CommandError
-from pfa_rpc.cli.exits import INTERRUPTED, USAGE
+from pfa_rpc.cli.exits import INTERRUPTED, INVALID_INPUT, USAGE
 from pfa_rpc.cli.options import AsJson, example
 from pfa_rpc.cli.service import Database
 
@@ -64,8 +64,9 @@ def import_command(
     A row that is wrong is left out and kept: it goes, whole, to FILE.rejected.csv with its number, columns, values and
     reasons. Correct it there and import that file. Where nothing was rejected, that of an earlier import is removed.
 
-    The exit status is 0 when the file was imported, rejected rows or not; 3 when it cannot be read as an export: then
-    nothing was written. An import that was stopped is finished by running it again.
+    The exit status is 0 when the file was imported, some of its rows rejected or not; 3 when every row was rejected, or
+    the file cannot be read as an export: then nothing was written. An import that was stopped is finished by running it
+    again.
     """
     from pfa_rpc.cli.render import Output
 
@@ -79,6 +80,24 @@ def import_command(
         output.document(summary.document())
     else:
         _show(output, summary)
+    if summary.rows and summary.rejected_rows == summary.rows:
+        raise CommandError("every row was rejected", status=INVALID_INPUT, notes=[_advice(file, summary)])
+
+
+def _advice(file: Path, summary: ImportSummary) -> str:
+    """Return what to do where every row was rejected."""
+    from pfa_rpc.store.organizations import is_code
+
+    # Names that are no codes cannot be given on a command line.
+    codes = [code for code in _unknown(summary) if is_code(code)]
+    if not codes:
+        return f"correct them in {summary.rejected_file}, then import that file"
+    return f"if they are yours, create the organizations: pfa import {file} --organizations {','.join(codes)}"
+
+
+def _unknown(summary: ImportSummary) -> list[str]:
+    """Return the codes that no organization has, those of most rows first."""
+    return sorted(summary.unknown_organizations, key=lambda code: -summary.unknown_organizations[code])
 
 
 def _codes(text: str | None) -> list[str]:
@@ -253,7 +272,7 @@ def _show_rejected(output: Output, summary: ImportSummary) -> None:
         table.add_row(Text(f"{number:,}"), Text(reason))
     output.show(table)
     if summary.unknown_organizations:
-        codes = sorted(summary.unknown_organizations, key=lambda code: -summary.unknown_organizations[code])
+        codes = _unknown(summary)
         more = ", …" if len(codes) > _LISTED else ""
         output.line(
             f"Unknown organizations, to be created by naming them with --organizations: "
