@@ -104,9 +104,14 @@ def _carried(old: Conflict | None, new: Conflict) -> Conflict:
     """Return a conflict with what its earlier form knows of what did not change."""
     if old is None:
         return new
-    theirs_side = old.theirs_side if new.theirs == old.theirs else new.theirs_side
-    mine_side = old.mine_side if new.mine == old.mine else new.mine_side
-    return replace(new, opened_at=old.opened_at, mine_side=mine_side, theirs_side=theirs_side)
+    has_same_mine, has_same_theirs = new.mine == old.mine, new.theirs == old.theirs
+    return replace(
+        new,
+        opened_at=old.opened_at,
+        mine_side=old.mine_side if has_same_mine else new.mine_side,
+        theirs_side=old.theirs_side if has_same_theirs else new.theirs_side,
+        decided=old.decided and has_same_mine and has_same_theirs,
+    )
 
 
 def _conflict(record: SyncRecord, name: str, remote: Any, theirs: Side, at: datetime) -> Conflict:
@@ -141,14 +146,33 @@ def ambiguous(record: SyncRecord, lost: Mapping[str, Any], theirs: Side, at: dat
     return replace(record, conflicts=in_order((*others, *opened))), tuple(OpenConflict(conflict) for conflict in opened)
 
 
-def settled(record: SyncRecord, names: Collection[str], by: str | None, at: datetime, terms: Terms) -> Stepped:
-    """Close the conflicts of some fields, which were edited anew, and of those tied to them: each has its own value."""
-    groups = [terms.group_of(conflict.field) for conflict in record.conflicts if conflict.field in names]
-    closing = [conflict for conflict in record.conflicts if any(conflict.field in group for group in groups)]
-    if not closing:
+def settled(
+    record: SyncRecord, names: Collection[str], values: Mapping[str, Any], side: Side, at: datetime, terms: Terms
+) -> Stepped:
+    """Settle the conflicts of some fields, which were edited anew: each keeps its own value, which `values` has.
+
+    Fields that are tied together are sent once all of them are decided.
+    """
+    if all(conflict.field not in names for conflict in record.conflicts):
         return record, ()
-    after = _without(record, closing, groups)
-    return after, tuple(CloseConflict(conflict, Settlement.OWN, at, by) for conflict in closing)
+    marked = [_edited(conflict, values, side) if conflict.field in names else conflict for conflict in record.conflicts]
+    waiting = {terms.group_of(conflict.field) for conflict in marked if not (conflict.decided or conflict.ambiguous)}
+    closing = [conflict for conflict in marked if conflict.decided and not _waits(conflict, waiting, terms)]
+    groups = [terms.group_of(conflict.field) for conflict in closing if not conflict.ambiguous]
+    after = _without(replace(record, conflicts=tuple(marked)), closing, groups)
+    effects: list[Effect] = [OpenConflict(conflict) for conflict in after.conflicts if conflict.field in names]
+    effects += [CloseConflict(conflict, Settlement.OWN, at, side.by) for conflict in closing]
+    return after, tuple(effects)
+
+
+def _edited(conflict: Conflict, values: Mapping[str, Any], side: Side) -> Conflict:
+    if conflict.ambiguous:
+        return replace(conflict, decided=True)
+    return replace(conflict, mine=values[conflict.field], mine_side=side, decided=True)
+
+
+def _waits(conflict: Conflict, waiting: Collection[Group], terms: Terms) -> bool:
+    return not conflict.ambiguous and terms.group_of(conflict.field) in waiting
 
 
 def _without(record: SyncRecord, closing: Collection[Conflict], groups: Sequence[Group]) -> SyncRecord:
@@ -158,16 +182,34 @@ def _without(record: SyncRecord, closing: Collection[Conflict], groups: Sequence
 
 
 def edited_unnoticed(record: SyncRecord, terms: Terms) -> Stepped:
-    """Close the conflicts of fields that do not show what they showed when these were opened.
+    """Bring the conflicts in step with the values, where an edit was stored without the core being asked.
 
-    An edit may have been stored without the core being asked; it counts all the same.
+    One that does not show what it showed when it was opened was edited: it counts as settled.
     """
-    names = [conflict.field for conflict in record.conflicts if record.values[conflict.field] != conflict.shown]
-    if not names:
+    if not record.conflicts:
         return record, ()
-    at, by = record.values["modified_at"], record.values["modified_by"]
-    after, effects = settled(record, names, by, at, terms)
-    return rested(after), effects
+    names = [conflict.field for conflict in record.conflicts if record.values[conflict.field] != conflict.shown]
+    side, at = Side(record.values["modified_by"], record.values["modified_at"]), record.values["modified_at"]
+    after, effects = settled(record, names, record.values, side, at, terms)
+    after, more = tied_in(after, at, terms)
+    return (rested(after) if names else after), effects + more
+
+
+def tied_in(record: SyncRecord, at: datetime, terms: Terms) -> Stepped:
+    """Let fields that are tied to one in conflict be in conflict too, where they were edited: they merge as one."""
+    listed = {conflict.field for conflict in record.conflicts}
+    tied = {name for conflict in record.conflicts for name in held_by(conflict, terms)}
+    if all(record.values[name] == record.remote[name] for name in tied - listed):
+        return record, ()
+    return absorb(record, record.remote, Side(), at, terms)
+
+
+def held_by(conflict: Conflict, terms: Terms) -> Group:
+    """Return the fields that may not be sent while a conflict is open.
+
+    After an ambiguous push both sides have the same values, so that those tied to its field can change.
+    """
+    return (conflict.field,) if conflict.ambiguous else terms.group_of(conflict.field)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,13 +239,13 @@ def resolved(record: SyncRecord, event: Resolved, terms: Terms) -> Stepped:
     # What was kept out for the sake of a field that is decided now may come in.
     after, effects = absorb(after, after.remote, Side(), event.at, terms)
     closed = tuple(
-        CloseConflict(conflict, _how(event.choices[conflict.field]), event.at, event.by)
+        CloseConflict(conflict, _how(event.choices.get(conflict.field)), event.at, event.by)
         for conflict in decision.closing
     )
     return after, closed + effects
 
 
-def _how(choice: Choice) -> Settlement:
+def _how(choice: Choice | None) -> Settlement:
     return Settlement(choice.value) if isinstance(choice, Keep) else Settlement.OWN
 
 
@@ -213,9 +255,9 @@ def _decision(record: SyncRecord, choices: Mapping[str, Choice], terms: Terms) -
         raise NotResolvable(unknown)
     groups = tuple(dict.fromkeys(terms.group_of(name) for name in choices))
     closing = tuple(conflict for conflict in record.conflicts if any(conflict.field in group for group in groups))
-    if left := [c.field for c in closing if c.field not in choices]:
+    if left := [c.field for c in closing if not c.decided and c.field not in choices]:
         raise NotResolvable([BrokenRule(name, "is tied to a field that is decided: decide both") for name in left])
-    return _Decision(closing, groups, {c.field: _chosen(c, choices[c.field]) for c in closing})
+    return _Decision(closing, groups, {c.field: _chosen(c, choices.get(c.field, Keep.MINE)) for c in closing})
 
 
 def _chosen(conflict: Conflict, choice: Choice) -> Any:

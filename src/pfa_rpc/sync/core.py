@@ -19,7 +19,16 @@ from typing import Any, Final
 from pfa_rpc.records.encode import Values
 from pfa_rpc.records.tracking import MERGED_NAMES, differing, marked_edited
 from pfa_rpc.store.records import new_record
-from pfa_rpc.sync.conflicts import Stepped, absorb, edited_unnoticed, is_changed, merged_fields, resolved, settled
+from pfa_rpc.sync.conflicts import (
+    Stepped,
+    absorb,
+    edited_unnoticed,
+    is_changed,
+    merged_fields,
+    resolved,
+    settled,
+    tied_in,
+)
 from pfa_rpc.sync.effects import Action, Audit, Get, Purpose
 from pfa_rpc.sync.events import (
     Acknowledged,
@@ -84,13 +93,15 @@ def first_seen(event: Pulled) -> SyncRecord:
 
 def _edited(record: SyncRecord, event: LocalEdit, terms: Terms) -> Stepped:
     """Edit the record. A field in open conflict that is named has its own value from now on, even if it is the same."""
-    after, effects = settled(record, event.updates.keys(), event.by, event.at, terms)
+    side = Side(event.by, event.at)
+    after, effects = settled(record, event.updates.keys(), event.updates, side, event.at, terms)
     values, _ = marked_edited(after.values, after.base, after.values | event.updates, event.by, event.at)
     if values is after.values and not effects:
         return record, ()
-    side = Side(event.by, event.at)
     editors = {**after.editors, **dict.fromkeys(event.updates, side)}
-    return revived(rested(replace(after, values=values, editors=editors))), effects
+    edited = revived(rested(replace(after, values=values, editors=editors)))
+    after, more = tied_in(edited, event.at, terms)
+    return after, effects + more
 
 
 def _read(record: SyncRecord, event: Read, terms: Terms) -> Stepped:

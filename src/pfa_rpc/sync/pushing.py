@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from pfa_rpc.records.encode import Values
 from pfa_rpc.records.tracking import differing
-from pfa_rpc.sync.conflicts import Stepped, absorb, ambiguous, is_changed
+from pfa_rpc.sync.conflicts import Stepped, absorb, ambiguous, held_by, is_changed
 from pfa_rpc.sync.effects import Action, Audit, Effect, Get, Purpose, Retry, Update
 from pfa_rpc.sync.events import (
     Acknowledged,
@@ -34,7 +34,7 @@ def sendable(record: SyncRecord, terms: Terms) -> Values:
     While an earlier update may still arrive, its fields are sent again, even with the values that PEMS has: that
     update's lock is void then.
     """
-    held = {name for conflict in record.conflicts for name in terms.group_of(conflict.field)}
+    held = {name for conflict in record.conflicts for name in held_by(conflict, terms)}
     names = set(differing(record.values, record.base))
     if record.push is not None and record.push.doubtful:
         names.update(record.push.values)

@@ -63,6 +63,8 @@ class Conflict:
     opened_at: datetime
     ambiguous: bool = False
     """Whether it is unknown if PEMS had `mine` for a while. The record shows `theirs` then, otherwise `mine`."""
+    decided: bool = False
+    """Whether it was decided to keep `mine`, and only a field tied to it still waits for a decision."""
 
     @property
     def shown(self) -> Any:
