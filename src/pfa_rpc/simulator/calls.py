@@ -37,7 +37,7 @@ class Answer:
     """What is sent back, and how."""
 
     status: int = 200
-    body: bytes = b""
+    body: bytes = field(default=b"", repr=False)
     headers: dict[str, str] = field(default_factory=lambda: {"content-type": JSON})
     rows: int = 0
     """Rows of the grid that it holds."""

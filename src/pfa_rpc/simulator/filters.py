@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -11,12 +12,11 @@ from pfa_rpc.simulator.calls import Refused
 from pfa_rpc.simulator.collations import COLLATIONS, Collation
 from pfa_rpc.simulator.columns import ORGANIZATION, Column, Kind
 from pfa_rpc.simulator.installation import Installation
-from pfa_rpc.simulator.rows import Image, Row
+from pfa_rpc.simulator.rows import MISSING_PLACE, Image, Row, place_of, text_place
 from pfa_rpc.simulator.values import Locale, NotValid, Value
 
 Test = Callable[[Any], bool]
 """Tells whether a value that is not missing passes."""
-_Matches = Callable[[Image], bool]
 
 _COMPARISONS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     "=": lambda place, wanted: place == wanted,
@@ -33,6 +33,7 @@ _TEXTS: Final[Mapping[str, Callable[[str, str], bool]]] = {
     "NOTCONTAINS": lambda text, part: part not in text,
     "LIKE": lambda text, pattern: _like(pattern).fullmatch(text) is not None,
 }
+_CUTTING: Final = frozenset((">", ">=", "<", "<="))
 OPERATORS: Final = (*_COMPARISONS, *_TEXTS, "IN", "IS EMPTY", "NOT EMPTY")
 
 
@@ -43,14 +44,23 @@ class Condition:
     alias: str
     test: Test | None
     """None: the value must be missing."""
+    bound: tuple[str, Any] | None = None
+    """Operator and place in the order of text, for a comparison that cuts a range out of an ordered column."""
+
+    def passes(self, value: Value) -> bool:
+        """Tell whether a value of the column passes."""
+        return value is None if self.test is None else value is not None and self.test(value)
 
     def holds(self, image: Image) -> bool:
         """Tell whether a row passes."""
         return self.passes(image.values.get(self.alias))
 
-    def passes(self, value: Value) -> bool:
-        """Tell whether a value of the column does."""
-        return value is None if self.test is None else value is not None and self.test(value)
+    def chosen(self, images: list[Image]) -> list[Image]:
+        """Return the rows that pass."""
+        alias, test = self.alias, self.test
+        if test is None:
+            return [image for image in images if image.values.get(alias) is None]
+        return [image for image in images if (value := image.values.get(alias)) is not None and test(value)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,47 +79,64 @@ class Query:
         collation = COLLATIONS[settings.filter_collation or settings.sort_collation]
         reader = _Reader(columns, installation.locale, collation)
         sort = _first(body.get("ADDON_SORT"))
-        alias = str(sort["ALIAS_NAME"]) if sort.get("ALIAS_NAME") else None
-        if alias is not None:
-            reader.column(alias)
+        alias = reader.column(str(sort["ALIAS_NAME"])).alias if sort.get("ALIAS_NAME") else None
         return cls(tuple(reader.groups(body)), alias, str(sort.get("TYPE", "ASC")).upper() == "DESC")
 
-    def images(self, installation: Installation, visible: frozenset[str] | None) -> Iterator[Image]:
-        """Yield the rows of today that match, in order, of the organizations that a user may see (None: all)."""
-        test = self._test(visible)
-        for row in self._candidates(installation):
-            image = row.image
-            if test(image):
-                yield image
+    def images(self, installation: Installation, visible: frozenset[str] | None) -> list[Image]:
+        """Return the rows of today that match, in order, of the organizations that a user may see (None: all)."""
+        codes = [code for code in installation.rows.organizations if visible is None or code in visible]
+        if len(self.groups) > 1:
+            return [image for image in self._ordered(installation, codes) if self._matches(image)]
+        conditions = self.groups[0] if self.groups else ()
+        # Which organizations can match is known at once; walking over all others would take longest of all.
+        of_organization = [condition for condition in conditions if condition.alias == ORGANIZATION]
+        codes = [code for code in codes if all(condition.passes(code) for condition in of_organization)]
+        others = [condition for condition in conditions if condition.alias != ORGANIZATION]
+        cuts = [condition for condition in others if self._cuts(condition, installation)]
+        images = self._ordered(installation, codes, cuts)
+        for condition in others:
+            if condition not in cuts:
+                images = condition.chosen(images)
+        return images
 
-    def _candidates(self, installation: Installation) -> Iterator[Row]:
-        codes = self._organizations(installation)
-        if not codes:
-            return iter(())
-        code = codes[0] if len(codes) == 1 else None
-        if self.sort is None:
-            return installation.rows.rows(code)
+    def _matches(self, image: Image) -> bool:
+        return any(all(condition.holds(image) for condition in group) for group in self.groups)
+
+    def _cuts(self, condition: Condition, installation: Installation) -> bool:
+        """Tell whether a condition cuts a range out of the rows as they are ordered."""
+        settings = installation.settings
+        agree = settings.filter_collation in (None, settings.sort_collation)
+        return condition.alias == self.sort and condition.bound is not None and agree
+
+    def _ordered(self, installation: Installation, codes: list[str], cuts: Sequence[Condition] = ()) -> list[Image]:
+        """Return the rows of some organizations in order, within the ranges that conditions cut out."""
+        if self.sort is None or not codes:
+            return [row.image for code in codes for row in installation.rows.rows(code)]
         collation = COLLATIONS[installation.settings.sort_collation]
-        rows = installation.rows.ordered(code, self.sort, collation)
-        return reversed(rows) if self.descending else iter(rows)
+        # A single organization's order is kept by itself: pages of it are what is asked for, again and again.
+        rows = installation.rows.ordered(codes[0] if len(codes) == 1 else None, self.sort, collation)
+        first, last = 0, len(rows)
+        for condition in cuts:
+            first, last = _cut(condition, rows, self.sort, collation, (first, last))
+        found = rows[first:last]
+        images = [row.image for row in (reversed(found) if self.descending else found)]
+        if len(codes) == 1:
+            return images
+        return [image for image in images if image.organization in codes]
 
-    def _organizations(self, installation: Installation) -> list[str]:
-        """Return the organizations that can have matching rows; to know them saves a walk over all others."""
-        codes = list(installation.rows.organizations)
-        if len(self.groups) != 1:
-            return codes
-        conditions = [condition for condition in self.groups[0] if condition.alias == ORGANIZATION]
-        return [code for code in codes if all(condition.passes(code) for condition in conditions)]
 
-    def _test(self, visible: frozenset[str] | None) -> _Matches:
-        groups = [tuple(condition.holds for condition in group) for group in self.groups]
-
-        def matches(image: Image) -> bool:
-            if visible is not None and image.organization not in visible:
-                return False
-            return not groups or any(all(holds(image) for holds in group) for group in groups)
-
-        return matches
+def _cut(
+    condition: Condition, rows: Sequence[Row], alias: str, collation: Collation, window: tuple[int, int]
+) -> tuple[int, int]:
+    """Return the part of a window of ordered rows that passes a comparison of text."""
+    operator, wanted = condition.bound or ("", None)
+    first, last = window
+    find = bisect_right if operator in {">", "<="} else bisect_left
+    place = find(rows, text_place(wanted), first, last, key=lambda row: place_of(row, alias, collation))
+    if operator.startswith("<"):
+        return first, place
+    # Missing values stand last, and pass no comparison.
+    return place, bisect_left(rows, MISSING_PLACE, first, last, key=lambda row: place_of(row, alias, collation))
 
 
 class _Reader:
@@ -150,7 +177,9 @@ class _Reader:
             return Condition(column.alias, None)
         if operator == "NOT EMPTY":
             return Condition(column.alias, lambda value: True)
-        return Condition(column.alias, self._test(column, operator, text))
+        cutting = column.kind is Kind.TEXT and operator in _CUTTING
+        bound = (operator, self._collation(text)) if cutting else None
+        return Condition(column.alias, self._test(column, operator, text), bound)
 
     def _test(self, column: Column, operator: str, text: str) -> Test:
         if operator == "IN":

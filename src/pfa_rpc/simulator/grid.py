@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from pfa_rpc.simulator.calls import Answer, Call, Refused, enveloped
@@ -61,7 +60,7 @@ class GridService:
         return enveloped(_grid({"METADATA": metadata, "FIELDS": {"FIELD": self.layout.fields()}}))
 
     def _count(self, call: Call) -> Answer:
-        count = sum(1 for _ in self._images(call))
+        count = len(self._images(call))
         metadata = {"REQUEST_TYPE_META": "LIST.COUNT.STORED", "RECORDS": str(count), "CLIENTROWS": 0}
         return enveloped(_grid({"METADATA": metadata, "TOTAL-COUNT": count}))
 
@@ -70,12 +69,9 @@ class GridService:
         session = self._sessions.find(call.headers, call.user)
         opened = session is None
         session = session or self._sessions.open(call.user)
-        if self._installation.settings.keep_results:
-            session.result = list(self._images(call))
-            found = session.result[first - 1 : first + rows]
-        else:
-            found = list(islice(self._images(call), first - 1, first + rows))
-        answer = self._page(call, found, first, rows)
+        images = self._images(call)
+        session.result = images if self._installation.settings.keep_results else None
+        answer = self._page(call, images[first - 1 : first + rows], first, rows)
         if opened:
             answer.headers["set-cookie"] = f"{COOKIE}={session.id}; Path=/; HttpOnly"
         return answer
@@ -87,7 +83,7 @@ class GridService:
             raise Refused(EXPIRED, "SESSION")
         return self._page(call, session.result[first - 1 : first + rows], first, rows)
 
-    def _images(self, call: Call) -> Iterator[Image]:
+    def _images(self, call: Call) -> list[Image]:
         installation = self._installation
         query = Query.of(call.body, installation, self.layout.columns)
         return query.images(installation, installation.settings.organizations_of.get(call.user))

@@ -14,6 +14,7 @@ from pfa_rpc.simulator.settings import Settings
 from pfa_rpc.simulator.values import Locale, Value
 
 _REMEMBERED: Final = 1 << 16
+_QUOTER: Final = json.JSONEncoder(ensure_ascii=False)
 _numbers = itertools.count()
 
 
@@ -85,5 +86,5 @@ class _Cells(dict[Value, bytes]):
             self.clear()
             self[None] = self._null
         text = self._locale.text_of(value, self._kind)
-        cell = self[value] = self._opening + json.dumps(text, ensure_ascii=False).encode() + b"}"
+        cell = self[value] = self._opening + _QUOTER.encode(text).encode() + b"}"
         return cell

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from pfa_rpc.errors import PfaError
 from pfa_rpc.simulator.collations import Collation
 from pfa_rpc.simulator.columns import ID, ORGANIZATION
 from pfa_rpc.simulator.values import Value
+
+MISSING_PLACE: Final[tuple[int, Any]] = (2, 0)
+"""Where rows without a value stand in the order of a column: last."""
 
 
 class RowNotFound(PfaError):
@@ -114,7 +117,7 @@ class Rows:
         """Return the rows of an organization, or all, in the ascending order of a column; missing values come last."""
         key = (organization, alias)
         if key not in self._orders:
-            self._orders[key] = sorted(self.rows(organization), key=lambda row: _place(row, alias, collation))
+            self._orders[key] = sorted(self.rows(organization), key=lambda row: place_of(row, alias, collation))
         return self._orders[key]
 
     def _row(self, organization: str, pfa_id: str) -> Row:
@@ -128,11 +131,14 @@ class Rows:
             del self._orders[key]
 
 
-def _place(row: Row, alias: str, collation: Collation) -> tuple[int, Any]:
-    """Return where a row stands; text that was forced into a column of another kind stands before missing values."""
+def text_place(collated: Any) -> tuple[int, Any]:
+    """Return where text stands in an order: behind values of the column's own kind, before missing ones."""
+    return 1, collated
+
+
+def place_of(row: Row, alias: str, collation: Collation) -> tuple[int, Any]:
+    """Return where a row stands in the order of a column."""
     value = row.image.values.get(alias)
     if value is None:
-        return 3, 0
-    if isinstance(value, str):
-        return 1, collation(value)
-    return 0, value
+        return MISSING_PLACE
+    return text_place(collation(value)) if isinstance(value, str) else (0, value)

@@ -34,10 +34,11 @@ class Locale:
         self._formats = formats or Formats()
         self._decimals = decimals
         self._read_date = lru_cache(_REMEMBERED)(self._date_of)
+        self._date_text = lru_cache(_REMEMBERED)(self._date_to_text)
         self._writers: dict[Kind, Callable[..., str]] = {
             Kind.MONEY: lru_cache(_REMEMBERED)(self._amount_text),
-            Kind.DATE: lru_cache(_REMEMBERED)(self._date_text),
-            Kind.STAMP: lru_cache(_REMEMBERED)(self._stamp_text),
+            Kind.DATE: self._date_text,
+            Kind.STAMP: self._stamp_text,
             Kind.FLAG: self._flag_text,
         }
 
@@ -85,11 +86,12 @@ class Locale:
         except ValueError:
             return datetime.strptime(text, self._formats.date)  # noqa: DTZ007 - its zone comes with the caller
 
-    def _date_text(self, value: date) -> str:
+    def _date_to_text(self, value: date) -> str:
         return value.strftime(self._formats.date)
 
     def _stamp_text(self, value: datetime) -> str:
-        return value.astimezone(self._formats.zone).strftime(f"{self._formats.date} %H:%M")
+        local = value.astimezone(self._formats.zone)
+        return f"{self._date_text(local.date())} {local.hour:02}:{local.minute:02}"
 
     def _flag_text(self, value: bool) -> str:
         return self._formats.true if value else self._formats.false
