@@ -26,6 +26,7 @@ from bench.memory import resident
 from bench.serving import floor
 from bench.timing import HEADING, Times, row
 from pfa.v1.record_service_pb2 import ListRecordsRequest
+from pfa.v1.record_service_pb2_grpc import RecordServiceStub
 from pfa.v1.watch_pb2 import WatchRecordsRequest
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.limits import Limits
@@ -59,10 +60,8 @@ class Watchers:
         self._heard = asyncio.Event()
 
     async def __aenter__(self) -> Watchers:
-        listing = self._channels[0].unary_unary(
-            "/pfa.v1.RecordService/ListRecords", None, ListRecordsResponse.FromString
-        )
-        page: Any = await listing(ListRecordsRequest(organization_id=CODE, page_size=1).SerializeToString())
+        listed = ListRecordsRequest(organization_id=CODE, page_size=1)
+        page: Any = await RecordServiceStub(self._channels[0]).ListRecords(listed)
         request = WatchRecordsRequest(organization_id=CODE, revision_token=page.revision_token).SerializeToString()
         self._tasks = [asyncio.create_task(self._watch(number, request)) for number in range(self._number)]
         await asyncio.sleep(SETTLE_SECONDS)
