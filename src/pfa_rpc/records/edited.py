@@ -46,7 +46,8 @@ def editor(names: frozenset[str]) -> Callable[[Values, Values, list[BrokenRule],
 
     def carry_out(values: Values, updates: Values, broken: list[BrokenRule], notes: list[Note]) -> Edited:
         after = values | updates
-        broken += broken_by(after) if not broken else _besides(broken, broken_by(after))
+        if found := broken_by(after):
+            broken += _of_edit(found, updates, broken)
         for check in by_state:
             broken += check(values, after)
         if not broken and all(values[name] == value for name, value in updates.items()):
@@ -56,10 +57,19 @@ def editor(names: frozenset[str]) -> Callable[[Values, Values, list[BrokenRule],
     return carry_out
 
 
-def _besides(before: Sequence[BrokenRule], found: Sequence[BrokenRule]) -> list[BrokenRule]:
-    """Return the rules found of which no field is blamed already: what could not be set breaks no further rule."""
+def _of_edit(found: Sequence[BrokenRule], updates: Values, before: Sequence[BrokenRule]) -> list[BrokenRule]:
+    """Return rules that are broken, each blaming a field that was edited where one was.
+
+    What could not be set is blamed already, and breaks no further rule.
+    """
     blamed = {rule.field for rule in before}
-    return [rule for rule in found if rule.field not in blamed and _ENDS.get(rule.field) not in blamed]
+    rules = []
+    for rule in found:
+        partner = _PARTNERS.get(rule.field)
+        if rule.field not in blamed and partner not in blamed:
+            is_partners = partner in updates and rule.field not in updates
+            rules.append(BrokenRule(partner, rule.reason) if partner and is_partners else rule)
+    return rules
 
 
 def why_fixed(field: Field) -> str:
@@ -89,7 +99,8 @@ def _actual_end(before: Values, after: Values) -> Sequence[BrokenRule]:
     return (NOT_ON_SITE,) if end is not None and end != before["actual_end"] and not after["is_actualized"] else ()
 
 
-_ENDS: Final = {f"{layer}_start": f"{layer}_end" for layer in LAYERS}
+_PARTNERS: Final = {f"{layer}_start": f"{layer}_end" for layer in LAYERS} | {"is_discontinued": "is_funds_transferable"}
+"""Field that a rule blames → the other field that it speaks of."""
 _SOURCE_FIXED: Final = BrokenRule("source", "the source of an actualized record never changes")
 NOT_ON_SITE: Final = BrokenRule("actual_end", "not on site: it has no actual end")
 _STATE_RULES: Final = {"source": _source, "actual_end": _actual_end}

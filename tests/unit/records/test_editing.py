@@ -20,7 +20,7 @@ from pfa_rpc.schema import BY_NAME, FIELDS, ID_LENGTH
 from pfa_rpc.store.records import new_record
 from tests.fixtures.records import WORDS, make_values, random_values
 
-JUNE, JULY, AUGUST = date(2026, 6, 1), date(2026, 7, 1), date(2026, 8, 1)
+MAY, JUNE, JULY = date(2026, 5, 1), date(2026, 6, 1), date(2026, 7, 1)
 AT, LATER = datetime(2026, 5, 1, 12, tzinfo=UTC), datetime(2026, 5, 2, 12, tzinfo=UTC)
 EDITABLE = [field.name for field in FIELDS if field.editable]
 ON_SITE = {"is_actualized": True, "actual_start": date(2026, 3, 4)}
@@ -115,7 +115,15 @@ def test_what_may_be_edited_is_taken(updates: dict[str, Any], expected: Values) 
         ({}, {"modified_by": "maria"}, "modified_by", "modified by is kept by the service"),
         ({}, {"organization_id": "RIO2"}, "organization_id", "no such field"),
         ({}, {"actual_end": JUNE}, "actual_end", "not on site: it has no actual end"),
-        (ON_SITE, {"actual_end": date(2026, 3, 3)}, "actual_start", "actual start after end"),
+        (ON_SITE, {"actual_end": date(2026, 3, 3)}, "actual_end", "actual start after end"),
+        ({}, {"forecast_end": date(2026, 2, 1)}, "forecast_end", "forecast start after end"),
+        ({}, {"forecast_start": JUNE, "forecast_end": MAY}, "forecast_start", "forecast start after end"),
+        (
+            {"is_discontinued": True},
+            {"is_funds_transferable": True},
+            "is_funds_transferable",
+            "discontinued and funds transferable exclude each other",
+        ),
         (
             {**ON_SITE, "purchase_price": 1},
             {"source": "purchase"},
@@ -150,11 +158,13 @@ def test_every_broken_rule_is_said() -> None:
     [
         {"monthly_rate": Decimal("NaN")},
         {"forecast_start": JULY, "forecast_end": "soon"},
-        {"is_discontinued": "yes", "is_funds_transferable": True},
+        {"is_discontinued": "no", "is_funds_transferable": True},
+        {"is_discontinued": True, "is_funds_transferable": "yes"},
     ],
 )
 def test_what_could_not_be_set_breaks_no_further_rule(updates: dict[str, Any]) -> None:
-    assert len(reasons(stored(is_discontinued=True, monthly_rate=None), updates)) == 1
+    flags = {"is_discontinued": "is_discontinued" in updates, "is_funds_transferable": "is_discontinued" in updates}
+    assert len(reasons(stored(monthly_rate=None, **flags), updates)) == 1
 
 
 @pytest.mark.parametrize(
