@@ -116,6 +116,8 @@ def _taking(field: Field) -> Callable[[Values], Any]:
     name = field.name
     if field.type is not FieldType.TEXT:
         return itemgetter(name)
+    if not field.named:  # long, and rarely the same: not to be remembered
+        return lambda values: None if values[name] is None else fold(values[name])
     key = _keys.__getitem__
     return lambda values: key(values[name])
 
