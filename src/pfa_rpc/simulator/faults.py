@@ -10,7 +10,7 @@ import random
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Final, Literal, get_args, get_type_hints
+from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 
 from pfa_rpc.errors import InvalidRequest
 from pfa_rpc.simulator.calls import Call
@@ -34,6 +34,12 @@ class Reply:
     """Text of the body; `envelope` for the usual one with a sentence; None: no body at all."""
     retry_after: str | None = None
     """Retry-After as it is to be sent: seconds, an HTTP date, or garbage. `+30` is the date in 30 seconds."""
+
+    def __post_init__(self) -> None:
+        if not 200 <= self.status <= 599:
+            raise InvalidRequest.of("fault", f"status must be from 200 to 599, not {self.status}")
+        if self.retry_after is not None and not (self.retry_after.isascii() and self.retry_after.isprintable()):
+            raise InvalidRequest.of("fault", "retry_after can only be visible ASCII, as a header's value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +93,8 @@ ACTIONS: Final[Mapping[str, type[Action]]] = {kind.__name__.lower(): kind for ki
 class Match:
     """Which calls a fault is for; what is None matches any."""
 
-    service: str | None = None
-    """grid or screen."""
-    call: str | None = None
-    """HEAD, DATA, CACHE, COUNT; GET, UPDATE."""
+    service: Literal["grid", "screen"] | None = None
+    call: Literal["HEAD", "DATA", "CACHE", "COUNT", "GET", "UPDATE"] | None = None
     organization: str | None = None
     pfa_id: str | None = None
     user: str | None = None
@@ -221,12 +225,13 @@ def _taken(kind: type, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _typed(name: str, value: Any, hint: Any) -> Any:
-    kinds = [kind for kind in (get_args(hint) or (hint,)) if kind is not type(None)]
-    if all(isinstance(kind, str) for kind in kinds):
-        if value not in kinds:
-            raise InvalidRequest.of("fault", f"{name} must be one of {', '.join(kinds)}, not {value!r}")
+    kind = next(kind for kind in (get_args(hint) or (hint,)) if kind is not type(None))
+    choices = get_args(hint if get_origin(hint) is Literal else kind)
+    if choices:
+        if value not in choices:
+            raise InvalidRequest.of("fault", f"{name} must be one of {', '.join(choices)}, not {value!r}")
         return value
     try:
-        return kinds[0](value)
+        return kind(value)
     except (TypeError, ValueError):
         raise InvalidRequest.of("fault", f"{name} must be a number, not {value!r}") from None

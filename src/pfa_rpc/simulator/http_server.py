@@ -6,6 +6,7 @@ h11 reads and frames the messages; the connections are ours, so that faults can 
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import h11
 
 from pfa_rpc.simulator.calls import Answer
 
+_log = logging.getLogger(__name__)
 _READ_BYTES: Final = 1 << 16
 _BODY_LIMIT: Final = 8 << 20
 _IDLE_SECONDS: Final = 300.0
@@ -87,10 +89,24 @@ class HttpServer:
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = h11.Connection(h11.SERVER)
         while (request := await _next_request(connection, reader)) is not None:
-            await _send(connection, writer, await self._handler(request))
+            answer = await self._answered(request)
+            if request.method == "HEAD":
+                answer.body = b""
+            await _send(connection, writer, answer)
             if connection.our_state is not h11.DONE or connection.their_state is not h11.DONE:
                 return  # the client asked to close, or the answer was cut short
             connection.start_next_cycle()
+
+    async def _answered(self, request: Request) -> Answer:
+        """Return the handler's answer; a defect of it becomes an answer too, so that a test sees what it was."""
+        try:
+            return await self._handler(request)
+        except Dropped:
+            raise
+        except Exception as error:
+            _log.exception("%s %s failed", request.method, request.target)
+            text = f"The simulator itself is at fault: {error!r}"
+            return Answer(500, text.encode(), {"content-type": "text/plain; charset=utf-8"})
 
 
 async def _next_request(connection: h11.Connection, reader: asyncio.StreamReader) -> Request | None:

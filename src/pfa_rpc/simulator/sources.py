@@ -24,8 +24,8 @@ _EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
 def rows_of(settings: Settings) -> Iterator[tuple[dict[str, Value], int]]:
     """Yield the values and the update counter of each row. Raises UnreadableExport."""
     found = _exported(settings.export) if settings.export else _invented(settings)
+    rng = random.Random(f"rows/{settings.seed}")
     for values in found:
-        rng = random.Random(f"{settings.seed}/{values[ORGANIZATION]}/{values[ID]}")
         yield values | _unmapped(rng), rng.randrange(1, 40)
 
 
