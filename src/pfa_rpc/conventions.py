@@ -136,6 +136,7 @@ DATES: Final = DateConventions(
             *("changed", "modified", "edited", "updated", "touched", "altered"),
         )
     },
+    undone={"modified_at": ("unmodified", "unchanged", "unedited", "untouched", "not touched", "unaltered")},
     spread=("plan_cost", "forecast_cost", "actual_cost"),
 )
 
@@ -219,6 +220,19 @@ SAYINGS: Final = (
             "past their forecast end",
         ),
         And((Comparison("forecast_end", Operator.LT, TODAY), Not(Present("actual_end")))),
+    ),
+    Saying(
+        ("off schedule", "rescheduled"),
+        FieldComparison("forecast_end", Operator.NE, "plan_end"),
+        (FieldComparison("forecast_start", Operator.NE, "plan_start"),),
+    ),
+    Saying(("never synced", "never been synced", "never yet synced", "never pushed"), Not(Present("last_synced_at"))),
+    Saying(
+        (
+            *("never modified", "never changed", "never edited", "never touched", "never updated", "never altered"),
+            *("never been modified", "never been changed", "never been edited", "never been touched"),
+        ),
+        Not(Present("modified_at")),
     ),
     Saying(
         (

@@ -5,10 +5,11 @@ Gives `read_expression`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from nlq.dates.lexicon import ARTICLES, UNITS
-from nlq.dates.limits import CLOSERS, OPENERS, Limit, Limited, limited, read_phrases
+from nlq.dates.limits import CLOSERS, MANNERS, OPENERS, Limit, Limited, limited, read_phrases
 from nlq.dates.offsets import read_offset_limit
 from nlq.dates.pieces import Line, Piece
 from nlq.dates.ranges import FRAMES, not_before, read_range
@@ -57,6 +58,8 @@ def _opened(line: Line) -> Limited | Piece | None:
         piece = _piece(line, after)
         if piece is not None and not _is_grouping(line, after, piece):
             found = _closed(line, piece, phrase.limit, dated=phrase.dated)
+            if isinstance(found, Limited) and phrase.words in MANNERS:
+                found = replace(found, manner=MANNERS[phrase.words])
             return _bounded(line, found) if isinstance(found, Limited) and found.stop is None else found
     return None
 

@@ -1,6 +1,6 @@
 """Limits: words that make a date the beginning or the end of what is asked ("since", "by", "no later than").
 
-Gives `Limit`, `Limited`, `OPENERS`, `CLOSERS`, `read_phrases` and `limited`.
+Gives `Limit`, `Limited`, `Manner`, `MANNERS`, `OPENERS`, `CLOSERS`, `read_phrases` and `limited`.
 """
 
 from __future__ import annotations
@@ -28,6 +28,15 @@ class Limit(enum.Enum):
     UNTIL = "until"
 
 
+class Manner(enum.Enum):
+    """What else words before a date say of a period that is held against it."""
+
+    THROUGHOUT = "throughout"
+    """It covers all of the date."""
+    AS_OF = "as of"
+    """It is asked about as it stands on the first day."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limited:
     """A period that can be open on either side."""
@@ -38,6 +47,7 @@ class Limited:
     notes: tuple[str, ...] = ()
     amount: bool = False
     """Whether it is of bare numbers that can be amounts too."""
+    manner: Manner | None = None
 
 
 class Phrase(NamedTuple):
@@ -79,6 +89,13 @@ _TIMED: Final = {
     Limit.UNTIL: "through|thru|up through",
 }
 """Phrases that years follow, but no amounts."""
+MANNERS: Final = {
+    ("as", "of"): Manner.AS_OF,
+    **{
+        tuple(phrase.split()): Manner.THROUGHOUT
+        for phrase in ("throughout", "all of", "all through", "whole of", "the whole of", "the entire", "entire")
+    },
+}
 _BY: Final = {Limit.UNTIL: "by"}
 """A word that a date can follow in any form, and amounts as well."""
 _LOOSE: Final = {

@@ -12,6 +12,7 @@ from typing import Final
 
 from nlq.dates import conventions as said
 from nlq.dates.expression import read_expression
+from nlq.dates.limits import Manner
 from nlq.dates.neighbours import can_begin, is_cut, is_listed
 from nlq.dates.pieces import Line, Piece
 from nlq.normalize import MAX_LENGTH, Token, tokenize
@@ -38,6 +39,8 @@ class DateReading:
     """A sentence where it is a date by its shape that does not exist; then neither day is given."""
     amount: bool = False
     """Whether it is of bare numbers that can be amounts too: "2026", "between 2000 and 2100"."""
+    manner: Manner | None = None
+    """What else the words before it say of a period that is held against it: "throughout May"."""
 
     @property
     def is_reversed(self) -> bool:
@@ -110,4 +113,4 @@ def _read(tokens: Sequence[Token], index: int, today: date, *, whole: bool, past
     point = found.start is not None and found.stop is not None and found.stop - found.start == _DAY
     vague = (said.FEW,) if not _VAGUE.isdisjoint(line.keys[: found.end]) else ()
     notes = tuple(dict.fromkeys((*found.notes, *vague)))
-    return DateReading(index + found.end, found.start, found.stop, point, notes, "", found.amount)
+    return DateReading(index + found.end, found.start, found.stop, point, notes, "", found.amount, found.manner)

@@ -25,6 +25,7 @@ _BEGINNINGS: Final = frozenset(
 _NAMING: Final = frozenset(("VALUE", "FLAG", RECORD))
 _ASKING: Final = frozenset(("COUNT", "DIFFERENT", "FUNCTION", "BY", "SORT", "DIRECTION", "RANK", "LIMIT", "EXTREME"))
 _NUMBERED: Final = frozenset(("RANK", "LIMIT", "EXTREME"))
+_COPULAS: Final = frozenset(("is", "are", "was", "were"))
 _WHICH: Final = frozenset(("which", "what"))
 _NOTHING: Final = Tagged(0, 0, (Reading(FILLER),))
 
@@ -76,11 +77,24 @@ def names_nothing(tagged: Sequence[Tagged], tokens: Sequence[Token]) -> bool:
     tags = {stretch.tag for stretch in tagged if stretch.tag not in SILENT}
     if tags in ({"FIELD"}, {"FIELD", "YES_NO"}) and tokens[0].key in _WHICH and not _has(tagged, RECORD):
         return True  # "which manufacturers?"
+    if "SHARE" in tags and _shares_nothing(tagged, tokens):
+        return True  # "what percentage are rentals?"
     if not tags & _ASKING or tags & (_NAMING | _BEGINNINGS | {UNKNOWN}) or _has(tagged, RECORD):
         return False
     if tokens[0].key == "the" and "EXTREME" in tags and tags & {"NUMBER", "SOME"} and tags & {"MEASURE", "FIELD"}:
         return False  # "the three lowest rates" says all that it asks for
     return not is_everything(tagged, tokens) and not _limits_amount(tagged)
+
+
+def _shares_nothing(tagged: Sequence[Tagged], tokens: Sequence[Token]) -> bool:
+    """Return whether a share names the part alone, behind "are" or by a state: "percentage actualized"."""
+    content = [stretch for stretch in tagged if stretch.tag not in SILENT]
+    place = next(place for place, stretch in enumerate(content) if stretch.tag == "SHARE")
+    if place + 1 == len(content) or _has(tagged, RECORD):
+        return False
+    part = content[place + 1]
+    said = [token.key for token in tokens[content[place].end : part.first]]
+    return part.tag in ("VALUE", "FLAG") and (bool(_COPULAS.intersection(said)) or (part.tag == "FLAG" and not said))
 
 
 def _limits_amount(tagged: Sequence[Tagged]) -> bool:

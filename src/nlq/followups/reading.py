@@ -17,7 +17,7 @@ from nlq.followups.elliptic import hangs, is_everything, is_preposition, names_n
 from nlq.followups.figures import lend_measure, take_order
 from nlq.followups.follow_up import FollowUp, Move
 from nlq.normalize import TAKEN, Token, stem
-from nlq.query import Query
+from nlq.query import Query, fields_of
 from nlq.schema import Schema
 from nlq.tagging.tags import FILLER, PRONOUN, RECORD, SILENT, UNKNOWN, Reading, Tagged
 
@@ -168,13 +168,13 @@ class _Reader:
     def _opening(self, place: int) -> int | None:
         """Take a cue that begins at a position of the beginning; return the position after it, None without one."""
         for after, cues in self._cues(place):
+            if Cue.INSTEAD_OF in cues and self._tag_after(after) in ("VALUE", "FLAG"):
+                return self._instead_of(place, after)
             if Cue.OTHER in cues or Cue.INSTEAD in cues:
                 return self._cue(place, after, Move.EXCHANGE)
             if Cue.ALSO in cues and self._widens(after):
                 return self._also(place, after)
-            if Cue.OPEN in cues and (end := self._open_field(place, after)) is not None:
-                return end
-            if cues & {Cue.LESS, Cue.OPEN, Cue.UNDO} and (end := self._drop(place, after)) is not None:
+            if (end := self._opened(cues, place, after)) is not None:
                 return end
             if Cue.LESS in cues and self._tag_after(after) in _NAMING:
                 self._cue(place, after, Move.EXCLUDE)
@@ -196,6 +196,13 @@ class _Reader:
             return self._drop(place, place + 1)
         return self._every_field(place)
 
+    def _opened(self, cues: frozenset[Cue], place: int, after: int) -> int | None:
+        """Take what takes conditions back: "regardless of the silo", "drop the silo", "remove the silo filter"."""
+        opens = Cue.OPEN in cues or (Cue.LESS in cues and self._asks_field(after))
+        if opens and (end := self._open_field(place, after)) is not None:
+            return end
+        return self._drop(place, after) if cues & {Cue.LESS, Cue.OPEN, Cue.UNDO} else None
+
     def _page(self, place: int) -> int | None:
         """Take "next 10", which asks for what no question can, to the end."""
         for after, cues in self._cues(place):
@@ -211,6 +218,12 @@ class _Reader:
             return None
         self.follow.dropped.fields |= {each.field.name for each in named if each.field is not None}
         return self._cue(place, len(self._tagged), Move.EXCHANGE)
+
+    def _asks_field(self, place: int) -> bool:
+        """Return whether the question before has a condition on a field named from a position on: "drop the silo"."""
+        named = (stretch.field for stretch in self._tagged[place:] if stretch.tag in ("FIELD", "MEASURE"))
+        fields = {field.name for field in named if field is not None}
+        return bool(fields & fields_of(self._before.where))
 
     def _every_field(self, place: int) -> int | None:
         """Take "all silos" or "any area", which are a question's only content, as no condition on the field."""
@@ -324,11 +337,22 @@ class _Reader:
     def _instead_of(self, place: int, after: int) -> int:
         """Take the values that give way."""
         end = after
-        while end < len(self._tagged) and self._tagged[end].tag in (FILLER, "VALUE", "FLAG", "OR", "COMMA", "FIELD"):
+        comma = self._last_comma(after) if not place else len(self._tagged)
+        while end < comma and self._tagged[end].tag in (FILLER, "VALUE", "FLAG", "OR", "COMMA", "FIELD"):
             if self._tagged[end].tag in ("VALUE", "FLAG"):
                 self.follow.instead_of.append(_copy(self._tagged[end]))
             end += 1
         return self._cue(place, end, Move.EXCHANGE)
+
+    def _last_comma(self, place: int) -> int:
+        """Return where a list has its last comma, its end where it has none or more stands behind it.
+
+        What stands behind the comma of "instead of Silo 4, Silo 5" is what is asked for.
+        """
+        end = len(self._tagged)
+        if any(stretch.tag not in (FILLER, "VALUE", "FLAG", "COMMA", "FIELD") for stretch in self._tagged[place:]):
+            return end
+        return max((each for each in range(place, end) if self._tagged[each].tag == "COMMA"), default=end)
 
     def _closings(self) -> None:
         """Take the cues at the end: "instead", "too", "only"."""

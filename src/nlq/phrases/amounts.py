@@ -61,8 +61,8 @@ def settle_amounts(
             refusals.append(Refusal(term, reason))
         else:
             remarks += remark
-    refused = [refusal.term for refusal in refusals]
-    kept = [term for term in terms if not any(term is other for other in refused)]
+    refused = {id(refusal.term) for refusal in refusals}
+    kept = [term for term in terms if id(term) not in refused]
     options = _options(kept, schema)
     for term in (term for term in kept if isinstance(term, BoundTerm)):
         if term.field is not None:

@@ -97,6 +97,7 @@ class Attaching:
             self.take_field(FieldPart(part.first, part.head, part.field))
             part = replace(part, first=part.head, field=None)
         term = self._list.take_dated(part)
+        term.negative = term.negative is not part.undone
         for tag in ("EVENT", "SPAN", "LAYER"):
             mark = self.waiting.get(tag)
             if mark is not None and self._belongs(mark, term):

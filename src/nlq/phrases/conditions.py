@@ -111,8 +111,8 @@ class Conditions:
         """Give amounts their fields, and write down what was chosen and what was refused."""
         terms = self.terms
         choices, refusals, remarks = settle_amounts(terms, self._schema, self._currency, counted=self._counts)
-        refused = [refusal.term for refusal in refusals]
-        self.terms = [term for term in terms if not any(term is other for other in refused)]
+        refused = {id(refusal.term) for refusal in refusals}
+        self.terms = [term for term in terms if id(term) not in refused]
         for refusal in refusals:
             key = self._key_said(refusal.term)
             self._gathered.refuse(refusal.term, *key)
@@ -209,9 +209,15 @@ class Conditions:
 
     def _left_out(self, mentioned: set[str]) -> list[Condition]:
         """Return the conditions that questions have unless they mention the flag."""
+        if any(self._names_record(term) and not _is_optional(at, self.terms) for at, term in enumerate(self.terms)):
+            return []
         names = [name for name in self._schema.conventions.left_out if name not in mentioned]
         self._result.defaults += [left_out_note(name, self._canon) for name in names]
         return [Comparison(name, Operator.EQ, value=False) for name in names]
+
+    def _names_record(self, term: Term) -> bool:
+        """Return whether a term names single records by their key, which are found whatever their state is."""
+        return isinstance(term, ValueTerm) and term.field.name == self._schema.conventions.key and not term.negative
 
 
 def counts_things(end: int, bound: BoundTerm | HavingPart, gathered: Gathered, stretches: Mapping[int, Tagged]) -> bool:

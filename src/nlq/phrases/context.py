@@ -23,6 +23,8 @@ _NOT: Final = (Reading("NOT"),)
 _JOINS: Final = frozenset(("AND", "OR", "COMMA"))
 _GROUPED: Final = frozenset(("FUNCTION", "COUNT", "DATEPART"))
 _ORDERING: Final = frozenset(("hold", "contain", "use", "supply", "provide", "come", "go", "type", "charge", "run"))
+_ASKS: Final = frozenset(("is", "are", "was", "were", "do", "does", "have", "has", "did"))
+_ALL: Final = frozenset(("all", "every", "each"))
 _NEAR: Final = 8
 """Stretches before "to" that are looked at for "ratio of"."""
 _FIGURES: Final = frozenset(("FUNCTION", "COUNT"))
@@ -148,7 +150,14 @@ def _is_by(tagged: list[Tagged], position: int) -> bool:
 
 
 def _settle_orders(tagged: list[Tagged], tokens: list[Token]) -> None:
-    """Report verbs that say something of the records, where they open a question: "hold the cranes" is an order."""
+    """Report verbs that say something of the records, where they open a question: "hold the cranes" is an order.
+
+    "are all cranes rented" asks for no records, either.
+    """
+    if len(tokens) > 2 and tokens[0].key in _ASKS and tokens[1].key in _ALL:
+        for stretch in tagged:
+            if stretch.first < 2 and stretch.end <= 2:
+                stretch.readings = _UNKNOWN
     for stretch in tagged:
         key = tokens[stretch.first].key if stretch.first < stretch.end else ""
         if stretch.tag == FILLER and key in _ORDERING and len(tagged) > 1:

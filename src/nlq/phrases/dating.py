@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
 from nlq.dates.conventions import RANGE_REVERSED
+from nlq.dates.limits import Manner
 from nlq.phrases.terms import DateTerm, Term, ValueTerm
 from nlq.query import Comparison, Condition, Operator, conjunction
 from nlq.schema import FieldSpec, FieldType, Layer, Schema
 from nlq.tagging.tags import Event
 
+_DAY: Final = timedelta(days=1)
 INVALID_DATE: Final = "invalid_date"
 REVERSED_RANGE: Final = "reversed_range"
 
@@ -114,7 +116,12 @@ def _settle_within(term: DateTerm, start: date | None, stop: date | None, schema
     if not layers:
         return
     layer = term.layer or layers[0]
-    term.resolved = overlap(layer, start, stop, schema)
+    if term.date.manner is Manner.AS_OF and start is not None:
+        stop = start + _DAY
+    if term.date.manner is Manner.THROUGHOUT and start is not None and stop is not None:
+        term.resolved = overlap(layer, stop - _DAY, start + _DAY, schema)
+    else:
+        term.resolved = overlap(layer, start, stop, schema)
     if term.layer is not None:
         return
     period = f"{layer.name} period"

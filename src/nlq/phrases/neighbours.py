@@ -130,7 +130,8 @@ def _settle_layer(line: _Line, number: int, stretch: Tagged) -> None:
         return
     compared = any(each is not None and each.tag in _OPERANDS for each in (before, after))
     compared = compared or _is_joined_cost(after, line.at(number + 2))
-    stretch.readings = tuple(reading for reading in stretch.readings if (reading.tag == "MEASURE") is compared)
+    chosen = tuple(reading for reading in stretch.readings if (reading.tag == "MEASURE") is compared)
+    stretch.readings = chosen or stretch.readings
 
 
 def _end_of(event: Tagged | None, stretch: Tagged) -> Reading | None:
@@ -300,18 +301,22 @@ def _settle_unknown(line: _Line, number: int, stretch: Tagged) -> None:
 
 def _settle_compared(line: _Line, number: int, stretch: Tagged) -> None:
     """Take "compare" before two figures as a word around them."""
+    if number or line.key(stretch) != "compare":
+        return
     figures = [place for place in line.content if line.tagged[place].reading("MEASURE") is not None]
-    if not number and line.key(stretch) == "compare" and len(figures) > 1:
+    if len(figures) > 1:
         stretch.readings = _FILLER
 
 
 def _settle_number(line: _Line, number: int, stretch: Tagged) -> None:
     """Read "show me 10 rentals" and "which 3 areas have the most" as how many are asked for."""
+    if number or len(stretch.readings) > 1:
+        return
     place = line.content[number]
     amount = stretch.readings[0].payload
     ranked = any(each.tag in ("MOST", "EXTREME") for each in line.tagged)
     led = (stretch.first or ranked) and all(token.key in _LEADS for token in line.tokens[: stretch.first])
-    if number or not led or place + 1 == len(line.tagged) or len(stretch.readings) > 1:
+    if not led or place + 1 == len(line.tagged):
         return
     after = line.tagged[place + 1]
     if isinstance(amount, Amount) and ((ranked and after.tag == "FIELD") or after.tag in ("VALUE", "FLAG", "RECORD")):
@@ -354,9 +359,9 @@ _SETTLERS: Final[dict[str, Callable[[_Line, int, Tagged], None]]] = {
 
 def _settle_time(stretch: Tagged, after: Tagged) -> None:
     """Read a word that names a time, too, as that where a date follows: "modified last week"."""
-    event = stretch.reading("EVENT")
-    if event is not None:
-        stretch.readings = (event,)
+    said = stretch.reading("EVENT") or (stretch.reading("UNDONE") if after.tag == "DATE" else None)
+    if said is not None:
+        stretch.readings = (said,)
         return
     for reading in stretch.readings:
         field = stretch.field if reading.tag == "FIELD" else None

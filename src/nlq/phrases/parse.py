@@ -122,8 +122,8 @@ class _Builder(lark.Transformer[Any, Any]):
     def dated(self, children: list[Leaf]) -> DatedPart:
         part = DatedPart(children[0].first, children[-1].end, children[-1].payload)
         head = children[0]
-        if head.type == "FIELD":
-            part.field = head.payload
+        if head.type in ("FIELD", "UNDONE"):
+            part.field, part.undone = head.payload, head.type == "UNDONE"
         elif head.type == "EVENT":
             part.event = head.payload
         part.within = head.type == "SPAN"

@@ -87,6 +87,8 @@ class DatedPart(Part):
     field: FieldSpec | None = None
     event: Event | None = None
     within: bool = False
+    undone: bool = False
+    """Whether it is told that nothing was done then: "unmodified since May"."""
     head: int = 0
     """Index of the token after the field or the event."""
 

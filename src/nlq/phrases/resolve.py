@@ -20,7 +20,7 @@ from nlq.phrases.conditions import Conditions, counts_things
 from nlq.phrases.context import Settled
 from nlq.phrases.figuring import Figuring
 from nlq.phrases.gathered import Gathered, Resolved, Use
-from nlq.phrases.ordering import order_of
+from nlq.phrases.ordering import is_extreme, order_of
 from nlq.phrases.parts import (
     AgainstPart,
     BoundPart,
@@ -48,7 +48,7 @@ from nlq.phrases.presently import note_presence
 from nlq.phrases.sharing import COPULAS, mentions, share_of
 from nlq.phrases.singling import asks_for_one
 from nlq.phrases.terms import BoundTerm, FlagTerm, TermList
-from nlq.query import Aggregate, Function, Query
+from nlq.query import Aggregate, Function, Operator, Query
 from nlq.schema import FieldSpec, FieldType
 from nlq.tagging.tags import RECORD, UNKNOWN, Tagged
 
@@ -76,6 +76,8 @@ class _Resolver:
         self._before: Part | None = None
         self._content: Part | None = None
         """The part before that is no mark."""
+        self._extreme: RankPart | None = None
+        """An extreme that values stand right behind: "the highest rate crane"."""
         self._unread_ends: set[int] = set()
         self._conditions = Conditions(self._gathered, canon, currency, self._stretches, self._unread_ends)
         self._attaching = Attaching(self._list, self._gathered, canon, today)
@@ -164,6 +166,39 @@ class _Resolver:
             self._gathered.versus = mark
         self._list.take_mark(replace(mark, tag="AND"))
 
+    # Values and states
+
+    def _take_value(self, part: ValuePart) -> None:
+        """Hand on a value; right behind an extreme it says which records are asked for, and whether one or several."""
+        before = self._before
+        if isinstance(before, RankPart) and self._is_open_extreme(before):
+            self._extreme = before
+        elif not isinstance(before, ValuePart):
+            self._extreme = None
+        touches = before is not None and before.end == part.first
+        if self._extreme is not None and touches and self._names_records(part):
+            self._extreme.holder, self._extreme.several = True, self._gathered.is_plural(part)
+        self._list.take_value(part)
+
+    def _is_open_extreme(self, rank: RankPart) -> bool:
+        """Return whether a rank is "the highest rate", of which a figure can be meant as well as a record."""
+        return is_extreme(rank, self._gathered.ranks) and _is_measure(rank.field)
+
+    def _names_records(self, part: ValuePart) -> bool:
+        """Return whether a value can be the noun for records: "crane", "rental"."""
+        conventions = self._schema.conventions
+        name = part.meanings[0].field.name
+        return conventions.prepositions.get(name) == "of" or any(name == enum for enum, _ in conventions.amount_fields)
+
+    def _take_flag(self, part: FlagPart) -> None:
+        """Hand on a flag; "with discontinued" takes in what is left out unasked."""
+        with_ = isinstance(self._before, Mark) and self._before.tag == "WITH" and self._before.end == part.first
+        after = self._stretches.get(part.end)
+        named = after is not None and after.tag in ("VALUE", RECORD, "FIELD", UNKNOWN)
+        if with_ and part.state and part.field.name in self._schema.conventions.left_out and not named:
+            part.state, part.included = None, True
+        self._list.take_flag(part)
+
     # Amounts, fields and presence
 
     def _take_presence(self, part: PresencePart) -> None:
@@ -177,6 +212,9 @@ class _Resolver:
     def _take_bound(self, part: BoundPart) -> None:
         """Hand on limits: of records, of the figure right before, of how many there are, or of a gap."""
         before = self._before
+        if self._limits_records(part):
+            self._gather(self._gathered.ranks, RankPart(part.first, part.end, None, part.limits[0][1], None))
+            return
         follows = before is not None and not any(
             self._stretches[index].tag == RECORD for index in range(before.end, part.first) if index in self._stretches
         )
@@ -200,6 +238,21 @@ class _Resolver:
             if part.field is None and follows and isinstance(before, RankPart) and _is_measure(before.field):
                 part.field = before.field
             self._list.take_bound(part)
+
+    def _limits_records(self, part: BoundPart) -> bool:
+        """Return whether a limit is of how many records are listed: "max 10 results", "at most 5 cranes"."""
+        gathered = self._gathered
+        if part.field is not None or part.exact or part.unnamed or part.end == len(gathered.tokens):
+            return False
+        (operator, amount), *more = part.limits
+        grouped = gathered.groups or gathered.figures or any(bare.field.groupable for bare in gathered.bare)
+        if more or operator is not Operator.LE or amount.marked or amount.value % 1 or amount.scale != 1 or grouped:
+            return False
+        after = self._stretches.get(part.end)
+        listed = gathered.tokens[part.end].key in _LISTED or (after is not None and after.tag == RECORD)
+        begins = self._content is None and (self._before is None or self._before.first == self._before.end)
+        first = begins and after is not None and after.tag in ("VALUE", "FLAG")
+        return listed or first
 
     def _counts_groups(self, part: BoundPart) -> bool:
         """Return whether a limit is of how many records a group has: "areas with more than 10 cranes"."""
@@ -225,8 +278,8 @@ class _Resolver:
 
     _HANDLERS: Final[Mapping[type[Part], Callable[[_Resolver, Any], None]]] = {
         Mark: _take_mark,
-        ValuePart: lambda self, part: self._list.take_value(part),
-        FlagPart: lambda self, part: self._list.take_flag(part),
+        ValuePart: _take_value,
+        FlagPart: _take_flag,
         BoundPart: _take_bound,
         PresencePart: _take_presence,
         DatedPart: lambda self, part: self._attaching.take_dated(part),
@@ -306,6 +359,8 @@ class _Resolver:
         return tuple(name for name in self._schema.conventions.left_out_of_totals if name in wanted)
 
 
+_LISTED: Final = frozenset(("result", "row", "entry", "line", "match"))
+"""What lists have of records: "max 10 results"."""
 _MEASURED: Final = (FieldType.MONEY, FieldType.INTEGER)
 _RANKED: Final = (*_MEASURED, FieldType.DATE, FieldType.TIME)
 

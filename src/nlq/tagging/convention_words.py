@@ -1,6 +1,6 @@
 """Convention words: what the conventions of a schema call dates, periods and conditions, as phrases with readings.
 
-Gives `convention_phrases`.
+Gives `convention_phrases` and `undone_phrases`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from typing import Final
 from nlq.schema import Schema
 from nlq.tagging.tags import Claim, Event, Gap, Reading
 
+_OF_TIME: Final = frozenset(("date", "period"))
+"""Last words of phrases for a layer that say that its dates are meant, and not its cost."""
 _WHO: Final = ("who", "who last", "who has", "who has last", "who have", "who else", "which user", "which users")
 
 
@@ -22,6 +24,12 @@ def convention_phrases(schema: Schema) -> Iterator[tuple[str, Reading]]:
             yield phrase, Reading("CLAIM", Claim(saying.condition, saying.others))
     for phrase, (name, other) in schema.conventions.gaps.items():
         yield phrase, Reading("GAP", Gap(schema.by_name[name], schema.by_name[other]))
+
+
+def undone_phrases(schema: Schema) -> Iterator[tuple[str, Reading]]:
+    """Yield the words that say before a date that nothing was done, which mostly are words for a state."""
+    for name, phrases in schema.conventions.dates.undone.items():
+        yield from ((phrase, Reading("UNDONE", schema.by_name[name])) for phrase in phrases)
 
 
 def _date_phrases(schema: Schema) -> Iterator[tuple[str, Reading]]:
@@ -37,7 +45,7 @@ def _date_phrases(schema: Schema) -> Iterator[tuple[str, Reading]]:
     for layer in dates.layers:
         for phrase in layer.words:
             yield phrase, Reading("LAYER", layer)
-            if layer.cost:
+            if layer.cost and phrase.split()[-1] not in _OF_TIME:
                 yield phrase, Reading("MEASURE", schema.by_name[layer.cost])
     for name, verbs in dates.deeds.items():
         for verb in verbs:

@@ -16,6 +16,8 @@ from nlq.tagging.tags import FILLER, Meaning, Reading, Tagged
 from nlq.tagging.tries import Trie
 
 _JOINED: Final = frozenset(("-", "_", ".", "/"))
+_NEAR: Final = 4
+"""Most words between what announces a key and the key."""
 _LISTING: Final = frozenset(("AND", "OR", "COMMA"))
 _EQUALS: Final = frozenset(("COMPARE", "NOT", FILLER))
 
@@ -23,9 +25,10 @@ _EQUALS: Final = frozenset(("COMPARE", "NOT", FILLER))
 class KeyReader:
     """Reads keys of records, by the conventions of a schema."""
 
-    def __init__(self, schema: Schema, fixed: Trie) -> None:
-        """Take the field of keys and the words before a key, and the fixed words, which are no value as written."""
+    def __init__(self, schema: Schema, fixed: Trie, values: Trie) -> None:
+        """Take the field of keys and the words before a key, and the words and values that are none as written."""
         self._fixed = fixed
+        self._values = values
         self._written = frozenset(schema.conventions.written)
         self._field: FieldSpec | None = schema.by_name.get(schema.conventions.key)
         self._words = frozenset(key for word in schema.conventions.key_words for key in keys(word))
@@ -42,6 +45,8 @@ class KeyReader:
             end += 1
         if not self._is_value(tokens[index:end], field):
             return None
+        if field is self._field and before[-1].field is not field and self._is_another(tokens, index, end):
+            return None
         value = tokens[index].raw + "".join(token.gap + token.raw for token in tokens[index + 1 : end])
         return Tagged(index, end, (Reading("VALUE", (Meaning(field, value),)),))
 
@@ -51,7 +56,8 @@ class KeyReader:
         tag = before[place].readings[0].tag
         if tag in _LISTING and place > 0 and self._is_key(before[place - 1]):
             return self._field
-        while tag in _EQUALS and place > 0 and _equals(before[place]):
+        nearest = max(0, place - _NEAR)
+        while tag in _EQUALS and place > nearest and _equals(before[place]):
             place -= 1
             tag = before[place].readings[0].tag
         last = before[place]
@@ -71,6 +77,11 @@ class KeyReader:
             return any(any(map(str.isdigit, token.raw)) for token in tokens)
         used = len(tokens) == 1 and bool(self._fixed.exactly((tokens[0].key,)))
         return tokens[0].kind is WORD and not used
+
+    def _is_another(self, tokens: Sequence[Token], index: int, end: int) -> bool:
+        """Return whether a code with letters is a value of another field: "record EQ-2087" is the one with that tag."""
+        found = self._values.longest(tokens, index) if end > index + 1 else None
+        return found is not None and found[0] == end
 
     def _is_key(self, stretch: Tagged) -> bool:
         return self._field is not None and any(meaning.field is self._field for meaning in stretch.meanings)

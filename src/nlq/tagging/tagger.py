@@ -32,6 +32,7 @@ _SOME_DAY: Final = date(2000, 1, 1)
 _RANGE_ENDS: Final = frozenset(("VALUE", "NUMBER", UNKNOWN))
 _LAYERED: Final = frozenset(("LAYER", "CLAIM", "NOT", "WITHOUT"))
 _WINNING: Final = frozenset(("FIELD", "MEASURE", "COMPARE"))
+_NEGATIONS: Final = frozenset(("not", "never"))
 _OPEN_ENDS: Final = frozenset(("PAST", "FUTURE"))
 _COMPARING: Final = frozenset(("COMPARE", "WHEN"))
 _UNKNOWN: Final = (Reading(UNKNOWN),)
@@ -57,7 +58,7 @@ class Tagger:
         self.known = fixed_words | self.values.words | NUMBER_WORDS | MARKS.keys()
         """Every single word that some reader knows."""
         self._currency = currency
-        self._keys = KeyReader(schema, self.fixed)
+        self._keys = KeyReader(schema, self.fixed, self.values)
         self._recorded = frozenset(schema.conventions.dates.recorded)
 
     def belongs_to_phrases(self, key: str) -> bool:
@@ -133,8 +134,8 @@ class Tagger:
             event = bool(shorter) and shorter[0].tag == "EVENT"
             if event and read_timed(tokens, index + 1, today, (), due=False):
                 return Tagged(index, index + 1, shorter)
-        if tag in ("VALUE", "CLAIM") and tokens[index].key == "not" and self._is_timed(tokens, plain, today):
-            return Tagged(index, index + 1, self.fixed.exactly(("not",)))
+        if tag in ("VALUE", "CLAIM") and tokens[index].key in _NEGATIONS and self._is_timed(tokens, plain, today):
+            return Tagged(index, index + 1, self.fixed.exactly((tokens[index].key,)))
         if not can_be_timed(tokens[index]):
             return None
         found = read_timed(tokens, index, today, before, due=_amount_is_due(before), recorded=self._recorded)

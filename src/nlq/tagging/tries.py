@@ -15,7 +15,7 @@ from nlq.normalize import Token, keys
 from nlq.query import DatePart
 from nlq.schema import FieldSpec, FieldType, Schema
 from nlq.tagging import fillers, measure_words, words
-from nlq.tagging.convention_words import convention_phrases
+from nlq.tagging.convention_words import convention_phrases, undone_phrases
 from nlq.tagging.tags import FILLER, PRONOUN, RECORD, UNKNOWN, Flagged, Meaning, Payload, Rank, Reading
 from nlq.vocabulary import Synonym, Term, Vocabulary
 
@@ -133,6 +133,7 @@ def fixed_phrases(schema: Schema) -> Iterator[tuple[str, Reading]]:
     yield from ((phrase, Reading(PRONOUN)) for phrase in fillers.PRONOUNS)
     yield from ((phrase, Reading(FILLER)) for phrase in fillers.FILLERS)
     yield from ((phrase, Reading(UNKNOWN)) for phrase in fillers.UNREAD)
+    yield from undone_phrases(schema)
 
 
 def _field_phrases(field: FieldSpec) -> Iterator[tuple[str, Reading]]:
