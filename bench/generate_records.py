@@ -25,7 +25,7 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 
 from bench.databases import DeployedPostgreSQL
-from pfa_rpc.records.generating import BATCH_RECORDS, draw, plan
+from pfa_rpc.records.generating import BATCH_RECORDS, draw_columns, plan
 from pfa_rpc.store.bulk import copy_rows
 from pfa_rpc.store.copied_rows import COLUMNS
 from pfa_rpc.store.database import Database
@@ -82,7 +82,7 @@ async def bare_copy(url: str, records: int, organizations: int, server_cpu: Seco
     maker = DrawnRows(planned)
     number = min(4, -(-planned.records // BATCH_RECORDS))
     uses = {name: Counter[str | None]() for name in NAMED}
-    batches = [list(maker.copied(draw(planned, at), at * BATCH_RECORDS, 1, uses)) for at in range(number)]
+    batches = [list(maker.copied(draw_columns(planned, at), at * BATCH_RECORDS, 1, uses)) for at in range(number)]
     database = Database(url)
     with measured("bare COPY", sum(map(len, batches)), server_cpu):
         for rows in batches:

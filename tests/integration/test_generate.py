@@ -18,7 +18,7 @@ from pfa_rpc.cli import exits
 from pfa_rpc.cli.main import main
 from pfa_rpc.records.encode import encode
 from pfa_rpc.records.fragments import FragmentEncoder
-from pfa_rpc.records.generating import BATCH_RECORDS, PlannedOrganization, draw, plan
+from pfa_rpc.records.generating import BATCH_RECORDS, PlannedOrganization, draw, draw_columns, plan
 from pfa_rpc.records.rules import broken_rules
 from pfa_rpc.records.steps import columns_of
 from pfa_rpc.schema import FIELDS
@@ -31,7 +31,7 @@ from pfa_rpc.store.doctor import examine
 from pfa_rpc.store.generating import DrawnRows, OtherData, fill, generate
 from pfa_rpc.store.migrate import migrate
 from pfa_rpc.store.organizations import Organization, create_organization, get_organization
-from pfa_rpc.store.records import StoredRecord, to_rows
+from pfa_rpc.store.records import StoredRecord, record_id, to_rows
 from pfa_rpc.store.tables import records
 from tests.fixtures.records import make_values
 
@@ -145,9 +145,11 @@ async def test_a_row_is_the_one_that_the_write_path_makes(tmp_path: Path) -> Non
     created: Organization = await create_organization(database, "GEN01", currency_code="EUR")
     await database.close()
     drawn = list(draw(planned, 0))
-    rows = list(DrawnRows(planned).rows(drawn, 100, 4, no_uses()))
+    rows = list(DrawnRows(planned).rows(draw_columns(planned, 0), 100, 4, no_uses()))
     stored = [
-        StoredRecord(one.values, one.base, row["seen_digest"], position)
+        StoredRecord(
+            one.values | {"id": record_id("GEN01", one.values["pfa_id"])}, one.base, row["seen_digest"], position
+        )
         for position, (one, row) in enumerate(zip(drawn, rows, strict=True), start=100)
     ]
     assert rows == to_rows(stored, created, 4)
@@ -159,8 +161,8 @@ def test_a_row_for_copy_is_the_row_itself_in_the_form_of_copy() -> None:
     columns = [column_maker(records.c[name]) for name in COLUMNS]
     assert set(COLUMNS) == set(records.columns.keys())
     counted, copied_uses = no_uses(), no_uses()
-    rows = maker.rows(draw(planned, 0), 7, 4, counted)
-    for copied, row in zip(maker.copied(draw(planned, 0), 7, 4, copied_uses), rows, strict=True):
+    rows = maker.rows(draw_columns(planned, 0), 7, 4, counted)
+    for copied, row in zip(maker.copied(draw_columns(planned, 0), 7, 4, copied_uses), rows, strict=True):
         parts = [make(row[name]) for name, make in zip(COLUMNS, columns, strict=True)]
         assert copied == row_head(len(COLUMNS)) + b"".join(parts)
     assert counted == copied_uses

@@ -32,9 +32,7 @@ def watch_command(
     filter_text: options.Filter = "",
     since: Annotated[
         str,
-        typer.Option(
-            "--from", metavar="TOKEN", show_default=False, help="Tell what changed since this token."
-        ),
+        typer.Option("--from", metavar="TOKEN", show_default=False, help="Tell what changed since this token."),
     ] = "",
     current: Annotated[bool, typer.Option("--current", help="Print the records that match now, too.")] = False,
     changes: Annotated[

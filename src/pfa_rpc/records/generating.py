@@ -1,4 +1,4 @@
-"""Invented records in any number, the same for the same seed: `plan` organizations, then `draw` a batch of one.
+"""Invented records in any number, the same for the same seed: `plan` organizations, then `draw_columns` of one.
 
 Values, shapes and frequencies are those of real exports: some organizations are large and many small, a third of the
 equipment is bought, most of what has begun is on site, about one record in a hundred was edited here. Every record
@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from pfa_rpc.records.encode import Values
-from pfa_rpc.records.pools import AREAS, CONTRACTS, CURRENCIES, EDITORS, KINDS, PEOPLE, SYNC_ERRORS
+from pfa_rpc.records.pools import AREAS, CONTRACTS, CURRENCIES, EDITORS, KINDS, PEOPLE, SYNC_ERRORS, Kind
 from pfa_rpc.records.revision import CHUNK_RECORDS
 from pfa_rpc.schema import FIELDS, MERGED_FIELDS
 
@@ -86,15 +86,34 @@ class Drawn(NamedTuple):
     """What PEMS holds, for a record that was edited here."""
 
 
+class DrawnColumns(NamedTuple):
+    """Some records as they were drawn."""
+
+    columns: dict[str, Sequence[Any]]
+    """Every field by name, with its values in the order of the records."""
+    bases: Sequence[Values | None]
+
+    def records(self) -> Iterator[Drawn]:
+        """Yield them one by one."""
+        rows = zip(*self.columns.values(), strict=True)
+        return (
+            Drawn(dict(zip(self.columns, row, strict=True)), base) for row, base in zip(rows, self.bases, strict=True)
+        )
+
+
 def draw(organization: PlannedOrganization, batch: int) -> Iterator[Drawn]:
     """Yield the records of a batch, 0 the first: always the same ones, whichever batches were drawn before."""
-    uniform = random.Random(f"{organization.seed}/{batch}").random
-    first = batch * BATCH_RECORDS
+    for part in draw_columns(organization, batch):
+        yield from part.records()
+
+
+def draw_columns(organization: PlannedOrganization, batch: int) -> Iterator[DrawnColumns]:
+    """Yield the same, a chunk at a time: that much the processor's own memory holds."""
+    rng = random.Random(f"{organization.seed}/{batch}")
     tags = max(300, organization.records // 5)
-    for number in range(first, min(first + BATCH_RECORDS, organization.records)):
-        values = _values(uniform, tags)
-        values["pfa_id"] = str(70_000 + number)
-        yield _edited(values, uniform) if uniform() < _EDITED else Drawn(values, None)
+    end = min((batch + 1) * BATCH_RECORDS, organization.records)
+    for first in range(batch * BATCH_RECORDS, end, CHUNK_RECORDS):
+        yield _draw(rng, range(first, min(first + CHUNK_RECORDS, end)), tags)
 
 
 def _table(name: str, make: Callable[[random.Random], float], low: int, high: int) -> tuple[int, ...]:
@@ -121,10 +140,7 @@ _ARRIVES: Final = 0.97
 _EDITED: Final = 0.01
 _FAILED: Final = 0.1
 
-_TEMPLATE: Final[Values] = {field.name: None for field in FIELDS} | {
-    "is_actualized": False,
-    "is_discontinued": False,
-    "is_funds_transferable": False,
+_DEFAULTS: Final[Values] = {field.name: None for field in FIELDS} | {
     "sync_state": "pristine",
     "local_version": 1,
     "sync_retry_count": 0,
@@ -133,52 +149,91 @@ _TEMPLATE: Final[Values] = {field.name: None for field in FIELDS} | {
 }
 
 
-def _values(uniform: Callable[[], float], tags: int) -> Values:
-    kind = KINDS[int(uniform() * len(KINDS))]
-    values = _TEMPLATE | kind.values
-    values["area_silo"] = AREAS[int(uniform() * len(AREAS))]
-    values["description"] = kind.descriptions[int(uniform() * len(kind.descriptions))]
-    values["contract"] = CONTRACTS[int(uniform() * len(CONTRACTS))]
-    if uniform() < _TAGGED:
-        values["equipment"] = f"EQ-{2_000 + int(uniform() * tags)}"
-    values["dor"] = "project" if uniform() < _PROJECT else "beo"
-    rate = max(int(kind.rate * _UNITS * _RATES[int(uniform() * 1_024)] / 100) // _RATE_STEP, 1) * _RATE_STEP
-    if uniform() < _RENTED:
-        values["source"], values["monthly_rate"] = "rental", rate
-    else:
-        values["source"] = "purchase"
-        cents = rate // 100 * _PRICES[int(uniform() * 1_024)] // 100 + int(uniform() * 100_000)
-        values["purchase_price"] = cents * 100
-    _set_dates(values, uniform)
-    flag = uniform()
-    if flag < _DISCONTINUED:
-        values["is_discontinued"] = True
-    elif flag < _DISCONTINUED + _TRANSFERABLE:
-        values["is_funds_transferable"] = True
-    values["pems_stamp"] = _STAMPS_FROM + timedelta(minutes=int(uniform() * _STAMP_MINUTES))
-    values["pems_modified_by"] = PEOPLE[int(uniform() * len(PEOPLE))]
-    return values
+def _draw(rng: random.Random, numbers: range, tags: int) -> DrawnColumns:
+    """Draw a value of every record before the next field: lists of few different values are quick to make."""
+    size, pick = len(numbers), rng.choices
+    columns: dict[str, list[Any]] = {name: [value] * size for name, value in _DEFAULTS.items()}
+    columns["pfa_id"] = [str(70_000 + number) for number in numbers]
+    kinds = pick(KINDS, k=size)
+    for name in KINDS[0].values:
+        columns[name] = [kind.values[name] for kind in kinds]
+    places = pick(range(len(KINDS[0].descriptions)), k=size)
+    columns["description"] = [kind.descriptions[place] for kind, place in zip(kinds, places, strict=True)]
+    columns["area_silo"] = pick(AREAS, k=size)
+    columns["contract"] = pick(CONTRACTS, k=size)
+    columns["equipment"] = [
+        f"EQ-{2_000 + tag}" if is_tagged else None
+        for is_tagged, tag in zip(_chances(rng, size, _TAGGED), pick(range(tags), k=size), strict=True)
+    ]
+    columns["dor"] = ["project" if is_project else "beo" for is_project in _chances(rng, size, _PROJECT)]
+    _draw_money(columns, rng, kinds)
+    _draw_dates(columns, rng)
+    flags = [rng.random() for _ in numbers]
+    columns["is_discontinued"] = [flag < _DISCONTINUED for flag in flags]
+    columns["is_funds_transferable"] = [_DISCONTINUED <= flag < _DISCONTINUED + _TRANSFERABLE for flag in flags]
+    columns["pems_stamp"] = [_STAMPS_FROM + timedelta(minutes=number) for number in pick(range(_STAMP_MINUTES), k=size)]
+    columns["pems_modified_by"] = pick(PEOPLE, k=size)
+    bases = [_edit(columns, place, rng.random) if rng.random() < _EDITED else None for place in range(size)]
+    return DrawnColumns({**columns}, bases)
 
 
-def _set_dates(values: Values, uniform: Callable[[], float]) -> None:
+def _chances(rng: random.Random, size: int, chance: float) -> list[bool]:
+    """Return for each record whether something holds that has a chance."""
+    return [rng.random() < chance for _ in range(size)]
+
+
+def _draw_money(columns: dict[str, list[Any]], rng: random.Random, kinds: Sequence[Kind]) -> None:
+    """Set the source, and the rate of what is rented or the price of what is bought."""
+    size = len(kinds)
+    rates = [
+        max(int(kind.rate * _UNITS * percent / 100) // _RATE_STEP, 1) * _RATE_STEP
+        for kind, percent in zip(kinds, rng.choices(_RATES, k=size), strict=True)
+    ]
+    rented = _chances(rng, size, _RENTED)
+    columns["source"] = ["rental" if is_rented else "purchase" for is_rented in rented]
+    columns["monthly_rate"] = [rate if is_rented else None for is_rented, rate in zip(rented, rates, strict=True)]
+    columns["purchase_price"] = [
+        None if is_rented else (rate // 100 * percent // 100 + int(rng.random() * 100_000)) * 100
+        for is_rented, rate, percent in zip(rented, rates, rng.choices(_PRICES, k=size), strict=True)
+    ]
+
+
+def _draw_dates(columns: dict[str, list[Any]], rng: random.Random) -> None:
     """Set the three periods: the forecast drifts from the plan, the actual follows the forecast."""
-    start = _MIDDLE + _STARTS[int(uniform() * 1_024)]
-    end = start + _LENGTHS[int(uniform() * 1_024)]
-    if uniform() < _PLANNED:
-        values["plan_start"], values["plan_end"] = _DAYS[start], _DAYS[end]
-    start += _SHIFTS[int(uniform() * 1_024)]
-    end = max(start, end + _SHIFTS[int(uniform() * 1_024)])
-    values["forecast_start"], values["forecast_end"] = _DAYS[start], _DAYS[end]
-    if start <= _AS_OF and uniform() < _ARRIVES:
-        arrived = start - 4 + int(uniform() * 13)
-        values["is_actualized"], values["actual_start"] = True, _DAYS[arrived]
-        left = max(arrived, end - 15 + int(uniform() * 45))
-        if left <= _AS_OF:
-            values["actual_end"] = _DAYS[left]
+    uniform, size = rng.random, len(columns["source"])
+    periods = zip(
+        rng.choices(_STARTS, k=size),
+        rng.choices(_LENGTHS, k=size),
+        rng.choices(_SHIFTS, k=size),
+        rng.choices(_SHIFTS, k=size),
+        strict=True,
+    )
+    drawn = []
+    for offset, length, earlier, later in periods:
+        start = _MIDDLE + offset
+        end = start + length
+        planned = (_DAYS[start], _DAYS[end]) if uniform() < _PLANNED else _NO_PERIOD
+        start += earlier
+        end = max(start, end + later)
+        arrived = left = None
+        if start <= _AS_OF and uniform() < _ARRIVES:
+            day = start - 4 + int(uniform() * 13)
+            last = max(day, end - 15 + int(uniform() * 45))
+            arrived, left = _DAYS[day], _DAYS[last] if last <= _AS_OF else None
+        drawn.append((*planned, _DAYS[start], _DAYS[end], arrived, left, arrived is not None))
+    columns |= zip(_DATED, map(list, zip(*drawn, strict=True)), strict=True)
 
 
-def _edited(values: Values, uniform: Callable[[], float]) -> Drawn:
-    """Return a record whose strategy was changed here since PEMS sent it: moved, made cheaper, or sent elsewhere."""
+_NO_PERIOD: Final = (None, None)
+_DATED: Final = (
+    *("plan_start", "plan_end", "forecast_start", "forecast_end", "actual_start", "actual_end"),
+    "is_actualized",
+)
+
+
+def _edit(columns: dict[str, list[Any]], place: int, uniform: Callable[[], float]) -> Values:
+    """Change the strategy of a record as someone here did: moved, made cheaper, or sent elsewhere; return its base."""
+    values = {name: column[place] for name, column in columns.items()}
     base = {field.name: values[field.name] for field in MERGED_FIELDS}
     choice = uniform()
     if choice < 0.6 and not values["is_actualized"]:
@@ -197,4 +252,6 @@ def _edited(values: Values, uniform: Callable[[], float]) -> Drawn:
     if uniform() < _FAILED:
         message = SYNC_ERRORS[int(uniform() * len(SYNC_ERRORS))]
         values |= {"sync_state": "sync_error", "sync_error_message": message, "sync_retry_count": 3}
-    return Drawn(values, base)
+    for name, value in values.items():
+        columns[name][place] = value
+    return base

@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import sqlalchemy as sa
@@ -26,9 +25,8 @@ import sqlalchemy as sa
 from pfa_rpc.errors import PfaError, SetupError
 from pfa_rpc.records.cause import Cause, How
 from pfa_rpc.records.cost import costs_of_columns
-from pfa_rpc.records.generating import BATCH_RECORDS, Drawn, PlannedOrganization, draw, plan
-from pfa_rpc.records.revision import CHUNK_RECORDS, chunk_of
-from pfa_rpc.records.steps import Columns, columns_of
+from pfa_rpc.records.generating import BATCH_RECORDS, DrawnColumns, PlannedOrganization, draw_columns, plan
+from pfa_rpc.records.revision import chunk_of
 from pfa_rpc.schema import FIELDS
 from pfa_rpc.store.bulk import copy_rows, insert_rows
 from pfa_rpc.store.chunks import mark_chunks
@@ -237,7 +235,7 @@ async def _insert(
         if stop():
             raise NothingChanged
         number = min(BATCH_RECORDS, end - first)
-        await _insert_batch(write, maker, draw(planned, first // BATCH_RECORDS), number, uses)
+        await _insert_batch(write, maker, draw_columns(planned, first // BATCH_RECORDS), number, uses)
         wrote(number)
     await mark_chunks(write, range(chunk_of(position), chunk_of(end - 1) + 1))
     counted = {
@@ -246,7 +244,7 @@ async def _insert(
     await add_uses(write, counted)
 
 
-async def _insert_batch(write: Write, maker: DrawnRows, drawn: Iterable[Drawn], number: int, uses: Uses) -> None:
+async def _insert_batch(write: Write, maker: DrawnRows, drawn: Iterable[DrawnColumns], number: int, uses: Uses) -> None:
     first, revision = write.reserve_positions(number), write.revision.number
     if write.connection.dialect.name == "postgresql":
         await copy_rows(write.connection, records, COLUMNS, maker.copied(drawn, first, revision, uses))
@@ -262,44 +260,35 @@ class DrawnRows:
         self._rows = RowMaker(planned.organization_id, planned.currency_code)
         self._copied = CopiedRows()
 
-    def rows(self, drawn: Iterable[Drawn], first: int, revision: int, uses: Uses) -> Iterator[dict[str, Any]]:
+    def rows(self, drawn: Iterable[DrawnColumns], first: int, revision: int, uses: Uses) -> Iterator[dict[str, Any]]:
         """Yield every column of each record, whose positions begin with `first`."""
-        for part in _parts(drawn):
-            values = [one.values for one in part]
-            for one in values:
-                one["id"] = record_id(self._organization_id, one["pfa_id"])
-            _count(columns_of(values), uses)
+        for part in drawn:
+            self._complete(part, uses)
+            number = len(part.bases)
             yield from self._rows.rows(
-                values,
-                bases=[one.base for one in part],
-                seen_digests=[_NOT_SEEN] * len(part),
-                positions=range(first, first := first + len(part)),
+                [record.values for record in part.records()],
+                bases=part.bases,
+                seen_digests=[_NOT_SEEN] * number,
+                positions=range(first, first := first + number),
                 revision=revision,
             )
 
-    def copied(self, drawn: Iterable[Drawn], first: int, revision: int, uses: Uses) -> Iterator[bytes]:
+    def copied(self, drawn: Iterable[DrawnColumns], first: int, revision: int, uses: Uses) -> Iterator[bytes]:
         """Yield the same in the form of COPY."""
         shared = {**self._rows.shared(revision), "seen_digest": _NOT_SEEN}
-        for part in _parts(drawn):
-            columns = columns_of([one.values for one in part])
-            columns["id"] = [record_id(self._organization_id, pfa_id) for pfa_id in columns["pfa_id"]]
-            columns |= costs_of_columns(columns)
-            _count(columns, uses)
-            kept = self._rows.kept(columns, [one.base for one in part], revision)
-            kept["position"] = range(first, first := first + len(part))
+        for part in drawn:
+            self._complete(part, uses)
+            columns = part.columns | costs_of_columns(part.columns)
+            kept = self._rows.kept(columns, part.bases, revision)
+            kept["position"] = range(first, first := first + len(part.bases))
             yield from self._copied.rows(shared, kept, columns)
 
-
-def _parts(drawn: Iterable[Drawn]) -> Iterator[list[Drawn]]:
-    """Yield a few at a time, which the processor's own memory holds."""
-    left = iter(drawn)
-    while part := list(islice(left, CHUNK_RECORDS)):
-        yield part
-
-
-def _count(columns: Columns, uses: Uses) -> None:
-    for name, counted in uses.items():
-        counted.update(columns[name])
+    def _complete(self, part: DrawnColumns, uses: Uses) -> None:
+        """Set the ids, and count the uses of values that can be named."""
+        columns = part.columns
+        columns["id"] = [record_id(self._organization_id, pfa_id) for pfa_id in columns["pfa_id"]]
+        for name, counted in uses.items():
+            counted.update(columns[name])
 
 
 # --- in several processes --------------------------------------------------------------------------------------------
