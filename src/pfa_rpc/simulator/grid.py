@@ -120,13 +120,12 @@ class GridService:
 
     def _rows(self, images: Sequence[Image], first: int) -> list[bytes]:
         """Return the value of DATA in pieces: a list of rows, or the row itself where there is one."""
-        cells = self.layout.cells
         if not images:
             return [{"list": b'{"ROW":[]}', "missing": b"{}", "null": b"null"}[self._installation.settings.empty_page]]
-        if len(images) == 1:
-            return [b'{"ROW":{"id":%d,"D":%b}}' % (first, cells(images[0]))]
-        pieces = [b'{"id":%d,"D":%b},' % (number, cells(image)) for number, image in enumerate(images, start=first)]
-        return [b'{"ROW":[', *pieces[:-1], pieces[-1][:-1], b"]}"]
+        rows = self.layout.rows(images, first)
+        if len(rows) == 1:
+            return [b'{"ROW":', *rows, b"}"]
+        return [b'{"ROW":[', self.layout.comma.join(rows), b"]}"]
 
 
 def _grid(grid: Mapping[str, Any]) -> dict[str, Any]:

@@ -95,6 +95,8 @@ class Settings:
     """Columns of the grid, without values, that nobody knows."""
     null_cells: bool = True
     """Whether a missing value is sent as null; else its cell is left out."""
+    json_form: Literal["compact", "spaced", "reordered"] = "compact"
+    """How rows are written: without spaces; with spaces and only ASCII; or with the members of objects in reverse."""
     empty_page: Literal["list", "missing", "null"] = "list"
     """What an answer without rows has for them: an empty list, no ROW, or DATA null."""
     session_seconds: float = 600.0

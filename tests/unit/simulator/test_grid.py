@@ -94,6 +94,20 @@ async def test_missing_values_can_come_without_a_cell(opened: Opened) -> None:
     assert row["pfs_f_rental"] == "900.00"
 
 
+async def test_rows_can_be_written_in_other_forms_of_json(opened: Opened) -> None:
+    pages = {}
+    for form in ("compact", "spaced", "reordered"):
+        async with opened(json_form=form) as client:
+            client.pems.edit("20", {"description": "für „Silo 4“"}, organization="RIO")
+            pages[form] = await client.grid("DATA_ONLY.STORED")
+
+    assert pages["spaced"].json() == pages["reordered"].json() == pages["compact"].json()
+    assert '{"id":1,"D":[{"n":' in pages["compact"].text
+    assert '{ "id": 1, "D": [ { "n": ' in pages["spaced"].text
+    assert pages["spaced"].text.isascii()
+    assert '{"D":[{"value":' in pages["reordered"].text
+
+
 @pytest.mark.parametrize(
     ("condition", "ids"),
     [
