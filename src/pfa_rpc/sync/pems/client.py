@@ -124,8 +124,8 @@ class PemsClient:
             Transient, PermanentFailure: it was not written.
         """
         request = self._screen.update(remote, changes, remote.recordid if recordid is None else recordid)
-        body = await self._transport.write(SCREEN_PATH, remote.organization_id, request)
         try:
+            body = await self._transport.write(SCREEN_PATH, remote.organization_id, request)
             return self._screen.updated_of(result_of(cut(body, None).frame))
         except MalformedAnswer as error:
             raise UnknownOutcome(f"PEMS may have written the record or not: {error.message}") from error

@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pfa_rpc.errors import SetupError
 from pfa_rpc.schema import MERGED_FIELDS, ORGANIZATION_ALIAS, PEMS_FIELDS
+from pfa_rpc.store.limits import without_password
 from pfa_rpc.sync.mapping import ID_ALIAS, Formats
 from pfa_rpc.sync.pems.screen_fields import SCREEN_FIELDS
 
@@ -246,5 +247,7 @@ def _sentence(fault: Any) -> str:
     if name not in PemsSettings.model_fields:
         return f"{name!r} is no setting of PEMS; known are {', '.join(PemsSettings.model_fields)}"
     field_type = str(PemsSettings.model_fields[name].annotation)
-    given = "" if "SecretStr" in field_type or "input" not in fault else f"={str(fault['input'])[:100]!r}"
+    given = ""
+    if "SecretStr" not in field_type and "input" in fault:
+        given = f"={without_password(str(fault['input']))[:100]!r}"
     return f"{PREFIX}{name.upper()}{given}: {message}"
