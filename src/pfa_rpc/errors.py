@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from google.protobuf.message import Message
+
 
 @dataclass(frozen=True, slots=True)
 class Violation:
@@ -38,11 +40,14 @@ class PfaError(Exception):
         *,
         violations: Sequence[Violation] = (),
         metadata: Mapping[str, str] | None = None,
+        details: Sequence[Message] = (),
     ) -> None:
         self.message = message or (inspect.getdoc(type(self)) or "").split("\n", 1)[0]
         super().__init__(self.message)
         self.violations = tuple(violations)
         self.metadata = dict(metadata or {})
+        self.details = tuple(details)
+        """Messages of the API that go with it, where they fit."""
 
 
 class InvalidRequest(PfaError):
@@ -146,6 +151,20 @@ class RequestIdReused(PfaError):
 
     status = "INVALID_ARGUMENT"
     reason = "REQUEST_ID_REUSED"
+
+
+class ProposalStale(PfaError):
+    """Records of the proposal were changed since it was made; look at a fresh one."""
+
+    status = "ABORTED"
+    reason = "PROPOSAL_STALE"
+
+
+class ChangeRefused(PfaError):
+    """Rules refuse some of the records; narrow the filter, or let them be left out."""
+
+    status = "FAILED_PRECONDITION"
+    reason = "CHANGE_REFUSED"
 
 
 class Unauthenticated(PfaError):

@@ -78,6 +78,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION: PEMS refuses what it was asked for, or the grid or credentials that are configured;
     the message is PEMS' own.
     """
+    ERROR_REASON_PROPOSAL_STALE: _ErrorReason.ValueType  # 25
+    """ABORTED: a record that a proposal is about was changed since. Metadata: matched. The details have a fresh
+    pfa.v1.ChangeProposal with its token, without its months and samples, where it fits.
+    """
+    ERROR_REASON_CHANGE_REFUSED: _ErrorReason.ValueType  # 26
+    """FAILED_PRECONDITION: rules refuse records of a proposal; BadRequest lists each rule. Metadata: refused."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed: the `reason` of the google.rpc.ErrorInfo (domain "pfa") that every error of this service carries,
@@ -140,4 +146,10 @@ ERROR_REASON_PEMS_REFUSED: ErrorReason.ValueType  # 24
 """FAILED_PRECONDITION: PEMS refuses what it was asked for, or the grid or credentials that are configured;
 the message is PEMS' own.
 """
+ERROR_REASON_PROPOSAL_STALE: ErrorReason.ValueType  # 25
+"""ABORTED: a record that a proposal is about was changed since. Metadata: matched. The details have a fresh
+pfa.v1.ChangeProposal with its token, without its months and samples, where it fits.
+"""
+ERROR_REASON_CHANGE_REFUSED: ErrorReason.ValueType  # 26
+"""FAILED_PRECONDITION: rules refuse records of a proposal; BadRequest lists each rule. Metadata: refused."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

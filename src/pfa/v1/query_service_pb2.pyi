@@ -12,6 +12,8 @@ from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.type import date_pb2 as _date_pb2
 from google.type import money_pb2 as _money_pb2
+from pfa.v1 import change_pb2 as _change_pb2
+from pfa.v1 import proposal_pb2 as _proposal_pb2
 from pfa.v1 import record_pb2 as _record_pb2
 from pfa.v1 import record_service_pb2 as _record_service_pb2
 from pfa.v1 import revision_pb2 as _revision_pb2
@@ -89,42 +91,6 @@ INTERPRETATION_KIND_CHANGE: InterpretationKind.ValueType  # 3
 INTERPRETATION_KIND_REFUSED: InterpretationKind.ValueType  # 4
 """Something that is never done, such as deleting records; `reason` says why."""
 Global___InterpretationKind: _TypeAlias = InterpretationKind  # noqa: Y015
-
-class _ChangeOperation:
-    ValueType = _typing.NewType("ValueType", _builtins.int)
-    V: _TypeAlias = ValueType  # noqa: Y015
-
-class _ChangeOperationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ChangeOperation.ValueType], _builtins.type):
-    DESCRIPTOR: _descriptor.EnumDescriptor
-    CHANGE_OPERATION_UNSPECIFIED: _ChangeOperation.ValueType  # 0
-    """Not given."""
-    CHANGE_OPERATION_SET: _ChangeOperation.ValueType  # 1
-    """It gets the value."""
-    CHANGE_OPERATION_SHIFT: _ChangeOperation.ValueType  # 2
-    """Its date moves by `shift`. A period is shifted by a change of both ends, extended by one of its end."""
-    CHANGE_OPERATION_SCALE: _ChangeOperation.ValueType  # 3
-    """Its amount is multiplied by `factor`."""
-    CHANGE_OPERATION_CLEAR: _ChangeOperation.ValueType  # 4
-    """It gets no value."""
-    CHANGE_OPERATION_RESET: _ChangeOperation.ValueType  # 5
-    """It gets the value that `other_field` of the same record has."""
-
-class ChangeOperation(_ChangeOperation, metaclass=_ChangeOperationEnumTypeWrapper):
-    """What is done to a field."""
-
-CHANGE_OPERATION_UNSPECIFIED: ChangeOperation.ValueType  # 0
-"""Not given."""
-CHANGE_OPERATION_SET: ChangeOperation.ValueType  # 1
-"""It gets the value."""
-CHANGE_OPERATION_SHIFT: ChangeOperation.ValueType  # 2
-"""Its date moves by `shift`. A period is shifted by a change of both ends, extended by one of its end."""
-CHANGE_OPERATION_SCALE: ChangeOperation.ValueType  # 3
-"""Its amount is multiplied by `factor`."""
-CHANGE_OPERATION_CLEAR: ChangeOperation.ValueType  # 4
-"""It gets no value."""
-CHANGE_OPERATION_RESET: ChangeOperation.ValueType  # 5
-"""It gets the value that `other_field` of the same record has."""
-Global___ChangeOperation: _TypeAlias = ChangeOperation  # noqa: Y015
 
 class _SuggestionKind:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -314,7 +280,7 @@ class AskResponse(_message.Message):
         """Figures."""
 
     @_builtins.property
-    def proposal(self) -> Global___ChangeProposal:
+    def proposal(self) -> _proposal_pb2.ChangeProposal:
         """What a change would do. Nothing has been changed."""
 
     def __init__(
@@ -323,7 +289,7 @@ class AskResponse(_message.Message):
         interpretation: Global___Interpretation | None = ...,
         records: Global___RecordBatch | None = ...,
         figures: _record_service_pb2.AggregateRecordsResponse | None = ...,
-        proposal: Global___ChangeProposal | None = ...,
+        proposal: _proposal_pb2.ChangeProposal | None = ...,
         context_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["figures", b"figures", "interpretation", b"interpretation", "part", b"part", "proposal", b"proposal", "records", b"records"]  # noqa: Y015
@@ -335,48 +301,6 @@ class AskResponse(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType_part) -> _WhichOneofReturnType_part | None: ...
 
 Global___AskResponse: _TypeAlias = AskResponse  # noqa: Y015
-
-@_typing.final
-class ChangeProposal(_message.Message):
-    """What a change would do."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    FILTER_FIELD_NUMBER: _builtins.int
-    CHANGES_FIELD_NUMBER: _builtins.int
-    MATCHED_FIELD_NUMBER: _builtins.int
-    REVISION_TOKEN_FIELD_NUMBER: _builtins.int
-    AGE_FIELD_NUMBER: _builtins.int
-    filter: _builtins.str
-    """The records that it is about, as a canonical AIP-160 filter; ListRecords accepts it."""
-    matched: _builtins.int
-    """How many records match the filter."""
-    revision_token: _builtins.str
-    """Revision of the organization that the number is at least as new as. Opaque."""
-    @_builtins.property
-    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Change]:
-        """What becomes of them."""
-
-    @_builtins.property
-    def age(self) -> _duration_pb2.Duration:
-        """How old the number is, where it comes from a cache."""
-
-    def __init__(
-        self,
-        *,
-        filter: _builtins.str = ...,
-        changes: _abc.Iterable[Global___Change] | None = ...,
-        matched: _builtins.int = ...,
-        revision_token: _builtins.str = ...,
-        age: _duration_pb2.Duration | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["age", b"age"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["age", b"age", "changes", b"changes", "filter", b"filter", "matched", b"matched", "revision_token", b"revision_token"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___ChangeProposal: _TypeAlias = ChangeProposal  # noqa: Y015
 
 @_typing.final
 class RecordBatch(_message.Message):
@@ -641,108 +565,6 @@ class FigureSort(_message.Message):
 Global___FigureSort: _TypeAlias = FigureSort  # noqa: Y015
 
 @_typing.final
-class DateShift(_message.Message):
-    """A distance between dates, forward where positive. Months come first; a day that a month lacks becomes its last."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    MONTHS_FIELD_NUMBER: _builtins.int
-    DAYS_FIELD_NUMBER: _builtins.int
-    months: _builtins.int
-    """Calendar months."""
-    days: _builtins.int
-    """Days."""
-    def __init__(
-        self,
-        *,
-        months: _builtins.int = ...,
-        days: _builtins.int = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["days", b"days", "months", b"months"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___DateShift: _TypeAlias = DateShift  # noqa: Y015
-
-@_typing.final
-class Change(_message.Message):
-    """One field and what becomes of it."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    FIELD_FIELD_NUMBER: _builtins.int
-    OPERATION_FIELD_NUMBER: _builtins.int
-    TEXT_FIELD_NUMBER: _builtins.int
-    TEXT_VALUE_FIELD_NUMBER: _builtins.int
-    FLAG_VALUE_FIELD_NUMBER: _builtins.int
-    MONEY_VALUE_FIELD_NUMBER: _builtins.int
-    DATE_VALUE_FIELD_NUMBER: _builtins.int
-    INTEGER_VALUE_FIELD_NUMBER: _builtins.int
-    TIME_VALUE_FIELD_NUMBER: _builtins.int
-    SHIFT_FIELD_NUMBER: _builtins.int
-    FACTOR_FIELD_NUMBER: _builtins.int
-    OTHER_FIELD_FIELD_NUMBER: _builtins.int
-    field: _builtins.str
-    """Name of the field, such as "forecast_end"."""
-    operation: Global___ChangeOperation.ValueType
-    """What is done to it."""
-    text: _builtins.str
-    """The change as text: `forecast_end += 14 days`."""
-    text_value: _builtins.str
-    """SET: text, or the name of an enum value, such as RENTAL."""
-    flag_value: _builtins.bool
-    """SET: a flag."""
-    integer_value: _builtins.int
-    """SET: a whole number."""
-    factor: _builtins.str
-    """SCALE: a decimal number, such as "0.9"."""
-    other_field: _builtins.str
-    """RESET: name of the field whose value it gets."""
-    @_builtins.property
-    def money_value(self) -> _money_pb2.Money:
-        """SET: an amount in the organization's currency."""
-
-    @_builtins.property
-    def date_value(self) -> _date_pb2.Date:
-        """SET: a day."""
-
-    @_builtins.property
-    def time_value(self) -> _timestamp_pb2.Timestamp:
-        """SET: a time."""
-
-    @_builtins.property
-    def shift(self) -> Global___DateShift:
-        """SHIFT: how far."""
-
-    def __init__(
-        self,
-        *,
-        field: _builtins.str = ...,
-        operation: Global___ChangeOperation.ValueType = ...,
-        text: _builtins.str = ...,
-        text_value: _builtins.str = ...,
-        flag_value: _builtins.bool = ...,
-        money_value: _money_pb2.Money | None = ...,
-        date_value: _date_pb2.Date | None = ...,
-        integer_value: _builtins.int = ...,
-        time_value: _timestamp_pb2.Timestamp | None = ...,
-        shift: Global___DateShift | None = ...,
-        factor: _builtins.str = ...,
-        other_field: _builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["date_value", b"date_value", "factor", b"factor", "flag_value", b"flag_value", "integer_value", b"integer_value", "money_value", b"money_value", "other_field", b"other_field", "shift", b"shift", "text_value", b"text_value", "time_value", b"time_value", "value", b"value"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["date_value", b"date_value", "factor", b"factor", "field", b"field", "flag_value", b"flag_value", "integer_value", b"integer_value", "money_value", b"money_value", "operation", b"operation", "other_field", b"other_field", "shift", b"shift", "text", b"text", "text_value", b"text_value", "time_value", b"time_value", "value", b"value"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_value: _TypeAlias = _typing.Literal["text_value", "flag_value", "money_value", "date_value", "integer_value", "time_value", "shift", "factor", "other_field"]  # noqa: Y015
-    _WhichOneofArgType_value: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
-    def WhichOneof(self, oneof_group: _WhichOneofArgType_value) -> _WhichOneofReturnType_value | None: ...
-
-Global___Change: _TypeAlias = Change  # noqa: Y015
-
-@_typing.final
 class Interpretation(_message.Message):
     """The reading of a question: what will be looked up, and how each word led there."""
 
@@ -804,7 +626,7 @@ class Interpretation(_message.Message):
         """Remarks on the query itself, such as conditions that no record can meet."""
 
     @_builtins.property
-    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Change]:
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[_change_pb2.Change]:
         """Of a change: what becomes of the records that the filter picks. A proposal: nothing is carried out."""
 
     @_builtins.property
@@ -833,7 +655,7 @@ class Interpretation(_message.Message):
         complete: _builtins.bool = ...,
         warnings: _abc.Iterable[_builtins.str] | None = ...,
         kind: Global___InterpretationKind.ValueType = ...,
-        changes: _abc.Iterable[Global___Change] | None = ...,
+        changes: _abc.Iterable[_change_pb2.Change] | None = ...,
         reason: _builtins.str = ...,
         question_back: _builtins.str = ...,
         alternatives: _abc.Iterable[Global___Alternative] | None = ...,

@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from pfa.v1 import mutation_pb2 as pfa_dot_v1_dot_mutation__pb2
+from pfa.v1 import proposal_pb2 as pfa_dot_v1_dot_proposal__pb2
 from pfa.v1 import record_service_pb2 as pfa_dot_v1_dot_record__service__pb2
 from pfa.v1 import watch_pb2 as pfa_dot_v1_dot_watch__pb2
 
@@ -68,6 +69,16 @@ class RecordServiceStub:
                 request_serializer=pfa_dot_v1_dot_mutation__pb2.MutateRecordsRequest.SerializeToString,
                 response_deserializer=pfa_dot_v1_dot_mutation__pb2.MutateRecordsResponse.FromString,
                 _registered_method=True)
+        self.ProposeChange = channel.unary_unary(
+                '/pfa.v1.RecordService/ProposeChange',
+                request_serializer=pfa_dot_v1_dot_proposal__pb2.ProposeChangeRequest.SerializeToString,
+                response_deserializer=pfa_dot_v1_dot_proposal__pb2.ProposeChangeResponse.FromString,
+                _registered_method=True)
+        self.ApplyChange = channel.unary_unary(
+                '/pfa.v1.RecordService/ApplyChange',
+                request_serializer=pfa_dot_v1_dot_proposal__pb2.ApplyChangeRequest.SerializeToString,
+                response_deserializer=pfa_dot_v1_dot_proposal__pb2.ApplyChangeResponse.FromString,
+                _registered_method=True)
 
 
 class RecordServiceServicer:
@@ -119,6 +130,22 @@ class RecordServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ProposeChange(self, request, context):
+        """Tells what a change of all records that match a filter, or an order in plain words, would do: which records it would
+        change, which are refused and why, and what it would cost. At most 100,000 records.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ApplyChange(self, request, context):
+        """Carries out a proposal exactly as it was told, or, where one of its records was changed since, fails with ABORTED and
+        a fresh proposal. FAILED_PRECONDITION where a rule refuses records, unless they may be left out.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RecordServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -151,6 +178,16 @@ def add_RecordServiceServicer_to_server(servicer, server):
                     servicer.MutateRecords,
                     request_deserializer=pfa_dot_v1_dot_mutation__pb2.MutateRecordsRequest.FromString,
                     response_serializer=pfa_dot_v1_dot_mutation__pb2.MutateRecordsResponse.SerializeToString,
+            ),
+            'ProposeChange': grpc.unary_unary_rpc_method_handler(
+                    servicer.ProposeChange,
+                    request_deserializer=pfa_dot_v1_dot_proposal__pb2.ProposeChangeRequest.FromString,
+                    response_serializer=pfa_dot_v1_dot_proposal__pb2.ProposeChangeResponse.SerializeToString,
+            ),
+            'ApplyChange': grpc.unary_unary_rpc_method_handler(
+                    servicer.ApplyChange,
+                    request_deserializer=pfa_dot_v1_dot_proposal__pb2.ApplyChangeRequest.FromString,
+                    response_serializer=pfa_dot_v1_dot_proposal__pb2.ApplyChangeResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -317,6 +354,60 @@ class RecordService:
             '/pfa.v1.RecordService/MutateRecords',
             pfa_dot_v1_dot_mutation__pb2.MutateRecordsRequest.SerializeToString,
             pfa_dot_v1_dot_mutation__pb2.MutateRecordsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ProposeChange(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pfa.v1.RecordService/ProposeChange',
+            pfa_dot_v1_dot_proposal__pb2.ProposeChangeRequest.SerializeToString,
+            pfa_dot_v1_dot_proposal__pb2.ProposeChangeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ApplyChange(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pfa.v1.RecordService/ApplyChange',
+            pfa_dot_v1_dot_proposal__pb2.ApplyChangeRequest.SerializeToString,
+            pfa_dot_v1_dot_proposal__pb2.ApplyChangeResponse.FromString,
             options,
             channel_credentials,
             insecure,

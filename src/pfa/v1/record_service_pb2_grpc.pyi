@@ -6,6 +6,7 @@ isort:skip_file
 from collections import abc as _abc
 from grpc import aio as _aio
 from pfa.v1 import mutation_pb2 as _mutation_pb2
+from pfa.v1 import proposal_pb2 as _proposal_pb2
 from pfa.v1 import record_service_pb2 as _record_service_pb2
 from pfa.v1 import watch_pb2 as _watch_pb2
 import abc as _abc_1
@@ -53,6 +54,14 @@ class RecordServiceStub:
     """Changes, makes and discontinues up to 1,000 records: all of them or, where one thing is wrong with one, none. Every
     violation is told by its path. ABORTED where a record has another etag than the caller knows.
     """
+    ProposeChange: _grpc.UnaryUnaryMultiCallable[_proposal_pb2.ProposeChangeRequest, _proposal_pb2.ProposeChangeResponse]
+    """Tells what a change of all records that match a filter, or an order in plain words, would do: which records it would
+    change, which are refused and why, and what it would cost. At most 100,000 records.
+    """
+    ApplyChange: _grpc.UnaryUnaryMultiCallable[_proposal_pb2.ApplyChangeRequest, _proposal_pb2.ApplyChangeResponse]
+    """Carries out a proposal exactly as it was told, or, where one of its records was changed since, fails with ABORTED and
+    a fresh proposal. FAILED_PRECONDITION where a rule refuses records, unless they may be left out.
+    """
 
 @_typing.type_check_only
 class RecordServiceAsyncStub(RecordServiceStub):
@@ -76,6 +85,14 @@ class RecordServiceAsyncStub(RecordServiceStub):
     MutateRecords: _aio.UnaryUnaryMultiCallable[_mutation_pb2.MutateRecordsRequest, _mutation_pb2.MutateRecordsResponse]  # type: ignore[assignment]
     """Changes, makes and discontinues up to 1,000 records: all of them or, where one thing is wrong with one, none. Every
     violation is told by its path. ABORTED where a record has another etag than the caller knows.
+    """
+    ProposeChange: _aio.UnaryUnaryMultiCallable[_proposal_pb2.ProposeChangeRequest, _proposal_pb2.ProposeChangeResponse]  # type: ignore[assignment]
+    """Tells what a change of all records that match a filter, or an order in plain words, would do: which records it would
+    change, which are refused and why, and what it would cost. At most 100,000 records.
+    """
+    ApplyChange: _aio.UnaryUnaryMultiCallable[_proposal_pb2.ApplyChangeRequest, _proposal_pb2.ApplyChangeResponse]  # type: ignore[assignment]
+    """Carries out a proposal exactly as it was told, or, where one of its records was changed since, fails with ABORTED and
+    a fresh proposal. FAILED_PRECONDITION where a rule refuses records, unless they may be left out.
     """
 
 class RecordServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -133,6 +150,26 @@ class RecordServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_mutation_pb2.MutateRecordsResponse, _abc.Awaitable[_mutation_pb2.MutateRecordsResponse]]:
         """Changes, makes and discontinues up to 1,000 records: all of them or, where one thing is wrong with one, none. Every
         violation is told by its path. ABORTED where a record has another etag than the caller knows.
+        """
+
+    @_abc_1.abstractmethod
+    def ProposeChange(
+        self,
+        request: _proposal_pb2.ProposeChangeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_proposal_pb2.ProposeChangeResponse, _abc.Awaitable[_proposal_pb2.ProposeChangeResponse]]:
+        """Tells what a change of all records that match a filter, or an order in plain words, would do: which records it would
+        change, which are refused and why, and what it would cost. At most 100,000 records.
+        """
+
+    @_abc_1.abstractmethod
+    def ApplyChange(
+        self,
+        request: _proposal_pb2.ApplyChangeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_proposal_pb2.ApplyChangeResponse, _abc.Awaitable[_proposal_pb2.ApplyChangeResponse]]:
+        """Carries out a proposal exactly as it was told, or, where one of its records was changed since, fails with ABORTED and
+        a fresh proposal. FAILED_PRECONDITION where a rule refuses records, unless they may be left out.
         """
 
 def add_RecordServiceServicer_to_server(servicer: RecordServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from google.protobuf.duration_pb2 import Duration
 
-    from pfa.v1.query_service_pb2 import AskResponse, ChangeProposal, Interpretation, RecordBatch
+    from pfa.v1.proposal_pb2 import ChangeProposal
+    from pfa.v1.query_service_pb2 import AskResponse, Interpretation, RecordBatch
     from pfa.v1.record_pb2 import Record
     from pfa.v1.record_service_pb2 import AggregateRecordsResponse
     from pfa_rpc.cli.render import Output

@@ -85,6 +85,7 @@ def _details(error: PfaError) -> list[Message]:
         )
     if error.violations:
         details.append(_bad_request(error))
+    details.extend(error.details)
     return details
 
 

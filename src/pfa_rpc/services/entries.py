@@ -57,7 +57,7 @@ class Entry:
         return f"{self.path}.record.{BY_NAME[name].proto}" if name in BY_NAME else f"{self.path}.record"
 
 
-class _Wrong(ValueError):
+class NotRead(ValueError):
     """A value of a message is none; its text says why."""
 
 
@@ -73,11 +73,11 @@ async def read_entries(mutations: Sequence[Mutation], organization: Organization
         if number % _READ_AT_ONCE == _READ_AT_ONCE - 1:
             await asyncio.sleep(0)
     if violations:
-        raise invalid(violations)
+        raise violations_error(violations)
     return entries
 
 
-def invalid(violations: Sequence[Violation]) -> InvalidRequest:
+def violations_error(violations: Sequence[Violation]) -> InvalidRequest:
     """Return the error of some violations; its message is the first."""
     more = f"; and {len(violations) - 1:,} more" if len(violations) > 1 else ""
     return InvalidRequest(
@@ -158,7 +158,7 @@ def _take(entry: Entry, names: Iterable[str], record: Record, currency: str, vio
             continue
         try:
             entry.updates[name] = read(record, currency)
-        except _Wrong as wrong:
+        except NotRead as wrong:
             violations.append(Violation(entry.of(name), str(wrong)))
 
 
@@ -188,9 +188,9 @@ def _reader(field: Field) -> _Reader:
 def _converter(field: Field) -> Callable[[Any, str], Any]:
     match field.type:
         case FieldType.DATE:
-            return lambda message, _: _day(message)
+            return lambda message, _: read_day(message)
         case FieldType.MONEY:
-            return _amount
+            return read_amount
         case FieldType.ENUM:
             stored = {value.number: value.stored for value in field.values}
             return lambda number, _: stored.get(number, str(number)) if number else None
@@ -198,19 +198,21 @@ def _converter(field: Field) -> Callable[[Any, str], Any]:
             return lambda value, _: value
 
 
-def _day(message: Date) -> date:
+def read_day(message: Date) -> date:
+    """Return the day of a message. Raises NotRead."""
     try:
         return date(message.year, message.month, message.day)
     except ValueError:
         shown = f"{message.year}-{message.month}-{message.day}"
-        raise _Wrong(f"{shown} is not a day; give year, month and day") from None
+        raise NotRead(f"{shown} is not a day; give year, month and day") from None
 
 
-def _amount(message: Money, currency: str) -> Decimal:
+def read_amount(message: Money, currency: str) -> Decimal:
+    """Return the amount of a message, in currency units. Raises NotRead."""
     if message.currency_code not in ("", currency):
-        raise _Wrong(f"is in {message.currency_code[:_SHOWN]}; amounts of this organization are in {currency}")
+        raise NotRead(f"is in {message.currency_code[:_SHOWN]}; amounts of this organization are in {currency}")
     if abs(message.nanos) >= _NANOS or message.units * message.nanos < 0:
-        raise _Wrong("is not an amount: nanos have the sign of units, and are less than a unit")
+        raise NotRead("is not an amount: nanos have the sign of units, and are less than a unit")
     return Decimal(message.units) + Decimal(message.nanos).scaleb(-_NANO_DECIMALS)
 
 

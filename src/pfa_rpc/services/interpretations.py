@@ -13,16 +13,12 @@ from nlq.changes import Change, ChangeOperation, Shift, canonical_changes
 from nlq.filters.canonical import canonical_filter
 from nlq.interpretation import Assumption, Interpretation, Piece
 from nlq.query import Aggregate, Aggregation, FigureSort, Function, Having, Value
-from pfa.v1.query_service_pb2 import (
-    AggregateSpec,
-    DateShift,
-    InterpretationKind,
-    PieceRole,
-)
+from pfa.v1.change_pb2 import Change as ChangeMessage
+from pfa.v1.change_pb2 import ChangeOperation as ChangeOperationMessage
+from pfa.v1.change_pb2 import DateShift
+from pfa.v1.query_service_pb2 import AggregateSpec, InterpretationKind, PieceRole
 from pfa.v1.query_service_pb2 import Alternative as AlternativeMessage
 from pfa.v1.query_service_pb2 import Assumption as AssumptionMessage
-from pfa.v1.query_service_pb2 import Change as ChangeMessage
-from pfa.v1.query_service_pb2 import ChangeOperation as ChangeOperationMessage
 from pfa.v1.query_service_pb2 import FigureSort as FigureSortMessage
 from pfa.v1.query_service_pb2 import Having as HavingMessage
 from pfa.v1.query_service_pb2 import Interpretation as InterpretationMessage

@@ -19,7 +19,7 @@ from pfa_rpc.records.editing import Edited, created, edit, marked_created, marke
 from pfa_rpc.records.encode import etag_in, to_message
 from pfa_rpc.records.revision import Revision
 from pfa_rpc.services.call import Call
-from pfa_rpc.services.entries import CREATE, Entry, invalid, read_entries
+from pfa_rpc.services.entries import CREATE, Entry, read_entries, violations_error
 from pfa_rpc.services.framing import frame_records
 from pfa_rpc.services.principal import Permission
 from pfa_rpc.services.repeats import Answer, RepeatableWrites, read_request_id
@@ -133,9 +133,9 @@ class _Batch:
         for find, error in (
             (self._missing, self._not_found),
             (self._existing, self._exists),
-            (self._misnamed, invalid),
+            (self._misnamed, violations_error),
             (self._outdated, self._mismatch),
-            (self._broken, invalid),
+            (self._broken, violations_error),
         ):
             violations = find()
             if violations:

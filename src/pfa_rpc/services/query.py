@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date, datetime
 from typing import Final
 
 from nlq.completion.suggest import Suggestion
 from nlq.interpretation import Interpretation, InterpretationKind
-from nlq.query import Aggregate, Aggregation, Function, fields_of_query
+from nlq.query import Aggregate, Aggregation, Function
 from pfa.v1.query_service_pb2 import (
     AddSynonymRequest,
     AddSynonymResponse,
     AskRequest,
     AskResponse,
-    ChangeProposal,
     InterpretRequest,
     InterpretResponse,
     ListVocabularyRequest,
@@ -28,7 +26,6 @@ from pfa.v1.query_service_pb2 import (
     SuggestResponse,
 )
 from pfa.v1.query_service_pb2 import Suggestion as SuggestionMessage
-from pfa.v1.record_service_pb2 import AggregateRecordsResponse
 from pfa_rpc.errors import InvalidRequest
 from pfa_rpc.schema import BY_NAME
 from pfa_rpc.services.answers import Need
@@ -36,18 +33,18 @@ from pfa_rpc.services.call import Call
 from pfa_rpc.services.contexts import open_context, seal_context
 from pfa_rpc.services.figures import FiguresRequest, require_spreadable
 from pfa_rpc.services.framing import embed, frame_records, split_by_bytes, split_frames
-from pfa_rpc.services.interpretations import change_messages, interpretation_message
-from pfa_rpc.services.languages import Languages, Prepared
+from pfa_rpc.services.interpretations import interpretation_message
+from pfa_rpc.services.languages import Prepared
 from pfa_rpc.services.pages import FramedPage, PageRequest
 from pfa_rpc.services.principal import Permission
+from pfa_rpc.services.proposals import Asked, Proposals
+from pfa_rpc.services.questions import read_question
 from pfa_rpc.services.requests import (
     MAX_PAGE,
     Mask,
     authorize,
     bounded,
-    read_date,
     read_need,
-    require_visible,
     revision_token,
 )
 from pfa_rpc.services.sources import Sources
@@ -69,7 +66,8 @@ class QueryService:
 
     def __init__(self, sources: Sources) -> None:
         self._tokens = sources.tokens
-        self._languages = Languages(sources.database, sources.cache)
+        self._languages = sources.languages
+        self._proposals = Proposals(sources)
         self._vocabulary = VocabularyCalls(sources.database, sources.tokens, self._languages)
         self._pages = sources.pages
         self._figures = sources.figures
@@ -132,15 +130,7 @@ class QueryService:
         return await self._vocabulary.remove(request, call)
 
     async def _read(self, request: InterpretRequest | AskRequest, call: Call) -> tuple[Prepared, Interpretation]:
-        """Return the reading of a question that says nothing of what the caller may not see."""
-        organization_id = authorize(call, Permission.READ, request.organization_id)
-        context = open_context(self._tokens, organization_id, request.context_token)
-        prepared = await self._languages.get(organization_id)
-        today = _today(request, prepared.organization)
-        reading = await self._languages.read(prepared, request.question, today, context)
-        named = fields_of_query(reading.query) | {change.field for change in reading.changes}
-        require_visible(call.principal, named)
-        return prepared, reading
+        return await read_question(request, call, self._languages, self._tokens)
 
     def _context_token(self, organization: Organization, reading: Interpretation) -> str:
         """Return the token that the next question can go on from; "" where this one asked for nothing."""
@@ -151,16 +141,9 @@ class QueryService:
     async def _write_proposal(
         self, organization: Organization, reading: Interpretation, need: Need, call: Call
     ) -> None:
-        """Write what a change would do, and to how many records."""
-        asked = FiguresRequest(organization.organization_id, reading.query.where, _COUNT)
-        counted = AggregateRecordsResponse.FromString(await self._figures.get(asked, need))
-        proposal = ChangeProposal(
-            filter=reading.filter,
-            changes=change_messages(reading.changes, organization.currency_code),
-            matched=counted.matched,
-            revision_token=counted.revision_token,
-            age=counted.age if counted.HasField("age") else None,
-        )
+        """Write what a change would do."""
+        asked = Asked(reading.query.where, reading.changes)
+        proposal = await self._proposals.proposal(organization, asked, call.principal, need=need)
         await call.write(AskResponse(proposal=proposal))
 
     async def _write_figures(
@@ -243,9 +226,3 @@ def _suggestion_message(suggestion: Suggestion) -> SuggestionMessage:
         field=suggestion.field,
         guessed=suggestion.guessed,
     )
-
-
-def _today(request: InterpretRequest | AskRequest, organization: Organization) -> date:
-    if request.HasField("today"):
-        return read_date("today", request.today)
-    return datetime.now(organization.zone).date()

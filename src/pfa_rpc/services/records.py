@@ -6,6 +6,7 @@ import uuid
 from typing import Final
 
 from pfa.v1.mutation_pb2 import MutateRecordsRequest
+from pfa.v1.proposal_pb2 import ApplyChangeRequest, ProposeChangeRequest, ProposeChangeResponse
 from pfa.v1.record_service_pb2 import (
     AggregateRecordsRequest,
     GetRecordRequest,
@@ -24,6 +25,7 @@ from pfa_rpc.services.framing import embed
 from pfa_rpc.services.mutations import Mutations
 from pfa_rpc.services.pages import PageRequest
 from pfa_rpc.services.principal import Permission
+from pfa_rpc.services.proposals import Proposals
 from pfa_rpc.services.requests import (
     DEFAULT_PAGE,
     MAX_PAGE,
@@ -59,6 +61,7 @@ class RecordService:
         self._pages = sources.pages
         self._figures = sources.figures
         self._mutations = Mutations(sources.database, sources.tokens)
+        self._proposals = Proposals(sources)
 
     async def get_record(self, request: GetRecordRequest, call: Call) -> bytes:
         """Return the record that the request names by id or pfa_id."""
@@ -136,6 +139,14 @@ class RecordService:
     async def mutate_records(self, request: MutateRecordsRequest, call: Call) -> bytes:
         """Change records one by one, all of them or none."""
         return await self._mutations.mutate(request, call)
+
+    async def propose_change(self, request: ProposeChangeRequest, call: Call) -> ProposeChangeResponse:
+        """Return what a change of many records would do."""
+        return await self._proposals.propose(request, call)
+
+    async def apply_change(self, request: ApplyChangeRequest, call: Call) -> bytes:
+        """Carry out what was proposed."""
+        return await self._proposals.apply(request, call)
 
 
 def _record_name(request: GetRecordRequest) -> tuple[str, str]:

@@ -41,6 +41,14 @@ class RepeatableWrites:
         self._database = database
         self._dropped: dict[str, float] = {}
 
+    async def earlier(self, organization_id: str, cause: Cause, request_digest: bytes) -> bytes | None:
+        """Return what a request returned the first time; None where it was not carried out. Raises RequestIdReused."""
+        key = _key(organization_id, cause, request_digest)
+        if key is None:
+            return None
+        async with self._database.reading() as connection:
+            return await find_response(connection, key, datetime.now(UTC))
+
     async def run(
         self, organization_id: str, cause: Cause, request_digest: bytes, body: Callable[[Write], Awaitable[Answer]]
     ) -> bytes:
@@ -48,9 +56,7 @@ class RepeatableWrites:
 
         A body that changes nothing uses no revision. Raises RequestIdReused, and what the body raises.
         """
-        key = None
-        if cause.request_id is not None:
-            key = RequestKey(organization_id, cause.by, cause.request_id, request_digest)
+        key = _key(organization_id, cause, request_digest)
         earlier: bytes | None = None
         async with self._database.write(organization_id, cause) as write:
             if key is not None:
@@ -82,3 +88,9 @@ class RepeatableWrites:
             async with self._database.writing() as connection:
                 await keep_response(connection, key, response, datetime.now(UTC))
         return response
+
+
+def _key(organization_id: str, cause: Cause, request_digest: bytes) -> RequestKey | None:
+    if cause.request_id is None:
+        return None
+    return RequestKey(organization_id, cause.by, cause.request_id, request_digest)

@@ -9,6 +9,7 @@ from pfa_rpc.cache.interface import Cache
 from pfa_rpc.services.answers import Answers
 from pfa_rpc.services.chunk_reads import RecordChunks
 from pfa_rpc.services.figures import Figures
+from pfa_rpc.services.languages import Languages
 from pfa_rpc.services.modified import MOST_RECORDS, ModifiedRecords
 from pfa_rpc.services.pages import RecordPages
 from pfa_rpc.services.tokens import Tokens
@@ -27,6 +28,7 @@ class Sources:
     modified: ModifiedRecords
     pages: RecordPages
     figures: Figures
+    languages: Languages
 
     @classmethod
     def of(cls, database: Database, tokens: Tokens, cache: Cache, *, modified_records: int = MOST_RECORDS) -> Self:
@@ -45,4 +47,5 @@ class Sources:
             modified=modified,
             pages=RecordPages(answers, modified),
             figures=Figures(answers, tokens),
+            languages=Languages(database, cache),
         )

@@ -25,7 +25,9 @@ from pfa_rpc.errors import InvalidToken, LimitExceeded
 DAY_SECONDS: Final = 86_400
 """How long a page token or a resume token is valid."""
 TOKEN_LENGTH: Final = 2_048
-"""Longest token, in characters."""
+"""Longest token, in characters, of most kinds."""
+LONGER: Final = {"proposal": 32_768}
+"""Longest token of the kinds that hold what the caller wrote: a filter, and changes."""
 KEY_LENGTH: Final = 16
 """Shortest key, in bytes."""
 
@@ -75,10 +77,13 @@ class Tokens:
         body = json.dumps([kind, organization_id, expiry, content], separators=(",", ":"), ensure_ascii=False)
         signed = _VERSION + self._key_id + _normal_digest(request_digest) + body.encode("utf-8", errors="surrogatepass")
         token = base64.urlsafe_b64encode(signed + self._mac(signed)).rstrip(b"=").decode("ascii")
-        if len(token) > TOKEN_LENGTH:
+        longest = LONGER.get(kind, TOKEN_LENGTH)
+        if len(token) > longest:
+            shorter = (
+                "name records and values more shortly" if kind in LONGER else "order by a field with shorter values"
+            )
             raise LimitExceeded(
-                f"the {kind} token would have {len(token)} characters, {TOKEN_LENGTH} are allowed; "
-                "order by a field with shorter values",
+                f"the {kind} token would have {len(token)} characters, {longest} are allowed; {shorter}",
                 metadata={"limit": "token"},
             )
         return token
@@ -98,8 +103,9 @@ class Tokens:
 
     def _read(self, kind: str, token: str) -> tuple[bytes, str, str, int | None, Any]:
         """Return the digest and the body of a token that one of our processes made."""
-        if len(token) > TOKEN_LENGTH:
-            _refuse(kind, f"has {len(token)} characters; at most {TOKEN_LENGTH} are possible")
+        longest = LONGER.get(kind, TOKEN_LENGTH)
+        if len(token) > longest:
+            _refuse(kind, f"has {len(token)} characters; at most {longest} are possible")
         raw = _decode(token)
         if len(raw) < _HEADER + _MAC or raw[:1] != _VERSION:
             _refuse(kind, "is damaged; send it as it was received")

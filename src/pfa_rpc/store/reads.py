@@ -93,6 +93,19 @@ async def count(connection: AsyncConnection, organization_id: str, condition: Co
     return counted
 
 
+async def count_since(
+    connection: AsyncConnection, organization_id: str, condition: Condition | None
+) -> tuple[int, int]:
+    """Return how many records a condition holds for, and the revision that last changed one of them, 0 for none."""
+    newest = sa.func.coalesce(sa.func.max(records.c.revision), 0)
+
+    def counting(matching: Expression) -> sa.Select[Any]:
+        return sa.select(sa.func.count(), newest).select_from(records).where(matching)
+
+    row: Sequence[Any] = (await execute(connection, organization_id, condition, counting)).one()
+    return row[0], row[1]
+
+
 async def read_stretch(
     connection: AsyncConnection, organization_id: str, condition: Condition | None, *, after: int, limit: int
 ) -> Sequence[tuple[int, bytes]]:

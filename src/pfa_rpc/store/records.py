@@ -19,6 +19,7 @@ from typing import Any, Final, Literal, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from nlq.query import Condition
 from pfa_rpc.records.encode import Values, decode
 from pfa_rpc.records.revision import chunk_of
 from pfa_rpc.schema import FIELDS
@@ -28,6 +29,7 @@ from pfa_rpc.store.database import Write
 from pfa_rpc.store.history import ROWS_AT_ONCE, record_history
 from pfa_rpc.store.organizations import Organization
 from pfa_rpc.store.rows import RowMaker, decode_base
+from pfa_rpc.store.statements import execute
 from pfa_rpc.store.tables import records
 from pfa_rpc.store.vocabulary import add_uses
 
@@ -73,6 +75,10 @@ class StoredRow(NamedTuple):
     payload: bytes
     base: bytes | None
     seen_digest: bytes | None
+
+    def values(self) -> Values:
+        """Return its fields."""
+        return decode(self.payload)
 
     def decoded(self) -> StoredRecord:
         """Return the record."""
@@ -127,9 +133,19 @@ async def read_rows(
     """Return id, or pfa_id, → row of the records that exist among the names, as the connection sees them."""
     found: dict[str, StoredRow] = {}
     async for row in _by_key(connection, organization_id, records.c[key], names, ROW_COLUMNS):
-        stored = StoredRow(*row)
+        stored = StoredRow._make(row)
         found[getattr(stored, key)] = stored
     return found
+
+
+async def read_row_stretch(
+    connection: AsyncConnection, organization_id: str, condition: Condition | None, *, after: int, limit: int
+) -> Sequence[StoredRow]:
+    """Return the rows of the next records that a condition holds for, at most `limit`, in order of insertion."""
+    stretch: sa.Select[Any] = (
+        sa.select(*ROW_COLUMNS).where(records.c.position > after).order_by(records.c.position).limit(limit)
+    )
+    return [StoredRow._make(row) for row in await execute(connection, organization_id, condition, stretch.where)]
 
 
 async def _by_pfa_id(

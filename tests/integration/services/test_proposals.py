@@ -7,13 +7,8 @@ from typing import Any
 import grpc
 import pytest
 
-from pfa.v1.query_service_pb2 import (
-    AskRequest,
-    AskResponse,
-    ChangeOperation,
-    InterpretationKind,
-    InterpretRequest,
-)
+from pfa.v1.change_pb2 import ChangeOperation
+from pfa.v1.query_service_pb2 import AskRequest, AskResponse, InterpretationKind, InterpretRequest
 from pfa.v1.record_service_pb2 import ListRecordsRequest
 from tests.integration.services.conftest import Client, failure
 
