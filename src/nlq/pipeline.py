@@ -48,20 +48,21 @@ class _Reading:
 
     text: str
     today: date
-    context: Query | None = None
+    context: Query | None
     """The query of the question asked before."""
-    tokens: list[Token] = field(default_factory=list)
     command: Command | None = None
-    tagged: list[Tagged] = field(default_factory=list)
     corrected: dict[int, str] = field(default_factory=dict)
+    warnings: Sequence[str] = ()
     follow: FollowUp | None = None
-    carried: list[Note] = field(default_factory=list)
-    settled: Settled = field(default_factory=lambda: Settled([]))
-    parts: list[Part] = field(default_factory=list)
-    unread: list[tuple[int, int]] = field(default_factory=list)
-    resolved: Resolved = field(default_factory=Resolved)
-    sentence: str = ""
-    pieces: tuple[Piece, ...] = ()
+    carried: Sequence[Note] = ()
+    tokens: list[Token] = field(init=False)
+    tagged: list[Tagged] = field(init=False)
+    settled: Settled = field(init=False)
+    parts: list[Part] = field(init=False)
+    unread: list[tuple[int, int]] = field(init=False)
+    resolved: Resolved = field(init=False)
+    sentence: str = field(init=False)
+    pieces: tuple[Piece, ...] = field(init=False)
 
 
 class Language:
@@ -184,7 +185,7 @@ class Language:
                 reading.tagged, reading.tokens, reading.context, self._schema, self._tagger.tag
             )
         else:
-            reading.resolved.warnings += needs_another(reading.tagged, reading.tokens, self._schema)
+            reading.warnings = needs_another(reading.tagged, reading.tokens, self._schema)
 
     def _settle(self, reading: _Reading) -> None:
         reading.settled = settle(reading.tagged, reading.tokens, goes_on=reading.follow is not None)
@@ -193,7 +194,6 @@ class Language:
         reading.parts, reading.unread = parse(reading.settled.tagged, len(reading.tokens))
 
     def _resolve(self, reading: _Reading) -> None:
-        warnings = reading.resolved.warnings
         reading.resolved = resolve(
             reading.parts,
             reading.settled,
@@ -203,7 +203,7 @@ class Language:
             today=reading.today,
         )
         reading.resolved.unread += reading.unread
-        reading.resolved.warnings += warnings
+        reading.resolved.warnings += reading.warnings
 
     def _carry(self, reading: _Reading) -> None:
         """Edit the query before by what the question says, where it goes on from it."""

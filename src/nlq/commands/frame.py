@@ -67,7 +67,7 @@ class Verbs:
             verbs[phrase] = Verb(frozenset(), 1 if state else -1, state=name)
         self._orders = _by_first_word(verbs.items())
         self._participles = _by_first_word((participle(phrase), verb) for phrase, verb in verbs.items())
-        self.words = self._orders.keys() | self._participles.keys()
+        self.words = frozenset((*self._orders, *self._participles))
         """First words of all verbs."""
         self._speller = Speller(phrase for phrase, verb in verbs.items() if not verb.weak and len(phrase) > 4)
 
@@ -121,8 +121,8 @@ def frames(tokens: Sequence[Token], verbs: Verbs, spelt: Callable[[Token], str |
     end = _closing(tokens, lead)
     if lead >= end or (tokens[lead].key in ASKING and tokens[lead].kind is Kind.WORD):
         return
-    readers = (_order, _obliged, _behind) if any(token.raw.casefold() in verbs.words for token in tokens) else ()
-    for reader in readers:
+    said = [token.raw.casefold() for token in tokens]
+    for reader in () if verbs.words.isdisjoint(said) else (_order, _obliged, _behind):
         frame = reader(tokens, verbs, lead, end)
         if frame is not None and not any(_is_about_the_view(tokens, clause) for clause in frame.clauses):
             yield _closed(frame, tokens, end)

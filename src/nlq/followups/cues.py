@@ -255,11 +255,13 @@ def _trie() -> dict[str, Any]:
             node = root
             for key in keys(phrase):
                 node = node.setdefault(key, {})
-            node.setdefault(_END, set()).add(cue)
+            node[_END] = node.get(_END, frozenset()) | {cue}
     return root
 
 
 _TRIE: Final = _trie()
+CUE_STARTS: Final = _TRIE.keys()
+"""First words of the cues, as keys."""
 CUE_WORDS: Final = frozenset(key for phrases in CUES.values() for phrase in phrases for key in keys(phrase))
 """Every single word of a cue, as a key: known, and so never a misspelling of another."""
 
@@ -272,5 +274,5 @@ def cues_at(tokens: Sequence[Token], index: int) -> list[tuple[int, frozenset[Cu
         index += 1
         node = following
         if _END in node:
-            found.append((index, frozenset(node[_END])))
+            found.append((index, node[_END]))
     return found[::-1]

@@ -1,6 +1,6 @@
 """Dropping: which conditions of the question before are taken back ("drop the silo filter", "any area").
 
-Gives `Dropped` and `read_dropped`.
+Gives `Dropped`, `read_dropped` and `DROPPED`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from nlq.tagging.tags import FILLER, LABEL, RECORD, Event, Flagged, Tagged
 _BETWEEN: Final = frozenset((FILLER, LABEL, "AND", "OR", "COMMA", "VALUE", "FLAG", "FIELD", "MEASURE", "EVENT", "SPAN"))
 _NAMED: Final = frozenset(("VALUE", "FLAG", "FIELD", "MEASURE", "EVENT", "SPAN"))
 _DATED: Final = frozenset((FieldType.DATE, FieldType.TIME))
-_THINGS: Final = frozenset((Cue.FILTER, Cue.ORDERING, Cue.LIMIT, Cue.GROUPING, Cue.DATES, Cue.AMOUNTS))
+DROPPED: Final = frozenset((Cue.FILTER, Cue.ORDERING, Cue.LIMIT, Cue.GROUPING, Cue.DATES, Cue.AMOUNTS))
+"""Cues for what can be dropped: they mean nothing by themselves."""
 
 
 @dataclass(slots=True)
@@ -64,7 +65,7 @@ def read_dropped(
         thing = _thing(tokens, tagged, place)
         if thing is not None and not (stretch.tag in ("FIELD", "MEASURE", "SORT") and filtered):
             place, cues = thing
-            filtered = filtered or bool(cues & (_THINGS - {Cue.DATES, Cue.AMOUNTS}))
+            filtered = filtered or bool(cues & (DROPPED - {Cue.DATES, Cue.AMOUNTS}))
             _take_thing(found, cues, before, schema)
             end = place
             continue
@@ -102,8 +103,8 @@ def _thing(tokens: list[Token], tagged: list[Tagged], place: int) -> tuple[int, 
     """Return the word "filter", "sorting" or the like at a position, and the position after it."""
     ends = {stretch.end: position for position, stretch in enumerate(tagged[place : place + 4], place)}
     for end, cues in cues_at(tokens, tagged[place].first):
-        if cues & _THINGS and end in ends:
-            return ends[end] + 1, cues & _THINGS
+        if cues & DROPPED and end in ends:
+            return ends[end] + 1, cues & DROPPED
     return None
 
 

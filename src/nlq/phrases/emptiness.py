@@ -25,16 +25,18 @@ def why_empty(where: Condition | None, schema: Schema) -> str | None:
         for name in _single(operand):
             of.setdefault(name, []).append(operand)
     for name, conditions in of.items():
-        label = schema.by_name[name].label
         if len(conditions) > 1 and (_contradict(conditions) or _out_of_order(conditions)):
+            label = schema.by_name[name].label
             return f"No record can meet what is asked of the {label}: the conditions exclude each other."
     return _excluded(of, schema)
 
 
 def _single(condition: Condition) -> tuple[str, ...]:
     """Return the one field that a condition is about, none where it is about several."""
+    if isinstance(condition, Comparison):
+        return (condition.field,)
     match condition:
-        case Comparison(name) | Present(name) | Not(Present(name)):
+        case Present(name) | Not(Present(name)):
             return (name,)
         case Or(operands) | Not(Or(operands)):
             names = {each.field for each in operands if isinstance(each, Comparison)}

@@ -48,6 +48,8 @@ class Figuring:
     def run(self) -> Aggregate | None:
         """Return the figures asked for, None where records are. The order of records is settled elsewhere."""
         gathered = self._gathered
+        if not gathered.asks_for_figures:
+            return self._yes_no()
         self._name_totals()
         self._take_figures()
         self._take_asked_cost()

@@ -85,6 +85,12 @@ class Gathered:
     versus: Mark | None = None
     """What tells the values of a list apart: "rentals versus purchases"."""
 
+    @property
+    def asks_for_figures(self) -> bool:
+        """Whether something was said that figures or groups can be asked for by."""
+        said = self.figures or self.groups or self.bare or self.ranks or self.counted or self.most or self.distinct
+        return bool(said or self.havings or self.by_figures or self.share or self.versus)
+
     def use(self, part: Part | Term, meaning: str) -> None:
         """Account for the tokens of a part."""
         self.result.uses.append(Use(part.first, part.end, meaning))

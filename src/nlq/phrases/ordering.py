@@ -22,7 +22,8 @@ _Key = tuple[FieldSpec, bool | None, Part]
 
 def order_of(gathered: Gathered) -> tuple[tuple[Sort, ...], int | None]:
     """Return the order and the limit that rankings and sort words ask for."""
-    return _Ordering(gathered).run()
+    ordered = gathered.ranks or gathered.sorts or gathered.directions or gathered.groups
+    return _Ordering(gathered).run() if ordered else ((), None)
 
 
 def is_extreme(rank: RankPart, ranks: list[RankPart]) -> bool:

@@ -24,8 +24,8 @@ _ONE_DAY: Final = timedelta(days=1)
 def note_presence(terms: Sequence[Term], gathered: Gathered, canon: Canon, today: date) -> None:
     """Report for each term that says what is there at present how else it can be read."""
     layers = canon.schema.conventions.dates.layers
-    flag = _flag(gathered)
-    if flag is None or not layers:
+    flag = _flag(gathered) if layers and any(isinstance(term, (DateTerm, FlagTerm)) for term in terms) else None
+    if flag is None:
         return
     present = canon.text(Comparison(flag.name, Operator.EQ, value=True))
     for term in terms:

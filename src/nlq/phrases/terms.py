@@ -19,6 +19,7 @@ from nlq.query import And, Comparison, Condition, Not, Operator, Or, Present
 from nlq.schema import FieldSpec, FieldType, Layer
 from nlq.tagging.tags import Amount, Event, Meaning
 
+_EQ: Final = Operator.EQ
 _COPULAS: Final = frozenset(("are", "is", "that"))
 JOINS: Final = frozenset(("AND", "OR", "COMMA", "BUT"))
 NEGATIONS: Final = frozenset(("NOT", "EXCEPT", "WITHOUT", "NEITHER", "NOR"))
@@ -60,7 +61,7 @@ class ValueTerm(Term):
 
     def condition(self) -> Condition:
         """Return the comparison with each value, joined by Or."""
-        each = tuple(Comparison(self.field.name, Operator.EQ, value) for value in self.values)
+        each = tuple([Comparison(self.field.name, _EQ, value) for value in self.values])
         condition = Or(each) if len(each) > 1 else each[0]
         return Not(condition) if self.negative else condition
 
