@@ -82,6 +82,17 @@ def test_the_language_knows_neither_service_nor_database(path: Path) -> None:
     assert not found, f"nlq is given a schema and a vocabulary; it imports {', '.join(sorted(found))}"
 
 
+def test_only_the_command_line_knows_the_simulator() -> None:
+    knowing = [
+        name_of(path)
+        for path in modules()
+        if any(part_of(imported) == "pfa_rpc.simulator" for imported, _ in imports_of(path))
+        and part_of(name_of(path)) != "pfa_rpc.simulator"
+    ]
+    assert knowing
+    assert {part_of(name) for name in knowing} == {"pfa_rpc.cli"}
+
+
 def test_every_module_is_seen() -> None:
     """The checks above would also pass on an empty folder."""
     seen = {part_of(name_of(path)) for path in modules()}

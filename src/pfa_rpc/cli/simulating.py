@@ -38,6 +38,7 @@ Faults: ACTION NAME=VALUE ...
   repeat  rows=                       rows of the page come twice
   expire                              the session ends; 401
   refuse  message=                    the write is refused for good
+  edit    column= value= when=        somebody changes the record before the call, or right after its effect
 Each takes service= (grid, screen), call= (HEAD, DATA, CACHE, COUNT, GET, UPDATE), organization=, pfa_id=, user=,
 after= (calls that are spared first), times= and probability=. GET, POST and DELETE /simulator/faults do the same while
 it runs; docs/simulator.md has the rest."""

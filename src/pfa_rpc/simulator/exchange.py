@@ -13,7 +13,7 @@ from typing import Any, Final
 from pfa_rpc.simulator.access import check_headers, user_of
 from pfa_rpc.simulator.calls import Answer, Call, Refused
 from pfa_rpc.simulator.columns import SCREEN_ID
-from pfa_rpc.simulator.faults import Action, Delay, Drip, Drop, Expire, Faults, Move, Refuse, Repeat, Reply
+from pfa_rpc.simulator.faults import Action, Delay, Drip, Drop, Edit, Expire, Faults, Move, Refuse, Repeat, Reply, Run
 from pfa_rpc.simulator.grid import ACTIONS, GridService
 from pfa_rpc.simulator.http_server import Dropped, Request
 from pfa_rpc.simulator.installation import Installation
@@ -66,7 +66,7 @@ class Exchange:
         call.user = self._user(call)
         actions = self.faults.firing(call)
         answer = await self._before(call, actions) or self._served(call, request.method)
-        await self._after(answer, actions)
+        await self._after(call, answer, actions)
         return answer
 
     def _user(self, call: Call) -> str:
@@ -96,6 +96,8 @@ class Exchange:
                     return Refused(action.message, "POISON").answer()
                 case Move():
                     self.people.work(call.organization, action)
+                case Edit(when="before") | Run(when="before"):
+                    self._meddle(call, action)
                 case Repeat():
                     call.repeat_rows += action.rows
                 case _:
@@ -116,8 +118,19 @@ class Exchange:
         except Refused as refused:
             return refused.answer()
 
-    async def _after(self, answer: Answer, actions: list[Action]) -> None:
+    def _meddle(self, call: Call, action: Edit | Run) -> None:
+        """Change something in PEMS while a call is under way."""
+        if isinstance(action, Run):
+            action.function(call)
+        elif call.pfa_id:
+            values = self._installation.typed({action.column: action.value})
+            self._installation.change(call.organization, call.pfa_id, values, by="maria")
+
+    async def _after(self, call: Call, answer: Answer, actions: list[Action]) -> None:
         """Let faults at an answer whose effect has happened."""
+        for action in actions:
+            if isinstance(action, (Edit, Run)) and action.when == "after":
+                self._meddle(call, action)
         per_row = self._installation.settings.latency_per_row
         per_row += sum(action.per_row for action in actions if isinstance(action, Delay))
         if per_row * answer.rows > 0:

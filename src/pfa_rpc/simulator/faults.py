@@ -8,8 +8,8 @@ from __future__ import annotations
 import itertools
 import random
 import shlex
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 
 from pfa_rpc.errors import InvalidRequest
@@ -84,8 +84,29 @@ class Refuse:
     message: str = "The value is not a valid value for the field PFS_F_CLASS."
 
 
-Action = Delay | Reply | Drop | Drip | Move | Repeat | Expire | Refuse
-ACTIONS: Final[Mapping[str, type[Action]]] = {kind.__name__.lower(): kind for kind in get_args(Action)}
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Somebody in PEMS changes the row that the call is about, before the call or right after its effect."""
+
+    column: str
+    """Of the grid."""
+    value: str
+    """As the grid writes it."""
+    when: Literal["before", "after"] = "before"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A function of the test runs, before the call or right after its effect. Has no words."""
+
+    function: Callable[[Call], object]
+    when: Literal["before", "after"] = "before"
+
+
+Action = Delay | Reply | Drop | Drip | Move | Repeat | Expire | Refuse | Edit | Run
+ACTIONS: Final[Mapping[str, type[Action]]] = {
+    kind.__name__.lower(): kind for kind in get_args(Action) if kind is not Run
+}
 """Actions by the word that names them."""
 
 
@@ -185,6 +206,9 @@ def fault_of(described: str | Mapping[str, Any]) -> Fault:
     kind = ACTIONS.get(str(given.pop("action", "")))
     if kind is None:
         raise InvalidRequest.of("fault", f"the action must be one of {', '.join(ACTIONS)}")
+    needed = [field.name for field in fields(kind) if field.default is MISSING and field.name not in given]
+    if needed:
+        raise InvalidRequest.of("fault", f"{kind.__name__.lower()} needs {', '.join(needed)}")
     action, match, how = kind(**_taken(kind, given)), Match(**_taken(Match, given)), _taken(Fault, given)
     if given:
         known = [field.name for owner in (kind, Match, Fault) for field in fields(owner)]
@@ -198,7 +222,7 @@ def described(running: Running) -> dict[str, Any]:
     fault = running.fault
     parts = {**asdict(fault.action), **asdict(fault.match)}
     parts |= {"after": fault.after, "times": fault.times, "probability": fault.probability}
-    shown = {name: value for name, value in parts.items() if value is not None}
+    shown = {name: repr(value) if callable(value) else value for name, value in parts.items() if value is not None}
     counts = {"id": running.id, "seen": running.seen, "fired": running.fired}
     return counts | {"action": type(fault.action).__name__.lower()} | shown
 

@@ -13,7 +13,7 @@ from pfa_rpc.simulator.clock import Clock
 from pfa_rpc.simulator.rows import Image
 
 COOKIE: Final = "JSESSIONID"
-_MOST: Final = 200
+_MOST: Final = 50
 
 
 @dataclass(slots=True)

@@ -23,6 +23,7 @@ from pfa_rpc.simulator.faults import (
     Refuse,
     Repeat,
     Reply,
+    Run,
     described,
     fault_of,
 )
@@ -145,6 +146,30 @@ async def test_a_poison_record_is_always_refused_and_others_are_not(client: Plai
     assert {(answer.status_code, alert(answer)) for answer in refused} == {(400, "The value X is not a valid value.")}
     assert other.status_code == 200
     assert not [entry for entry in client.pems.ledger.of("20") if entry.by == "pfa"]
+
+
+@pytest.mark.parametrize(("when", "status"), [("before", 400), ("after", 200)])
+async def test_somebody_edits_the_record_while_it_is_written(client: PlainClient, when: str, status: int) -> None:
+    client.pems.faults.add(f"edit column=pfs_f_rental value=1,000.00 when={when} call=UPDATE", times=1)
+
+    answer = await client.update("20", PFS_F_MODEL=text("PT6"))
+
+    assert answer.status_code == status
+    row = client.pems.row("20", "RIO")
+    assert row.values["pfs_f_rental"] == 1000
+    assert row.values["pfs_f_model"] == (None if when == "before" else "PT6")
+    assert row.values["pfs_lastmodifiedby"] == "maria"
+
+
+async def test_functions_of_a_test_run_between_a_call_and_its_answer(client: PlainClient) -> None:
+    client.pems.faults.add(Run(lambda call: client.pems.delete(call.pfa_id, organization="RIO")), Match(call="UPDATE"))
+    seen: list[str] = []
+    client.pems.faults.add(Run(lambda call: seen.append(call.action), "after"))
+
+    assert alert(await client.update("20")) == "Record not found."
+    assert seen == ["GET", "UPDATE"]
+    listed = (await client.http.get("/simulator/faults")).json()["faults"]
+    assert [one["action"] for one in listed] == ["run", "run"]
 
 
 async def test_rows_move_between_pages(opened: Opened) -> None:
@@ -302,6 +327,8 @@ def test_faults_can_be_written_as_words(words: str, fault: Fault) -> None:
         ("reply retry_after='a\x00b'", "visible ASCII"),
         ("expire call=UPDTAE", "call must be one of HEAD, DATA, CACHE, COUNT, GET, UPDATE"),
         ("drop status=500", "status: drop takes when, service, call"),
+        ("edit column=pfs_f_area", "edit needs value"),
+        ("run", "the action must be one of"),
         ("reply 429", "'429' is not NAME=VALUE"),
         ("reply body='", "cannot be read"),
     ],
