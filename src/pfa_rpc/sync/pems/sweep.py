@@ -57,7 +57,8 @@ class Page:
     foreign: int = 0
     """Rows of other organizations, which PEMS should not have sent; nothing of them is kept."""
     last_id: str = ""
-    """What the next page is asked for from; a sweep that was stopped goes on `after` it."""
+    """What a sweep that was stopped here goes on `after`; empty where it has to begin anew, because the order of ids is
+    not known to hold."""
     is_last: bool = False
     paging: Paging = Paging.KEY
     needs_count: bool = False
@@ -114,7 +115,7 @@ class Sweep:
         requests: makes the requests.
         prepare: gives what reads the rows.
         filters: which rows.
-        after: id to go on from; the row with this id comes again.
+        after: `last_id` of a page, to go on from; the row with this id comes again.
         seen: what is known of the rows that came before.
     """
 
@@ -133,11 +134,12 @@ class Sweep:
         self._prepare = prepare
         self._reader: RowReader | None = None
         self._filters = tuple(filters)
-        self._from = after
+        self._from = after or None
         self._seen = seen or SeenRows()
         self._paging = Paging.KEY
         self._position = 1
         self._needs_count = False
+        self._order_is_sure = False
         self._before: frozenset[bytes] = frozenset()
         self._next: asyncio.Task[_Answer] | None = None
         self._pages = 0
@@ -183,7 +185,7 @@ class Sweep:
             self._next = asyncio.create_task(self._following(answer, self._reader))
         self._ended = is_last
         page = await self._read(answer, self._reader)
-        page.last_id, page.is_last = answer.last_id, is_last
+        page.last_id, page.is_last = answer.last_id if self._order_is_sure else "", is_last
         page.paging, page.needs_count = self._paging, self._needs_count
         return page
 
@@ -218,7 +220,8 @@ class Sweep:
         counted = count_of(await self._ask(self._requests.count(filters)))
         difference = abs(counted - len(answer.digests))
         self._needs_count = difference > 0
-        return difference <= _slack(len(answer.digests))
+        self._order_is_sure = difference <= _slack(len(answer.digests))
+        return self._order_is_sure
 
     def _goes_in_circles(self, answer: _Answer) -> bool:
         """Tell whether a page by key has more rows of the page before than ties of its last id can explain."""
@@ -233,7 +236,7 @@ class Sweep:
         self._before = frozenset()
 
     def _distrust(self, why: str) -> None:
-        self._paging, self._needs_count = Paging.POSITION, True
+        self._paging, self._needs_count, self._order_is_sure = Paging.POSITION, True, False
         _log.warning("pems does not sort ids as it compares them: pages are asked for by position", why=why)
 
     async def _answer(self, body: bytes, reader: RowReader) -> _Answer:
