@@ -12,17 +12,18 @@ generate() {
         protos/pfa/v1/*.proto
 }
 
+fresh=$(mktemp -d)
+trap 'rm -rf "$fresh"' EXIT
+generate "$fresh"
 if [ "${1:-}" = "--check" ]; then
-    fresh=$(mktemp -d)
-    trap 'rm -rf "$fresh"' EXIT
-    generate "$fresh"
     if ! diff -r -x __init__.py -x __pycache__ "$fresh/pfa/v1" src/pfa/v1 >&2; then
         echo "protos: src/pfa/v1 is not what protos/ gives; run 'make protos' and commit the result" >&2
         exit 1
     fi
     echo "protos: src/pfa/v1 is up to date"
 else
+    # Only now: protos that cannot be read leave the code as it was.
     rm -f src/pfa/v1/*_pb2*
-    generate src
+    mv "$fresh"/pfa/v1/*_pb2* src/pfa/v1/
     echo "protos: src/pfa/v1 generated"
 fi

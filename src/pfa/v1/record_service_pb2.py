@@ -25,8 +25,10 @@ _sym_db = _symbol_database.Default()
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from google.type import date_pb2 as google_dot_type_dot_date__pb2
 from google.type import money_pb2 as google_dot_type_dot_money__pb2
+from pfa.v1 import history_pb2 as pfa_dot_v1_dot_history__pb2
 from pfa.v1 import mutation_pb2 as pfa_dot_v1_dot_mutation__pb2
 from pfa.v1 import proposal_pb2 as pfa_dot_v1_dot_proposal__pb2
 from pfa.v1 import record_pb2 as pfa_dot_v1_dot_record__pb2
@@ -34,7 +36,7 @@ from pfa.v1 import revision_pb2 as pfa_dot_v1_dot_revision__pb2
 from pfa.v1 import watch_pb2 as pfa_dot_v1_dot_watch__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bpfa/v1/record_service.proto\x12\x06pfa.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x16google/type/date.proto\x1a\x17google/type/money.proto\x1a\x15pfa/v1/mutation.proto\x1a\x15pfa/v1/proposal.proto\x1a\x13pfa/v1/record.proto\x1a\x15pfa/v1/revision.proto\x1a\x12pfa/v1/watch.proto\"\xb2\x01\n\x10GetRecordRequest\x12\x1d\n\x0forganization_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0c\n\x02id\x18\x02 \x01(\tH\x00\x12\x10\n\x06pfa_id\x18\x03 \x01(\tH\x00\x12-\n\tread_mask\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12(\n\x0b\x63onsistency\x18\x05 \x01(\x0b\x32\x13.pfa.v1.ConsistencyB\x06\n\x04name\"s\n\x11GetRecordResponse\x12\x1e\n\x06record\x18\x01 \x01(\x0b\x32\x0e.pfa.v1.Record\x12\x16\n\x0erevision_token\x18\x02 \x01(\t\x12&\n\x03\x61ge\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xff\x01\n\x12ListRecordsRequest\x12\x1d\n\x0forganization_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0e\n\x06\x66ilter\x18\x02 \x01(\t\x12\x10\n\x08order_by\x18\x03 \x01(\t\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\x12\x0c\n\x04skip\x18\x06 \x01(\x05\x12-\n\tread_mask\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x1a\n\x12include_total_size\x18\x08 \x01(\x08\x12(\n\x0b\x63onsistency\x18\t \x01(\x0b\x32\x13.pfa.v1.Consistency\"\xb7\x01\n\x13ListRecordsResponse\x12\x1f\n\x07records\x18\x01 \x03(\x0b\x32\x0e.pfa.v1.Record\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x17\n\ntotal_size\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x16\n\x0erevision_token\x18\x04 \x01(\t\x12&\n\x03\x61ge\x18\x05 \x01(\x0b\x32\x19.google.protobuf.DurationB\r\n\x0b_total_size\"\xc8\x01\n\x14StreamRecordsRequest\x12\x1d\n\x0forganization_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0e\n\x06\x66ilter\x18\x02 \x01(\t\x12\x12\n\nbatch_size\x18\x03 \x01(\x05\x12\x14\n\x0cresume_token\x18\x04 \x01(\t\x12-\n\tread_mask\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12(\n\x0b\x63onsistency\x18\x06 \x01(\x0b\x32\x13.pfa.v1.Consistency\"\x8e\x01\n\x15StreamRecordsResponse\x12\x1f\n\x07records\x18\x01 \x03(\x0b\x32\x0e.pfa.v1.Record\x12\x14\n\x0cresume_token\x18\x02 \x01(\t\x12\x16\n\x0erevision_token\x18\x03 \x01(\t\x12&\n\x03\x61ge\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"I\n\x0b\x41ggregation\x12+\n\x08\x66unction\x18\x01 \x01(\x0e\x32\x19.pfa.v1.AggregateFunction\x12\r\n\x05\x66ield\x18\x02 \x01(\t\"\xcd\x01\n\x17\x41ggregateRecordsRequest\x12\x1d\n\x0forganization_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0e\n\x06\x66ilter\x18\x02 \x01(\t\x12)\n\x0c\x61ggregations\x18\x03 \x03(\x0b\x32\x13.pfa.v1.Aggregation\x12\x10\n\x08group_by\x18\x04 \x03(\t\x12\x1c\n\x14include_transferable\x18\x05 \x01(\x08\x12(\n\x0b\x63onsistency\x18\x06 \x01(\x0b\x32\x13.pfa.v1.Consistency\"\xb0\x01\n\x08GroupKey\x12\x0e\n\x04text\x18\x01 \x01(\tH\x00\x12\x0e\n\x04\x66lag\x18\x02 \x01(\x08H\x00\x12\"\n\x05month\x18\x03 \x01(\x0b\x32\x11.google.type.DateH\x00\x12!\n\x04\x64\x61te\x18\x04 \x01(\x0b\x32\x11.google.type.DateH\x00\x12$\n\x07quarter\x18\x05 \x01(\x0b\x32\x11.google.type.DateH\x00\x12\x0e\n\x04year\x18\x06 \x01(\x05H\x00\x42\x07\n\x05value\"\xc0\x02\n\x0e\x41ggregateValue\x12\x0f\n\x05\x63ount\x18\x01 \x01(\x03H\x00\x12#\n\x05money\x18\x02 \x01(\x0b\x32\x12.google.type.MoneyH\x00\x12!\n\x04\x64\x61te\x18\x03 \x01(\x0b\x32\x11.google.type.DateH\x00\x12\x0f\n\x07\x63overed\x18\x04 \x01(\x03\x12\x0f\n\x07missing\x18\x05 \x01(\x03\x12\x14\n\x0c\x64iscontinued\x18\x06 \x01(\x03\x12\x14\n\x0ctransferable\x18\x07 \x01(\x03\x12\x11\n\tprojected\x18\x08 \x01(\x03\x12\x14\n\x07percent\x18\t \x01(\tH\x02\x88\x01\x01\x12\x15\n\x0bwhole_count\x18\n \x01(\x03H\x01\x12)\n\x0bwhole_money\x18\x0b \x01(\x0b\x32\x12.google.type.MoneyH\x01\x42\x07\n\x05valueB\x07\n\x05wholeB\n\n\x08_percent\"X\n\x0e\x41ggregateGroup\x12\x1e\n\x04keys\x18\x01 \x03(\x0b\x32\x10.pfa.v1.GroupKey\x12&\n\x06values\x18\x02 \x03(\x0b\x32\x16.pfa.v1.AggregateValue\"\xad\x01\n\x18\x41ggregateRecordsResponse\x12&\n\x06groups\x18\x01 \x03(\x0b\x32\x16.pfa.v1.AggregateGroup\x12\x0f\n\x07matched\x18\x02 \x01(\x03\x12\x16\n\x0erevision_token\x18\x03 \x01(\t\x12&\n\x03\x61ge\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x10\n\x03yes\x18\x05 \x01(\x08H\x00\x88\x01\x01\x42\x06\n\x04_yes*\x8b\x02\n\x11\x41ggregateFunction\x12\"\n\x1e\x41GGREGATE_FUNCTION_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x41GGREGATE_FUNCTION_COUNT\x10\x01\x12%\n!AGGREGATE_FUNCTION_COUNT_DISTINCT\x10\x02\x12\x1a\n\x16\x41GGREGATE_FUNCTION_SUM\x10\x03\x12\x1a\n\x16\x41GGREGATE_FUNCTION_AVG\x10\x04\x12\x1a\n\x16\x41GGREGATE_FUNCTION_MIN\x10\x05\x12\x1a\n\x16\x41GGREGATE_FUNCTION_MAX\x10\x06\x12\x1d\n\x19\x41GGREGATE_FUNCTION_MEDIAN\x10\x07\x32\xf1\x04\n\rRecordService\x12@\n\tGetRecord\x12\x18.pfa.v1.GetRecordRequest\x1a\x19.pfa.v1.GetRecordResponse\x12\x46\n\x0bListRecords\x12\x1a.pfa.v1.ListRecordsRequest\x1a\x1b.pfa.v1.ListRecordsResponse\x12N\n\rStreamRecords\x12\x1c.pfa.v1.StreamRecordsRequest\x1a\x1d.pfa.v1.StreamRecordsResponse0\x01\x12U\n\x10\x41ggregateRecords\x12\x1f.pfa.v1.AggregateRecordsRequest\x1a .pfa.v1.AggregateRecordsResponse\x12K\n\x0cWatchRecords\x12\x1b.pfa.v1.WatchRecordsRequest\x1a\x1c.pfa.v1.WatchRecordsResponse0\x01\x12L\n\rMutateRecords\x12\x1c.pfa.v1.MutateRecordsRequest\x1a\x1d.pfa.v1.MutateRecordsResponse\x12L\n\rProposeChange\x12\x1c.pfa.v1.ProposeChangeRequest\x1a\x1d.pfa.v1.ProposeChangeResponse\x12\x46\n\x0b\x41pplyChange\x12\x1a.pfa.v1.ApplyChangeRequest\x1a\x1b.pfa.v1.ApplyChangeResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bpfa/v1/record_service.proto\x12\x06pfa.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x17google/type/money.proto\x1a\x14pfa/v1/history.proto\x1a\x15pfa/v1/mutation.proto\x1a\x15pfa/v1/proposal.proto\x1a\x13pfa/v1/record.proto\x1a\x15pfa/v1/revision.proto\x1a\x12pfa/v1/watch.proto\"\xe2\x01\n\x10GetRecordRequest\x12\x1d\n\x0forganization_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0c\n\x02id\x18\x02 \x01(\tH\x00\x12\x10\n\x06pfa_id\x18\x03 \x01(\tH\x00\x12-\n\tread_mask\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12(\n\x0b\x63onsistency\x18\x05 \x01(\x0b\x32\x13.pfa.v1.Consistency\x12.\n\nas_of_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\n\x04name\"s\n\x11GetRecordResponse\x12\x1e\n\x06record\x18\x01 \x01(\x0b\x32\x0e.pfa.v1.Record\x12\x16\n\x0erevision_token\x18\x02 \x01(\t\x12&\n\x03\x61ge\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xff\x01\n\x12ListRecordsRequest\x12\x1d\n\x0forganization_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0e\n\x06\x66ilter\x18\x02 \x01(\t\x12\x10\n\x08order_by\x18\x03 \x01(\t\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\x12\x0c\n\x04skip\x18\x06 \x01(\x05\x12-\n\tread_mask\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x1a\n\x12include_total_size\x18\x08 \x01(\x08\x12(\n\x0b\x63onsistency\x18\t \x01(\x0b\x32\x13.pfa.v1.Consistency\"\xb7\x01\n\x13ListRecordsResponse\x12\x1f\n\x07records\x18\x01 \x03(\x0b\x32\x0e.pfa.v1.Record\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x17\n\ntotal_size\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x16\n\x0erevision_token\x18\x04 \x01(\t\x12&\n\x03\x61ge\x18\x05 \x01(\x0b\x32\x19.google.protobuf.DurationB\r\n\x0b_total_size\"\xc8\x01\n\x14StreamRecordsRequest\x12\x1d\n\x0forganization_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0e\n\x06\x66ilter\x18\x02 \x01(\t\x12\x12\n\nbatch_size\x18\x03 \x01(\x05\x12\x14\n\x0cresume_token\x18\x04 \x01(\t\x12-\n\tread_mask\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12(\n\x0b\x63onsistency\x18\x06 \x01(\x0b\x32\x13.pfa.v1.Consistency\"\x8e\x01\n\x15StreamRecordsResponse\x12\x1f\n\x07records\x18\x01 \x03(\x0b\x32\x0e.pfa.v1.Record\x12\x14\n\x0cresume_token\x18\x02 \x01(\t\x12\x16\n\x0erevision_token\x18\x03 \x01(\t\x12&\n\x03\x61ge\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"I\n\x0b\x41ggregation\x12+\n\x08\x66unction\x18\x01 \x01(\x0e\x32\x19.pfa.v1.AggregateFunction\x12\r\n\x05\x66ield\x18\x02 \x01(\t\"\xcd\x01\n\x17\x41ggregateRecordsRequest\x12\x1d\n\x0forganization_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0e\n\x06\x66ilter\x18\x02 \x01(\t\x12)\n\x0c\x61ggregations\x18\x03 \x03(\x0b\x32\x13.pfa.v1.Aggregation\x12\x10\n\x08group_by\x18\x04 \x03(\t\x12\x1c\n\x14include_transferable\x18\x05 \x01(\x08\x12(\n\x0b\x63onsistency\x18\x06 \x01(\x0b\x32\x13.pfa.v1.Consistency\"\xb0\x01\n\x08GroupKey\x12\x0e\n\x04text\x18\x01 \x01(\tH\x00\x12\x0e\n\x04\x66lag\x18\x02 \x01(\x08H\x00\x12\"\n\x05month\x18\x03 \x01(\x0b\x32\x11.google.type.DateH\x00\x12!\n\x04\x64\x61te\x18\x04 \x01(\x0b\x32\x11.google.type.DateH\x00\x12$\n\x07quarter\x18\x05 \x01(\x0b\x32\x11.google.type.DateH\x00\x12\x0e\n\x04year\x18\x06 \x01(\x05H\x00\x42\x07\n\x05value\"\xc0\x02\n\x0e\x41ggregateValue\x12\x0f\n\x05\x63ount\x18\x01 \x01(\x03H\x00\x12#\n\x05money\x18\x02 \x01(\x0b\x32\x12.google.type.MoneyH\x00\x12!\n\x04\x64\x61te\x18\x03 \x01(\x0b\x32\x11.google.type.DateH\x00\x12\x0f\n\x07\x63overed\x18\x04 \x01(\x03\x12\x0f\n\x07missing\x18\x05 \x01(\x03\x12\x14\n\x0c\x64iscontinued\x18\x06 \x01(\x03\x12\x14\n\x0ctransferable\x18\x07 \x01(\x03\x12\x11\n\tprojected\x18\x08 \x01(\x03\x12\x14\n\x07percent\x18\t \x01(\tH\x02\x88\x01\x01\x12\x15\n\x0bwhole_count\x18\n \x01(\x03H\x01\x12)\n\x0bwhole_money\x18\x0b \x01(\x0b\x32\x12.google.type.MoneyH\x01\x42\x07\n\x05valueB\x07\n\x05wholeB\n\n\x08_percent\"X\n\x0e\x41ggregateGroup\x12\x1e\n\x04keys\x18\x01 \x03(\x0b\x32\x10.pfa.v1.GroupKey\x12&\n\x06values\x18\x02 \x03(\x0b\x32\x16.pfa.v1.AggregateValue\"\xad\x01\n\x18\x41ggregateRecordsResponse\x12&\n\x06groups\x18\x01 \x03(\x0b\x32\x16.pfa.v1.AggregateGroup\x12\x0f\n\x07matched\x18\x02 \x01(\x03\x12\x16\n\x0erevision_token\x18\x03 \x01(\t\x12&\n\x03\x61ge\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x10\n\x03yes\x18\x05 \x01(\x08H\x00\x88\x01\x01\x42\x06\n\x04_yes*\x8b\x02\n\x11\x41ggregateFunction\x12\"\n\x1e\x41GGREGATE_FUNCTION_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x41GGREGATE_FUNCTION_COUNT\x10\x01\x12%\n!AGGREGATE_FUNCTION_COUNT_DISTINCT\x10\x02\x12\x1a\n\x16\x41GGREGATE_FUNCTION_SUM\x10\x03\x12\x1a\n\x16\x41GGREGATE_FUNCTION_AVG\x10\x04\x12\x1a\n\x16\x41GGREGATE_FUNCTION_MIN\x10\x05\x12\x1a\n\x16\x41GGREGATE_FUNCTION_MAX\x10\x06\x12\x1d\n\x19\x41GGREGATE_FUNCTION_MEDIAN\x10\x07\x32\xb9\x05\n\rRecordService\x12@\n\tGetRecord\x12\x18.pfa.v1.GetRecordRequest\x1a\x19.pfa.v1.GetRecordResponse\x12\x46\n\x0bListRecords\x12\x1a.pfa.v1.ListRecordsRequest\x1a\x1b.pfa.v1.ListRecordsResponse\x12N\n\rStreamRecords\x12\x1c.pfa.v1.StreamRecordsRequest\x1a\x1d.pfa.v1.StreamRecordsResponse0\x01\x12U\n\x10\x41ggregateRecords\x12\x1f.pfa.v1.AggregateRecordsRequest\x1a .pfa.v1.AggregateRecordsResponse\x12\x46\n\x0bListChanges\x12\x1a.pfa.v1.ListChangesRequest\x1a\x1b.pfa.v1.ListChangesResponse\x12K\n\x0cWatchRecords\x12\x1b.pfa.v1.WatchRecordsRequest\x1a\x1c.pfa.v1.WatchRecordsResponse0\x01\x12L\n\rMutateRecords\x12\x1c.pfa.v1.MutateRecordsRequest\x1a\x1d.pfa.v1.MutateRecordsResponse\x12L\n\rProposeChange\x12\x1c.pfa.v1.ProposeChangeRequest\x1a\x1d.pfa.v1.ProposeChangeResponse\x12\x46\n\x0b\x41pplyChange\x12\x1a.pfa.v1.ApplyChangeRequest\x1a\x1b.pfa.v1.ApplyChangeResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -49,32 +51,32 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STREAMRECORDSREQUEST'].fields_by_name['organization_id']._serialized_options = b'\342A\001\002'
   _globals['_AGGREGATERECORDSREQUEST'].fields_by_name['organization_id']._loaded_options = None
   _globals['_AGGREGATERECORDSREQUEST'].fields_by_name['organization_id']._serialized_options = b'\342A\001\002'
-  _globals['_AGGREGATEFUNCTION']._serialized_start=2439
-  _globals['_AGGREGATEFUNCTION']._serialized_end=2706
-  _globals['_GETRECORDREQUEST']._serialized_start=298
-  _globals['_GETRECORDREQUEST']._serialized_end=476
-  _globals['_GETRECORDRESPONSE']._serialized_start=478
-  _globals['_GETRECORDRESPONSE']._serialized_end=593
-  _globals['_LISTRECORDSREQUEST']._serialized_start=596
-  _globals['_LISTRECORDSREQUEST']._serialized_end=851
-  _globals['_LISTRECORDSRESPONSE']._serialized_start=854
-  _globals['_LISTRECORDSRESPONSE']._serialized_end=1037
-  _globals['_STREAMRECORDSREQUEST']._serialized_start=1040
-  _globals['_STREAMRECORDSREQUEST']._serialized_end=1240
-  _globals['_STREAMRECORDSRESPONSE']._serialized_start=1243
-  _globals['_STREAMRECORDSRESPONSE']._serialized_end=1385
-  _globals['_AGGREGATION']._serialized_start=1387
-  _globals['_AGGREGATION']._serialized_end=1460
-  _globals['_AGGREGATERECORDSREQUEST']._serialized_start=1463
-  _globals['_AGGREGATERECORDSREQUEST']._serialized_end=1668
-  _globals['_GROUPKEY']._serialized_start=1671
-  _globals['_GROUPKEY']._serialized_end=1847
-  _globals['_AGGREGATEVALUE']._serialized_start=1850
-  _globals['_AGGREGATEVALUE']._serialized_end=2170
-  _globals['_AGGREGATEGROUP']._serialized_start=2172
-  _globals['_AGGREGATEGROUP']._serialized_end=2260
-  _globals['_AGGREGATERECORDSRESPONSE']._serialized_start=2263
-  _globals['_AGGREGATERECORDSRESPONSE']._serialized_end=2436
-  _globals['_RECORDSERVICE']._serialized_start=2709
-  _globals['_RECORDSERVICE']._serialized_end=3334
+  _globals['_AGGREGATEFUNCTION']._serialized_start=2542
+  _globals['_AGGREGATEFUNCTION']._serialized_end=2809
+  _globals['_GETRECORDREQUEST']._serialized_start=353
+  _globals['_GETRECORDREQUEST']._serialized_end=579
+  _globals['_GETRECORDRESPONSE']._serialized_start=581
+  _globals['_GETRECORDRESPONSE']._serialized_end=696
+  _globals['_LISTRECORDSREQUEST']._serialized_start=699
+  _globals['_LISTRECORDSREQUEST']._serialized_end=954
+  _globals['_LISTRECORDSRESPONSE']._serialized_start=957
+  _globals['_LISTRECORDSRESPONSE']._serialized_end=1140
+  _globals['_STREAMRECORDSREQUEST']._serialized_start=1143
+  _globals['_STREAMRECORDSREQUEST']._serialized_end=1343
+  _globals['_STREAMRECORDSRESPONSE']._serialized_start=1346
+  _globals['_STREAMRECORDSRESPONSE']._serialized_end=1488
+  _globals['_AGGREGATION']._serialized_start=1490
+  _globals['_AGGREGATION']._serialized_end=1563
+  _globals['_AGGREGATERECORDSREQUEST']._serialized_start=1566
+  _globals['_AGGREGATERECORDSREQUEST']._serialized_end=1771
+  _globals['_GROUPKEY']._serialized_start=1774
+  _globals['_GROUPKEY']._serialized_end=1950
+  _globals['_AGGREGATEVALUE']._serialized_start=1953
+  _globals['_AGGREGATEVALUE']._serialized_end=2273
+  _globals['_AGGREGATEGROUP']._serialized_start=2275
+  _globals['_AGGREGATEGROUP']._serialized_end=2363
+  _globals['_AGGREGATERECORDSRESPONSE']._serialized_start=2366
+  _globals['_AGGREGATERECORDSRESPONSE']._serialized_end=2539
+  _globals['_RECORDSERVICE']._serialized_start=2812
+  _globals['_RECORDSERVICE']._serialized_end=3509
 # @@protoc_insertion_point(module_scope)

@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.type import date_pb2 as _date_pb2
@@ -80,6 +81,7 @@ class GetRecordRequest(_message.Message):
     PFA_ID_FIELD_NUMBER: _builtins.int
     READ_MASK_FIELD_NUMBER: _builtins.int
     CONSISTENCY_FIELD_NUMBER: _builtins.int
+    AS_OF_TIME_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
     """Code of the organization."""
     id: _builtins.str
@@ -94,6 +96,12 @@ class GetRecordRequest(_message.Message):
     def consistency(self) -> _revision_pb2.Consistency:
         """How new the record must be."""
 
+    @_builtins.property
+    def as_of_time(self) -> _timestamp_pb2.Timestamp:
+        """The record as it was at this time, after all that was committed by then. OUT_OF_RANGE where the history that is kept
+        does not go back so far. Not together with a consistency.
+        """
+
     def __init__(
         self,
         *,
@@ -102,10 +110,11 @@ class GetRecordRequest(_message.Message):
         pfa_id: _builtins.str = ...,
         read_mask: _field_mask_pb2.FieldMask | None = ...,
         consistency: _revision_pb2.Consistency | None = ...,
+        as_of_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["consistency", b"consistency", "id", b"id", "name", b"name", "pfa_id", b"pfa_id", "read_mask", b"read_mask"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of_time", b"as_of_time", "consistency", b"consistency", "id", b"id", "name", b"name", "pfa_id", b"pfa_id", "read_mask", b"read_mask"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["consistency", b"consistency", "id", b"id", "name", b"name", "organization_id", b"organization_id", "pfa_id", b"pfa_id", "read_mask", b"read_mask"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_time", b"as_of_time", "consistency", b"consistency", "id", b"id", "name", b"name", "organization_id", b"organization_id", "pfa_id", b"pfa_id", "read_mask", b"read_mask"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_name: _TypeAlias = _typing.Literal["id", "pfa_id"]  # noqa: Y015
     _WhichOneofArgType_name: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015

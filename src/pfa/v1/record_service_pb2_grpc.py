@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from pfa.v1 import history_pb2 as pfa_dot_v1_dot_history__pb2
 from pfa.v1 import mutation_pb2 as pfa_dot_v1_dot_mutation__pb2
 from pfa.v1 import proposal_pb2 as pfa_dot_v1_dot_proposal__pb2
 from pfa.v1 import record_service_pb2 as pfa_dot_v1_dot_record__service__pb2
@@ -59,6 +60,11 @@ class RecordServiceStub:
                 request_serializer=pfa_dot_v1_dot_record__service__pb2.AggregateRecordsRequest.SerializeToString,
                 response_deserializer=pfa_dot_v1_dot_record__service__pb2.AggregateRecordsResponse.FromString,
                 _registered_method=True)
+        self.ListChanges = channel.unary_unary(
+                '/pfa.v1.RecordService/ListChanges',
+                request_serializer=pfa_dot_v1_dot_history__pb2.ListChangesRequest.SerializeToString,
+                response_deserializer=pfa_dot_v1_dot_history__pb2.ListChangesResponse.FromString,
+                _registered_method=True)
         self.WatchRecords = channel.unary_stream(
                 '/pfa.v1.RecordService/WatchRecords',
                 request_serializer=pfa_dot_v1_dot_watch__pb2.WatchRecordsRequest.SerializeToString,
@@ -109,6 +115,13 @@ class RecordServiceServicer:
 
     def AggregateRecords(self, request, context):
         """Counts, sums, averages, extremes and medians over the records that match a filter, in groups. Decimal-exact.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListChanges(self, request, context):
+        """Returns a page of the changes of records, the newest first: who changed what, when and by which way.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -168,6 +181,11 @@ def add_RecordServiceServicer_to_server(servicer, server):
                     servicer.AggregateRecords,
                     request_deserializer=pfa_dot_v1_dot_record__service__pb2.AggregateRecordsRequest.FromString,
                     response_serializer=pfa_dot_v1_dot_record__service__pb2.AggregateRecordsResponse.SerializeToString,
+            ),
+            'ListChanges': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListChanges,
+                    request_deserializer=pfa_dot_v1_dot_history__pb2.ListChangesRequest.FromString,
+                    response_serializer=pfa_dot_v1_dot_history__pb2.ListChangesResponse.SerializeToString,
             ),
             'WatchRecords': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchRecords,
@@ -300,6 +318,33 @@ class RecordService:
             '/pfa.v1.RecordService/AggregateRecords',
             pfa_dot_v1_dot_record__service__pb2.AggregateRecordsRequest.SerializeToString,
             pfa_dot_v1_dot_record__service__pb2.AggregateRecordsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListChanges(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pfa.v1.RecordService/ListChanges',
+            pfa_dot_v1_dot_history__pb2.ListChangesRequest.SerializeToString,
+            pfa_dot_v1_dot_history__pb2.ListChangesResponse.FromString,
             options,
             channel_credentials,
             insecure,

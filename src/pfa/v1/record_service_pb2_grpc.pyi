@@ -5,6 +5,7 @@ isort:skip_file
 
 from collections import abc as _abc
 from grpc import aio as _aio
+from pfa.v1 import history_pb2 as _history_pb2
 from pfa.v1 import mutation_pb2 as _mutation_pb2
 from pfa.v1 import proposal_pb2 as _proposal_pb2
 from pfa.v1 import record_service_pb2 as _record_service_pb2
@@ -46,6 +47,8 @@ class RecordServiceStub:
     """Streams every record that matches a filter, in batches, in an order that never changes."""
     AggregateRecords: _grpc.UnaryUnaryMultiCallable[_record_service_pb2.AggregateRecordsRequest, _record_service_pb2.AggregateRecordsResponse]
     """Counts, sums, averages, extremes and medians over the records that match a filter, in groups. Decimal-exact."""
+    ListChanges: _grpc.UnaryUnaryMultiCallable[_history_pb2.ListChangesRequest, _history_pb2.ListChangesResponse]
+    """Returns a page of the changes of records, the newest first: who changed what, when and by which way."""
     WatchRecords: _grpc.UnaryStreamMultiCallable[_watch_pb2.WatchRecordsRequest, _watch_pb2.WatchRecordsResponse]
     """Streams the records that match a filter, and then every change of them as it is committed, until the client ends it.
     OUT_OF_RANGE where the revision_token is older than the history that is kept.
@@ -78,6 +81,8 @@ class RecordServiceAsyncStub(RecordServiceStub):
     """Streams every record that matches a filter, in batches, in an order that never changes."""
     AggregateRecords: _aio.UnaryUnaryMultiCallable[_record_service_pb2.AggregateRecordsRequest, _record_service_pb2.AggregateRecordsResponse]  # type: ignore[assignment]
     """Counts, sums, averages, extremes and medians over the records that match a filter, in groups. Decimal-exact."""
+    ListChanges: _aio.UnaryUnaryMultiCallable[_history_pb2.ListChangesRequest, _history_pb2.ListChangesResponse]  # type: ignore[assignment]
+    """Returns a page of the changes of records, the newest first: who changed what, when and by which way."""
     WatchRecords: _aio.UnaryStreamMultiCallable[_watch_pb2.WatchRecordsRequest, _watch_pb2.WatchRecordsResponse]  # type: ignore[assignment]
     """Streams the records that match a filter, and then every change of them as it is committed, until the client ends it.
     OUT_OF_RANGE where the revision_token is older than the history that is kept.
@@ -131,6 +136,14 @@ class RecordServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_record_service_pb2.AggregateRecordsResponse, _abc.Awaitable[_record_service_pb2.AggregateRecordsResponse]]:
         """Counts, sums, averages, extremes and medians over the records that match a filter, in groups. Decimal-exact."""
+
+    @_abc_1.abstractmethod
+    def ListChanges(
+        self,
+        request: _history_pb2.ListChangesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_history_pb2.ListChangesResponse, _abc.Awaitable[_history_pb2.ListChangesResponse]]:
+        """Returns a page of the changes of records, the newest first: who changed what, when and by which way."""
 
     @_abc_1.abstractmethod
     def WatchRecords(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Final
 
+from pfa.v1.history_pb2 import ListChangesRequest
 from pfa.v1.mutation_pb2 import MutateRecordsRequest
 from pfa.v1.proposal_pb2 import ApplyChangeRequest, ProposeChangeRequest, ProposeChangeResponse
 from pfa.v1.record_service_pb2 import (
@@ -18,10 +18,10 @@ from pfa.v1.record_service_pb2 import (
 from pfa.v1.watch_pb2 import WatchRecordsRequest
 from pfa_rpc.errors import InvalidRequest, RecordNotFound
 from pfa_rpc.records.revision import CHUNK_RECORDS
-from pfa_rpc.schema import ID_LENGTH
 from pfa_rpc.services.call import Call, endless
 from pfa_rpc.services.figures import FiguresRequest, read_aggregate
 from pfa_rpc.services.framing import embed
+from pfa_rpc.services.history import RecordHistory
 from pfa_rpc.services.mutations import Mutations
 from pfa_rpc.services.pages import PageRequest
 from pfa_rpc.services.principal import Permission
@@ -34,8 +34,10 @@ from pfa_rpc.services.requests import (
     canonical,
     read_filter,
     read_mask,
+    read_name,
     read_need,
     read_order,
+    read_time,
     require_visible,
     revision_token,
 )
@@ -60,6 +62,7 @@ class RecordService:
         self._watch = RecordWatch(sources.database, sources.tokens, self._streams)
         self._pages = sources.pages
         self._figures = sources.figures
+        self._history = RecordHistory(sources.database, sources.tokens)
         self._mutations = Mutations(sources.database, sources.tokens)
         self._proposals = Proposals(sources)
 
@@ -69,7 +72,13 @@ class RecordService:
         field, value = _record_name(request)
         mask = read_mask(request.read_mask, call.principal)
         need = read_need(request.consistency, self._tokens, organization_id)
-        answer = await self._single.get(organization_id, field, value, need)
+        if request.HasField("as_of_time"):
+            if request.HasField("consistency"):
+                raise InvalidRequest.of("consistency", "says nothing of a past time; leave it out with as_of_time")
+            at = read_time("as_of_time", request.as_of_time)
+            answer = await self._history.record(organization_id, field, value, at)
+        else:
+            answer = await self._single.get(organization_id, field, value, need)
         if not answer.value:
             raise RecordNotFound(
                 f"organization {organization_id!r} has no record whose {field} is {value[:100]!r}",
@@ -78,6 +87,10 @@ class RecordService:
         token = revision_token(self._tokens, organization_id, answer.revision)
         record = embed(1, mask.apply(answer.value) if mask else answer.value)
         return record + GetRecordResponse(revision_token=token, age=answer.age).SerializeToString()
+
+    async def list_changes(self, request: ListChangesRequest, call: Call) -> bytes:
+        """Return a page of the changes of records."""
+        return await self._history.list(request, call)
 
     async def list_records(self, request: ListRecordsRequest, call: Call) -> bytes:
         """Return a page of records."""
@@ -152,16 +165,6 @@ class RecordService:
 def _record_name(request: GetRecordRequest) -> tuple[str, str]:
     """Return the field that names the record, and its value."""
     field = request.WhichOneof("name")
-    if field == "id":
-        try:
-            return "id", str(uuid.UUID(request.id))
-        except ValueError as error:
-            shown = request.id[:100]
-            raise InvalidRequest.of("id", f"{shown!r} is not a UUID; PEMS' own ids go into pfa_id") from error
-    if field == "pfa_id" and "\0" in request.pfa_id:
-        raise InvalidRequest.of("pfa_id", "holds the character U+0000, which no id can have")
-    if field == "pfa_id" and 0 < len(request.pfa_id) <= ID_LENGTH:
-        return "pfa_id", request.pfa_id
-    if field == "pfa_id":
-        raise InvalidRequest.of("pfa_id", f"has {len(request.pfa_id)} characters; ids have 1 to {ID_LENGTH}")
-    raise InvalidRequest.of("name", "is missing; give id or pfa_id")
+    if field is None:
+        raise InvalidRequest.of("name", "is missing; give id or pfa_id")
+    return read_name(field, getattr(request, field))

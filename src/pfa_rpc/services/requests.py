@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Final
 
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 from google.type.date_pb2 import Date
 
 from nlq.errors import FilterError, LanguageError, OrderError, QuestionError
@@ -30,7 +32,7 @@ from pfa_rpc.errors import (
     Violation,
 )
 from pfa_rpc.records.revision import Revision
-from pfa_rpc.schema import BY_NAME, FIELDS, SCHEMA
+from pfa_rpc.schema import BY_NAME, FIELDS, ID_LENGTH, SCHEMA
 from pfa_rpc.services.answers import Need
 from pfa_rpc.services.call import Call
 from pfa_rpc.services.principal import Permission, Principal
@@ -187,6 +189,28 @@ def read_mask(mask: FieldMask, principal: Principal) -> Mask:
         ]
         raise InvalidRequest(f"read_mask: {violations[0].description}", violations=violations)
     return Mask(tuple(mask.paths), hide_money=not principal.may(Permission.SEE_MONEY))
+
+
+def read_name(field: str, value: str) -> tuple[str, str]:
+    """Return what names a record: its field, `id` or `pfa_id`, and the value. Raises InvalidRequest."""
+    if field == "id":
+        try:
+            return "id", str(uuid.UUID(value))
+        except ValueError as error:
+            raise InvalidRequest.of("id", f"{value[:100]!r} is not a UUID; PEMS' own ids go into pfa_id") from error
+    if "\0" in value:
+        raise InvalidRequest.of("pfa_id", "holds the character U+0000, which no id can have")
+    if not 0 < len(value) <= ID_LENGTH:
+        raise InvalidRequest.of("pfa_id", f"has {len(value)} characters; ids have 1 to {ID_LENGTH}")
+    return "pfa_id", value
+
+
+def read_time(field: str, message: Timestamp) -> datetime:
+    """Return the time of a google.protobuf.Timestamp. Raises InvalidRequest where it is none."""
+    try:
+        return message.ToDatetime(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
+        raise InvalidRequest.of(field, "is no time between the years 1 and 9999") from error
 
 
 def read_date(field: str, message: Date) -> date:
