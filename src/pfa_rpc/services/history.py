@@ -33,10 +33,8 @@ from pfa_rpc.store.audit import AUDITED, ChangeKey, Sought, StoredChange, histor
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.organizations import get_organization
 
-_ORIGINS: Final[dict[int, str]] = {
-    ChangeOrigin.Value(f"CHANGE_ORIGIN_{how.name}"): how.value for how in How if how is not How.VOCABULARY
-}
-_ORIGIN_OF: Final = {how: number for number, how in _ORIGINS.items()}
+_PREFIX: Final = "CHANGE_ORIGIN_"
+_ORIGIN_OF: Final = {how.value: ChangeOrigin.Value(_PREFIX + how.name) for how in How if how is not How.VOCABULARY}
 _AUDITED: Final = frozenset(AUDITED)
 _MAX_NAMES: Final = 100
 _CHANGES_FIELD: Final = ListChangesResponse.CHANGES_FIELD_NUMBER
@@ -113,10 +111,10 @@ def _fields(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _origin(number: int) -> str:
+def _origin(number: ChangeOrigin.ValueType) -> str:
     try:
-        return _ORIGINS[number]
-    except KeyError:
+        return How[ChangeOrigin.Name(number).removeprefix(_PREFIX)].value
+    except (ValueError, KeyError):
         raise InvalidRequest.of("origins", f"{number} is no origin; write one such as CHANGE_ORIGIN_EDIT") from None
 
 
