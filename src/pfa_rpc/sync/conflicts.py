@@ -146,12 +146,10 @@ def ambiguous(record: SyncRecord, lost: Mapping[str, Any], theirs: Side, at: dat
     return replace(record, conflicts=in_order((*others, *opened))), tuple(OpenConflict(conflict) for conflict in opened)
 
 
-def settled(
-    record: SyncRecord, names: Collection[str], values: Mapping[str, Any], side: Side, at: datetime, terms: Terms
-) -> Stepped:
+def settled(record: SyncRecord, names: Collection[str], values: Mapping[str, Any], side: Side, terms: Terms) -> Stepped:
     """Settle the conflicts of some fields, which were edited anew: each keeps its own value, which `values` has.
 
-    Fields that are tied together are sent once all of them are decided.
+    Fields that are tied together are sent once all of them are decided. `side` tells who edited them, and when.
     """
     if all(conflict.field not in names for conflict in record.conflicts):
         return record, ()
@@ -161,7 +159,7 @@ def settled(
     groups = [terms.group_of(conflict.field) for conflict in closing if not conflict.ambiguous]
     after = _without(replace(record, conflicts=tuple(marked)), closing, groups)
     effects: list[Effect] = [OpenConflict(conflict) for conflict in after.conflicts if conflict.field in names]
-    effects += [CloseConflict(conflict, Settlement.OWN, at, side.by) for conflict in closing]
+    effects += [CloseConflict(conflict, Settlement.OWN, side.at or conflict.opened_at, side.by) for conflict in closing]
     return after, tuple(effects)
 
 
@@ -190,7 +188,7 @@ def edited_unnoticed(record: SyncRecord, terms: Terms) -> Stepped:
         return record, ()
     names = [conflict.field for conflict in record.conflicts if record.values[conflict.field] != conflict.shown]
     side, at = Side(record.values["modified_by"], record.values["modified_at"]), record.values["modified_at"]
-    after, effects = settled(record, names, record.values, side, at, terms)
+    after, effects = settled(record, names, record.values, side, terms)
     after, more = tied_in(after, at, terms)
     return (rested(after) if names else after), effects + more
 

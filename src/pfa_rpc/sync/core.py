@@ -94,7 +94,7 @@ def first_seen(event: Pulled) -> SyncRecord:
 def _edited(record: SyncRecord, event: LocalEdit, terms: Terms) -> Stepped:
     """Edit the record. A field in open conflict that is named has its own value from now on, even if it is the same."""
     side = Side(event.by, event.at)
-    after, effects = settled(record, event.updates.keys(), event.updates, side, event.at, terms)
+    after, effects = settled(record, event.updates.keys(), event.updates, side, terms)
     values, _ = marked_edited(after.values, after.base, after.values | event.updates, event.by, event.at)
     if values is after.values and not effects:
         return record, ()
@@ -116,7 +116,7 @@ def _read(record: SyncRecord, event: Read, terms: Terms) -> Stepped:
         return replace(record, repull=event.at), (Get(Purpose.PULL),)
     if event.remote is None:
         return _not_found(record, event, terms)
-    found, effects = _found(_satisfied(record, event.requested_at), event.at)
+    found, effects = _found(record, event.requested_at, event.at)
     if push is not None:
         after, more = read_for_push(found, push, event, event.remote, terms)
     else:
@@ -139,12 +139,13 @@ def _satisfied(record: SyncRecord, requested_at: datetime | None) -> SyncRecord:
     return replace(record, repull=None) if is_later else record
 
 
-def _found(record: SyncRecord, at: datetime) -> Stepped:
-    """Note that PEMS has the record, with values that can be taken in."""
-    if record.presence is Presence.PRESENT and record.rejected is None:
-        return record, ()
+def _found(record: SyncRecord, requested_at: datetime | None, at: datetime) -> Stepped:
+    """Note that PEMS has the record, with values that can be taken in; unless something newer raised doubts."""
+    satisfied = _satisfied(record, requested_at)
+    if satisfied.repull is not None or (record.presence is Presence.PRESENT and record.rejected is None):
+        return satisfied, ()
     was_gone = record.presence in (Presence.DELETED, Presence.UNFOUND)
-    back = replace(record, presence=Presence.PRESENT, rejected=None)
+    back = replace(satisfied, presence=Presence.PRESENT, rejected=None)
     if (was_gone or record.rejected is not None) and record.state is State.ERROR:
         back = revived(back)  # what it was in error for is over
     return back, (Audit(Action.RETURNED, at),) if was_gone else ()
@@ -178,7 +179,7 @@ def _missing(record: SyncRecord, event: Missing, terms: Terms) -> Stepped:
     if record.presence is Presence.UNFOUND:
         deleted = replace(record, presence=Presence.DELETED)
         return _gone(deleted, record.presence, event.at) if deleted.push is None else (deleted, ())
-    after = replace(record, presence=Presence.MISSING)
+    after = replace(record, presence=Presence.MISSING, repull=event.at)
     return after, () if record.is_leased else (Get(Purpose.CONFIRM),)
 
 
@@ -195,7 +196,7 @@ def _pulled(record: SyncRecord, event: Pulled, terms: Terms) -> Stepped:
     remote = record.remote | sent
     if (remote != record.remote or not is_known) and _is_outdated(record, event.requested_at):
         return replace(record, repull=event.at), (Get(Purpose.PULL),)
-    found, effects = _found(_satisfied(record, event.requested_at), event.at)
+    found, effects = _found(record, event.requested_at, event.at)
     after, more = absorb(found, remote, Side(row.modified_by, row.stamp), event.at, terms)
     return _stamped(after, event, is_changed=is_changed(record, after)), effects + more
 

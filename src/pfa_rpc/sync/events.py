@@ -49,7 +49,7 @@ class Read:
     """PEMS was read directly: before a send, to learn what became of one, or since a row could not be judged."""
 
     remote: RemoteObject | None
-    """None: PEMS says that it has no such record."""
+    """None: PEMS says that it has no such record, be it in answer to an update."""
     requested_at: datetime
     """When the request left, by the clock that all events share."""
     at: datetime

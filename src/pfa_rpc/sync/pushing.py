@@ -29,15 +29,9 @@ from pfa_rpc.sync.sync_record import Phase, Presence, Push, Side, State, SyncRec
 
 
 def sendable(record: SyncRecord, terms: Terms) -> Values:
-    """Return the fields that may be sent, with their values: those that differ and that no open conflict holds.
-
-    While an earlier update may still arrive, its fields are sent again, even with the values that PEMS has: that
-    update's lock is void then.
-    """
+    """Return the fields that may be sent, with their values: those that differ and that no open conflict holds."""
     held = {name for conflict in record.conflicts for name in held_by(conflict, terms)}
-    names = set(differing(record.values, record.base))
-    if record.push is not None and record.push.doubtful:
-        names.update(record.push.values)
+    names = differing(record.values, record.base)
     return {name: terms.rounded(name, record.values[name]) for name in names if name not in held}
 
 
@@ -164,7 +158,18 @@ def _read_back(record: SyncRecord, push: Push, event: Read, remote: RemoteObject
         message = "PEMS did not answer, and has not taken the changes"
         left, wanted = given_up(after, kept, message, event.at)
         return left, effects + wanted
+    if found is Verdict.NOT_YET:
+        return _sent_again(after, kept, remote, effects)
     return _sent(after, remote, event.at, terms, effects)
+
+
+def _sent_again(record: SyncRecord, push: Push, remote: RemoteObject, effects: tuple[Effect, ...]) -> Stepped:
+    """Send the very same update again: whichever of the two arrives first, the lock lets only one of them be made.
+
+    What was edited since goes out with the next push; sent along now, it would leave open which of the two was made.
+    """
+    again = rested(replace(record, push=replace(push, phase=Phase.SENT)))
+    return again, (*effects, Update(push.push_id, push.values, remote.lock))
 
 
 def _taken_as_applied(record: SyncRecord, push: Push, remote: RemoteObject, at: datetime, terms: Terms) -> Stepped:

@@ -1,0 +1,113 @@
+"""Goes through every world that a model allows: `explore`, which raises `Broken` with the way to a broken promise."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from tests.unit.sync.world import Model, Violation, World
+
+
+class Broken(Exception):
+    """A promise is broken; the message tells the shortest way there."""
+
+
+@dataclass(frozen=True)
+class Explored:
+    """What was gone through."""
+
+    worlds: int
+    moves: int
+    at_rest: int
+    """Worlds in which nothing is left to be done."""
+    records: int
+    """States of the record."""
+
+
+def explore(model: Model, *, most: int = 3_000_000) -> Explored:
+    """Go through every world, the nearest first. Raises Broken."""
+    with _without_collecting():
+        return _Search(model, most).run()
+
+
+class _Search:
+    """A breadth-first search."""
+
+    def __init__(self, model: Model, most: int) -> None:
+        self._model = model
+        self._most = most
+        self._numbers: dict[World, int] = {}
+        self._worlds: list[World] = []
+        self._from: list[tuple[int, str]] = []
+        self._settling: list[tuple[int, ...]] = []
+        self._moves = self._at_rest = 0
+
+    def run(self) -> Explored:
+        self._number(self._model.plain(self._model.first), (-1, ""))
+        done = 0
+        while done < len(self._worlds):
+            try:
+                self._expand(done)
+            except Violation as violation:
+                raise Broken(f"{violation}\n{self._way(done)}") from violation
+            assert len(self._worlds) <= self._most, f"more than {self._most:,} worlds"
+            done += 1
+        self._check_ends()
+        return Explored(done, self._moves, self._at_rest, len(self._model.records))
+
+    def _expand(self, number: int) -> None:
+        world, model = self._worlds[number], self._model
+        model.check(world)
+        settling = tuple(self._number(model.plain(after), (number, name)) for name, after in model.settling(world))
+        self._settling.append(settling)
+        if not settling:
+            self._at_rest += 1
+            model.check_rest(world)
+        self._moves += len(settling)
+        for name, after in model.moves(world):
+            self._moves += 1
+            self._number(model.plain(after), (number, name))
+
+    def _number(self, world: World, way: tuple[int, str]) -> int:
+        number = self._numbers.setdefault(world, len(self._worlds))
+        if number == len(self._worlds):
+            self._worlds.append(world)
+            self._from.append(way)
+        return number
+
+    def _check_ends(self) -> None:
+        """Raise Broken where worlds can follow one another for ever without anybody doing anything."""
+        left = [len(following) for following in self._settling]
+        before: dict[int, list[int]] = {}
+        for number, following in enumerate(self._settling):
+            for after in following:
+                before.setdefault(after, []).append(number)
+        ended = [number for number, count in enumerate(left) if not count]
+        for number in ended:
+            for earlier in before.get(number, ()):
+                left[earlier] -= 1
+                if not left[earlier]:
+                    ended.append(earlier)
+        if len(ended) != len(left):
+            restless = next(number for number, count in enumerate(left) if count)
+            raise Broken(f"it never comes to rest\n{self._way(restless)}")
+
+    def _way(self, number: int) -> str:
+        """Return the moves that lead to a world, a line each, and the world."""
+        world, names = self._worlds[number], []
+        while number:
+            number, name = self._from[number]
+            names.append(f"  {name}")
+        return "\n".join([*reversed(names), f"  {self._model.records[world.record]}", f"  {world}"])
+
+
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """Let nobody look for cycles among a million tuples that have none."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()

@@ -1,0 +1,162 @@
+"""The records of the model: two fields of a real record, worked on by the real core, each state of it numbered once.
+
+The core is pure, so what an event makes of a state is computed once and looked up from then on. Times are few: what was
+stamped by the present event is past for the next one, whether it is older than a reading under way is what counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+from pfa_rpc.records.encode import Values
+from pfa_rpc.records.rules import BrokenRule
+from pfa_rpc.records.tracking import marked_edited
+from pfa_rpc.schema import MERGED_FIELDS
+from pfa_rpc.sync.core import first_seen, step
+from pfa_rpc.sync.effects import Effect
+from pfa_rpc.sync.events import Event, LocalEdit, Pulled
+from pfa_rpc.sync.mapping import PemsRow
+from pfa_rpc.sync.merge import Terms
+from pfa_rpc.sync.sync_record import SyncRecord
+
+FIELDS: Final = ("category", "model")
+"""The two fields that are edited."""
+OLD: Final = "0"
+"""What both have at first. Edits made here are L1, L2; those made in PEMS R1, R2."""
+
+BEFORE: Final = datetime(2026, 6, 1, tzinfo=UTC)
+PAST: Final = BEFORE + timedelta(hours=1)
+SINCE: Final = PAST + timedelta(hours=1)
+NOW: Final = PAST + timedelta(hours=2)
+LEASED: Final = NOW + timedelta(days=1)
+EXPIRED: Final = NOW + timedelta(days=2)
+PUSH: Final = "push"
+
+Pair = tuple[str, str]
+"""Values of the two fields."""
+Step = Callable[[SyncRecord, Event, Terms], tuple[SyncRecord, tuple[Effect, ...]]]
+
+_REST: Final[Values] = {field.name: None for field in MERGED_FIELDS} | {"source": "rental", "dor": "beo"}
+
+
+def whole(values: Pair) -> Values:
+    """Return the merged fields of a record with two values."""
+    return _REST | dict(zip(FIELDS, values, strict=True))
+
+
+def pair(values: Values) -> Pair:
+    """Return the two values."""
+    return values[FIELDS[0]], values[FIELDS[1]]
+
+
+def stamp_of(seq: int) -> datetime:
+    """Return PEMS' stamp of a change: two changes in a row can have the same."""
+    return BEFORE + timedelta(minutes=seq // 2)
+
+
+def row_of(values: Pair, seq: int) -> PemsRow:
+    """Return the grid's row of an object after so many changes."""
+    return PemsRow("RIO", "1", whole(values), stamp_of(seq), "pems", "", "/".join(values).encode())
+
+
+class Stepped(NamedTuple):
+    """What an event makes of a record."""
+
+    record: int
+    effects: tuple[Effect, ...]
+    is_touched: bool
+    """Whether readings that were begun before must not be believed any more."""
+
+
+class Records:
+    """The states of the record, by number."""
+
+    def __init__(self, terms: Terms, step_: Step = step) -> None:
+        self.terms = terms
+        self._step = step_
+        self._numbers: dict[Hashable, int] = {}
+        self._known: list[SyncRecord] = []
+        self._steps: dict[tuple[int, Hashable], Stepped] = {}
+        new = first_seen(Pulled(row_of((OLD, OLD), 0), PAST))
+        self.first = self._number(replace(new, values=new.values | {"modified_by": "ann", "modified_at": PAST}))
+
+    def __getitem__(self, number: int) -> SyncRecord:
+        return self._known[number]
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def step(self, number: int, key: Hashable, event: Callable[[], Event]) -> Stepped:
+        """Return what an event makes of a state; events with one key are equal."""
+        known = self._steps.get((number, key))
+        if known is None:
+            record, effects = self._step(self._known[number], event(), self.terms)
+            known = self._steps[number, key] = self._stepped(record, effects)
+        return known
+
+    def edited_outside(self, number: int, key: Hashable, edit: LocalEdit) -> Stepped:
+        """Return what an edit makes of a state that is stored without the core being asked."""
+        known = self._steps.get((number, key))
+        if known is None:
+            record = self._known[number]
+            values, _ = marked_edited(record.values, record.base, record.values | edit.updates, edit.by, edit.at)
+            known = self._steps[number, key] = self._stepped(replace(record, values=values), ())
+        return known
+
+    def _stepped(self, record: SyncRecord, effects: tuple[Effect, ...]) -> Stepped:
+        is_touched = NOW in (record.values["last_synced_at"], record.repull)
+        return Stepped(self._number(_aged(record)), effects, is_touched)
+
+    def _number(self, record: SyncRecord) -> int:
+        key = _key(record)
+        number = self._numbers.setdefault(key, len(self._known))
+        if number == len(self._known):
+            self._known.append(record)
+        return number
+
+
+def _aged(record: SyncRecord) -> SyncRecord:
+    """Return the record as it is for the next event: what is now is past then."""
+    synced_at = record.values["last_synced_at"]
+    push = record.push
+    if push is not None:
+        push = replace(push, push_id=PUSH, lease_until=LEASED if push.lease_until is not None else None)
+    return replace(
+        record,
+        values=record.values | {"last_synced_at": PAST if synced_at == NOW else synced_at},
+        repull=PAST if record.repull is not None else None,
+        next_attempt_at=PAST if record.next_attempt_at is not None else None,
+        push=push,
+        editors={},
+    )
+
+
+def _key(record: SyncRecord) -> Hashable:
+    """Return what tells states apart: all but what only people read. Attempts are too few to be counted here."""
+    values, push = record.values, record.push
+    sent: Any = None
+    if push is not None:
+        values_sent = tuple(sorted(push.values.items()))
+        sent = (values_sent, push.phase, push.lease_until is not None, push.lock, push.doubtful)
+    conflicts = tuple((c.field, c.base, c.mine, c.theirs, c.ambiguous, c.decided) for c in record.conflicts)
+    marks = (values["pems_stamp"], record.seen_digest, record.repull, record.presence, record.rejected)
+    return (pair(values), pair(record.base), pair(record.remote), record.state, marks, conflicts, sent)
+
+
+def never_both(values: Any) -> list[BrokenRule]:
+    """A rule across the fields: the first may not be edited here while the second has an edit of PEMS."""
+    first, second = pair(values)
+    return [BrokenRule(FIELDS[1], "not with this category")] if first[0] == "L" and second[0] == "R" else []
+
+
+def no_rules(_values: Any) -> list[BrokenRule]:
+    """Every record is good."""
+    return []
+
+
+APART: Final = Terms(groups=tuple((name,) for name in FIELDS), rules=no_rules)
+TIED: Final = Terms(groups=(FIELDS,), rules=no_rules)
+RULED: Final = Terms(groups=APART.groups, rules=never_both)
