@@ -29,7 +29,7 @@ SIMULATE_EXAMPLE: Final = (
 
 \b
 Faults: ACTION NAME=VALUE ...
-  delay   seconds= per_row=           the answer comes later
+  delay   seconds= per_row= when=     the answer comes later; the effect too, unless when=after
   reply   status= body= retry_after=  another answer, no effect; body=envelope for a sentence;
                                       retry_after=3, +3 (a date) or anything
   drop    when=before|after|within    the connection breaks before or after the effect, or within the answer

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from email.utils import format_datetime
 from typing import Any, Final
@@ -78,9 +78,7 @@ class Exchange:
 
     async def _before(self, call: Call, actions: list[Action]) -> Answer | None:
         """Let faults at a call before it has an effect; return the answer that comes instead of its own."""
-        delay = self._installation.settings.latency + sum(a.seconds for a in actions if isinstance(a, Delay))
-        if delay > 0:
-            await asyncio.sleep(delay)
+        await _sleep(self._installation.settings.latency + _seconds(actions, "before"))
         for action in actions:
             match action:
                 case Drop(when="before"):
@@ -122,7 +120,7 @@ class Exchange:
         """Change something in PEMS while a call is under way."""
         if isinstance(action, Run):
             action.function(call)
-        elif call.pfa_id:
+        elif self._installation.rows.find(call.organization, call.pfa_id):
             values = self._installation.typed({action.column: action.value})
             self._installation.change(call.organization, call.pfa_id, values, by="maria")
 
@@ -133,8 +131,7 @@ class Exchange:
                 self._meddle(call, action)
         per_row = self._installation.settings.latency_per_row
         per_row += sum(action.per_row for action in actions if isinstance(action, Delay))
-        if per_row * answer.rows > 0:
-            await asyncio.sleep(per_row * answer.rows)
+        await _sleep(per_row * answer.rows + _seconds(actions, "after"))
         for action in actions:
             match action:
                 case Drop(when="after"):
@@ -165,6 +162,15 @@ class Exchange:
         except ValueError:
             return text
         return format_datetime(moment, usegmt=True)
+
+
+def _seconds(actions: Iterable[Action], when: str) -> float:
+    return sum(action.seconds for action in actions if isinstance(action, Delay) and action.when == when)
+
+
+async def _sleep(seconds: float) -> None:
+    if seconds > 0:
+        await asyncio.sleep(seconds)
 
 
 _SENTENCES: Final = {

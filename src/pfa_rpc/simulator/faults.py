@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 
 from pfa_rpc.errors import InvalidRequest
 from pfa_rpc.simulator.calls import Call
+from pfa_rpc.simulator.columns import BY_ALIAS
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,8 @@ class Delay:
     seconds: float = 0.0
     per_row: float = 0.0
     """Seconds that each row of the answer takes besides."""
+    when: Literal["before", "after"] = "before"
+    """Whether the effect comes late too, perhaps after the client has given up, or the answer alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,10 @@ class Edit:
     value: str
     """As the grid writes it."""
     when: Literal["before", "after"] = "before"
+
+    def __post_init__(self) -> None:
+        if self.column not in BY_ALIAS:
+            raise InvalidRequest.of("fault", f"there is no column {self.column!r}, such as pfs_f_area")
 
 
 @dataclass(frozen=True, slots=True)

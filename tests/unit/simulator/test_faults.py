@@ -102,15 +102,18 @@ async def test_a_connection_drops_within_the_answer(client: PlainClient) -> None
         await client.grid("DATA_ONLY.STORED")
 
 
-async def test_a_client_that_gives_up_does_not_undo_the_effect(client: PlainClient) -> None:
-    client.pems.faults.add(Delay(0.1), Match(call="UPDATE"))
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_a_client_that_gives_up_does_not_undo_the_effect(client: PlainClient, when: str) -> None:
+    client.pems.faults.add(f"delay seconds=0.15 when={when} call=UPDATE")
     values, recordid = await client.get("20")
 
     client.http.timeout = httpx.Timeout(0.05)
     with pytest.raises(httpx.TimeoutException):
         await client.screen("UPDATE", "20", pairs=values | {"PFS_F_MODEL": text("PT6")}, recordid=recordid)
-    await asyncio.sleep(0.2)
+    at_once = client.pems.row("20", "RIO").values["pfs_f_model"]
+    await asyncio.sleep(0.25)
 
+    assert at_once == (None if when == "before" else "PT6")
     assert client.pems.row("20", "RIO").values["pfs_f_model"] == "PT6"
 
 
@@ -328,6 +331,7 @@ def test_faults_can_be_written_as_words(words: str, fault: Fault) -> None:
         ("expire call=UPDTAE", "call must be one of HEAD, DATA, CACHE, COUNT, GET, UPDATE"),
         ("drop status=500", "status: drop takes when, service, call"),
         ("edit column=pfs_f_area", "edit needs value"),
+        ("edit column=pfs_none value=1", "there is no column 'pfs_none'"),
         ("run", "the action must be one of"),
         ("reply 429", "'429' is not NAME=VALUE"),
         ("reply body='", "cannot be read"),
