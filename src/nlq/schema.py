@@ -176,6 +176,8 @@ class DateConventions:
     """Field → the field that a date beside one of its values is of: who changed a record → when it was changed."""
     deeds: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Field of who did something → the verbs that say so behind a person: "maria changed"."""
+    done: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Field of when something was done → nouns for what was: "changes last week"."""
     undone: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Field of when something was done → words that say, before a date, that it was not: "unmodified since May"."""
     spread: tuple[str, ...] = ()

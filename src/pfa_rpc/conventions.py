@@ -41,6 +41,8 @@ COMMANDS: Final = CommandConventions(
         "reinstate": ("is_discontinued", False),
         "uncancel": ("is_discontinued", False),
         "un discontinue": ("is_discontinued", False),
+        "undiscontinue": ("is_discontinued", False),
+        "un cancel": ("is_discontinued", False),
     },
     assigned="equipment",
     fixed={
@@ -109,6 +111,8 @@ DATES: Final = DateConventions(
         *("arrive", "arrives", "arriving", "arrived", "arrival", "arrival date", "to arrive", "coming on site"),
         *("coming in", "mobilize", "mobilizing", "mobilized", "mobilization", "delivered", "delivery", "delivery date"),
         *("be delivered", "kick off", "kicking off", "showing up", "coming to site", "coming", "begin date"),
+        *("has arrived", "have arrived", "has started", "have started", "already started", "already arrived"),
+        *("that have arrived", "that has arrived", "which have arrived", "that have started", "that have already arrived"),
         *("starting date", "getting here", "due to arrive", "due to start", "due in", "on rent from"),
     ),
     end_words=(
@@ -124,6 +128,7 @@ DATES: Final = DateConventions(
         *("on site", "onsite", "on rent", "needed", "in use", "required", "on location", "on the job", "working"),
         *("active", "in place", "here", "on hire", "rented out", "in the field", "on the ground", "running"),
         *("be on site", "will be on site", "on site at any time", "at work", "deployed", "overlapping", "overlap"),
+        *("overlap with", "overlapping with", "overlaps with", "spanning", "spans", "that span"),
     ),
     recorded={
         "modified_by": "modified_at",
@@ -136,6 +141,7 @@ DATES: Final = DateConventions(
             *("changed", "modified", "edited", "updated", "touched", "altered"),
         )
     },
+    done={"modified_at": ("changes", "edits", "modifications", "updates", "changes made", "edits made")},
     undone={"modified_at": ("unmodified", "unchanged", "unedited", "untouched", "not touched", "unaltered")},
     spread=("plan_cost", "forecast_cost", "actual_cost"),
 )

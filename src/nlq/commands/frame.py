@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from nlq.commands.words import (
+    ARTICLES,
     ASKING,
     CLOSINGS,
     JOINS,
@@ -29,6 +30,8 @@ from nlq.tagging.fuzzy import Speller
 
 _PAUSES: Final = (":", "—", "–", " -", "- ")
 _COMMA: Final = ","
+_ADJECTIVES: Final = frozenset(("blank", "empty"))
+"""Verbs that say what a field is where no article follows: "blank contract"."""
 
 
 @dataclass(slots=True)
@@ -167,12 +170,19 @@ def _order(tokens: Sequence[Token], verbs: Verbs, lead: int, end: int) -> Frame 
     """Read "please push the cranes by a week"."""
     found = verbs.order(tokens, lead)
     # "lower than" compares, "end date" and "start in March" name a date.
-    if found is None or found[0] >= end + 1:
+    if found is None or found[0] >= end + 1 or _is_no_verb(tokens, lead, end):
         return None
     frame = Frame(_clauses(tokens, verbs, Clause(found[1], lead, found[0], end)))
     if lead:
         frame.polite.append((0, lead))
     return frame
+
+
+def _is_no_verb(tokens: Sequence[Token], index: int, end: int) -> bool:
+    """Return whether a word that orders is none here: "up to $5k", "empty contract"."""
+    after = tokens[index + 1].key if index + 1 < end else ""
+    word = tokens[index].raw.casefold()
+    return (word == "up" and after == "to") or (word in _ADJECTIVES and after not in ARTICLES)
 
 
 def _clauses(tokens: Sequence[Token], verbs: Verbs, first: Clause) -> list[Clause]:

@@ -116,7 +116,8 @@ class PhraseReader:
         if found is None or found.end > limit:
             return None
         found.first = index
-        if tokens[start].gap.endswith(("-", "−", "–")) and tokens[start].kind is Kind.NUMBER and introduced:
+        dash = tokens[start].gap.endswith(("-", "−", "–")) and tokens[start].kind is Kind.NUMBER
+        if dash and (introduced or tokens[start].gap[0].isspace()):
             found.sign = -1
         elif tokens[start - 1].key == "+":
             found.sign = 1

@@ -77,7 +77,7 @@ _STRONG: Final[tuple[tuple[tuple[Act, ...], int, str], ...]] = (
     ((Act.DELETE,), 0, "purge, destroy, truncate, eliminate, trash, rid of, throw away"),
     ((Act.DELETE,), 0, "drop table, drop the table, drop database, drop the database, drop all records, drop records"),
     ((Act.DELETE, Act.CLEAR), 0, "delete, erase, wipe, wipe out"),
-    ((Act.CREATE,), 0, "create, insert, duplicate, clone"),
+    ((Act.CREATE,), 0, "create, insert, duplicate, clone, copy"),
 )
 """What verbs do, which way they go, and the verbs."""
 
@@ -94,7 +94,7 @@ _WEAK: Final[tuple[tuple[tuple[Act, ...], int, str], ...]] = (
     ((Act.SCALE, Act.SET), 1, "hike, boost, uplift, up, mark up"),
     ((Act.SCALE, Act.SET), -1, "discount, slash, mark down"),
     ((Act.SCALE,), 0, "scale, multiply, reprice, apply"),
-    ((Act.EXTEND, Act.SCALE), 1, "add"),
+    ((Act.EXTEND, Act.SCALE, Act.CREATE), 1, "add"),
     ((Act.EXTEND, Act.SET, Act.SCALE, Act.GIVE), 1, "give, grant, allow"),
     ((Act.EXTEND, Act.SET), 1, "keep, stretch, renew"),
     ((Act.SET, Act.STATE), 0, "make, turn, switch, mark, flag, tag, label, classify, flip, designate"),

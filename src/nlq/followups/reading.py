@@ -170,7 +170,7 @@ class _Reader:
         for after, cues in self._cues(place):
             if Cue.INSTEAD_OF in cues and self._tag_after(after) in ("VALUE", "FLAG"):
                 return self._instead_of(place, after)
-            if Cue.OTHER in cues or Cue.INSTEAD in cues:
+            if (Cue.OTHER in cues or Cue.INSTEAD in cues) and not self._names_layer(place):
                 return self._cue(place, after, Move.EXCHANGE)
             if Cue.ALSO in cues and self._widens(after):
                 return self._also(place, after)
@@ -195,6 +195,12 @@ class _Reader:
         if self._tagged[place].tag in _NEGATIONS:
             return self._drop(place, place + 1)
         return self._every_field(place)
+
+    def _names_layer(self, place: int) -> bool:
+        """Return whether a word says which period is meant: "actually started in March"."""
+        after = place + 1
+        layered = self._tagged[place].reading("LAYER") is not None
+        return layered and after < len(self._tagged) and self._tagged[after].tag == "EVENT"
 
     def _opened(self, cues: frozenset[Cue], place: int, after: int) -> int | None:
         """Take what takes conditions back: "regardless of the silo", "drop the silo", "remove the silo filter"."""

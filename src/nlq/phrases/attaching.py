@@ -218,17 +218,30 @@ class Attaching:
 
     def take_gap(self, part: GapPart) -> None:
         """Keep a gap until its limit comes."""
+        last, before = self.last(), self.before
         self._list.close()
         if self.gap is not None:
             self._gathered.refuse(self.gap)
         self.gap = part
+        limited = isinstance(before, BoundPart) and before.field is None and before.end == part.first
+        if limited and isinstance(last, BoundTerm) and isinstance(before, BoundPart) and len(before.limits) == 1:
+            self._list.terms.pop()  # "positive variance"
+            operator, amount = before.limits[0]
+            self.gap = None
+            self._take_gap_limit(
+                replace(part, first=before.first), Margin(before.first, part.end, operator, amount=amount)
+            )
 
     def _take_gap_limit(self, gap: GapPart, margin: Margin) -> None:
         """Take "variance over $10k" as one figure above another by more than that."""
         field, other = gap.gap.field, gap.gap.other
         down = margin.operator in (Operator.LT, Operator.LE)
-        stated: Condition = FieldComparison(field.name, Operator.GT, other.name)
+        differs = margin.operator is Operator.NE and margin.amount is not None and not margin.amount.value
+        stated: Condition = FieldComparison(field.name, Operator.NE if differs else Operator.GT, other.name)
         term = AgainstTerm(gap.first, margin.end, False, False, False, stated)
+        if differs:
+            self._list.take_term(term)
+            return
         if down and isinstance(stated, FieldComparison) and margin.amount is not None and margin.operator is not None:
             term.stated = replace(stated, operator=margin.operator, plus=margin.amount.value)
         elif not add_margin(term, margin, self._schema):

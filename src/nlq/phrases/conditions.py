@@ -19,6 +19,7 @@ from nlq.phrases.emptiness import why_empty
 from nlq.phrases.gathered import Gathered
 from nlq.phrases.notes import Note, choice_note, left_out_note, reach_note, roughly_note, value_note
 from nlq.phrases.parts import HavingPart
+from nlq.phrases.sharing import copula_of
 from nlq.phrases.terms import BoundTerm, DateTerm, FlagTerm, Term, ValueTerm, joined
 from nlq.query import And, Comparison, Condition, FieldComparison, Operator, Or, conjunction
 from nlq.schema import FieldSpec
@@ -59,7 +60,10 @@ class Conditions:
         figured = self._gathered.share is not None or self._gathered.versus is not None
         apart = None if figured else parallel(terms)
         if apart is None:
-            self.terms = self._settled(self._compatible(terms), asked, spread=spread)
+            whole = copula_of(self._gathered)
+            parts = [[t for t in terms if (t.first < whole) is before] for before in (True, False)]
+            kept = [term for part in parts for term in self._compatible(part)]
+            self.terms = self._settled(kept, asked, spread=spread)
             return
         named: list[Term] = [term for term in apart.common if isinstance(term, ValueTerm)]
         groups = [self._settled(group, asked, spread=spread, beside=named) for group in apart.groups]

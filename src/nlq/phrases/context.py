@@ -27,6 +27,7 @@ _ASKS: Final = frozenset(("is", "are", "was", "were", "do", "does", "have", "has
 _ALL: Final = frozenset(("all", "every", "each"))
 _NEAR: Final = 8
 """Stretches before "to" that are looked at for "ratio of"."""
+_LIMITS: Final = frozenset(("COMPARE", "LIMITING"))
 _FIGURES: Final = frozenset(("FUNCTION", "COUNT"))
 _OF: Final = frozenset(("from", "in", "by", "of", "at", "made", "manufactured", "built"))
 _LISTED: Final = frozenset(("VALUE", "NUMBER", "MONEY"))
@@ -117,8 +118,9 @@ def _settle_references(tagged: list[Tagged], tokens: list[Token], *, goes_on: bo
     if fillers and not any(token.key in EVERYTHING for token in tokens):
         for stretch in tagged:
             stretch.readings = _UNKNOWN
+    plus = len(content) > 1 and content[-2].is_amount and tokens[content[-1].first].key == "plus"  # "$12k plus"
     for stretch in content[:1] + content[-1:]:
-        if stretch.tag in _CONNECTING:
+        if stretch.tag in _CONNECTING and not plus:
             stretch.readings = _UNKNOWN
     said = goes_on
     for position, stretch in enumerate(tagged):
@@ -170,7 +172,8 @@ def _settle_function(tagged: list[Tagged], position: int) -> None:
     """Read "max 5k", "max rate 5k" and "5k max" as a limit."""
     operator = _LIMITING.get(tagged[position].readings[0].payload)
     after = _skip_filler(tagged, position, 1)
-    if operator is not None and position and tagged[position - 1].is_amount:
+    another = after >= 0 and tagged[after].is_amount and position > 1 and tagged[position - 2].tag in _LIMITS
+    if operator is not None and position and tagged[position - 1].is_amount and not another:
         tagged[position].readings = (Reading("SUFFIX", operator),)
         return
     if operator is None or after < 0:
@@ -195,6 +198,9 @@ def _settle_frame(tagged: list[Tagged], position: int, after: Tagged | None, tok
     framed = after is not None and after.is_amount
     if stretch.tag == "TO":
         framed = framed and before >= 0 and tagged[before].is_amount
+    if framed and stretch.tag == "FROM" and not _goes_to(tagged, position):
+        stretch.readings = (Reading("COMPARE", Operator.GE),)  # "a rate from 5k"
+        return
     if not framed:
         listed = stretch.tag == "TO" and before >= 0 and after is not None and _share_field(tagged[before], after)
         if listed and any(each.tag == "SHARE" for each in tagged[max(0, position - _NEAR) : position]):
@@ -202,6 +208,13 @@ def _settle_frame(tagged: list[Tagged], position: int, after: Tagged | None, tok
             return
         plain = not listed and (stretch.end == stretch.first or tokens[stretch.first].key in ("from", "to"))
         stretch.readings = _FILLER if plain else _UNKNOWN
+
+
+def _goes_to(tagged: list[Tagged], position: int) -> bool:
+    """Return whether a range goes on behind the amount that "from" stands before: "from 5k up to 8k"."""
+    after = _skip_filler(tagged, position, 1)
+    behind = _skip_filler(tagged, after, 1) if after >= 0 else -1
+    return behind >= 0 and tagged[behind].tag in ("TO", "AND", "COMPARE", "SUFFIX")
 
 
 def _share_field(before: Tagged, after: Tagged) -> bool:

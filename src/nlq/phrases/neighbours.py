@@ -12,7 +12,7 @@ from typing import Final
 from nlq.normalize import Token
 from nlq.query import DatePart, Operator
 from nlq.schema import FieldType, Layer
-from nlq.tagging.tags import FILLER, SILENT, UNKNOWN, Amount, Event, Reading, Tagged
+from nlq.tagging.tags import FILLER, SILENT, UNKNOWN, Amount, Event, Rank, Reading, Tagged
 
 _FILLER: Final = (Reading(FILLER),)
 _UNKNOWN: Final = (Reading(UNKNOWN),)
@@ -275,8 +275,41 @@ def _settle_event(line: _Line, number: int, stretch: Tagged) -> None:
     verb = stretch.end == stretch.first + 1 and before is not None and before.tag in ("VALUE", "FLAG")
     if verb and after is not None and after.tag in ("AMOUNT_OF", "BY"):
         stretch.readings = tuple(reading for reading in stretch.readings if reading.tag == "EVENT")
+    elif stretch.reading("FLAG") is not None:
+        said = "EVENT" if after is not None and after.tag in ("DATE", "WHEN") else "FLAG"
+        stretch.readings = tuple(reading for reading in stretch.readings if reading.tag == said)
     elif stretch.field is not None and (after is None or after.tag not in ("DATE", "WHEN")):
         stretch.readings = tuple(reading for reading in stretch.readings if reading.tag == "FIELD")
+
+
+def _settle_limit(line: _Line, number: int, stretch: Tagged) -> None:
+    """Read "first plan start" as the earliest."""
+    after = line.at(number + 1)
+    if line.key(stretch) == "first" and after is not None and after.tag == "FIELD" and _is_date(after):
+        stretch.readings = (Reading("EXTREME", Rank(descending=False)),)
+
+
+def _is_date(stretch: Tagged) -> bool:
+    return stretch.field is not None and stretch.field.type is FieldType.DATE
+
+
+def _settle_and(line: _Line, number: int, stretch: Tagged) -> None:
+    """Read "plus" behind an amount that nothing else limits as "or more": "$12k plus"."""
+    amount, limit, after = line.at(number - 1), line.at(number - 2), line.at(number + 1)
+    if line.key(stretch) != "plus" or amount is None or not amount.is_amount or (after is not None and after.is_amount):
+        return
+    if limit is None or limit.tag in ("MEASURE", "VALUE", "FLAG"):
+        stretch.readings = (Reading("SUFFIX", Operator.GE),)
+    elif after is None:
+        stretch.readings = _UNKNOWN
+
+
+def _settle_when(line: _Line, number: int, stretch: Tagged) -> None:
+    """Read "different from" before an amount as a comparison with it."""
+    after = line.at(number + 1)
+    operator = stretch.readings[0].payload
+    if after is not None and after.is_amount and operator in (Operator.EQ, Operator.NE):
+        stretch.readings = (Reading("COMPARE", operator),)
 
 
 def _settle_deed(line: _Line, number: int, stretch: Tagged) -> None:
@@ -293,6 +326,12 @@ def _settle_unknown(line: _Line, number: int, stretch: Tagged) -> None:
     last = line.at(number - 1)
     if line.key(stretch) == "range" and last is not None and last.is_amount:
         stretch.readings = _FILLER
+    if line.key(stretch) == "last":
+        after = line.at(number + 1)
+        if after is not None and after.tag == "FIELD" and _is_date(after):
+            stretch.readings = (Reading("EXTREME", Rank(descending=True)),)
+        elif after is None and any(line.tagged[place].tag == "WHO" for place in line.content):
+            stretch.readings = _FILLER  # "who changed EQ-2087 last"
     if stretch.end > stretch.first and line.tokens[stretch.first].raw.casefold() in _GIVEN:
         before, missing = line.at(number - 1), line.at(number - 2)
         if before is not None and before.field is not None and missing is not None and missing.tag in _PRESENCE:
@@ -352,6 +391,9 @@ _SETTLERS: Final[dict[str, Callable[[_Line, int, Tagged], None]]] = {
     "AMOUNT_OF": _settle_amount_of,
     "VERSUS": _settle_versus,
     "WITHIN": _settle_within,
+    "LIMIT": _settle_limit,
+    "AND": _settle_and,
+    "WHEN": _settle_when,
     "NUMBER": _settle_number,
     UNKNOWN: _settle_unknown,
 }

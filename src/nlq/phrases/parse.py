@@ -37,6 +37,7 @@ from nlq.phrases.parts import (
     Mark,
     MostPart,
     Part,
+    PeriodPart,
     PresencePart,
     RankPart,
     SharePart,
@@ -113,6 +114,13 @@ class _Builder(lark.Transformer[Any, Any]):
         field = next(leaf.payload for leaf in children if leaf.type in ("FIELD", "MEASURE"))
         missing = any(leaf.type == "ABSENT" for leaf in children)
         return PresencePart(children[0].first, children[-1].end, field, present=False, missing=missing)
+
+    def period_absent(self, children: list[Leaf]) -> PeriodPart:
+        layer = next(leaf.payload for leaf in children if leaf.type == "LAYER")
+        return PeriodPart(children[0].first, children[-1].end, layer, present=False)
+
+    def period_present(self, children: list[Leaf]) -> PeriodPart:
+        return PeriodPart(children[0].first, children[-1].end, children[1].payload, present=True)
 
     def with_part(self, children: list[Any]) -> Part:
         leaf, part = children
@@ -193,7 +201,7 @@ class _Builder(lark.Transformer[Any, Any]):
 
     def bound(self, children: list[Leaf]) -> BoundPart:
         first, end = children[0].first, children[-1].end
-        amounts = [leaf.payload for leaf in children if isinstance(leaf.payload, Amount)]
+        amounts = [leaf.payload for leaf in children if isinstance(leaf.payload, Amount)] or [Amount(Decimal())]
         operators = [leaf.payload for leaf in children if isinstance(leaf.payload, Operator)]
         pairs = zip(operators or (Operator.GE, Operator.LE), amounts, strict=True)
         return BoundPart(first, end, tuple(pairs), None, exact=False)

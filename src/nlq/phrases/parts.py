@@ -8,7 +8,7 @@ from decimal import Decimal
 from nlq.amounts.durations import DurationReading
 from nlq.dates import DateReading
 from nlq.query import DatePart, Function, Operator
-from nlq.schema import FieldSpec
+from nlq.schema import FieldSpec, Layer
 from nlq.tagging.tags import Amount, Claim, Event, Gap, Meaning, Payload, Rank
 
 
@@ -67,6 +67,14 @@ class PresencePart(Part):
     present: bool
     missing: bool = False
     """Whether "missing" says that it has none; "or" behind it is an or, behind "without" it goes on negating."""
+
+
+@dataclass(slots=True)
+class PeriodPart(Part):
+    """A period that has its dates, or none: "without plan dates"."""
+
+    layer: Layer
+    present: bool
 
 
 @dataclass(slots=True)

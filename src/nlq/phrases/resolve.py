@@ -38,6 +38,7 @@ from nlq.phrases.parts import (
     Mark,
     MostPart,
     Part,
+    PeriodPart,
     PresencePart,
     RankPart,
     SharePart,
@@ -209,6 +210,12 @@ class _Resolver:
         else:
             self._list.take_presence(part)
 
+    def _take_period(self, part: PeriodPart) -> None:
+        """Hand on whether both dates of a period are there."""
+        for name in (part.layer.start, part.layer.end):
+            field = self._schema.by_name[name]
+            self._list.take_presence(PresencePart(part.first, part.end, field, part.present, missing=False))
+
     def _take_bound(self, part: BoundPart) -> None:
         """Hand on limits: of records, of the figure right before, of how many there are, or of a gap."""
         before = self._before
@@ -282,6 +289,7 @@ class _Resolver:
         FlagPart: _take_flag,
         BoundPart: _take_bound,
         PresencePart: _take_presence,
+        PeriodPart: _take_period,
         DatedPart: lambda self, part: self._attaching.take_dated(part),
         AgainstPart: lambda self, part: self._attaching.take_against(part),
         SharePart: lambda self, part: self._attaching.take_share(part),

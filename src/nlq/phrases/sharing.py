@@ -1,6 +1,6 @@
 """Sharing: what a question for a share is a share of.
 
-Gives `share_of` and `COPULAS`. "what percentage of cranes are rentals" has the whole before "are" and the part behind
+Gives `share_of`, `copula_of`, `mentions` and `COPULAS`. "what percentage of cranes are rentals" has the whole before "are" and the part behind
 it; "share of rentals versus purchases" groups by what the list is of; "share of rentals" names the part alone.
 """
 
@@ -71,6 +71,12 @@ def _copula(gathered: Gathered, index: int) -> int | None:
         if token.key in COPULAS and gathered.tokens[place + 1].key != "there":
             return place
     return None
+
+
+def copula_of(gathered: Gathered) -> int:
+    """Return the token that parts the whole of a share from its part, that after the last where none does."""
+    found = _copula(gathered, gathered.share.end) if gathered.share is not None else None
+    return len(gathered.tokens) if found is None else found
 
 
 def _listed(terms: Sequence[Term]) -> ValueTerm | None:

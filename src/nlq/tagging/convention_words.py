@@ -13,7 +13,18 @@ from nlq.tagging.tags import Claim, Event, Gap, Reading
 
 _OF_TIME: Final = frozenset(("date", "period"))
 """Last words of phrases for a layer that say that its dates are meant, and not its cost."""
-_WHO: Final = ("who", "who last", "who has", "who has last", "who have", "who else", "which user", "which users")
+_WHO: Final = (
+    "who",
+    "who last",
+    "who has",
+    "who has last",
+    "who have",
+    "who else",
+    "which user",
+    "which users",
+    "who made",
+    "who made the",
+)
 
 
 def convention_phrases(schema: Schema) -> Iterator[tuple[str, Reading]]:
@@ -50,7 +61,9 @@ def _date_phrases(schema: Schema) -> Iterator[tuple[str, Reading]]:
     for name, verbs in dates.deeds.items():
         for verb in verbs:
             yield verb, Reading("DEED", schema.by_name[name])
+    for name, nouns in dates.done.items():
+        yield from ((noun, Reading("FIELD", schema.by_name[name])) for noun in nouns)
     for name, time in dates.recorded.items():
-        for word in schema.by_name[time].words:
+        for word in (*schema.by_name[time].words, *dates.done.get(time, ())):
             for who in _WHO:
                 yield f"{who} {word}", Reading("WHO", schema.by_name[name])

@@ -26,7 +26,7 @@ from nlq.tagging.value_ranges import close_range
 from nlq.vocabulary import Vocabulary
 
 _BEFORE_AMOUNT: Final = frozenset(("COMPARE", "ABOUT", "BETWEEN", "WITHIN", "LIMIT", "RANK", "EXTREME"))
-_JOINS: Final = frozenset(("AND", "OR", "COMMA"))
+_JOINS: Final = frozenset(("AND", "OR", "NOR", "COMMA"))
 _DASH: Final = re.compile(r"\s*[-–—]\s*")
 _SOME_DAY: Final = date(2000, 1, 1)
 _RANGE_ENDS: Final = frozenset(("VALUE", "NUMBER", UNKNOWN))

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from nlq.amounts import comparisons
 from nlq.normalize import Token, keys
-from nlq.query import DatePart
+from nlq.query import DatePart, Operator
 from nlq.schema import FieldSpec, FieldType, Schema
 from nlq.tagging import fillers, measure_words, words
 from nlq.tagging.convention_words import convention_phrases, undone_phrases
@@ -31,6 +31,9 @@ _RANKS: Final[dict[str, tuple[str, Payload]]] = {
     "LOWEST": ("EXTREME", Rank(descending=False)),
     "DEAREST_FIRST": ("DIRECTION", Rank(descending=True, money=True)),
     "CHEAPEST_FIRST": ("DIRECTION", Rank(descending=False, money=True)),
+    "POSITIVE": ("SIGNED", Operator.GT),
+    "NONZERO": ("SIGNED", Operator.NE),
+    "NEGATIVE": ("SIGNED", Operator.LT),
     "RANKED": ("SORT", Rank(descending=True)),
     "MOST": ("MOST", Rank(descending=True)),
     "FEWEST": ("MOST", Rank(descending=False)),

@@ -222,6 +222,9 @@ PHRASES: Final[dict[str, tuple[str, ...]]] = {
         "percentages of",
     ),
     "VERSUS": ("versus", "vs", "compared to", "compared with", "against", "v", "relative to"),
+    "POSITIVE": ("positive", "above zero", "more than zero"),
+    "NONZERO": ("nonzero", "non-zero", "not zero"),
+    "NEGATIVE": ("negative", "below zero"),
     "ROUGHLY": ("or so", "or thereabouts", "more or less", "give or take", "or about", "plus or minus", "plus minus"),
     "ALTOGETHER": ("in total", "altogether", "all together", "all in all", "in sum", "total in all"),
     "LASTING": (
