@@ -167,6 +167,27 @@ class ChangeRefused(PfaError):
     reason = "CHANGE_REFUSED"
 
 
+class ChangeNotFound(PfaError):
+    """None of the last changes of the caller has this change_id."""
+
+    status = "NOT_FOUND"
+    reason = "CHANGE_NOT_FOUND"
+
+
+class WrongChangeState(PfaError):
+    """The change is undone already, or is not undone."""
+
+    status = "FAILED_PRECONDITION"
+    reason = "WRONG_CHANGE_STATE"
+
+
+class ChangeConflict(PfaError):
+    """Fields that are to be set back were changed again since."""
+
+    status = "FAILED_PRECONDITION"
+    reason = "CHANGE_CONFLICT"
+
+
 class Unauthenticated(PfaError):
     """The call carries no valid token; send `authorization: Bearer TOKEN` with one of the server's PFA_API_TOKENS."""
 

@@ -84,6 +84,16 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     ERROR_REASON_CHANGE_REFUSED: _ErrorReason.ValueType  # 26
     """FAILED_PRECONDITION: rules refuse records of a proposal; BadRequest lists each rule. Metadata: refused."""
+    ERROR_REASON_CHANGE_NOT_FOUND: _ErrorReason.ValueType  # 27
+    """NOT_FOUND: none of the caller's last 200 changes has this change_id, or its history is not kept any more.
+    Metadata: organization_id, change_id.
+    """
+    ERROR_REASON_WRONG_CHANGE_STATE: _ErrorReason.ValueType  # 28
+    """FAILED_PRECONDITION: the change is undone already, or, to be redone, is not undone. Metadata: change_id."""
+    ERROR_REASON_CHANGE_CONFLICT: _ErrorReason.ValueType  # 29
+    """FAILED_PRECONDITION: fields that are to be set back were changed again since; BadRequest lists each, as
+    PFA_ID.PATH. Metadata: change_id, conflicts.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed: the `reason` of the google.rpc.ErrorInfo (domain "pfa") that every error of this service carries,
@@ -152,4 +162,14 @@ pfa.v1.ChangeProposal with its token, without its months and samples, where it f
 """
 ERROR_REASON_CHANGE_REFUSED: ErrorReason.ValueType  # 26
 """FAILED_PRECONDITION: rules refuse records of a proposal; BadRequest lists each rule. Metadata: refused."""
+ERROR_REASON_CHANGE_NOT_FOUND: ErrorReason.ValueType  # 27
+"""NOT_FOUND: none of the caller's last 200 changes has this change_id, or its history is not kept any more.
+Metadata: organization_id, change_id.
+"""
+ERROR_REASON_WRONG_CHANGE_STATE: ErrorReason.ValueType  # 28
+"""FAILED_PRECONDITION: the change is undone already, or, to be redone, is not undone. Metadata: change_id."""
+ERROR_REASON_CHANGE_CONFLICT: ErrorReason.ValueType  # 29
+"""FAILED_PRECONDITION: fields that are to be set back were changed again since; BadRequest lists each, as
+PFA_ID.PATH. Metadata: change_id, conflicts.
+"""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

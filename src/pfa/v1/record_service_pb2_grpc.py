@@ -7,6 +7,7 @@ from pfa.v1 import history_pb2 as pfa_dot_v1_dot_history__pb2
 from pfa.v1 import mutation_pb2 as pfa_dot_v1_dot_mutation__pb2
 from pfa.v1 import proposal_pb2 as pfa_dot_v1_dot_proposal__pb2
 from pfa.v1 import record_service_pb2 as pfa_dot_v1_dot_record__service__pb2
+from pfa.v1 import undo_pb2 as pfa_dot_v1_dot_undo__pb2
 from pfa.v1 import watch_pb2 as pfa_dot_v1_dot_watch__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -85,6 +86,21 @@ class RecordServiceStub:
                 request_serializer=pfa_dot_v1_dot_proposal__pb2.ApplyChangeRequest.SerializeToString,
                 response_deserializer=pfa_dot_v1_dot_proposal__pb2.ApplyChangeResponse.FromString,
                 _registered_method=True)
+        self.UndoChange = channel.unary_unary(
+                '/pfa.v1.RecordService/UndoChange',
+                request_serializer=pfa_dot_v1_dot_undo__pb2.UndoChangeRequest.SerializeToString,
+                response_deserializer=pfa_dot_v1_dot_undo__pb2.UndoChangeResponse.FromString,
+                _registered_method=True)
+        self.RedoChange = channel.unary_unary(
+                '/pfa.v1.RecordService/RedoChange',
+                request_serializer=pfa_dot_v1_dot_undo__pb2.RedoChangeRequest.SerializeToString,
+                response_deserializer=pfa_dot_v1_dot_undo__pb2.RedoChangeResponse.FromString,
+                _registered_method=True)
+        self.ListUndoable = channel.unary_unary(
+                '/pfa.v1.RecordService/ListUndoable',
+                request_serializer=pfa_dot_v1_dot_undo__pb2.ListUndoableRequest.SerializeToString,
+                response_deserializer=pfa_dot_v1_dot_undo__pb2.ListUndoableResponse.FromString,
+                _registered_method=True)
 
 
 class RecordServiceServicer:
@@ -159,6 +175,28 @@ class RecordServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UndoChange(self, request, context):
+        """Reverses a change that the caller made by MutateRecords, ApplyChange or a draft, as a new change that obeys the same
+        rules. Records that it made are discontinued. FAILED_PRECONDITION where a field was changed again since.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RedoChange(self, request, context):
+        """Carries out again a change that was undone. FAILED_PRECONDITION where a field was changed again since.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListUndoable(self, request, context):
+        """Returns the last changes of the caller that can be undone or redone, at most 200.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RecordServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -206,6 +244,21 @@ def add_RecordServiceServicer_to_server(servicer, server):
                     servicer.ApplyChange,
                     request_deserializer=pfa_dot_v1_dot_proposal__pb2.ApplyChangeRequest.FromString,
                     response_serializer=pfa_dot_v1_dot_proposal__pb2.ApplyChangeResponse.SerializeToString,
+            ),
+            'UndoChange': grpc.unary_unary_rpc_method_handler(
+                    servicer.UndoChange,
+                    request_deserializer=pfa_dot_v1_dot_undo__pb2.UndoChangeRequest.FromString,
+                    response_serializer=pfa_dot_v1_dot_undo__pb2.UndoChangeResponse.SerializeToString,
+            ),
+            'RedoChange': grpc.unary_unary_rpc_method_handler(
+                    servicer.RedoChange,
+                    request_deserializer=pfa_dot_v1_dot_undo__pb2.RedoChangeRequest.FromString,
+                    response_serializer=pfa_dot_v1_dot_undo__pb2.RedoChangeResponse.SerializeToString,
+            ),
+            'ListUndoable': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListUndoable,
+                    request_deserializer=pfa_dot_v1_dot_undo__pb2.ListUndoableRequest.FromString,
+                    response_serializer=pfa_dot_v1_dot_undo__pb2.ListUndoableResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -453,6 +506,87 @@ class RecordService:
             '/pfa.v1.RecordService/ApplyChange',
             pfa_dot_v1_dot_proposal__pb2.ApplyChangeRequest.SerializeToString,
             pfa_dot_v1_dot_proposal__pb2.ApplyChangeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UndoChange(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pfa.v1.RecordService/UndoChange',
+            pfa_dot_v1_dot_undo__pb2.UndoChangeRequest.SerializeToString,
+            pfa_dot_v1_dot_undo__pb2.UndoChangeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RedoChange(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pfa.v1.RecordService/RedoChange',
+            pfa_dot_v1_dot_undo__pb2.RedoChangeRequest.SerializeToString,
+            pfa_dot_v1_dot_undo__pb2.RedoChangeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListUndoable(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pfa.v1.RecordService/ListUndoable',
+            pfa_dot_v1_dot_undo__pb2.ListUndoableRequest.SerializeToString,
+            pfa_dot_v1_dot_undo__pb2.ListUndoableResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -9,6 +9,7 @@ from pfa.v1 import history_pb2 as _history_pb2
 from pfa.v1 import mutation_pb2 as _mutation_pb2
 from pfa.v1 import proposal_pb2 as _proposal_pb2
 from pfa.v1 import record_service_pb2 as _record_service_pb2
+from pfa.v1 import undo_pb2 as _undo_pb2
 from pfa.v1 import watch_pb2 as _watch_pb2
 import abc as _abc_1
 import grpc as _grpc
@@ -65,6 +66,14 @@ class RecordServiceStub:
     """Carries out a proposal exactly as it was told, or, where one of its records was changed since, fails with ABORTED and
     a fresh proposal. FAILED_PRECONDITION where a rule refuses records, unless they may be left out.
     """
+    UndoChange: _grpc.UnaryUnaryMultiCallable[_undo_pb2.UndoChangeRequest, _undo_pb2.UndoChangeResponse]
+    """Reverses a change that the caller made by MutateRecords, ApplyChange or a draft, as a new change that obeys the same
+    rules. Records that it made are discontinued. FAILED_PRECONDITION where a field was changed again since.
+    """
+    RedoChange: _grpc.UnaryUnaryMultiCallable[_undo_pb2.RedoChangeRequest, _undo_pb2.RedoChangeResponse]
+    """Carries out again a change that was undone. FAILED_PRECONDITION where a field was changed again since."""
+    ListUndoable: _grpc.UnaryUnaryMultiCallable[_undo_pb2.ListUndoableRequest, _undo_pb2.ListUndoableResponse]
+    """Returns the last changes of the caller that can be undone or redone, at most 200."""
 
 @_typing.type_check_only
 class RecordServiceAsyncStub(RecordServiceStub):
@@ -99,6 +108,14 @@ class RecordServiceAsyncStub(RecordServiceStub):
     """Carries out a proposal exactly as it was told, or, where one of its records was changed since, fails with ABORTED and
     a fresh proposal. FAILED_PRECONDITION where a rule refuses records, unless they may be left out.
     """
+    UndoChange: _aio.UnaryUnaryMultiCallable[_undo_pb2.UndoChangeRequest, _undo_pb2.UndoChangeResponse]  # type: ignore[assignment]
+    """Reverses a change that the caller made by MutateRecords, ApplyChange or a draft, as a new change that obeys the same
+    rules. Records that it made are discontinued. FAILED_PRECONDITION where a field was changed again since.
+    """
+    RedoChange: _aio.UnaryUnaryMultiCallable[_undo_pb2.RedoChangeRequest, _undo_pb2.RedoChangeResponse]  # type: ignore[assignment]
+    """Carries out again a change that was undone. FAILED_PRECONDITION where a field was changed again since."""
+    ListUndoable: _aio.UnaryUnaryMultiCallable[_undo_pb2.ListUndoableRequest, _undo_pb2.ListUndoableResponse]  # type: ignore[assignment]
+    """Returns the last changes of the caller that can be undone or redone, at most 200."""
 
 class RecordServiceServicer(metaclass=_abc_1.ABCMeta):
     """Reads and changes the records of one organization. Filters are AIP-160 text over the names of the fields, such as
@@ -184,5 +201,31 @@ class RecordServiceServicer(metaclass=_abc_1.ABCMeta):
         """Carries out a proposal exactly as it was told, or, where one of its records was changed since, fails with ABORTED and
         a fresh proposal. FAILED_PRECONDITION where a rule refuses records, unless they may be left out.
         """
+
+    @_abc_1.abstractmethod
+    def UndoChange(
+        self,
+        request: _undo_pb2.UndoChangeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_undo_pb2.UndoChangeResponse, _abc.Awaitable[_undo_pb2.UndoChangeResponse]]:
+        """Reverses a change that the caller made by MutateRecords, ApplyChange or a draft, as a new change that obeys the same
+        rules. Records that it made are discontinued. FAILED_PRECONDITION where a field was changed again since.
+        """
+
+    @_abc_1.abstractmethod
+    def RedoChange(
+        self,
+        request: _undo_pb2.RedoChangeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_undo_pb2.RedoChangeResponse, _abc.Awaitable[_undo_pb2.RedoChangeResponse]]:
+        """Carries out again a change that was undone. FAILED_PRECONDITION where a field was changed again since."""
+
+    @_abc_1.abstractmethod
+    def ListUndoable(
+        self,
+        request: _undo_pb2.ListUndoableRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_undo_pb2.ListUndoableResponse, _abc.Awaitable[_undo_pb2.ListUndoableResponse]]:
+        """Returns the last changes of the caller that can be undone or redone, at most 200."""
 
 def add_RecordServiceServicer_to_server(servicer: RecordServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

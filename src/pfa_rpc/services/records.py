@@ -15,6 +15,7 @@ from pfa.v1.record_service_pb2 import (
     ListRecordsResponse,
     StreamRecordsRequest,
 )
+from pfa.v1.undo_pb2 import ListUndoableRequest, ListUndoableResponse, RedoChangeRequest, UndoChangeRequest
 from pfa.v1.watch_pb2 import WatchRecordsRequest
 from pfa_rpc.errors import InvalidRequest, RecordNotFound
 from pfa_rpc.records.revision import CHUNK_RECORDS
@@ -45,6 +46,7 @@ from pfa_rpc.services.single import SingleRecords
 from pfa_rpc.services.sources import Sources
 from pfa_rpc.services.streams import RecordStreams, Stream
 from pfa_rpc.services.tokens import digest
+from pfa_rpc.services.undo import Undoing
 from pfa_rpc.services.watching import RecordWatch
 from pfa_rpc.store import reads
 
@@ -65,6 +67,7 @@ class RecordService:
         self._history = RecordHistory(sources.database, sources.tokens)
         self._mutations = Mutations(sources.database, sources.tokens)
         self._proposals = Proposals(sources)
+        self._undoing = Undoing(sources)
 
     async def get_record(self, request: GetRecordRequest, call: Call) -> bytes:
         """Return the record that the request names by id or pfa_id."""
@@ -160,6 +163,18 @@ class RecordService:
     async def apply_change(self, request: ApplyChangeRequest, call: Call) -> bytes:
         """Carry out what was proposed."""
         return await self._proposals.apply(request, call)
+
+    async def undo_change(self, request: UndoChangeRequest, call: Call) -> bytes:
+        """Reverse a change of the caller."""
+        return await self._undoing.undo(request, call)
+
+    async def redo_change(self, request: RedoChangeRequest, call: Call) -> bytes:
+        """Carry out again a change that was reversed."""
+        return await self._undoing.redo(request, call)
+
+    async def list_undoable(self, request: ListUndoableRequest, call: Call) -> ListUndoableResponse:
+        """Return the changes of the caller that can be reversed, or carried out again."""
+        return await self._undoing.list_undoable(request, call)
 
 
 def _record_name(request: GetRecordRequest) -> tuple[str, str]:

@@ -148,6 +148,13 @@ async def read_row_stretch(
     return [StoredRow._make(row) for row in await execute(connection, organization_id, condition, stretch.where)]
 
 
+async def read_created(connection: AsyncConnection, organization_id: str, first: int, end: int) -> Sequence[StoredRow]:
+    """Return the rows of the records whose positions are from the first to before the end."""
+    places = (records.c.position >= first, records.c.position < end)
+    query = sa.select(*ROW_COLUMNS).where(records.c.organization_id == organization_id, *places)
+    return [StoredRow._make(row) for row in await connection.execute(query.order_by(records.c.position))]
+
+
 async def _by_pfa_id(
     connection: AsyncConnection, organization_id: str, pfa_ids: Sequence[str], columns: Sequence[sa.Column[Any]]
 ) -> Any:

@@ -1,0 +1,154 @@
+"""What the history says of changes that can be undone: `find_change`, `list_changes_by`, and what they did to records.
+
+Undoing a change, and redoing it, are commits with the same change_id: the last of them tells whether it is undone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from pfa_rpc.records.cause import How
+from pfa_rpc.store.records import ROW_COLUMNS, StoredRow
+from pfa_rpc.store.tables import organization_commits, record_changes, records
+
+MOST_CHANGES: Final = 200
+"""How many of the last changes of a principal can be undone."""
+_BACK: Final = (How.UNDO.value, How.REDO.value)
+_C: Final = organization_commits.c
+_D: Final = record_changes.c
+
+
+@dataclass(frozen=True, slots=True)
+class UndoableChange:
+    """A change, and what became of it."""
+
+    change_id: str
+    how: str
+    at: datetime
+    created: int
+    changed: int
+    request_id: str | None
+    last_revision: int
+    """Revision of its last commit: its own, or that which undid or redid it last."""
+    last_how: str
+    last_changed: int
+    first_position: int
+    """Position of the first record that it created."""
+
+    @property
+    def is_undone(self) -> bool:
+        """Whether it is undone now."""
+        return self.last_how == How.UNDO
+
+
+class Delta(NamedTuple):
+    """What a commit changed of a record, and the record as it is now."""
+
+    fields: tuple[str, ...]
+    old: bytes
+    new: bytes
+    row: StoredRow
+
+
+class Touch(NamedTuple):
+    """A later commit that changed a record."""
+
+    fields: tuple[str, ...]
+    by: str
+    at: datetime
+
+
+async def find_change(
+    connection: AsyncConnection, organization_id: str, changed_by: str, change_id: str
+) -> UndoableChange | None:
+    """Return a change of a principal; None where it is not among the last MOST_CHANGES."""
+    changes = await list_changes_by(connection, organization_id, changed_by, limit=MOST_CHANGES)
+    return next((change for change in changes if change.change_id == change_id), None)
+
+
+async def list_changes_by(
+    connection: AsyncConnection, organization_id: str, changed_by: str, *, limit: int
+) -> list[UndoableChange]:
+    """Return the last changes of a principal, the newest first."""
+    mine = (_C.organization_id == organization_id, _C.changed_by == changed_by, _C.change_id.is_not(None))
+    query = sa.select(organization_commits).where(*mine, _C.how.not_in(_BACK)).order_by(_C.revision.desc()).limit(limit)
+    first = (await connection.execute(query)).all()
+    last = await _last_commits(connection, organization_id, [row.change_id for row in first])
+    return [_change(row, last.get(row.change_id, row)) for row in first]
+
+
+async def _last_commits(
+    connection: AsyncConnection, organization_id: str, change_ids: Collection[str]
+) -> dict[str, Any]:
+    """Return change_id → the last commit that undid or redid it."""
+    query = (
+        sa.select(organization_commits)
+        .where(_C.organization_id == organization_id, _C.change_id.in_(change_ids), _C.how.in_(_BACK))
+        .order_by(_C.revision)
+    )
+    return {row.change_id: row for row in await connection.execute(query)}
+
+
+def _change(first: Any, last: Any) -> UndoableChange:
+    return UndoableChange(
+        change_id=first.change_id,
+        how=first.how,
+        at=first.committed_at,
+        created=first.created,
+        changed=first.changed,
+        request_id=first.request_id,
+        last_revision=last.revision,
+        last_how=last.how,
+        last_changed=last.changed,
+        first_position=first.first_position,
+    )
+
+
+async def read_deltas(
+    connection: AsyncConnection, organization_id: str, revision: int, *, after: str, limit: int
+) -> Sequence[Delta]:
+    """Return what a commit changed of the next records, in the order of their ids."""
+    query = (
+        sa.select(_D.fields, _D.old, _D.new, *ROW_COLUMNS)
+        .join_from(
+            record_changes,
+            records,
+            sa.and_(records.c.organization_id == _D.organization_id, records.c.id == _D.record_id),
+        )
+        .where(_D.organization_id == organization_id, _D.revision == revision, _D.record_id > after)
+        .order_by(_D.record_id)
+        .limit(limit)
+    )
+    rows = (await connection.execute(query)).all()
+    return [Delta(row[0], row[1], row[2], StoredRow._make(row[3:])) for row in rows]
+
+
+async def count_deltas(connection: AsyncConnection, organization_id: str, revision: int) -> int:
+    """Return of how many records it is kept what a commit changed."""
+    query = sa.select(sa.func.count()).where(_D.organization_id == organization_id, _D.revision == revision)
+    counted: int = (await connection.execute(query.select_from(record_changes))).scalar_one()
+    return counted
+
+
+async def last_touch(
+    connection: AsyncConnection, organization_id: str, record_id: str, field: str, *, since: int
+) -> Touch | None:
+    """Return the last commit after a revision that changed a field of a record; None where there is none."""
+    query = (
+        sa.select(_D.fields, _C.changed_by, _C.committed_at)
+        .join_from(
+            record_changes,
+            organization_commits,
+            sa.and_(_C.organization_id == _D.organization_id, _C.revision == _D.revision),
+        )
+        .where(_D.organization_id == organization_id, _D.record_id == record_id, _D.revision > since)
+        .order_by(_D.revision.desc())
+    )
+    touches = (Touch(*row) for row in await connection.execute(query))
+    return next((touch for touch in touches if field in touch.fields), None)
