@@ -24,7 +24,7 @@ from typing import Any
 import grpc
 import uvloop
 
-from nlq.phrases.parse import tables
+from nlq.phrases.tables import tables
 from nlq.pipeline import Language
 from nlq.vocabulary import Vocabulary
 from pfa_rpc.schema import BY_NAME, SCHEMA

@@ -12,7 +12,7 @@ from typing import Any, Final, cast
 
 from lark.parsers.lalr_analysis import Shift
 
-from nlq.phrases.parse import grammar
+from nlq.phrases.tables import grammar
 from nlq.tagging.tags import SILENT, UNKNOWN, Tagged
 
 Stack = tuple[int, ...]

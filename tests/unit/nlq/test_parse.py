@@ -9,8 +9,10 @@ import pytest
 from lark.exceptions import UnexpectedToken
 
 from nlq.normalize import tokenize
-from nlq.phrases.parse import Leaf, grammar, parse
+from nlq.phrases.building import Leaf
+from nlq.phrases.parse import parse
 from nlq.phrases.parts import Part
+from nlq.phrases.tables import grammar
 from nlq.tagging.tagger import Tagger
 from nlq.tagging.tags import SILENT, UNKNOWN, Tagged
 from pfa_rpc.schema import SCHEMA

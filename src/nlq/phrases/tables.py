@@ -1,0 +1,96 @@
+"""Tables: the LALR tables of the grammar of questions, `phrase.lark`, in the form that they are walked in.
+
+Gives `grammar`, which lark makes, and `tables`, with what makes the parts of its rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from sys import intern
+from typing import Any, cast
+
+import lark
+from lark.lexer import Lexer, LexerState
+from lark.parse_tree_builder import ExpandSingleChild
+from lark.parsers.lalr_analysis import Shift
+
+from nlq.phrases.building import builder
+from nlq.phrases.parts import Part
+
+
+class _NoLexer(Lexer):
+    """Stands in for a lexer: tags are fed to the parser one by one."""
+
+    __future_interface__ = 2
+
+    def __init__(self, _configuration: object) -> None:
+        pass
+
+    def lex(self, lexer_state: LexerState, parser_state: Any) -> Iterator[lark.Token]:
+        raise NotImplementedError
+
+
+@cache
+def grammar() -> lark.Lark:
+    """Return the parser; its tables are built once in a process (about a tenth of a second)."""
+    text = files("nlq.phrases").joinpath("phrase.lark").read_text(encoding="utf-8")
+    return lark.Lark(text, parser="lalr", lexer=_NoLexer, transformer=builder())
+
+
+@dataclass(slots=True)
+class Reduction:
+    """A rule, when all of it is there."""
+
+    size: int
+    """Tags and parts that it is made of."""
+    origin: str
+    make: Callable[[list[Any]], Any] | None
+    """Makes the part; None where the one part that it is made of stays as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """The parser's tables: by state, what each tag does there, and where each finished rule leads."""
+
+    actions: Sequence[Mapping[str, int | Reduction]]
+    """The state that a tag leads to, or the rule that it ends."""
+    following: Sequence[Mapping[str, int]]
+    start: int
+    row: int
+    """The state between two parts, below which nothing is undone: the row of parts so far."""
+    empty: Callable[[list[Any]], list[Part]]
+    """Makes the row of no parts."""
+
+
+@cache
+def tables() -> Tables:
+    """Return the tables of the grammar, with what makes the parts."""
+    configuration = cast("Any", grammar().parse_interactive().parser_state.parse_conf)
+    reductions: dict[Any, Reduction] = {}
+    actions: list[dict[str, int | Reduction]] = [{} for _ in configuration.states]
+    following: list[dict[str, int]] = [{} for _ in configuration.states]
+    rules = {rule.origin.name for rule in grammar().rules}
+    for state, row in configuration.states.items():
+        for token, (kind, argument) in row.items():
+            name = intern(str(token))  # lark's names are compared in Python, letter by letter
+            if kind is not Shift:
+                size, make = len(argument.expansion), configuration.callbacks[argument]
+                kept = size == 1 and isinstance(make, ExpandSingleChild)
+                reduction = Reduction(size, intern(str(argument.origin.name)), None if kept else make)
+                actions[state][name] = reductions.setdefault(argument, reduction)
+            elif name in rules:
+                following[state][name] = argument
+            else:
+                actions[state][name] = argument
+    start = configuration.start_state
+    empty = next(rule for rule in grammar().rules if rule.alias == "nothing")
+    return Tables(
+        actions,
+        following,
+        start,
+        following[start][empty.origin.name],
+        configuration.callbacks[empty],
+    )
