@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 
 
 class RateLimit:
     """Allows a number of requests a second, and as many at once."""
 
-    def __init__(self, per_second: float | None) -> None:
+    def __init__(self, per_second: float | None, now: Callable[[], float] = time.monotonic) -> None:
         self._per_second = per_second
-        self._allowance = per_second or 0.0
-        self._counted_at = time.monotonic()
+        self._most = max(per_second or 0.0, 1.0)
+        self._allowance = self._most
+        self._now = now
+        self._counted_at = now()
 
     def wait(self) -> int:
         """Count a request; return 0, or in how many whole seconds to come again."""
         if self._per_second is None:
             return 0
-        now = time.monotonic()
+        now = self._now()
         grown = self._allowance + (now - self._counted_at) * self._per_second
-        self._allowance, self._counted_at = min(max(self._per_second, 1.0), grown), now
+        self._allowance, self._counted_at = min(self._most, grown), now
         if self._allowance < 1:
             return max(1, math.ceil((1 - self._allowance) / self._per_second))
         self._allowance -= 1

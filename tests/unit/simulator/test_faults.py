@@ -27,6 +27,7 @@ from pfa_rpc.simulator.faults import (
     described,
     fault_of,
 )
+from pfa_rpc.simulator.rate import RateLimit
 from tests.unit.simulator.client import PlainClient, alert, grid_of, text
 from tests.unit.simulator.conftest import START, Opened
 
@@ -104,14 +105,14 @@ async def test_a_connection_drops_within_the_answer(client: PlainClient) -> None
 
 @pytest.mark.parametrize("when", ["before", "after"])
 async def test_a_client_that_gives_up_does_not_undo_the_effect(client: PlainClient, when: str) -> None:
-    client.pems.faults.add(f"delay seconds=0.15 when={when} call=UPDATE")
+    client.pems.faults.add(f"delay seconds=0.8 when={when} call=UPDATE")
     values, recordid = await client.get("20")
 
-    client.http.timeout = httpx.Timeout(0.05)
+    client.http.timeout = httpx.Timeout(0.4)
     with pytest.raises(httpx.TimeoutException):
         await client.screen("UPDATE", "20", pairs=values | {"PFS_F_MODEL": text("PT6")}, recordid=recordid)
     at_once = client.pems.row("20", "RIO").values["pfs_f_model"]
-    await asyncio.sleep(0.25)
+    await asyncio.sleep(0.6)
 
     assert at_once == (None if when == "before" else "PT6")
     assert client.pems.row("20", "RIO").values["pfs_f_model"] == "PT6"
@@ -229,25 +230,34 @@ async def test_rows_can_come_twice(client: PlainClient) -> None:
 
 
 async def test_more_requests_than_are_allowed_are_turned_away(opened: Opened) -> None:
-    async with opened(rate_limit=5) as client:
-        answers = [await client.grid("COUNT.STORED") for _ in range(8)]
+    async with opened(rate_limit=0.01) as client:
+        answers = [await client.grid("COUNT.STORED") for _ in range(3)]
 
-        statuses = [answer.status_code for answer in answers]
-        assert statuses[:5] == [200] * 5
-        assert 429 in statuses
-        refused = next(answer for answer in answers if answer.status_code == 429)
-        assert refused.headers["retry-after"] == "1"
-        await asyncio.sleep(0.25)
-        assert (await client.grid("COUNT.STORED")).status_code == 200
+    assert [answer.status_code for answer in answers] == [200, 429, 429]
+    assert alert(answers[1]) == "Too many requests."
+    assert 90 <= int(answers[1].headers["retry-after"]) <= 100
+
+
+def test_a_rate_allows_as_many_at_once_as_in_a_second_and_then_one_by_one() -> None:
+    now = 0.0
+    rate = RateLimit(4, lambda: now)
+
+    assert [rate.wait() for _ in range(6)] == [0, 0, 0, 0, 1, 1]
+    now = 0.25
+    assert [rate.wait() for _ in range(2)] == [0, 1]
+    now = 60.0
+    assert [rate.wait() for _ in range(5)] == [0, 0, 0, 0, 1]
 
 
 async def test_connections_and_sessions_can_be_ended_at_once(client: PlainClient) -> None:
     await client.ids(rows=1)
     client.pems.end_sessions()
     assert (await client.grid("DATA_ONLY.CACHE", rows=1, cursor=2)).status_code == 400
-    client.pems.faults.add(Delay(5), Match(call="COUNT"))
+    arrived = asyncio.Event()
+    client.pems.faults.add(Run(lambda call: arrived.set()))
+    client.pems.faults.add(Delay(5, when="after"))
     waiting = asyncio.create_task(client.grid("COUNT.STORED"))
-    await asyncio.sleep(0.1)
+    await arrived.wait()
 
     client.pems.drop_connections()
 

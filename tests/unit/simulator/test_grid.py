@@ -386,7 +386,7 @@ async def test_what_somebody_forced_into_a_column_is_shown_as_it_is(client: Plai
 
 
 async def test_a_page_of_ten_thousand_rows_takes_little_processor_time(opened: Opened) -> None:
-    async with opened(records=20_000) as client:
+    async with opened(records=10_000) as client:
         await client.grid("DATA_ONLY.STORED", organization="GEN01")
         begin = time.process_time()
         await client.grid("DATA_ONLY.STORED", organization="GEN01")
