@@ -6,12 +6,12 @@ reads the rest as it reads every question; `carry.py` then edits the query befor
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Final
 
-from nlq.followups.cues import EVERY, LEADS, Cue, cues_at
-from nlq.followups.dropping import read_dropped
+from nlq.followups.cues import CUE_STARTS, EVERY, LEADS, Cue, cues_at
+from nlq.followups.dropping import DROPPED, read_dropped
 from nlq.followups.editing import Edit, Tag, read_edit
 from nlq.followups.elliptic import hangs, is_everything, is_preposition, names_nothing
 from nlq.followups.figures import lend_measure, take_order
@@ -55,8 +55,7 @@ def read_follow_up(
 
 def needs_another(tagged: list[Tagged], tokens: list[Token], schema: Schema) -> list[str]:
     """Make the words that refer to a question before UNKNOWN, as there is none; return a sentence for each."""
-    said = any(stretch.tag == PRONOUN for stretch in tagged)
-    if not said and not any(cues_at(tokens, index) for index in range(len(tokens))):
+    if not _may_need(tagged, tokens):
         return []
     _split_fillers(tagged)
     reader = _Reader([_copy(stretch) for stretch in tagged], tokens, Query(), schema, alone=True)
@@ -66,6 +65,17 @@ def needs_another(tagged: list[Tagged], tokens: list[Token], schema: Schema) -> 
         if any(first <= stretch.first and stretch.end <= end for first, end in reader.needing):
             stretch.readings = _UNKNOWN
     return [NO_CONTEXT.format(" ".join(token.raw for token in tokens[first:end])) for first, end in reader.needing]
+
+
+def _may_need(tagged: Sequence[Tagged], tokens: Sequence[Token]) -> bool:
+    """Return whether a word may refer to a question before; what can only be dropped does where that is said."""
+    tags = {stretch.readings[0].tag for stretch in tagged}
+    keys = [token.key for token in tokens]
+    said = [cues for place, key in enumerate(keys) if key in CUE_STARTS for _, cues in cues_at(tokens, place)]
+    if PRONOUN in tags or not said:
+        return PRONOUN in tags
+    pointing = not _NEGATIONS.isdisjoint(tags) or not _PRONOUN_KEYS.isdisjoint(keys)
+    return pointing or not all(cues <= DROPPED for cues in said)
 
 
 def _split_fillers(tagged: list[Tagged]) -> None:
