@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from pfa_rpc.store.tables import metadata
+from pfa_rpc.store.sync_tables import metadata
 
 connection = context.config.attributes.get("connection")
 if connection is None:

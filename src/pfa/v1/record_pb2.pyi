@@ -149,6 +149,9 @@ class SyncStatus(_message.Message):
     RETRY_COUNT_FIELD_NUMBER: _builtins.int
     PEMS_STAMP_FIELD_NUMBER: _builtins.int
     PEMS_MODIFIED_BY_FIELD_NUMBER: _builtins.int
+    CONFLICTING_FIELDS_FIELD_NUMBER: _builtins.int
+    DELETED_IN_PEMS_FIELD_NUMBER: _builtins.int
+    REJECTED_REASON_FIELD_NUMBER: _builtins.int
     state: Global___SyncState.ValueType
     """Where the record stands."""
     pems_version: _builtins.str
@@ -163,6 +166,10 @@ class SyncStatus(_message.Message):
     """How often the write was tried again since the last edit."""
     pems_modified_by: _builtins.str
     """Who last modified the record in PEMS."""
+    deleted_in_pems: _builtins.bool
+    """Whether PEMS does not have the record any more; it is kept here."""
+    rejected_reason: _builtins.str
+    """Why the values that PEMS holds now cannot be taken in; the record keeps its last good ones."""
     @_builtins.property
     def last_synced_at(self) -> _timestamp_pb2.Timestamp:
         """When the record last agreed with PEMS (UTC)."""
@@ -179,6 +186,12 @@ class SyncStatus(_message.Message):
     def pems_stamp(self) -> _timestamp_pb2.Timestamp:
         """When the record was last modified in PEMS (UTC, resolution one minute)."""
 
+    @_builtins.property
+    def conflicting_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of the fields that were changed here and in PEMS, and that a person has to decide about, in the order of the
+        table of fields.
+        """
+
     def __init__(
         self,
         *,
@@ -193,10 +206,13 @@ class SyncStatus(_message.Message):
         retry_count: _builtins.int = ...,
         pems_stamp: _timestamp_pb2.Timestamp | None = ...,
         pems_modified_by: _builtins.str | None = ...,
+        conflicting_fields: _abc.Iterable[_builtins.str] | None = ...,
+        deleted_in_pems: _builtins.bool = ...,
+        rejected_reason: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_error_message", b"_error_message", "_last_synced_at", b"_last_synced_at", "_modified_at", b"_modified_at", "_modified_by", b"_modified_by", "_pems_modified_by", b"_pems_modified_by", "_pems_stamp", b"_pems_stamp", "_pems_version", b"_pems_version", "error_message", b"error_message", "last_synced_at", b"last_synced_at", "modified_at", b"modified_at", "modified_by", b"modified_by", "pems_modified_by", b"pems_modified_by", "pems_stamp", b"pems_stamp", "pems_version", b"pems_version"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_error_message", b"_error_message", "_last_synced_at", b"_last_synced_at", "_modified_at", b"_modified_at", "_modified_by", b"_modified_by", "_pems_modified_by", b"_pems_modified_by", "_pems_stamp", b"_pems_stamp", "_pems_version", b"_pems_version", "_rejected_reason", b"_rejected_reason", "error_message", b"error_message", "last_synced_at", b"last_synced_at", "modified_at", b"modified_at", "modified_by", b"modified_by", "pems_modified_by", b"pems_modified_by", "pems_stamp", b"pems_stamp", "pems_version", b"pems_version", "rejected_reason", b"rejected_reason"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_error_message", b"_error_message", "_last_synced_at", b"_last_synced_at", "_modified_at", b"_modified_at", "_modified_by", b"_modified_by", "_pems_modified_by", b"_pems_modified_by", "_pems_stamp", b"_pems_stamp", "_pems_version", b"_pems_version", "error_message", b"error_message", "last_synced_at", b"last_synced_at", "local_version", b"local_version", "modified_at", b"modified_at", "modified_by", b"modified_by", "modified_fields", b"modified_fields", "pems_modified_by", b"pems_modified_by", "pems_stamp", b"pems_stamp", "pems_version", b"pems_version", "retry_count", b"retry_count", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_error_message", b"_error_message", "_last_synced_at", b"_last_synced_at", "_modified_at", b"_modified_at", "_modified_by", b"_modified_by", "_pems_modified_by", b"_pems_modified_by", "_pems_stamp", b"_pems_stamp", "_pems_version", b"_pems_version", "_rejected_reason", b"_rejected_reason", "conflicting_fields", b"conflicting_fields", "deleted_in_pems", b"deleted_in_pems", "error_message", b"error_message", "last_synced_at", b"last_synced_at", "local_version", b"local_version", "modified_at", b"modified_at", "modified_by", b"modified_by", "modified_fields", b"modified_fields", "pems_modified_by", b"pems_modified_by", "pems_stamp", b"pems_stamp", "pems_version", b"pems_version", "rejected_reason", b"rejected_reason", "retry_count", b"retry_count", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__error_message: _TypeAlias = _typing.Literal["error_message"]  # noqa: Y015
     _WhichOneofArgType__error_message: _TypeAlias = _typing.Literal["_error_message", b"_error_message"]  # noqa: Y015
@@ -212,6 +228,8 @@ class SyncStatus(_message.Message):
     _WhichOneofArgType__pems_stamp: _TypeAlias = _typing.Literal["_pems_stamp", b"_pems_stamp"]  # noqa: Y015
     _WhichOneofReturnType__pems_version: _TypeAlias = _typing.Literal["pems_version"]  # noqa: Y015
     _WhichOneofArgType__pems_version: _TypeAlias = _typing.Literal["_pems_version", b"_pems_version"]  # noqa: Y015
+    _WhichOneofReturnType__rejected_reason: _TypeAlias = _typing.Literal["rejected_reason"]  # noqa: Y015
+    _WhichOneofArgType__rejected_reason: _TypeAlias = _typing.Literal["_rejected_reason", b"_rejected_reason"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__error_message) -> _WhichOneofReturnType__error_message | None: ...
     @_typing.overload
@@ -226,6 +244,8 @@ class SyncStatus(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__pems_stamp) -> _WhichOneofReturnType__pems_stamp | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__pems_version) -> _WhichOneofReturnType__pems_version | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__rejected_reason) -> _WhichOneofReturnType__rejected_reason | None: ...
 
 Global___SyncStatus: _TypeAlias = SyncStatus  # noqa: Y015
 

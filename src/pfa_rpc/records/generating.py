@@ -145,6 +145,8 @@ _DEFAULTS: Final[Values] = {field.name: None for field in FIELDS} | {
     "local_version": 1,
     "sync_retry_count": 0,
     "modified_fields": (),
+    "conflicting_fields": (),
+    "deleted_in_pems": False,
     "last_synced_at": _SYNCED_AT,
 }
 

@@ -43,6 +43,8 @@ _SYNC_DEFAULTS: Final[Values] = {
     "local_version": 1,
     "sync_retry_count": 0,
     "modified_fields": (),
+    "conflicting_fields": (),
+    "deleted_in_pems": False,
 }
 _NAMED: Final = tuple(f.name for f in FIELDS if f.named)
 

@@ -50,14 +50,15 @@ def column_type(field: Field) -> sa.types.TypeEngine[Any]:
             return NameList()
 
 
-def _organization_id(**options: Any) -> sa.Column[str]:
+def organization_column(**options: Any) -> sa.Column[str]:
+    """Return the column that the key of every table begins with."""
     return sa.Column("organization_id", text_type(), nullable=False, **options)
 
 
 organizations = sa.Table(
     "organizations",
     metadata,
-    _organization_id(primary_key=True),
+    organization_column(primary_key=True),
     sa.Column("display_name", sa.Text(), nullable=False),
     sa.Column("currency_code", sa.Text(), nullable=False),
     sa.Column("time_zone", sa.Text(), nullable=False),
@@ -67,7 +68,7 @@ organizations = sa.Table(
 organization_revisions = sa.Table(
     "organization_revisions",
     metadata,
-    _organization_id(primary_key=True),
+    organization_column(primary_key=True),
     sa.Column("revision", sa.BigInteger(), nullable=False),
     # Drawn anew with every revision: after a restore a number can come back with other data, the pair cannot.
     sa.Column("nonce", sa.BigInteger(), nullable=False),
@@ -82,7 +83,7 @@ organization_revisions = sa.Table(
 records = sa.Table(
     "records",
     metadata,
-    _organization_id(primary_key=True),
+    organization_column(primary_key=True),
     *(
         sa.Column(field.column, column_type(field), nullable=not field.required, primary_key=field.name == "id")
         for field in FIELDS
@@ -102,7 +103,7 @@ records = sa.Table(
 record_chunks = sa.Table(
     "record_chunks",
     metadata,
-    _organization_id(primary_key=True),
+    organization_column(primary_key=True),
     # Number of the chunk: positions of its records divided by CHUNK_RECORDS.
     sa.Column("chunk", sa.BigInteger(), primary_key=True, autoincrement=False),
     # The write that last changed a record of it.
@@ -114,7 +115,7 @@ record_chunks = sa.Table(
 organization_commits = sa.Table(
     "organization_commits",
     metadata,
-    _organization_id(primary_key=True),
+    organization_column(primary_key=True),
     sa.Column("revision", sa.BigInteger(), primary_key=True, autoincrement=False),
     sa.Column("nonce", sa.BigInteger(), nullable=False),
     sa.Column("committed_at", UtcTime(), nullable=False),
@@ -133,7 +134,7 @@ organization_commits = sa.Table(
 record_changes = sa.Table(
     "record_changes",
     metadata,
-    _organization_id(primary_key=True),
+    organization_column(primary_key=True),
     sa.Column("record_id", text_type(), primary_key=True),
     sa.Column("revision", sa.BigInteger(), primary_key=True, autoincrement=False),
     # Names of all fields that differ, costs and what is known of the synchronization among them.
@@ -147,7 +148,7 @@ record_changes = sa.Table(
 request_results = sa.Table(
     "request_results",
     metadata,
-    _organization_id(primary_key=True),
+    organization_column(primary_key=True),
     sa.Column("requester", text_type(), primary_key=True),
     sa.Column("request_id", text_type(), primary_key=True),
     # Of everything that was asked for: the same name with another request is a mistake.
@@ -160,7 +161,7 @@ request_results = sa.Table(
 field_values = sa.Table(
     "field_values",
     metadata,
-    _organization_id(primary_key=True),
+    organization_column(primary_key=True),
     sa.Column("field", text_type(), primary_key=True),
     sa.Column("spelling", text_type(), primary_key=True),
     # How many records hold this spelling; kept by the write path, 0 where the last one is gone.
@@ -171,7 +172,7 @@ field_values = sa.Table(
 organization_synonyms = sa.Table(
     "organization_synonyms",
     metadata,
-    _organization_id(primary_key=True),
+    organization_column(primary_key=True),
     # The folded phrase.
     sa.Column("phrase_key", text_type(), primary_key=True),
     sa.Column("phrase", sa.Text(), nullable=False),
@@ -192,15 +193,16 @@ instance_keys = sa.Table(
 """Secrets that all processes on this database share, such as the key that tokens are signed with."""
 
 
-def _partial(predicate: str, sqlite_predicate: str | None = None) -> dict[str, Any]:
+def partial_index(predicate: str, sqlite_predicate: str | None = None) -> dict[str, Any]:
+    """Return the options of an index of some rows only."""
     return {"postgresql_where": sa.text(predicate), "sqlite_where": sa.text(sqlite_predicate or predicate)}
 
 
 # The databases match a partial index only where the query writes its predicate in the very same form.
-NOT_DISCONTINUED: Final = _partial("NOT is_discontinued", "is_discontinued = 0")
+NOT_DISCONTINUED: Final = partial_index("NOT is_discontinued", "is_discontinued = 0")
 UNSYNCED_STATES: Final = ("modified", "pending_sync")
 _UNSYNCED_PREDICATE: Final = "sync_state IN ('modified', 'pending_sync')"
-UNSYNCED: Final = _partial(_UNSYNCED_PREDICATE)
+UNSYNCED: Final = partial_index(_UNSYNCED_PREDICATE)
 
 
 def unsynced() -> sa.TextClause:
@@ -226,7 +228,7 @@ sa.Index("ix_records_unsynced", _o, records.c.sync_state, **UNSYNCED)
 sa.Index("ix_records_equipment", _o, records.c.equipment_key)
 sa.Index("ix_records_contract", _o, records.c.contract_key)
 # Records with a local edit are few, and only they are in these two.
-sa.Index("ix_records_modified_at", _o, records.c.modified_at, **_partial("modified_at IS NOT NULL"))
+sa.Index("ix_records_modified_at", _o, records.c.modified_at, **partial_index("modified_at IS NOT NULL"))
 # SQLite has no kind of index that looks into lists.
 sa.Index(
     "ix_records_modified_fields",
@@ -242,14 +244,14 @@ sa.Index(
     "ix_organization_commits_change",
     _commits.organization_id,
     _commits.change_id,
-    **_partial("change_id IS NOT NULL"),
+    **partial_index("change_id IS NOT NULL"),
 )
 # Finds the write that inserted a record by the record's position.
 sa.Index(
     "ix_organization_commits_created",
     _commits.organization_id,
     _commits.first_position,
-    **_partial("created > 0"),
+    **partial_index("created > 0"),
 )
 sa.Index("ix_record_changes_revision", record_changes.c.organization_id, record_changes.c.revision)
 sa.Index("ix_request_results_time", request_results.c.organization_id, request_results.c.committed_at)

@@ -28,6 +28,14 @@ LATER_THAN_THE_INDEX: Final = (
     "DROP TABLE organization_commits",
     "DROP TABLE record_changes",
     "DROP TABLE request_results",
+    *(
+        f"DROP TABLE {table}"
+        for table in ("record_sync", "sync_conflicts", "sync_log", "sync_seen_rows", "sync_rejected_rows")
+    ),
+    *(f"DROP TABLE {table}" for table in ("sync_cursors", "sync_leases", "sync_runs", "sync_settings")),
+    "ALTER TABLE records DROP COLUMN conflicting_fields",
+    "ALTER TABLE records DROP COLUMN deleted_in_pems",
+    "ALTER TABLE records DROP COLUMN rejected_reason_key",
 )
 """Takes back what the steps after it do."""
 SECONDS: Final = 20.0

@@ -16,7 +16,8 @@ from pfa_rpc.store.generating import generate
 from pfa_rpc.store.instance import shared_key
 from pfa_rpc.store.organizations import create_organization, list_organizations
 from pfa_rpc.store.reads import get_payload
-from pfa_rpc.store.tables import field_values, metadata, organization_revisions, records
+from pfa_rpc.store.sync_tables import metadata
+from pfa_rpc.store.tables import field_values, organization_revisions, records
 from pfa_rpc.sync.export_file import ExportFile
 from pfa_rpc.sync.importing import import_file
 from tests.integration.store.conftest import Filled, make_migrated
