@@ -1,12 +1,14 @@
-"""`pfa watch` as its users have it: a process that prints changes which another process makes."""
+"""`pfa watch` and `pfa history` as their users have them: what another process changes, then and later."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,7 @@ from pfa_rpc.store.database import Database
 from pfa_rpc.store.migrate import migrate
 from pfa_rpc.store.organizations import create_organization, get_organization
 from pfa_rpc.store.records import new_record, read_for_write, save_records
-from tests.acceptance.test_cli import PFA, environment, serving
+from tests.acceptance.test_cli import PFA, environment, pfa, serving
 from tests.causes import CAUSE
 from tests.fixtures.records import make_values
 
@@ -99,3 +101,22 @@ def test_ctrl_c_ends_a_watch_with_the_place_to_go_on_from(served: tuple[str, Pat
         _, error = process.communicate(timeout=30)
     assert process.returncode == exits.INTERRUPTED
     assert "--from " in error
+
+
+def test_the_history_tells_who_changed_what(served: tuple[str, Path]) -> None:
+    address, path = served
+    there = {"PFA_SERVER": address, "PFA_ORGANIZATION": "RIO"}
+    before = datetime.now(UTC)
+    asyncio.run(move(path, "2", "Silo 5"))
+    done = pfa("history", "2", **there)
+    assert done.returncode == exits.OK, done.stderr
+    assert re.search(r"anna +edit +2 +area: Silo 4 → Silo 5", done.stdout)
+    assert "created" in done.stdout
+    by_nobody = pfa("history", "--by", "nobody", **there)
+    assert "Nothing was changed." in by_nobody.stdout
+    document = json.loads(pfa("history", "--field", "area_silo", "--json", **there).stdout)
+    assert [change["new"]["area_silo"] for change in document["changes"]] == ["Silo 5"]
+    then = pfa("get", "2", "--as-of", before.isoformat(), **there)
+    assert "Silo 4" in then.stdout
+    wrong = pfa("history", "--since", "yesterday", **there)
+    assert (wrong.returncode, "takes a time such as" in wrong.stderr) == (exits.USAGE, True)

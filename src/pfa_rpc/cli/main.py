@@ -22,6 +22,7 @@ from pfa_rpc.cli import (
     figures,
     generating,
     health,
+    history,
     importing,
     organizations,
     questions,
@@ -84,6 +85,7 @@ app.command("interpret", epilog=questions.INTERPRET_EXAMPLE)(questions.interpret
 app.command("list", epilog=records.LIST_EXAMPLE)(records.list_command)
 app.command("get", epilog=records.GET_EXAMPLE)(records.get_command)
 app.command("stream", epilog=records.STREAM_EXAMPLE)(records.stream_command)
+app.command("history", epilog=history.HISTORY_EXAMPLE)(history.history_command)
 app.command("watch", epilog=watching.WATCH_EXAMPLE)(watching.watch_command)
 app.command("aggregate", epilog=figures.AGGREGATE_EXAMPLE)(figures.aggregate_command)
 app.add_typer(organizations.organizations, name="organizations", help="List or create organizations.")

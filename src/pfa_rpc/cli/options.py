@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -129,3 +129,15 @@ def day_of(option: str, text: str | None) -> date | None:
         return date.fromisoformat(text)
     except ValueError as error:
         raise CommandError(f"{option} takes a day such as 2026-03-01, not {text!r}", status=USAGE) from error
+
+
+def time_of(option: str, text: str) -> datetime | None:
+    """Return the time that an option names, UTC where it has no zone; None for none. CommandError."""
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        message = f"{option} takes a time such as 2026-03-01 or 2026-03-01T08:00Z, not {text!r}"
+        raise CommandError(message, status=USAGE) from error
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

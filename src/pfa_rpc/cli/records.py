@@ -120,6 +120,11 @@ def _read_mask(names: Sequence[str] | None) -> FieldMask | None:
     return FieldMask(paths=[BY_NAME[name].proto for name in names]) if names else None
 
 
+def is_uuid(name: str) -> bool:
+    """Tell whether a name has the form of the keys that this service gives."""
+    return _UUID.fullmatch(name) is not None
+
+
 def get_command(
     *,
     name: Annotated[
@@ -127,6 +132,9 @@ def get_command(
     ],
     organization: options.Organization,
     fields: options.Fields = None,
+    as_of: Annotated[
+        str, typer.Option("--as-of", metavar="TIME", show_default=False, help="The record as it was at that time.")
+    ] = "",
     consistency: options.Consistency = options.FRESH,
     as_json: options.AsJson = False,
     server: options.Server = options.DEFAULT_SERVER,
@@ -140,13 +148,17 @@ def get_command(
     """
     mask = options.names_of("--fields", fields)
     need = options.consistency_of(consistency)
+    at = options.time_of("--as-of", as_of)
     target = options.target_of(server, token, timeout)
     from pfa.v1.record_service_pb2 import GetRecordRequest
     from pfa_rpc.cli.connection import connect
     from pfa_rpc.cli.render import Output, as_object, pairs_table, record_pairs, show_age
 
     request = GetRecordRequest(organization_id=organization, read_mask=_read_mask(mask), consistency=need)
-    if _UUID.fullmatch(name):
+    if at is not None:
+        request.ClearField("consistency")
+        request.as_of_time.FromDatetime(at)
+    if is_uuid(name):
         request.id = name.lower()
     else:
         request.pfa_id = name

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 WATCH_EXAMPLE: Final = example(
     "pfa watch -o RIO --filter 'source = RENTAL'",
-    "pfa watch -o RIO --current --json > changes.jsonl",
+    "pfa watch -o RIO --current --json | jq -r .kind",
     'pfa watch -o RIO --from "$TOKEN" --changes 1',
 )
 _SIGNS: Final = {"added": ("+", "green"), "changed": ("~", ""), "removed": ("-", "red")}
@@ -43,7 +43,7 @@ def watch_command(
     token: options.Token = None,
     timeout: options.Timeout = options.DEFAULT_TIMEOUT,
 ) -> None:
-    """Print every change of the records that match a filter, as it is committed, until Ctrl-C.
+    """Print changes of records as they are committed, until Ctrl-C.
 
     A record that comes to match is marked +, one that changes ~ with each field before and after, one that matches no
     more -. With --json each change is a line: kind, record, before. A connection that is lost is made again, and

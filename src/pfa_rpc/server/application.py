@@ -27,6 +27,7 @@ from pfa_rpc.server import log
 from pfa_rpc.server.authentication import Authenticator
 from pfa_rpc.server.gate import Gate
 from pfa_rpc.server.health import HealthService
+from pfa_rpc.server.housekeeping import keeping_house
 from pfa_rpc.server.interceptor import CallInterceptor
 from pfa_rpc.server.metrics import serving_metrics
 from pfa_rpc.server.reflection import add_reflection
@@ -147,6 +148,7 @@ async def running(
         cache = _make_cache(settings)
         stack.push_async_callback(cache.close)
         await _serve_metrics(settings, stack)
+        await stack.enter_async_context(keeping_house(database, history_days=settings.history_days))
         server = await _start(settings, (build or _build(settings))(database, tokens, cache))
         try:
             yield server

@@ -194,6 +194,13 @@ class Settings(BaseSettings):
         le=256 * 1024 * 1024,
         description="Largest request, in bytes.",
     )
+    history_days: int = Field(
+        0,
+        ge=0,
+        le=36_500,
+        description="For how many days the history of changes is kept; 0: for ever. What is older is neither listed "
+        "nor followed from.",
+    )
     max_concurrent_calls: int = Field(
         1_000,
         ge=1,

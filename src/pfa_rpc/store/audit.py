@@ -22,7 +22,7 @@ from pfa_rpc.schema import BY_NAME, MERGED_FIELDS
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.filters import Expression, ListHolds, column, expression
 from pfa_rpc.store.organizations import Organization
-from pfa_rpc.store.tables import organization_commits, record_changes, records, request_results
+from pfa_rpc.store.tables import organization_commits, record_changes, records
 from pfa_rpc.store.types import UtcTime
 
 AUDITED: Final = tuple(field.name for field in MERGED_FIELDS)
@@ -315,14 +315,3 @@ async def prune_history(database: Database, organization_id: str, before: dateti
                 old = sa.and_(table.c.organization_id == organization_id, table.c.revision <= revisions[-1])
                 await connection.execute(sa.delete(table).where(old))
         dropped += len(revisions)
-
-
-async def prune_requests(database: Database, organization_id: str, before: datetime) -> None:
-    """Drop the responses of requests that were made before a time."""
-    table = request_results.c
-    async with database.writing() as connection:
-        await connection.execute(
-            sa.delete(request_results).where(
-                table.organization_id == organization_id, table.committed_at < sa.literal(before, UtcTime())
-            )
-        )

@@ -15,6 +15,7 @@ from pfa.v1.history_pb2 import ChangeOrigin, HistoryEntry, ListChangesRequest, L
 from pfa.v1.record_service_pb2 import GetRecordRequest
 from pfa.v1.revision_pb2 import Consistency
 from pfa_rpc.records.cause import Cause, How
+from pfa_rpc.server import housekeeping
 from pfa_rpc.server.settings import Settings
 from pfa_rpc.services.history import RecordHistory
 from pfa_rpc.services.principal import Permission, Principal
@@ -205,3 +206,15 @@ async def test_bad_requests_are_told_what_is_wrong(site: Served) -> None:
         organization_id="RIO", pfa_id="7", as_of_time=now, consistency=Consistency(minimize_latency=True)
     )
     assert "as_of_time" in (await failure(site.records.GetRecord(past))).message
+
+
+async def test_a_server_drops_what_is_older_than_it_is_told_to_keep(
+    filled: Filled, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(housekeeping, "PAUSE_SECONDS", 0.1)
+    monkeypatch.setattr(housekeeping, "timedelta", lambda days: timedelta(seconds=-days))
+    async with serving(filled.database, settings.model_copy(update={"history_days": 1}), filled.url) as site:
+        await change(site, ANNA, "7", area_silo="Dock 9")
+        async with asyncio.timeout(10):
+            while len((await listed(site)).changes) != 1:  # noqa: ASYNC110 (it is done without a sign)
+                await asyncio.sleep(0.05)
