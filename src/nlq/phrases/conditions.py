@@ -114,6 +114,8 @@ class Conditions:
     def _settle_amounts(self) -> None:
         """Give amounts their fields, and write down what was chosen and what was refused."""
         terms = self.terms
+        if not any(isinstance(term, BoundTerm) for term in terms):
+            return
         choices, refusals, remarks = settle_amounts(terms, self._schema, self._currency, counted=self._counts)
         refused = {id(refusal.term) for refusal in refusals}
         self.terms = [term for term in terms if id(term) not in refused]
@@ -138,9 +140,9 @@ class Conditions:
 
     def _settle_dates(self, asked: FieldSpec | None, *, spread: bool) -> None:
         """Give dates their fields, and write down what was chosen and what does not exist."""
-        open_terms = [term for term in self.terms if isinstance(term, DateTerm) and not term.is_bound]
         if not any(isinstance(term, DateTerm) for term in self.terms):
             return
+        open_terms = [term for term in self.terms if isinstance(term, DateTerm) and not term.is_bound]
         dated = settle_dates(self.terms, self._schema, asked)
         if spread:
             self._refuse_windows(open_terms, dated)
@@ -180,7 +182,7 @@ class Conditions:
         """Return the terms without those that ask one field for something else again: they need a question each."""
         kept: list[Term] = []
         asked: dict[str, Term] = {}
-        optional = {term.first for pair in pairwise(terms) if pair[1].alternative for term in pair}
+        optional = {each.first for before, term in pairwise(terms) if term.alternative for each in (before, term)}
         for number, term in enumerate(terms):
             if isinstance(term, BoundTerm) and term.field is None and len(kept) < number:
                 # "rentals over $5k and purchases over $100k": what is not asked has no amount either.
@@ -198,9 +200,7 @@ class Conditions:
                 kept.append(term)
                 continue
             before = asked.setdefault(term.field.name, term)
-            again = before.condition() == term.condition() and not {before.first, term.first} & optional
-            contrary = term.stated_of is before or isinstance(term, FlagTerm)
-            if before is term or again or (contrary and not {before.first, term.first} & optional):
+            if before is term or (not {before.first, term.first} & optional and _agree(before, term)):
                 kept.append(term)
                 continue
             self._gathered.refuse(term)
@@ -243,6 +243,11 @@ def _absorbed(conditions: list[Condition]) -> list[Condition]:
         if not isinstance(condition, Or) or not any(operand in others for operand in condition.operands):
             kept.append(condition)
     return kept
+
+
+def _agree(before: Term, term: Term) -> bool:
+    """Return whether what is asked of a field again can be meant of the same records."""
+    return term.stated_of is before or isinstance(term, FlagTerm) or before.condition() == term.condition()
 
 
 def _is_optional(number: int, terms: list[Term]) -> bool:

@@ -313,7 +313,9 @@ class _Resolver:
     def _asked_field(self) -> FieldSpec | None:
         """Return the field whose values are asked for: "who changed ..."."""
         parts = [use for use in self._result.uses if use.meaning.startswith("the different values of ")]
-        label = parts[0].meaning.removeprefix("the different values of ") if parts else ""
+        if not parts:
+            return None
+        label = parts[0].meaning.removeprefix("the different values of ")
         return next((field for field in self._schema.fields if field.label == label), None)
 
     def _totals_costs(self, asked: Aggregate) -> bool:
