@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from pfa_rpc.sync.pems.errors import MalformedAnswer
@@ -20,6 +21,8 @@ _ROWS: Final = re.compile(rb'"ROW"\s*:\s*')
 _OPENING: Final = re.compile(rb'\[\s*(\{\s*"id"\s*:)')
 _CLOSING: Final = re.compile(rb"\s*\]")
 _BETWEEN: Final = b", \t\r\n"
+_WINDOW: Final = 1 << 19
+"""Bytes that are cut at once, in less than a millisecond."""
 _SHOWN: Final = 80
 _BROKEN: Final = (ValueError, RecursionError)
 """What JSON that is none, or nested without end, raises."""
@@ -32,16 +35,23 @@ class Cut:
 
     frame: dict[str, Any]
     """The answer without its rows."""
-    rows: list[bytes]
-    """Each a JSON object in UTF-8; where `head` is not empty without these first bytes."""
     end: int
     """Where the rows end in the answer, their list included."""
+    last: bytes = b""
+    """The last row, whole; empty where there is none."""
     head: bytes = b""
-    """What every row begins with."""
+    """What every row begins with, and which `parts` leave out."""
+    _body: bytes = field(default=b"", repr=False)
+    _windows: Sequence[tuple[int, int]] = ()
+    _rows: Sequence[bytes] = field(default=(), repr=False)
 
-    def row(self, number: int) -> dict[str, Any]:
-        """Decode a row; a negative number counts from the end. Raises MalformedAnswer."""
-        return decode_row(self.head + self.rows[number])
+    def parts(self) -> Iterator[list[bytes]]:
+        """Yield the rows some hundred at a time, each a JSON object in UTF-8 without `head`."""
+        if self._rows:
+            yield list(self._rows)
+        for start, end in self._windows:
+            rows = self._body[start + len(self.head) : end].split(self.head)
+            yield [row.rstrip(_BETWEEN) for row in rows]
 
 
 def decode_row(row: bytes) -> dict[str, Any]:
@@ -74,7 +84,7 @@ def frame_around(body: bytes, start: int, end: int) -> dict[str, Any]:
 def cut(body: bytes, start: int | None) -> Cut:
     """Cut an answer whose rows begin at `start`. Raises MalformedAnswer where it is no JSON object."""
     if start is None:
-        return Cut(_frame(body), [], len(body))
+        return Cut(_frame(body), len(body))
     opening = _OPENING.match(body, start)
     if opening is not None:
         found = _by_head(body, start, opening.start(1), opening.group(1))
@@ -109,9 +119,18 @@ def _by_head(body: bytes, start: int, first: int, head: bytes) -> Cut | None:
         frame = frame_around(body, start, closing.end())
     except MalformedAnswer:  # what looked like the last row may be something behind the rows
         return None
-    rows = body[first + len(head) : end].split(head)
-    rows[:-1] = [row.rstrip(_BETWEEN) for row in rows[:-1]]
-    return Cut(frame, rows, closing.end(), head)
+    return Cut(frame, closing.end(), body[last:end], head, body, _windows(body, first, end, head))
+
+
+def _windows(body: bytes, first: int, end: int, head: bytes) -> list[tuple[int, int]]:
+    """Return where to cut a list of rows into parts of whole rows, each quick to cut further."""
+    windows: list[tuple[int, int]] = []
+    while first < end:
+        found = body.find(head, first + _WINDOW, end)
+        following = end if found < 0 else found
+        windows.append((first, following))
+        first = following
+    return windows
 
 
 def _one_by_one(body: bytes, start: int) -> Cut:
@@ -122,7 +141,8 @@ def _one_by_one(body: bytes, start: int) -> Cut:
     except _BROKEN:
         raise malformed("something that is not JSON", body) from None
     rest = text[end:].encode()
-    return Cut(_frame(body[:start] + b"[]" + rest), rows, len(body) - len(rest))
+    last = rows[-1] if rows else b""
+    return Cut(_frame(body[:start] + b"[]" + rest), len(body) - len(rest), last, _rows=rows)
 
 
 def _objects(text: str) -> tuple[list[bytes], int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 from collections.abc import Mapping
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
 from urllib.parse import urlsplit
@@ -228,9 +229,9 @@ class PemsSettings(BaseSettings):
         return Formats(self.date_format, self.decimal_point, self.thousands)
 
     @property
-    def zone(self) -> ZoneInfo:
+    def zone(self) -> tzinfo:
         """Zone of the stamps."""
-        return ZoneInfo(self.time_zone)
+        return UTC if self.time_zone == "UTC" else ZoneInfo(self.time_zone)
 
     @property
     def secrets(self) -> tuple[str, ...]:

@@ -21,12 +21,11 @@ from pfa_rpc.sync.pems.answers import result_of
 from pfa_rpc.sync.pems.errors import MalformedAnswer
 from pfa_rpc.sync.pems.grid_requests import Filter, GridRequests
 from pfa_rpc.sync.pems.row_reader import ForeignRow, ReadRow, RejectedRow, RowReader, SweptRow
-from pfa_rpc.sync.pems.rows import Cut, cut, frame_around, rows_at
+from pfa_rpc.sync.pems.rows import Cut, cut, decode_row, frame_around, rows_at
 from pfa_rpc.sync.pems.seen import SeenPage, SeenRows
 
 SLICE_ROWS: Final = 64
 """Rows that are read before others may run: about 2 ms."""
-_DIGESTS: Final = 1_024
 _LEAST_SLACK: Final = 5
 _SLACK_SHARE: Final = 1_000
 
@@ -79,7 +78,9 @@ class _Answer:
     digests: Sequence[bytes]
     ids: list[str] | None = None
     """Of a page that came before just so."""
-    cut: Cut | None = None
+    rows: Sequence[bytes] = ()
+    """Not decoded; each without `head`."""
+    head: bytes = b""
     key: bytes = b""
     tail: int = 0
 
@@ -251,10 +252,12 @@ class Sweep:
         if known is not None and ids is not None:
             frame = frame_around(body, start, len(body) - known.tail)
             return _checked(_Answer(frame, known.last_id, known.digests, ids, key=key, tail=known.tail))
-        found = cut(body, start)
-        digests = await _digests(found, reader)
-        last_id = reader.id_of(found.row(-1)) if found.rows else self._from or ""
-        return _checked(_Answer(found.frame, last_id, digests, cut=found, key=key, tail=len(body) - found.end))
+        # In a thread, since rows that do not all begin alike have to be decoded one by one.
+        found = await asyncio.to_thread(cut, body, start)
+        rows, digests = await _rows_of(found, reader)
+        last_id = reader.id_of(decode_row(found.last)) if rows else self._from or ""
+        tail = len(body) - found.end
+        return _checked(_Answer(found.frame, last_id, digests, rows=rows, head=found.head, key=key, tail=tail))
 
     async def _read(self, answer: _Answer, reader: RowReader) -> Page:
         """Read the rows of a page that did not come before just so."""
@@ -262,22 +265,20 @@ class Sweep:
         if answer.ids is not None:
             known = zip(answer.ids, answer.digests, strict=True)
             return Page(unchanged=list(dict.fromkeys(pfa_id for pfa_id, digest in known if digest not in before)))
-        page = Page()
-        if answer.cut is None:
-            return page
-        unread = self._sort_out(answer, before, page)
-        read: list[ReadRow] = []
+        unread, known_ids = self._sort_out(answer, before)
+        taken = _Taken()
         for start in range(0, len(unread), SLICE_ROWS):
             part = unread[start : start + SLICE_ROWS]
-            read += reader.read([answer.cut.rows[n] for n in part], [answer.digests[n] for n in part], answer.cut.head)
+            rows, digests = [answer.rows[n] for n in part], [answer.digests[n] for n in part]
+            taken.add(reader.read(rows, digests, answer.head))
             await asyncio.sleep(0)
-        _take(read, page)
-        if not page.foreign:
+        page = taken.page(known_ids)
+        if not page.foreign and answer.key:
             self._seen.learn_page(answer.key, SeenPage(tuple(answer.digests), answer.tail, answer.last_id))
         return page
 
-    def _sort_out(self, answer: _Answer, before: frozenset[bytes], page: Page) -> list[int]:
-        """Put the ids of rows that are as they came last into the page; return the numbers of the others."""
+    def _sort_out(self, answer: _Answer, before: frozenset[bytes]) -> tuple[list[int], list[str]]:
+        """Return the numbers of the rows to be read, and the ids of those that are as they came last."""
         unread: list[int] = []
         known: dict[str, None] = {}
         for number, digest in enumerate(answer.digests):
@@ -288,16 +289,18 @@ class Sweep:
                 unread.append(number)
             else:
                 known[pfa_id] = None
-        page.unchanged = list(known)
-        return unread
+        return unread, list(known)
 
 
-async def _digests(found: Cut, reader: RowReader) -> list[bytes]:
+async def _rows_of(found: Cut, reader: RowReader) -> tuple[list[bytes], list[bytes]]:
+    """Return the rows of an answer, and their digests."""
+    rows: list[bytes] = []
     digests: list[bytes] = []
-    for start in range(0, len(found.rows), _DIGESTS):
-        digests += map(reader.digest, found.rows[start : start + _DIGESTS])
+    for part in found.parts():
+        rows += part
+        digests += map(reader.digest, part)
         await asyncio.sleep(0)
-    return digests
+    return rows, digests
 
 
 def count_of(body: bytes) -> int:
@@ -326,28 +329,42 @@ def _slack(rows: int) -> int:
     return max(_LEAST_SLACK, rows // _SLACK_SHARE)
 
 
-def _take(read: Iterable[ReadRow], page: Page) -> None:
-    """Put rows into a page: of those with one id the newest, on a tie the last one."""
-    taken: dict[str, SweptRow | RejectedRow] = {}
-    for row in read:
-        if isinstance(row, ForeignRow):
-            page.foreign += 1
-        elif isinstance(row, RejectedRow) and not row.pfa_id:
-            page.rejected.append(row)
-        else:
+class _Taken:
+    """The rows of a page as they are read: of those with one id the newest, on a tie the last one."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[str, SweptRow | RejectedRow] = {}
+        self._nameless: list[RejectedRow] = []
+        self._duplicates = self._foreign = 0
+
+    def add(self, rows: Iterable[ReadRow]) -> None:
+        """Add rows that come behind those added before."""
+        for row in rows:
+            if isinstance(row, ForeignRow):
+                self._foreign += 1
+                continue
             pfa_id = row.row.pfa_id if isinstance(row, SweptRow) else row.pfa_id
-            other = taken.get(pfa_id)
-            page.duplicates += other is not None
+            if not pfa_id and isinstance(row, RejectedRow):
+                self._nameless.append(row)
+                continue
+            other = self._by_id.get(pfa_id)
+            self._duplicates += other is not None
             if other is None or not _is_newer(other, row):
-                taken[pfa_id] = row
-    unchanged = set(page.unchanged)
-    # A row that came twice, once as before: what it is now is the one that differs.
-    page.unchanged = [pfa_id for pfa_id in page.unchanged if pfa_id not in taken]
-    page.duplicates += len(unchanged) - len(page.unchanged)
-    page.rows = [row for row in taken.values() if isinstance(row, SweptRow)]
-    page.rejected += [row for row in taken.values() if isinstance(row, RejectedRow)]
-    if page.foreign:
-        _log.warning("pems sent rows of other organizations, which were dropped", rows=page.foreign)
+                self._by_id[pfa_id] = row
+
+    def page(self, known: Sequence[str]) -> Page:
+        """Return the page, with the ids of rows that are as they came last."""
+        if self._foreign:
+            _log.warning("pems sent rows of other organizations, which were dropped", rows=self._foreign)
+        # A row that came twice, once as before: what it is now is the one that differs.
+        unchanged = [pfa_id for pfa_id in known if pfa_id not in self._by_id]
+        return Page(
+            rows=[row for row in self._by_id.values() if isinstance(row, SweptRow)],
+            unchanged=unchanged,
+            rejected=[*self._nameless, *(row for row in self._by_id.values() if isinstance(row, RejectedRow))],
+            duplicates=self._duplicates + len(known) - len(unchanged),
+            foreign=self._foreign,
+        )
 
 
 def _is_newer(one: SweptRow | RejectedRow, other: SweptRow | RejectedRow) -> bool:

@@ -65,7 +65,8 @@ def read(rows: list[dict[str, Any]], *, reader: RowReader | None = None, **how: 
     found = cut(text.encode(), rows_at(text.encode()))
     settings = PemsSettings.load()
     reader = reader or RowReader(columns(settings), settings, "RIO")
-    return reader.read(found.rows, list(map(reader.digest, found.rows)), found.head)
+    cut_rows = [one for part in found.parts() for one in part]
+    return reader.read(cut_rows, list(map(reader.digest, cut_rows)), found.head)
 
 
 def row(cells: dict[str, Any], number: int = 1) -> dict[str, Any]:
