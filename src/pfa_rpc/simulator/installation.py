@@ -72,11 +72,7 @@ class Installation:
 
     def typed(self, values: Mapping[str, Any]) -> dict[str, Value]:
         """Return values by column, of which some may be text as the grid shows it. Raises KeyError, NotValid."""
-        read = self.locale.read
-        return {
-            alias: read(value, BY_ALIAS[alias].kind) if isinstance(value, str) else value
-            for alias, value in values.items()
-        }
+        return {alias: self.locale.value_of(value, BY_ALIAS[alias].kind) for alias, value in values.items()}
 
     def _kept(self, value: Value) -> Value:
         """Return a value with the precision that the installation keeps."""

@@ -40,9 +40,10 @@ class Simulator:
 
     async def start(self) -> None:
         """Begin to listen. Raises OSError where the port is taken."""
-        port = await self._server.start(self.settings.host, self.settings.port)
-        host = f"[{self.settings.host}]" if ":" in self.settings.host else self.settings.host
-        self.url = f"http://{host}:{port}"
+        # The name can stand for two addresses, of which each would be given another free port.
+        host = "127.0.0.1" if self.settings.host == "localhost" else self.settings.host
+        port = await self._server.start(host, self.settings.port)
+        self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     async def close(self) -> None:
         """Stop listening, and end every connection."""

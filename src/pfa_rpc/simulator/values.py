@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from pfa_rpc.simulator.columns import Kind
 from pfa_rpc.simulator.settings import Formats
@@ -15,6 +15,7 @@ Value = str | Decimal | date | datetime | bool | None
 """A value of a row. Text in a column of another kind is a value that somebody forced in; it is shown as it is."""
 
 FLAGS: Final = {"+": True, "y": True, "true": True, "1": True, "-": False, "n": False, "false": False, "0": False}
+_TYPES: Final = {Kind.TEXT: str, Kind.MONEY: Decimal, Kind.DATE: date, Kind.STAMP: datetime, Kind.FLAG: bool}
 _REMEMBERED: Final = 1 << 14
 
 
@@ -47,6 +48,20 @@ class Locale:
         if value is None or isinstance(value, str):
             return value
         return self._writers[kind](value)
+
+    def value_of(self, given: Any, kind: Kind) -> Value:
+        """Return what a person gives for a column: its text, or its value; a number will do for an amount.
+
+        Raises NotValid.
+        """
+        if isinstance(given, str):
+            return self.read(given, kind)
+        if kind is Kind.MONEY and type(given) is int:
+            return Decimal(given)
+        value: Value = given
+        if given is not None and type(given) is not _TYPES[kind]:
+            raise NotValid(f"{given!r} is not a {kind.value}")
+        return value
 
     def read(self, text: str, kind: Kind) -> Value:
         """Return the value of a text; a missing one for an empty text. Raises NotValid."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -12,6 +13,8 @@ import pytest
 
 from pfa_rpc.simulator.calls import Answer
 from pfa_rpc.simulator.http_server import HttpServer, Request
+from pfa_rpc.simulator.running import running_simulator
+from pfa_rpc.simulator.settings import Settings
 
 
 async def echo(request: Request) -> Answer:
@@ -112,3 +115,12 @@ async def test_closing_ends_connections_that_are_waiting() -> None:
 
     assert await asyncio.wait_for(reader.read(), 5) == b""
     writer.close()
+
+
+@pytest.mark.parametrize(("host", "shown"), [("localhost", "127.0.0.1"), ("127.0.0.1", "127.0.0.1"), ("::1", "[::1]")])
+async def test_the_address_that_is_told_can_be_called(host: str, shown: str) -> None:
+    if host == "::1" and not socket.has_dualstack_ipv6():
+        pytest.skip("this machine has no IPv6")
+    async with running_simulator(Settings(host=host)) as pems, httpx.AsyncClient() as http:
+        assert pems.url.startswith(f"http://{shown}:")
+        assert (await http.get(f"{pems.url}/simulator")).status_code == 200

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from pfa_rpc.records.generating import draw, plan
 from pfa_rpc.simulator.rows import Rows
 from pfa_rpc.simulator.running import Simulator
 from pfa_rpc.simulator.settings import Settings
+from pfa_rpc.simulator.values import NotValid
 from pfa_rpc.sync.export_file import UnreadableExport
 
 HEADER = (
@@ -114,3 +116,42 @@ def test_only_loopback_is_listened_on(host: str) -> None:
 def test_a_collation_that_is_none_is_refused() -> None:
     with pytest.raises(InvalidRequest, match="binary, ignore-case, linguistic, natural"):
         Settings(sort_collation="swedish")
+
+
+@pytest.mark.parametrize(
+    ("column", "given", "held"),
+    [
+        ("pfs_f_rental", "1,250.5", Decimal("1250.50")),
+        ("pfs_f_rental", 1250, Decimal("1250.00")),
+        ("pfs_f_startdate", "03/01/2026", date(2026, 3, 1)),
+        ("pfs_f_startdate", date(2026, 3, 1), date(2026, 3, 1)),
+        ("pfs_f_discontinued", "Y", True),
+        ("pfs_f_discontinued", False, False),
+        ("pfs_f_model", " PT6 ", "PT6"),
+        ("pfs_f_model", "", None),
+    ],
+)
+def test_an_edit_takes_values_and_their_text(column: str, given: object, held: object) -> None:
+    pems = Simulator(Settings(records=1))
+
+    assert pems.edit("70000", {column: given}).values[column] == held
+
+
+@pytest.mark.parametrize(
+    ("column", "given"),
+    [
+        ("pfs_f_rental", 12.5),
+        ("pfs_f_rental", True),
+        ("pfs_f_rental", "much"),
+        ("pfs_f_startdate", datetime(2026, 3, 1, tzinfo=UTC)),
+        ("pfs_f_startdate", "2026-02-30"),
+        ("pfs_f_discontinued", 1),
+        ("pfs_f_model", 5),
+    ],
+)
+def test_an_edit_takes_nothing_that_is_no_value_of_its_column(column: str, given: object) -> None:
+    pems = Simulator(Settings(records=1))
+
+    with pytest.raises(NotValid):
+        pems.edit("70000", {column: given})
+    assert not pems.ledger.entries
