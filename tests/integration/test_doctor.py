@@ -222,7 +222,8 @@ async def edited(database: Database) -> Any:
 async def test_modified_fields_are_those_that_differ_from_pems(database: Database) -> None:
     row = await edited(database)
     where = sa.and_(records.c.organization_id == "GEN01", records.c.id == row.id)
-    other = await row_of(database)
+    next_one = sa.and_(records.c.organization_id == "GEN01", records.c.position == row.position + 1)
+    other = await row_of(database, next_one)
     await set_columns(database, where, base=other.payload)
     report = await examine(database, "GEN01")
     assert [(one.kind, one.field, one.pfa_id) for one in report.findings] == [("base", "modified_fields", row.pfa_id)]
