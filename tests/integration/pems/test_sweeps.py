@@ -69,6 +69,17 @@ async def test_a_page_may_have_one_row_or_none(connected: Connected, records: in
         assert len(ids_of(found)) <= records
 
 
+@pytest.mark.parametrize("form", ["compact", "spaced", "reordered"])
+async def test_rows_may_be_written_in_other_ways(connected: Connected, form: str) -> None:
+    async with connected(page_rows=20, simulator={"json_form": form}) as (pems, client):
+        seen = SeenRows()
+        pages = await sweep(client, organization_of(pems), seen=seen)
+        learn(seen, pages)
+        assert set(ids_of(pages)) == held(pems, organization_of(pems))
+        assert not [page for page in pages if page.rejected or page.foreign]
+        assert set(ids_of(await sweep(client, organization_of(pems), seen=seen))) == set(ids_of(pages))
+
+
 async def test_cells_without_value_may_be_left_out(connected: Connected) -> None:
     async with connected(simulator={"null_cells": False}) as (pems, client):
         without = await sweep(client, organization_of(pems))

@@ -226,7 +226,7 @@ class Sweep:
 
     def _goes_in_circles(self, answer: _Answer) -> bool:
         """Tell whether a page by key has more rows of the page before than ties of its last id can explain."""
-        again = sum(digest in self._before for digest in answer.digests)
+        again = len(self._before.intersection(answer.digests))
         stuck = again == len(answer.digests) and not answer.is_last
         return self._pages > 0 and (stuck or again > _slack(len(answer.digests)))
 
@@ -263,8 +263,7 @@ class Sweep:
         """Read the rows of a page that did not come before just so."""
         before, self._before = self._before, frozenset(answer.digests)
         if answer.ids is not None:
-            known = zip(answer.ids, answer.digests, strict=True)
-            return Page(unchanged=list(dict.fromkeys(pfa_id for pfa_id, digest in known if digest not in before)))
+            return Page(unchanged=_without(answer, before & self._before))
         unread, known_ids = self._sort_out(answer, before)
         taken = _Taken()
         for start in range(0, len(unread), SLICE_ROWS):
@@ -290,6 +289,14 @@ class Sweep:
             else:
                 known[pfa_id] = None
         return unread, list(known)
+
+
+def _without(answer: _Answer, overlap: frozenset[bytes]) -> list[str]:
+    """Return the ids of a page that came before just so, without those of rows that the page before has."""
+    ids = answer.ids or []
+    if overlap:
+        ids = [pfa_id for pfa_id, digest in zip(ids, answer.digests, strict=True) if digest not in overlap]
+    return list(dict.fromkeys(ids))
 
 
 async def _rows_of(found: Cut, reader: RowReader) -> tuple[list[bytes], list[bytes]]:
