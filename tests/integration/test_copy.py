@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from pfa_rpc.cli import exits
 from pfa_rpc.cli.main import main
 from pfa_rpc.store import copying
+from pfa_rpc.store.audit import Sought, list_changes
 from pfa_rpc.store.bulk import insert_rows
 from pfa_rpc.store.copying import CopyDiffers, OtherData, contents, copy
 from pfa_rpc.store.database import Database
@@ -123,6 +124,17 @@ async def test_there_and_back_nothing_is_lost(source_url: str, postgresql_url: s
         async with source.reading() as ours, back.reading() as theirs:
             query = sa.select(records).order_by(records.c.organization_id, records.c.position)
             assert (await ours.execute(query)).all() == (await theirs.execute(query)).all()
+
+
+async def test_the_history_comes_over_and_goes_on(source_url: str, database_url: str) -> None:
+    async with opened(source_url) as source, opened(database_url) as target:
+        await edit(source, "GEN01", ["70000", "70003"], "Silo 99")
+        await copy(source, target)
+        await edit(target, "GEN01", ["70003"], "Silo 98")
+        async with target.reading() as connection:
+            changes = await list_changes(connection, "GEN01", Sought(fields=("area_silo",)), limit=10)
+        assert sorted(change.pfa_id for change in changes) == ["70000", "70003", "70003"]
+        assert changes[0].pfa_id == "70003"
 
 
 async def test_a_second_copy_brings_what_changed(source_url: str, database_url: str) -> None:

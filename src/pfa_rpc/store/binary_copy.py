@@ -89,6 +89,8 @@ def column_maker(column: sa.Column[Any], *, comes_again: bool = True) -> Make:
             return lambda value: _MISSING if value is None else _int2(2, value)
         case sa.BigInteger():
             return lambda value: _MISSING if value is None else _int8(8, value)
+        case sa.Integer():
+            return lambda value: _MISSING if value is None else _int4(4, value)
         case sa.LargeBinary():
             return lambda value: _MISSING if value is None else _length(len(value)) + value
     raise TypeError(f"{column} is {column.type!r}, which has no binary form here yet")

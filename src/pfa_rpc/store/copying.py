@@ -27,12 +27,11 @@ from pfa_rpc.errors import PfaError
 from pfa_rpc.records.revision import CHUNK_RECORDS, Revision, chunk_of
 from pfa_rpc.schema import FIELDS
 from pfa_rpc.store.bulk import insert_for, insert_rows
+from pfa_rpc.store.copied_tables import copy_tables, tables_digest
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.tables import (
-    field_values,
     instance_keys,
     organization_revisions,
-    organization_synonyms,
     organizations,
     record_chunks,
     records,
@@ -41,7 +40,6 @@ from pfa_rpc.store.tables import (
 BATCH_RECORDS: Final = 10 * CHUNK_RECORDS
 """Records of one transaction: whole chunks."""
 _COMPARED_RECORDS: Final = 4 * CHUNK_RECORDS
-_VALUES: Final = 2_000
 _STATE: Final = "copy/"
 """Begins the name of what is kept of a copy beside the keys of an instance."""
 _MONEY: Final = tuple(field.column for field in FIELDS if field.is_money)
@@ -74,8 +72,8 @@ class Contents:
     """Sum of each column of money, in its own unit."""
     digest: str
     """Of every record in order of insertion: payload, place, revision and what is known of PEMS."""
-    values: str
-    """Digest of the vocabulary and the synonyms."""
+    others: str
+    """Digest of what there is beside the records: vocabulary, history and all else."""
 
 
 @dataclass(slots=True)
@@ -174,7 +172,7 @@ async def _heads(connection: AsyncConnection, code: str | None = None) -> list[A
     """Return organizations with what they are at, by code."""
     o, r = organizations.c, organization_revisions.c
     query = (
-        sa.select(organizations, r.revision, r.nonce, r.next_position)
+        sa.select(organizations, r.revision, r.nonce, r.next_position, r.changed_at)
         .join_from(organizations, organization_revisions, o.organization_id == r.organization_id)
         .order_by(o.organization_id)
     )
@@ -317,7 +315,13 @@ class _Organization:
         changed = await writer.execute(
             sa.update(table)
             .where(table.c.organization_id == code, table.c.revision == state.revision, table.c.nonce == state.nonce)
-            .values(revision=head.revision, nonce=nonce, next_position=position, vocabulary_nonce=nonce)
+            .values(
+                revision=head.revision,
+                nonce=nonce,
+                next_position=position,
+                vocabulary_nonce=nonce,
+                changed_at=head.changed_at,
+            )
         )
         if changed.rowcount != 1:
             raise OtherData(f"someone else writes to organization {code!r} of the target; stop that, and copy again")
@@ -362,18 +366,11 @@ class _Organization:
         return inserted
 
     async def _finish(self, reader: AsyncConnection, head: Any, state: _State) -> None:
-        """Take the vocabulary and the synonyms over, and note that everything is there."""
-        code = head.organization_id
+        """Take over what there is beside the records, and note that everything is there."""
+        await copy_tables(reader, self._target, head.organization_id)
         state.complete_to = head.revision
         async with self._target.writing() as writer:
             await self._mark(writer, head, state, head.next_position)
-            for table in (field_values, organization_synonyms):
-                await writer.execute(sa.delete(table).where(table.c.organization_id == code))
-            async for values in _values(reader, code):
-                await insert_rows(writer, field_values, values)
-            synonyms = await _synonyms(reader, code)
-            if synonyms:
-                await insert_rows(writer, organization_synonyms, synonyms)
 
     async def _compare(self, reader: AsyncConnection, head: Any) -> str:
         """Return the digest that both sides have. Raises CopyDiffers, telling both."""
@@ -391,7 +388,7 @@ class _Organization:
 
 def _shown(one: Contents) -> str:
     sums = ", ".join(f"{name} {amount}" for name, amount in one.sums.items())
-    return f"{one.records:,} records, {sums}, digest {one.digest}, vocabulary {one.values}"
+    return f"{one.records:,} records, {sums}, digest {one.digest}, others {one.others}"
 
 
 async def _batches(
@@ -416,34 +413,6 @@ async def _batches(
         yield rows
 
 
-async def _values(reader: AsyncConnection, code: str) -> AsyncIterator[list[dict[str, Any]]]:
-    """Yield the vocabulary, some rows at a time."""
-    table = field_values.c
-    last = ("", "")
-    while True:
-        query = (
-            sa.select(field_values)
-            .where(
-                table.organization_id == code,
-                sa.or_(table.field > last[0], sa.and_(table.field == last[0], table.spelling > last[1])),
-            )
-            .order_by(table.field, table.spelling)
-            .limit(_VALUES)
-        )
-        rows = [dict(row) for row in (await reader.execute(query)).mappings()]
-        if not rows:
-            return
-        last = (rows[-1]["field"], rows[-1]["spelling"])
-        yield rows
-
-
-async def _synonyms(reader: AsyncConnection, code: str) -> list[dict[str, Any]]:
-    """Return the synonyms, which are few."""
-    table = organization_synonyms
-    query = sa.select(table).where(table.c.organization_id == code).order_by(table.c.phrase_key)
-    return [dict(row) for row in (await reader.execute(query)).mappings()]
-
-
 async def contents(connection: AsyncConnection, code: str, *, read: Callable[[int], None] | None = None) -> Contents:
     """Return what an organization holds, read in batches; `read` is told of each."""
     r = records.c
@@ -464,13 +433,8 @@ async def contents(connection: AsyncConnection, code: str, *, read: Callable[[in
         number, last = number + len(rows), rows[-1].position
         if read is not None:
             read(len(rows))
-    values = blake2b(digest_size=16)
-    async for part in _values(connection, code):
-        for value in part:
-            values.update(repr(sorted(value.items())).encode())
-    for synonym in await _synonyms(connection, code):
-        values.update(repr(sorted(synonym.items())).encode())
-    return Contents(number, await _sums(connection, code), digest.hexdigest(), values.hexdigest())
+    others = await tables_digest(connection, code)
+    return Contents(number, await _sums(connection, code), digest.hexdigest(), others)
 
 
 async def _sums(connection: AsyncConnection, code: str) -> dict[str, int]:
