@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pfa_rpc.errors import SetupError
+from pfa_rpc.sync.pems.screen_fields import SCREEN_FIELDS
 from pfa_rpc.sync.pems.settings import GRID_ALIASES, PREFIX, PemsSettings
 
 PHRASE = "correct-horse-battery"
@@ -100,6 +104,28 @@ def test_only_loopback_may_go_without_tls(url: str) -> None:
 @pytest.mark.parametrize("grant", [{"api_key": PHRASE}, {"token": PHRASE}, {"user": "u", "password": PHRASE}])
 def test_one_way_to_sign_in_is_enough(grant: dict[str, Any]) -> None:
     assert PemsSettings.load(base_url="https://h.example.test", tenant="T", **grant).is_configured
+
+
+def documentation() -> str:
+    return (Path(__file__).parents[4] / "docs" / "pems.md").read_text("utf-8")
+
+
+def test_the_table_of_the_documentation_is_the_table_of_settings() -> None:
+    rows = re.findall(r"^\| `(PFA_PEMS_\w+)` \| (.*?) \| (.*?) \|$", documentation(), re.MULTILINE)
+    assert rows == [documented(name) for name in PemsSettings.model_fields]
+
+
+def documented(name: str) -> tuple[str, str, str]:
+    """Return the row of the table that a setting should have."""
+    value = getattr(PemsSettings.load(), name)
+    shown = json.dumps(list(value)) if isinstance(value, tuple) else str(value)
+    default = "below" if isinstance(value, dict) else f"`{shown}`" if value not in (None, "") else "none"
+    return PREFIX + name.upper(), default, PemsSettings.model_fields[name].description or ""
+
+
+def test_the_documentation_names_every_column_and_screen_field() -> None:
+    rows = re.findall(r"^\| (\w+) \| (?:`(\w+)`)? ?\| (?:`(\w+)`|–) \|$", documentation(), re.MULTILINE)
+    assert rows == [(field, alias, SCREEN_FIELDS.get(field, "")) for field, alias in GRID_ALIASES.items()]
 
 
 def test_every_setting_has_its_sentence() -> None:
