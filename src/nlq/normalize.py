@@ -58,16 +58,23 @@ class Token:
 
 
 # Order matters: a group of thousands ("5,000.50") before plain digits, comparisons before single signs. Characters
-# that join or frame words ("-", "/", ".", "(") match no group and become no token.
+# that join or frame words ("-", "/", ".", "(") belong to no group and become no token; they are taken together with
+# the token behind them, and never given back, so that each is looked at once.
 _TOKEN: Final = re.compile(
     r"""
+    (?>(?:
+      (?:[\s\-–—−/\\.:?()\[\]{}“”'‘’`´_\#*\u200b-\u200d\ufe0f]|!(?!=))
+      (?:[\s\-–—−/\\.:?()\[\]{}“”'‘’`´_\#*\u200b-\u200d\ufe0f]|!(?!=)|~(?!\s?[$€£¥₹]?\d))*
+    )?)
+    (?:
       (?P<number>(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?)
     | (?P<word>[^\W\d_]+(?:['’][^\W\d_]+)*)
     | "(?P<quoted>(?:[^"\\]|\\.){1,200})"
     | (?P<symbol>>=|<=|=>|=<|!=|<>|==|[<>=≥≤≠$€£¥₹,;&+@%|~])
     | "
-    | (?:[\s\-–—−/\\.:?()\[\]{}“”'‘’`´_\#*\u200b-\u200d\ufe0f]|!(?!=)|~(?!\s?[$€£¥₹]?\d))+
     | (?P<other>.)
+    | \Z
+    )
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -117,17 +124,17 @@ def tokenize(text: str) -> list[Token]:
         group = match.lastgroup
         if group is None:
             continue
-        start, end = match.span()
-        raw = match.group(group)
-        gap = text[last:start]
-        last = end
+        start, end = match.span(group)
+        raw = text[start:end]
         if group == "word":
-            tokens.append(Token(stem(raw), WORD, start, end, raw, gap))
+            tokens.append(Token(stem(raw), WORD, start, end, raw, text[last:start]))
         elif group == "quoted":
+            start, end = start - 1, end + 1  # with its quotes
             content = _ESCAPE.sub(r"\1", raw)
-            tokens.append(Token(f'"{fold(content)}', QUOTED, start, end, content, gap))
+            tokens.append(Token(f'"{fold(content)}', QUOTED, start, end, content, text[last:start]))
         else:
-            tokens.append(Token(_SYMBOLS.get(raw, raw), _KINDS[group], start, end, raw, gap))
+            tokens.append(Token(_SYMBOLS.get(raw, raw), _KINDS[group], start, end, raw, text[last:start]))
+        last = end
     return tokens
 
 

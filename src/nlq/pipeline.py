@@ -37,9 +37,11 @@ from nlq.tagging.tagger import Tagger
 from nlq.tagging.tags import UNKNOWN, Tagged
 from nlq.tagging.tries import said_names, spelling_targets
 from nlq.vocabulary import Vocabulary
-from nlq.wording.explain import Explainer, assumption
+from nlq.wording.explain import Explainer, assumptions
 from nlq.wording.phrasing import Phrasing
 from nlq.wording.sentence import SentenceWriter
+
+_NOT_UNDERSTOOD: Final = Role.NOT_UNDERSTOOD
 
 
 @dataclass(slots=True)
@@ -253,10 +255,10 @@ class Language:
             sentence=reading.sentence,
             order_by=canonical_order(query.sort),
             pieces=reading.pieces,
-            defaults=tuple(assumption(note, reading.tokens) for note in resolved.defaults),
-            carried=tuple(assumption(note, reading.tokens) for note in reading.carried),
-            ambiguities=tuple(assumption(note, reading.tokens) for note in resolved.ambiguities),
-            complete=all(piece.role is not Role.NOT_UNDERSTOOD for piece in reading.pieces),
+            defaults=assumptions(resolved.defaults, reading.tokens),
+            carried=assumptions(reading.carried, reading.tokens),
+            ambiguities=assumptions(resolved.ambiguities, reading.tokens),
+            complete=_NOT_UNDERSTOOD not in [piece.role for piece in reading.pieces],
             warnings=tuple(dict.fromkeys(resolved.warnings)),
             errors=tuple(dict.fromkeys(resolved.errors)),
             codes=tuple(dict.fromkeys(resolved.codes)),

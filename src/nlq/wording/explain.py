@@ -5,7 +5,7 @@ Gives `Explainer`: pieces that cover the question, with suggestions for what was
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from nlq.interpretation import Assumption, Piece, Role
@@ -22,6 +22,11 @@ _MAX_SUGGESTED: Final = 10
 _NEAR_ENOUGH: Final = 0.65
 """Likeness asked of values where the field is known: lower than among all words."""
 _COMMA: Final = ","
+_USED: Final = Role.USED
+_CORRECTED: Final = Role.CORRECTED
+_NOT_UNDERSTOOD: Final = Role.NOT_UNDERSTOOD
+_FILLER: Final[tuple[int, Role, str]] = (-1, Role.FILLER, "")
+"""What becomes of a token that nothing else is said of."""
 
 
 class Explainer:
@@ -45,13 +50,14 @@ class Explainer:
         suggested = 0
         for first, end, role, meaning in _runs(tokens, resolved, corrected):
             start, stop = tokens[first].start, tokens[end - 1].end
+            said = text[start:stop]
             suggestions: tuple[str, ...] = ()
-            if role is Role.CORRECTED:
+            if role is _CORRECTED:
                 suggestions = tuple(corrected[index] for index in range(first, end) if index in corrected)
-            elif role is Role.NOT_UNDERSTOOD and suggested < _MAX_SUGGESTED:
+            elif role is _NOT_UNDERSTOOD and suggested < _MAX_SUGGESTED:
                 suggested += 1
-                suggestions = resolved.hints.get(first) or self._suggest(text[start:stop], first, end, tokens, settled)
-            pieces.append(Piece(start, stop, text[start:stop], role, meaning, suggestions))
+                suggestions = resolved.hints.get(first) or self._suggest(said, first, end, tokens, settled)
+            pieces.append(Piece(start, stop, said, role, meaning, suggestions))
         return tuple(pieces)
 
     def _suggest(self, text: str, first: int, end: int, tokens: list[Token], settled: Settled) -> tuple[str, ...]:
@@ -77,32 +83,35 @@ def _has_digit(text: str) -> bool:
 
 def _runs(tokens: list[Token], resolved: Resolved, corrected: Mapping[int, str]) -> list[tuple[int, int, Role, str]]:
     """Return (first, end, role, meaning) of runs of tokens that share their fate, commas left aside."""
-    fates: list[tuple[int, Role, str]] = [(-1, Role.FILLER, "")] * len(tokens)
+    fates = [_FILLER] * len(tokens)
     for number, use in enumerate(resolved.uses):
-        role = Role.CORRECTED if any(index in corrected for index in range(use.first, use.end)) else Role.USED
-        fates[use.first : use.end] = [(number, role, use.meaning)] * (use.end - use.first)
+        mended = corrected and any(index in corrected for index in range(use.first, use.end))
+        fates[use.first : use.end] = [(number, _CORRECTED if mended else _USED, use.meaning)] * (use.end - use.first)
     for first, end in resolved.unread:
         reason = resolved.reasons.get(first, "")
-        fates[first:end] = [(-1, Role.NOT_UNDERSTOOD, reason)] * (end - first)
+        fates[first:end] = [(-1, _NOT_UNDERSTOOD, reason)] * (end - first)
     for index in corrected:
-        if fates[index][1] is Role.FILLER:
-            fates[index] = (-1, Role.CORRECTED, "")
+        if fates[index] is _FILLER:
+            fates[index] = (-1, _CORRECTED, "")
     runs: list[tuple[int, int, Role, str]] = []
     before: tuple[int, Role, str] | None = None
     for index, fate in enumerate(fates):
-        number, role, meaning = fate
-        if tokens[index].key == _COMMA and number < 0:
+        if fate[0] < 0 and tokens[index].key == _COMMA:
             before = None
         elif fate == before:
-            runs[-1] = (runs[-1][0], index + 1, role, meaning)
+            runs[-1] = (runs[-1][0], index + 1, fate[1], fate[2])
         else:
-            runs.append((index, index + 1, role, meaning))
+            runs.append((index, index + 1, fate[1], fate[2]))
             before = fate
     return runs
 
 
-def assumption(note: Note, tokens: list[Token]) -> Assumption:
-    """Return a note over tokens as an assumption over characters."""
+def assumptions(notes: Iterable[Note], tokens: list[Token]) -> tuple[Assumption, ...]:
+    """Return notes over tokens as assumptions over characters."""
+    return tuple([_assumption(note, tokens) for note in notes])
+
+
+def _assumption(note: Note, tokens: list[Token]) -> Assumption:
     if note.first == note.end:
         return Assumption(note.text, 0, 0, note.chosen, note.alternatives)
     start, end = tokens[note.first].start, tokens[note.end - 1].end
