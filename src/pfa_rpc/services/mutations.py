@@ -27,7 +27,8 @@ from pfa_rpc.services.requests import Mask, authorize, require_visible, revision
 from pfa_rpc.services.tokens import Tokens, digest
 from pfa_rpc.store.database import Database, Write
 from pfa_rpc.store.organizations import Organization, current_organization, get_organization
-from pfa_rpc.store.records import StoredRecord, StoredRow, new_record, read_rows, record_id, save_records
+from pfa_rpc.store.records import StoredRecord, StoredRow, new_record, read_rows, record_id
+from pfa_rpc.sync.batch import save_edits
 
 PREPARED_FROM: Final = 50
 """Mutations from which on they are tried before the write begins, which holds others of the organization up."""
@@ -215,7 +216,8 @@ class _Batch:
             if number % _AT_ONCE == _AT_ONCE - 1:
                 await asyncio.sleep(0)
         if changed:
-            saved = await save_records(write, self._organization, list(changed.values()))
+            named = {after.values["id"]: self._decided(number, after) for number, (_, after) in changed.items()}
+            saved = await save_edits(write, self._organization, list(changed.values()), named=named)
             for number, payload in zip(changed, saved, strict=True):
                 payloads[number] = payload
         return payloads
@@ -247,8 +249,14 @@ class _Batch:
             return None, after
         marked, base = marked_edited(before.values, before.base, values, self._by, at)
         if marked is before.values:
-            return before, before
+            if not self._decided(number, before):
+                return before, before
+            marked = marked | {"modified_by": self._by, "modified_at": at}
         return before, StoredRecord(marked, base, before.seen_digest, before.position)
+
+    def _decided(self, number: int, record: StoredRecord) -> list[str]:
+        """Return the fields in conflict that a mutation names: it decides about them, even with the value they have."""
+        return [name for name in record.values["conflicting_fields"] if name in self._entries[number].updates]
 
 
 def _try(entry: Entry, row: StoredRow | None) -> _Tried:

@@ -66,7 +66,8 @@ from pfa_rpc.store import reads
 from pfa_rpc.store.database import Write
 from pfa_rpc.store.organizations import Organization, current_organization
 from pfa_rpc.store.records import Change as RecordChange
-from pfa_rpc.store.records import StoredRecord, read_row_stretch, save_records
+from pfa_rpc.store.records import StoredRecord, read_row_stretch
+from pfa_rpc.sync.batch import save_edits
 
 MAX_RECORDS: Final = 100_000
 """Most records of one proposal."""
@@ -317,7 +318,7 @@ class _Application:
     async def _save(self) -> None:
         is_refused = self._outcome.refused and not self._allow_refused
         if self._changes and not is_refused:
-            await save_records(self._write, self._organization, self._changes)
+            await save_edits(self._write, self._organization, self._changes)
         self._changes = []
 
 

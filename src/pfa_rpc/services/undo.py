@@ -37,8 +37,9 @@ from pfa_rpc.services.tokens import digest
 from pfa_rpc.store import undoing
 from pfa_rpc.store.database import Write
 from pfa_rpc.store.organizations import Organization, current_organization, get_organization
-from pfa_rpc.store.records import Change, StoredRecord, StoredRow, read_created, save_records
+from pfa_rpc.store.records import Change, StoredRecord, StoredRow, read_created
 from pfa_rpc.store.undoing import MOST_CHANGES, Delta
+from pfa_rpc.sync.batch import save_edits
 
 DEFAULT_LISTED: Final = 50
 NAMED: Final = 10
@@ -219,7 +220,7 @@ class _Reversal:
 
     async def _save(self) -> None:
         if self._changes and not (self._conflicts.count or self._broken.count):
-            await save_records(self._write, self._organization, self._changes)
+            await save_edits(self._write, self._organization, self._changes)
             self.changed += len(self._changes)
         self._changes = []
 
