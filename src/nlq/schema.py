@@ -174,6 +174,8 @@ class DateConventions:
     """Words that say that a period and a date overlap: "on site"."""
     recorded: Mapping[str, str] = field(default_factory=dict)
     """Field → the field that a date beside one of its values is of: who changed a record → when it was changed."""
+    happened: Mapping[str, str] = field(default_factory=dict)
+    """Flag → the field that a date right behind it is of: "actualized last month"."""
     deeds: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Field of who did something → the verbs that say so behind a person: "maria changed"."""
     done: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -198,6 +200,8 @@ class Conventions:
     """Words after an amount → the money field that they say it is of: "$5,000 per month"."""
     ranking_field: str = ""
     """The money field that "most expensive" and "cheapest" rank by."""
+    newest_field: str = ""
+    """The date field that "newest" and "oldest" order by."""
     prepositions: Mapping[str, str] = field(default_factory=dict)
     """Field → the preposition before its name in a sentence ("in area Silo 4"); "with" for the others,
     "" for none."""

@@ -135,6 +135,7 @@ DATES: Final = DateConventions(
         "pems_modified_by": "pems_stamp",
         "sync_state": "modified_at",
     },
+    happened={"is_actualized": "actual_start"},
     deeds={
         "modified_by": (
             *("change", "modify", "edit", "update", "touch", "alter"),
@@ -277,6 +278,7 @@ CONVENTIONS: Final = Conventions(
         ("per month", "a month", "each month", "every month", "monthly", "per mo"), "monthly_rate"
     ),
     ranking_field="forecast_cost",
+    newest_field="forecast_start",
     key="pfa_id",
     key_words=("record", "pfa"),
     written=("pems_modified_by",),

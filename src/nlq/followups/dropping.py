@@ -75,7 +75,7 @@ def read_dropped(
         if behind:
             end = place + 1  # "the filter on silo"
         every = every or (stretch.tag == FILLER and tokens[stretch.first].key in EVERY)
-        found.fields |= set(_named(stretch, before, schema))
+        found.fields |= set(named_fields(stretch, before, schema))
         place += 1
     if not filtered:
         return None
@@ -136,7 +136,7 @@ def _amounts(field: FieldSpec, before: Query, schema: Schema) -> Iterable[str]:
     return {name for names in together for name in names if name in limited} or (field.name,)
 
 
-def _named(stretch: Tagged, before: Query, schema: Schema) -> Iterable[str]:
+def named_fields(stretch: Tagged, before: Query, schema: Schema) -> Iterable[str]:
     """Return the fields that a stretch names, by their own names or by values that the query before asks for."""
     if stretch.field is not None and stretch.tag in ("FIELD", "MEASURE", RECORD):
         return (

@@ -10,6 +10,7 @@ from typing import Final
 
 from nlq.followups.cues import LEADS, PREPOSITIONS
 from nlq.normalize import Token
+from nlq.schema import FieldType
 from nlq.tagging.fillers import EVERYTHING
 from nlq.tagging.tags import FILLER, RECORD, SILENT, UNKNOWN, Reading, Tagged
 
@@ -44,11 +45,17 @@ def hangs(tagged: Sequence[Tagged], tokens: Sequence[Token]) -> str:
         return ""
     first = tagged[content[0]]
     begins = first.tag in _BEGINNINGS and (len(content) > 1 or first.tag == "DATE")
+    begins = begins or (_is_time(first) and len(content) > 1 and tagged[content[1]].tag == "DATE")
     if not begins and not _is_hung(tagged, tokens, content[0]):
         return ""
     if any(tagged[place].tag in ("VALUE", "FLAG") and not _is_hung(tagged, tokens, place) for place in content):
         return ""
     return "NOT" if first.tag in _NEGATIONS else "AND"
+
+
+def _is_time(stretch: Tagged) -> bool:
+    """Return whether a word says when something was done: "changed last week"."""
+    return stretch.field is not None and stretch.field.type is FieldType.TIME
 
 
 def _is_hung(tagged: Sequence[Tagged], tokens: Sequence[Token], place: int) -> bool:

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Final
 
 from nlq.followups.cues import CUE_STARTS, EVERY, LEADS, Cue, cues_at
-from nlq.followups.dropping import DROPPED, read_dropped
+from nlq.followups.dropping import DROPPED, named_fields, read_dropped
 from nlq.followups.editing import Edit, Tag, read_edit
 from nlq.followups.elliptic import hangs, is_everything, is_preposition, names_nothing
 from nlq.followups.figures import lend_measure, take_order
@@ -61,10 +61,19 @@ def needs_another(tagged: list[Tagged], tokens: list[Token], schema: Schema) -> 
     reader = _Reader([_copy(stretch) for stretch in tagged], tokens, Query(), schema, alone=True)
     if not reader.read():
         return []
+    needing = [span for span in reader.needing if not _says_itself(tagged, *span)]
     for stretch in tagged:
-        if any(first <= stretch.first and stretch.end <= end for first, end in reader.needing):
+        if any(first <= stretch.first and stretch.end <= end for first, end in needing):
             stretch.readings = _UNKNOWN
-    return [NO_CONTEXT.format(" ".join(token.raw for token in tokens[first:end])) for first, end in reader.needing]
+    return [NO_CONTEXT.format(" ".join(token.raw for token in tokens[first:end])) for first, end in needing]
+
+
+def _says_itself(tagged: list[Tagged], first: int, end: int) -> bool:
+    """Return whether a cue leaves out or takes in what follows it, without a question before: "don't show cranes"."""
+    for place, stretch in enumerate(tagged):
+        if (stretch.first, stretch.end) == (first, end) and stretch.tag in ("EXCEPT", "INCLUDING"):
+            return place + 1 < len(tagged) and tagged[place + 1].tag in ("VALUE", "FLAG")
+    return False
 
 
 def _may_need(tagged: Sequence[Tagged], tokens: Sequence[Token]) -> bool:
@@ -255,7 +264,7 @@ class _Reader:
             return None
         if across is not None:
             across.readings = _FILLER
-        self.follow.dropped.fields.add(named.name)
+        self.follow.dropped.fields |= set(named_fields(named_by, self._before, self._schema))
         return self._cue(place, after + 1, Move.EXCHANGE, needs=False)
 
     def _also(self, place: int, after: int) -> int:

@@ -96,6 +96,7 @@ class Attaching:
         if part.field is not None and part.field.type not in (FieldType.DATE, FieldType.TIME):
             self.take_field(FieldPart(part.first, part.head, part.field))
             part = replace(part, first=part.head, field=None)
+        self._take_dated_before(part)
         term = self._list.take_dated(part)
         term.negative = term.negative is not part.undone
         for tag in ("EVENT", "SPAN", "LAYER"):
@@ -111,6 +112,16 @@ class Attaching:
                 self._gathered.take_bare(bare)
                 self._gathered.use(bare, "of the date")
                 return
+
+    def _take_dated_before(self, part: DatedPart) -> None:
+        """Give a date to the field before its own, too, where "and" alone joins the two: "plan start and end in May"."""
+        bares = self._gathered.bare
+        if part.field is None or not bares or bares[-1].field.type is not part.field.type or part.undone:
+            return
+        bare = bares[-1]
+        if [token.key for token in self._gathered.tokens[bare.end : part.first]] == ["and"]:
+            self._gathered.take_bare(bare)
+            self._list.take_dated(replace(part, first=bare.first, end=bare.end, field=bare.field))
 
     def last(self) -> object:
         """Return the term taken last."""

@@ -185,6 +185,11 @@ class _Builder(lark.Transformer[Any, Any]):
         functions, field = _figure(of)
         return HavingPart(with_.first, bound.end, functions, field, bound.limits)
 
+    def having_different(self, children: list[Any]) -> HavingPart:
+        bound: BoundPart = children[1]
+        field = children[-1]
+        return HavingPart(children[0].first, field.end, (Function.COUNT_DISTINCT,), field.payload, bound.limits)
+
     def by_figure(self, children: list[Any]) -> ByFigurePart:
         functions, field = _figure(children[1:])
         return ByFigurePart(children[0].first, children[-1].end, functions, field)
@@ -256,6 +261,12 @@ class _Builder(lark.Transformer[Any, Any]):
     def ordered(self, children: list[Leaf]) -> SortPart:
         extreme, field, last = children
         return SortPart(extreme.first, last.end, [SortKey(field.payload, extreme.payload.descending)])
+
+    def ordered_event(self, children: list[Leaf]) -> SortPart:
+        first, last = children
+        event = next(leaf.payload for leaf in children if leaf.type == "EVENT")
+        rank = next(leaf.payload for leaf in children if leaf.type == "EXTREME")
+        return SortPart(first.first, last.end, [SortKey(event.field, rank.descending)], event=event)
 
     def extreme(self, children: list[Any]) -> RankPart:
         return self.ranking(children)

@@ -14,7 +14,7 @@ from typing import Final
 
 from nlq.dates.conventions import RANGE_REVERSED
 from nlq.dates.limits import Manner
-from nlq.phrases.terms import DateTerm, Term, ValueTerm
+from nlq.phrases.terms import DateTerm, FlagTerm, Term, ValueTerm
 from nlq.query import Comparison, Condition, Operator, conjunction
 from nlq.schema import FieldSpec, FieldType, Layer, Schema
 from nlq.tagging.tags import Event
@@ -74,7 +74,7 @@ def _settle(term: DateTerm, before: Term | None, schema: Schema, asked: FieldSpe
         dated.remarks.append(RANGE_REVERSED)
         dated.codes.append(REVERSED_RANGE)
     if term.field is None and term.event is None and not term.within:
-        term.field = _recorded(before, schema, asked)
+        term.field = _recorded(before, schema, asked, term.first)
     if term.field is not None:
         term.resolved = of_field(term.field, start, stop)
     elif term.event is not None:
@@ -86,9 +86,12 @@ def _settle(term: DateTerm, before: Term | None, schema: Schema, asked: FieldSpe
         dated.choices.append(DateChoice(term, text, "", ()))
 
 
-def _recorded(before: Term | None, schema: Schema, asked: FieldSpec | None) -> FieldSpec | None:
-    """Return the field that a date beside a person who changed a record is of."""
+def _recorded(before: Term | None, schema: Schema, asked: FieldSpec | None, first: int) -> FieldSpec | None:
+    """Return the field that a date beside a person who changed a record is of, or right behind what has happened."""
     recorded = schema.conventions.dates.recorded
+    if isinstance(before, FlagTerm) and before.state and not before.negative and before.end == first:
+        happened = schema.conventions.dates.happened.get(before.field.name)
+        return schema.by_name[happened] if happened is not None else None
     for who in (before.field if isinstance(before, ValueTerm) else None, asked):
         if who is not None and who.name in recorded:
             return schema.by_name[recorded[who.name]]

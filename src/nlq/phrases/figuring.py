@@ -30,6 +30,7 @@ MAX_FIGURES: Final = 10
 _MEASURED: Final = (FieldType.MONEY, FieldType.INTEGER)
 _NO_NOUN: Final = frozenset(("in", "for", "on", "at", "by", "this", "next", "last", "overall"))
 """Words behind "the most" that are no beginning of what is counted."""
+_OF: Final = frozenset(("of", "for"))
 _Limits = tuple[tuple[Operator, Amount], ...]
 
 
@@ -93,11 +94,14 @@ class Figuring:
             gathered.use(part, ", ".join(figure_words(figure, self._schema) for figure in asked))
 
     def _take_asked_cost(self) -> None:
-        """Take "what is the cost of ..." as the total."""
+        """Take "what is the cost ..." and "the cost of ..." as the total."""
         gathered = self._gathered
-        asked = gathered.tokens[0].key in ("what", "whats") and not self._figures and not gathered.groups
-        for bare in gathered.bare if asked else ():
-            if bare.field.name in self._schema.conventions.dates.spread:
+        if self._figures or gathered.groups:
+            return
+        asked = gathered.tokens[0].key in ("what", "whats")
+        for bare in gathered.bare:
+            of = bare.end < len(gathered.tokens) and gathered.tokens[bare.end].key in _OF
+            if bare.field.name in self._schema.conventions.dates.spread and (asked or of):
                 self._figures.update(dict.fromkeys(self._bare_sums()))
                 return
 
@@ -345,6 +349,9 @@ class Figuring:
             self.limit = self.limit or (1 if self._is_one(most) else None)
         for mark in gathered.directions:
             rank_of: Any = mark.payload
+            if rank_of.dated:  # groups have no date that they could be ordered by
+                gathered.refuse(mark)
+                continue
             if keys:
                 keys[-1] = FigureSort(keys[-1].by, rank_of.descending)
             else:

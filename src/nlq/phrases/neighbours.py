@@ -19,6 +19,7 @@ _UNKNOWN: Final = (Reading(UNKNOWN),)
 _TIMES: Final = (FieldType.DATE, FieldType.TIME)
 _MARGINS: Final = frozenset(("PERCENT", "NUMBER", "MONEY", "COMPARE", "DURATION", "ABOUT"))
 _COMPARING: Final = frozenset(("COMPARE", "WHEN", "CLAIM"))
+_COPULAS: Final = frozenset(("is", "are", "isnt", "arent", "was", "were", "wasnt"))
 _STEPS: Final = {"plus": "+", "+": "+", "minus": "-"}
 _STEPPED: Final = frozenset(("NUMBER", "MONEY", "DURATION"))
 _PASSED: Final = frozenset(("VALUE", "FIELD", "AND", "COMMA"))
@@ -53,6 +54,7 @@ _LEADS: Final = frozenset(
 _ASKING: Final = frozenset(("FUNCTION", "COUNT", "TOTAL_OF"))
 _FIGURED: Final = frozenset(("FUNCTION", "COUNT", "EXTREME", "MEASURE"))
 _BEFORE_PART: Final = frozenset(("BY", "AND", "COMMA", "FIELD", "SORT", "THEN"))
+_GROUPING: Final = frozenset(("group", "split", "break", "divide", "tabulate"))
 _EACH: Final = frozenset(("per", "each", "every"))
 _OPERANDS: Final = frozenset(("COMPARE", "FUNCTION", "WHEN", "SORT"))
 
@@ -229,8 +231,11 @@ def _settle_not(line: _Line, number: int, stretch: Tagged) -> None:
     before, after = line.at(number - 1), line.at(number + 1)
     if before is None or after is None or before.field is None:
         return
+    compared = after.field is not None and after.field.type is before.field.type and after.field is not before.field
     if before.tag == "MEASURE" and after.is_amount:
         stretch.readings = (Reading("COMPARE", Operator.NE),)
+    elif compared and before.tag == after.tag and line.key(stretch) in _COPULAS:
+        stretch.readings = (Reading("COMPARE", Operator.NE),)  # "forecast end is not plan end"
     elif after.tag == "ABSENT":
         stretch.readings, after.readings = _FILLER, (Reading("FILLED"),)
 
@@ -283,8 +288,11 @@ def _settle_event(line: _Line, number: int, stretch: Tagged) -> None:
 
 
 def _settle_limit(line: _Line, number: int, stretch: Tagged) -> None:
-    """Read "first plan start" as the earliest."""
-    after = line.at(number + 1)
+    """Read "first plan start" as the earliest, and "ending first" as ending soonest."""
+    after, before = line.at(number + 1), line.at(number - 1)
+    if line.key(stretch) == "first" and after is None and before is not None and before.tag == "EVENT":
+        stretch.readings = (Reading("EXTREME", Rank(descending=False)),)
+        return
     if line.key(stretch) == "first" and after is not None and after.tag == "FIELD" and _is_date(after):
         stretch.readings = (Reading("EXTREME", Rank(descending=False)),)
 
@@ -326,6 +334,7 @@ def _settle_unknown(line: _Line, number: int, stretch: Tagged) -> None:
     last = line.at(number - 1)
     if line.key(stretch) == "range" and last is not None and last.is_amount:
         stretch.readings = _FILLER
+    _settle_grouping(line, number, stretch)
     if line.key(stretch) == "last":
         after = line.at(number + 1)
         if after is not None and after.tag == "FIELD" and _is_date(after):
@@ -336,6 +345,18 @@ def _settle_unknown(line: _Line, number: int, stretch: Tagged) -> None:
         before, missing = line.at(number - 1), line.at(number - 2)
         if before is not None and before.field is not None and missing is not None and missing.tag in _PRESENCE:
             stretch.readings = _FILLER
+
+
+def _settle_grouping(line: _Line, number: int, stretch: Tagged) -> None:
+    """Take "group", "split" and "break down" before what "by" groups as words around it."""
+    word, before = line.key(stretch), line.at(number - 1)
+    after = line.at(number + 1)
+    named = after is not None and (after.tag in ("VALUE", "FLAG", "BY") or line.key(after) == "down")
+    opens = not number and word in _GROUPING and named
+    goes_on = word == "down" and number == 1 and before is not None and line.key(before) in _GROUPING
+    grouped = any(line.tagged[place].tag == "BY" for place in line.content[number:]) if opens or goes_on else False
+    if grouped:
+        stretch.readings = _FILLER
 
 
 def _settle_compared(line: _Line, number: int, stretch: Tagged) -> None:
@@ -374,6 +395,19 @@ def _settle_within(line: _Line, number: int, stretch: Tagged) -> None:
         stretch.readings = (Reading("COMPARE", Operator.LE),) if after.is_amount else _UNKNOWN
 
 
+def _settle_newest(line: _Line, number: int, stretch: Tagged) -> None:
+    """Read "newest" as an order by date where nothing is named that it is of."""
+    ranked, after, before = stretch.reading("RANK"), line.at(number + 1), line.at(number - 1)
+    if ranked is None or stretch.tag != "EXTREME":
+        return
+    of = after is not None and (after.field is not None or after.reading("EVENT") is not None or after.is_amount)
+    behind = before is not None and before.reading("EVENT") is not None
+    if not behind and (not of or (after is not None and after.tag not in ("FIELD", "MEASURE", "EVENT"))):
+        stretch.readings = (ranked,)
+    else:
+        stretch.readings = stretch.readings[:1]
+
+
 _SETTLERS: Final[dict[str, Callable[[_Line, int, Tagged], None]]] = {
     "YES_NO": _settle_yes_no,
     "SPAN": _settle_span,
@@ -391,6 +425,7 @@ _SETTLERS: Final[dict[str, Callable[[_Line, int, Tagged], None]]] = {
     "AMOUNT_OF": _settle_amount_of,
     "VERSUS": _settle_versus,
     "WITHIN": _settle_within,
+    "EXTREME": _settle_newest,
     "LIMIT": _settle_limit,
     "AND": _settle_and,
     "WHEN": _settle_when,

@@ -17,6 +17,7 @@ from nlq.tagging.tags import Rank
 MAX_LIMIT: Final = 100_000
 MAX_SORTS: Final = 5
 
+_TIMES: Final = (FieldType.DATE, FieldType.TIME)
 _Key = tuple[FieldSpec, bool | None, Part]
 
 
@@ -75,6 +76,9 @@ class _Ordering:
             ranks.remove(ends[-1])
         elif ends and not keys:
             keys += self._ranked_by(ends[-1])
+        by_date = [mark for mark in gathered.directions if isinstance(mark.payload, Rank) and mark.payload.dated]
+        if by_date and not keys:
+            keys += self._by_date(by_date[-1])
         by_money = [mark for mark in gathered.directions if isinstance(mark.payload, Rank) and mark.payload.money]
         if by_money and not keys:
             keys += self._ranked_by(by_money[-1])
@@ -95,7 +99,15 @@ class _Ordering:
                     self._gathered.refuse(part)
                 else:
                     keys.append((key.field, key.descending, part))
+                    self._note_event(part)
         return keys
+
+    def _note_event(self, part: SortPart) -> None:
+        """Say which period is meant where the words leave it open: "ending soonest"."""
+        if part.event is not None:
+            text = f"the order is by {part.event.field.label}, because the question does not say of which period"
+            others = tuple(each.name for each in part.event.others)
+            self._gathered.note(text, part, part.event.field.name, others)
 
     def _sorted(self, keys: list[_Key], default: bool | None) -> dict[str, Sort]:
         sort: dict[str, Sort] = {}
@@ -130,9 +142,22 @@ class _Ordering:
                 self._gathered.refuse(rank)
         return [rank for rank in ends if rank in ranks]
 
+    def _by_date(self, part: Part) -> list[_Key]:
+        """Return the date that "newest" orders by."""
+        newest = self._schema.by_name.get(self._schema.conventions.newest_field)
+        if newest is None:
+            self._gathered.refuse(part)
+            return []
+        others = tuple(f.name for f in self._schema.fields if f.type in _TIMES and f is not newest and f.sortable)
+        text = f"the order is by {newest.label}, because the question names no date"
+        self._gathered.note(text, part, newest.name, others)
+        return [(newest, None, part)]
+
     def _ranked_by(self, part: Part) -> list[_Key]:
         """Return what records are ranked by where only "top" or "most expensive" was said."""
         gathered = self._gathered
+        if isinstance(part, RankPart) and part.rank is not None and part.rank.dated:
+            return self._by_date(part)
         for bare in gathered.bare:
             if bare.field.type in (FieldType.MONEY, FieldType.INTEGER):
                 gathered.take_bare(bare)

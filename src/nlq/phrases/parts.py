@@ -230,6 +230,8 @@ class SortPart(Part):
     keys: list[SortKey]
     ranked: bool = False
     """Whether the largest figure comes first where nothing else is said: "rank by"."""
+    event: Event | None = None
+    """The end of a period that does not say of which: "ending soonest"."""
 
 
 @dataclass(slots=True)

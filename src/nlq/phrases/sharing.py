@@ -1,7 +1,8 @@
 """Sharing: what a question for a share is a share of.
 
-Gives `share_of`, `copula_of`, `mentions` and `COPULAS`. "what percentage of cranes are rentals" has the whole before "are" and the part behind
-it; "share of rentals versus purchases" groups by what the list is of; "share of rentals" names the part alone.
+Gives `share_of`, `copula_of`, `mentions` and `COPULAS`. "what percentage of cranes are rentals" has the whole before
+"are" and the part behind it; "share of rentals versus purchases" groups by what the list is of; "share of rentals"
+names the part alone.
 """
 
 from __future__ import annotations

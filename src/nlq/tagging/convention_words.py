@@ -43,8 +43,15 @@ def undone_phrases(schema: Schema) -> Iterator[tuple[str, Reading]]:
         yield from ((phrase, Reading("UNDONE", schema.by_name[name])) for phrase in phrases)
 
 
+def _done_phrases(schema: Schema) -> Iterator[tuple[str, Reading]]:
+    """Yield the nouns for what was done, which a date behind them tells the time of."""
+    for name, nouns in schema.conventions.dates.done.items():
+        yield from ((noun, Reading("FIELD", schema.by_name[name])) for noun in nouns)
+
+
 def _date_phrases(schema: Schema) -> Iterator[tuple[str, Reading]]:
     """Yield the phrases for dates and periods."""
+    yield from _done_phrases(schema)
     dates = schema.conventions.dates
     starts = tuple(schema.by_name[layer.start] for layer in dates.layers)
     ends = tuple(schema.by_name[layer.end] for layer in dates.layers)
@@ -61,8 +68,6 @@ def _date_phrases(schema: Schema) -> Iterator[tuple[str, Reading]]:
     for name, verbs in dates.deeds.items():
         for verb in verbs:
             yield verb, Reading("DEED", schema.by_name[name])
-    for name, nouns in dates.done.items():
-        yield from ((noun, Reading("FIELD", schema.by_name[name])) for noun in nouns)
     for name, time in dates.recorded.items():
         for word in (*schema.by_name[time].words, *dates.done.get(time, ())):
             for who in _WHO:

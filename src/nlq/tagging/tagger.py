@@ -33,6 +33,8 @@ _RANGE_ENDS: Final = frozenset(("VALUE", "NUMBER", UNKNOWN))
 _LAYERED: Final = frozenset(("LAYER", "CLAIM", "NOT", "WITHOUT"))
 _WINNING: Final = frozenset(("FIELD", "MEASURE", "COMPARE"))
 _NEGATIONS: Final = frozenset(("not", "never"))
+_TOTALS: Final = frozenset(("total", "sum", "overall", "combined"))
+_GROUPING: Final = frozenset(("by", "per"))
 _OPEN_ENDS: Final = frozenset(("PAST", "FUTURE"))
 _COMPARING: Final = frozenset(("COMPARE", "WHEN"))
 _UNKNOWN: Final = (Reading(UNKNOWN),)
@@ -41,7 +43,7 @@ _TO: Final = (Reading("TO"),)
 _DATE_SIGNS: Final = frozenset(("-", "/", "."))
 _ARTICLES: Final = frozenset(("a", "i"))
 _LABELLED: Final = (FieldType.TEXT, FieldType.ID, FieldType.ENUM)
-_BEFORE_TIME: Final = frozenset(("COMPARE", "LONGER", "LASTING"))
+_BEFORE_TIME: Final = frozenset(("COMPARE", "LONGER", "LASTING", "BY"))
 """Tags before "a month" that make it a length of time, and no rate."""
 _NUMBERED: Final = frozenset(("number", "no", "num", "nr"))
 _NUMERALS: Final = NUMBER_WORDS | _NUMBERED
@@ -60,6 +62,8 @@ class Tagger:
         self._currency = currency
         self._keys = KeyReader(schema, self.fixed, self.values)
         self._recorded = frozenset(schema.conventions.dates.recorded)
+        self._rates = [schema.by_name[name] for name in dict.fromkeys(schema.conventions.amount_words.values())]
+        self._costs = [schema.by_name[name] for name in schema.conventions.dates.spread]
 
     def belongs_to_phrases(self, key: str) -> bool:
         """Return whether a word is a part of what is read in longer phrases, and of no value: "march"."""
@@ -136,6 +140,11 @@ class Tagger:
                 return Tagged(index, index + 1, shorter)
         if tag in ("VALUE", "CLAIM") and tokens[index].key in _NEGATIONS and self._is_timed(tokens, plain, today):
             return Tagged(index, index + 1, self.fixed.exactly((tokens[index].key,)))
+        if tag == "FIELD" and end > index + 1 and tokens[end - 1].key == "by":
+            # "updated by Friday" names no person
+            shorter = self.fixed.exactly(token.key for token in tokens[index : end - 1])
+            if shorter and shorter[0].tag != UNKNOWN and read_timed(tokens, end - 1, today, (), due=False):
+                return Tagged(index, end - 1, shorter)
         if not can_be_timed(tokens[index]):
             return None
         found = read_timed(tokens, index, today, before, due=_amount_is_due(before), recorded=self._recorded)
@@ -200,6 +209,8 @@ class Tagger:
         """
         end, readings = fixed
         key = tokens[index].key
+        if self._is_total(tokens, index, fixed):
+            return self.fixed.exactly((key,))
         if key == "with" and readings[0].tag == "COMPARE":
             return self.fixed.exactly((key,))
         if end != index + 2 or readings[0].tag != "MEASURE":
@@ -209,6 +220,17 @@ class Tagger:
             return ()
         named = self.fixed.exactly((plural.key,))
         return self.fixed.exactly((key,)) if any(reading.tag == "VALUE" for reading in named) else ()
+
+    def _is_total(self, tokens: list[Token], index: int, fixed: tuple[int, tuple[Reading, ...]]) -> bool:
+        """Return whether a rate that is called a cost stands where costs are summed up: "rental cost by category"."""
+        end, readings = fixed
+        if end != index + 2 or readings[0].tag != "MEASURE" or readings[0].payload not in self._rates:
+            return False
+        summed = index > 0 and tokens[index - 1].key in _TOTALS
+        grouped = end < len(tokens) and tokens[end].key in _GROUPING
+        first, second = (self.fixed.exactly((token.key,)) for token in tokens[index:end])
+        cost = any(each.tag == "MEASURE" and each.payload in self._costs for each in second)
+        return grouped and not summed and cost and any(each.tag == "VALUE" for each in first)
 
     def _with_amount(
         self, tokens: list[Token], index: int, before: list[Tagged], end: int, readings: tuple[Reading, ...]

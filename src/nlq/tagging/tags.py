@@ -63,6 +63,8 @@ class Rank:
     descending: bool
     money: bool = False
     """Whether the word itself says that money is meant ("cheapest")."""
+    dated: bool = False
+    """Whether it says that a date is meant ("newest")."""
 
 
 @dataclass(frozen=True, slots=True)

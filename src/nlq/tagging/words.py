@@ -293,7 +293,7 @@ PHRASES: Final[dict[str, tuple[str, ...]]] = {
         "biggest first",
         "high to low",
         "from high to low",
-        *("latest first", "newest first", "most first", "decreasing", "in decreasing order", "largest to smallest"),
+        *("latest first", "most first", "decreasing", "in decreasing order", "largest to smallest"),
         *(
             "biggest to smallest",
             "from largest to smallest",
@@ -301,9 +301,9 @@ PHRASES: Final[dict[str, tuple[str, ...]]] = {
             "from the highest",
             "starting with the highest",
         ),
-        *("starting with the largest", "reverse order", "in reverse order", "most recent first", "longest first"),
+        *("starting with the largest", "reverse order", "in reverse order", "longest first"),
         *("from highest to lowest", "highest to lowest"),
-        *("z to a", "newest to oldest", "from newest to oldest", "latest to earliest", "from latest to earliest"),
+        *("z to a", "latest to earliest", "from latest to earliest"),
     ),
     "UP": (
         "ascending",
@@ -313,13 +313,12 @@ PHRASES: Final[dict[str, tuple[str, ...]]] = {
         "smallest first",
         "low to high",
         "from low to high",
-        *("earliest first", "oldest first", "fewest first", "least first", "increasing", "in increasing order"),
+        *("earliest first", "fewest first", "least first", "increasing", "in increasing order"),
         *(
             "smallest to largest",
             "from smallest to largest",
             "least to most",
             "starting with the lowest",
-            "soonest first",
         ),
         *(
             "starting with the smallest",
@@ -329,8 +328,10 @@ PHRASES: Final[dict[str, tuple[str, ...]]] = {
             "in alphabetical order",
         ),
         *("from lowest to highest", "lowest to highest"),
-        *("a to z", "oldest to newest", "from oldest to newest", "earliest to latest", "from earliest to latest"),
+        *("a to z", "earliest to latest", "from earliest to latest"),
     ),
+    "NEWEST_FIRST": ("newest first", "most recent first", "newest to oldest", "from newest to oldest"),
+    "OLDEST_FIRST": ("oldest first", "oldest to newest", "from oldest to newest", "soonest first"),
     "DEAREST_FIRST": (
         *("most expensive first", "from most expensive to cheapest", "most expensive to cheapest", "dearest first"),
         *("dearest to cheapest", "from dearest to cheapest", "most to least expensive"),
@@ -353,7 +354,9 @@ PHRASES: Final[dict[str, tuple[str, ...]]] = {
         "most recently",
         "newest",
     ),
-    "LOWEST": ("lowest", "smallest", "least", "earliest", "least recently", "soonest"),
+    "LOWEST": ("lowest", "smallest", "least", "earliest", "least recently", "soonest", "oldest"),
+    "NEWEST": ("newest", "most recent"),
+    "OLDEST": ("oldest",),
     "DEAREST": ("most expensive", "costliest", "priciest", "dearest", "most costly", "highest costing"),
     "CHEAPEST": ("cheapest", "least expensive", "least costly", "lowest costing"),
 }
