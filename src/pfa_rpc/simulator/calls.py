@@ -22,8 +22,6 @@ class Call:
     """Of the header, empty where there is none."""
     pfa_id: str
     """That the screen service is asked for; empty for the grid."""
-    cursor: int
-    """First row that the grid is asked for; 0 for the screen."""
     headers: Mapping[str, str]
     body: Mapping[str, Any]
     user: str = ""
@@ -66,3 +64,12 @@ def enveloped(
 ) -> Answer:
     """Return the envelope that both services answer with."""
     return Answer(status, json.dumps({"Result": result, "ErrorAlert": list(alerts)}).encode())
+
+
+def number_in(found: Mapping[str, Any], name: str, default: int) -> int:
+    """Return a whole number of a request, or the default where there is none. Raises Refused."""
+    value = found.get(name)
+    try:
+        return default if value is None else int(value)
+    except (TypeError, ValueError, OverflowError):
+        raise Refused(f"{name} is not a number.", name) from None

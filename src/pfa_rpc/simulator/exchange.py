@@ -186,10 +186,9 @@ def understood(request: Request) -> Call:
     path = request.target.partition("?")[0].rstrip("/")
     service = {GRID_PATH: "grid", SCREEN_PATH: "screen"}.get(path, "other")
     body = _body(request) if service != "other" and request.method == "POST" else {}
-    call = Call(service, "", request.headers.get("organization", ""), "", 0, request.headers, body)
+    call = Call(service, "", request.headers.get("organization", ""), "", request.headers, body)
     if service == "grid":
         call.action = ACTIONS.get(str(body.get("REQUEST_TYPE")), "")
-        call.cursor = _cursor(body)
     elif service == "screen" and body:
         call.action = str(body.get("USERDEFINEDSERVICEACTION") or "").upper()
         call.pfa_id = text_of(pairs_of(body).get(SCREEN_ID))
@@ -204,11 +203,3 @@ def _body(request: Request) -> Mapping[str, Any]:
     if not isinstance(body, dict):
         raise Refused("The request could not be read.", "REQUEST")
     return body
-
-
-def _cursor(body: Mapping[str, Any]) -> int:
-    grid = body.get("GRID")
-    try:
-        return int(grid.get("CURSOR_POSITION") or 1) if isinstance(grid, Mapping) else 1
-    except (TypeError, ValueError):
-        raise Refused("CURSOR_POSITION is not a number.", "GRID") from None

@@ -6,9 +6,10 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
-from pfa_rpc.simulator.calls import Refused
+from pfa_rpc.simulator.calls import Refused, number_in
 from pfa_rpc.simulator.collations import COLLATIONS, Collation
 from pfa_rpc.simulator.columns import ORGANIZATION, Column, Kind
 from pfa_rpc.simulator.installation import Installation
@@ -17,6 +18,13 @@ from pfa_rpc.simulator.values import Locale, NotValid, Value
 
 Test = Callable[[Any], bool]
 """Tells whether a value that is not missing passes."""
+
+
+@lru_cache
+def _like(pattern: str) -> re.Pattern[str]:
+    parts = (".*" if c == "%" else "." if c == "_" else re.escape(c) for c in pattern)
+    return re.compile("".join(parts), re.DOTALL)
+
 
 _COMPARISONS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     "=": lambda place, wanted: place == wanted,
@@ -156,9 +164,9 @@ class _Reader:
 
     def groups(self, body: Mapping[str, Any]) -> Iterator[tuple[Condition, ...]]:
         """Yield the alternatives: AND binds tighter than OR; a filter's JOINER joins it to the next one."""
-        several = body.get("MULTIADDON_FILTERS") or {}
-        filters = [f for f in (_first(body.get("ADDON_FILTER")), *_listed(several.get("MADDON_FILTER"))) if f]
-        filters.sort(key=lambda one: int(one.get("SEQNUM", 0)))
+        several = _listed(_first(body.get("MULTIADDON_FILTERS")).get("MADDON_FILTER"))
+        filters = [one for one in (_first(body.get("ADDON_FILTER")), *several) if one]
+        filters.sort(key=lambda one: number_in(one, "SEQNUM", 0))
         group: list[Condition] = []
         for one in filters:
             group.append(self._condition(one))
@@ -207,11 +215,6 @@ class _Reader:
 def _typed(compare: Callable[[Any, Any], bool], wanted: Value) -> Test:
     """Return a comparison that text which was forced into a column never passes."""
     return lambda value: not isinstance(value, str) and wanted is not None and compare(value, wanted)
-
-
-def _like(pattern: str) -> re.Pattern[str]:
-    parts = (".*" if c == "%" else "." if c == "_" else re.escape(c) for c in pattern)
-    return re.compile("".join(parts), re.DOTALL)
 
 
 def _listed(found: Any) -> Sequence[Mapping[str, Any]]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from pfa_rpc.simulator.calls import Answer, Call, Refused, enveloped
+from pfa_rpc.simulator.calls import Answer, Call, Refused, enveloped, number_in
 from pfa_rpc.simulator.filters import Query
 from pfa_rpc.simulator.installation import Installation
 from pfa_rpc.simulator.layout import Layout
@@ -91,10 +91,8 @@ class GridService:
     def _window(self, call: Call) -> tuple[int, int]:
         """Return the first row that is asked for, from 1, and how many."""
         grid = _mapping(call.body, "GRID")
-        try:
-            first, rows = call.cursor, int(grid.get("NUMBER_OF_ROWS_FIRST_RETURNED", DEFAULT_ROWS))
-        except (TypeError, ValueError):
-            raise Refused("NUMBER_OF_ROWS_FIRST_RETURNED is not a number.", "GRID") from None
+        first = number_in(grid, "CURSOR_POSITION", 1)
+        rows = number_in(grid, "NUMBER_OF_ROWS_FIRST_RETURNED", DEFAULT_ROWS)
         if first < 1 or rows < 1:
             raise Refused("CURSOR_POSITION and NUMBER_OF_ROWS_FIRST_RETURNED must be 1 or more.", "GRID")
         return first, min(rows, self._installation.settings.page_limit)
