@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import sqlalchemy as sa
 
 from pfa_rpc.cli import exits
 from pfa_rpc.cli.main import main
+from pfa_rpc.records.editing import marked_edited
 from pfa_rpc.store import copying
 from pfa_rpc.store.audit import Sought, list_changes
 from pfa_rpc.store.bulk import insert_rows
@@ -70,9 +72,9 @@ async def edit(database: Database, code: str, pfa_ids: list[str], area: str) -> 
         organization = await get_organization(write.connection, code)
         changes = []
         for record in (await read_for_write(write, pfa_ids)).values():
-            changed = record.copy()
-            changed.values["area_silo"] = area
-            changes.append((record, changed))
+            values = record.values | {"area_silo": area}
+            values, base = marked_edited(record.values, record.base, values, "anna", write.at)
+            changes.append((record, replace(record, values=values, base=base)))
         await save_records(write, organization, changes)
 
 
