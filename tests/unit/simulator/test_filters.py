@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pfa_rpc.simulator.collations import COLLATIONS
@@ -43,6 +43,7 @@ def request(conditions: list[tuple[str, str, str]], joiners: list[str], sort: st
     return {"MULTIADDON_FILTERS": {"MADDON_FILTER": filters}, "ADDON_SORT": sorting}
 
 
+@settings(deadline=None)
 @given(
     rows=ROWS,
     conditions=st.lists(CONDITIONS.filter(lambda one: one[0] != "pfs_f_rental" or one[2] in {"", "1", "2", "10"})),

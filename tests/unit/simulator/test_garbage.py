@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pfa_rpc.simulator.exchange import Exchange
@@ -41,6 +41,7 @@ def places(found: Any) -> Iterator[tuple[Any, Any]]:
 
 
 @pytest.mark.parametrize("kind", BODIES)
+@settings(deadline=None)
 @given(data=st.data())
 def test_a_request_with_something_else_in_a_place_is_answered_or_refused(kind: str, data: st.DataObject) -> None:
     installation = Installation(Settings())
