@@ -116,6 +116,28 @@ async def test_a_sweep_that_was_stopped_goes_on_where_it_was(connected: Connecte
         assert len(ids_of(rest)) == 50 - 19 + 1, "the row that it goes on from comes again"
 
 
+@pytest.mark.parametrize("records", [0, 1, 3, 100])
+async def test_parts_of_the_rows_can_be_read_at_the_same_time(connected: Connected, records: int) -> None:
+    async with connected(page_rows=7, simulator={"records": records}) as (pems, client):
+        ranges = await client.key_ranges("GEN01", 4)
+        assert ranges[0][0] is ranges[-1][1] is None
+        assert len(ranges) == min(4, max(1, records))
+        parts = await asyncio.gather(*(sweep(client, "GEN01", after=after, until=until) for after, until in ranges))
+        assert set().union(*map(ids_of, parts)) == held(pems, "GEN01")
+        assert max(len(set(ids_of(part))) for part in parts) <= records // 4 + 2
+
+
+async def test_parts_hold_every_row_where_ids_are_sorted_otherwise_than_compared(connected: Connected) -> None:
+    order = {"records": 1, "sort_collation": "natural", "filter_collation": "binary"}
+    async with connected(page_rows=10, simulator=order) as (pems, client):
+        values = {k: v for k, v in next(pems.rows.rows("GEN01")).image.values.items() if k.startswith("pfs_f_")}
+        for number in range(200):
+            pems.add(str(number), values)
+        ranges = await client.key_ranges("GEN01", 4)
+        parts = [await sweep(client, "GEN01", after=after, until=until) for after, until in ranges]
+        assert set().union(*map(ids_of, parts)) == held(pems, "GEN01")
+
+
 async def test_no_row_slips_past_while_the_grid_moves(connected: Connected) -> None:
     async with connected(page_rows=20, simulator={"records": 400}) as (pems, client):
         organization = organization_of(pems)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import itertools
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Self
@@ -13,7 +14,7 @@ from pfa_rpc.sync.pems.columns import Columns
 from pfa_rpc.sync.pems.errors import MalformedAnswer, ObjectNotFound, UnknownOutcome
 from pfa_rpc.sync.pems.grid_requests import Filter, GridRequests
 from pfa_rpc.sync.pems.row_reader import RowReader
-from pfa_rpc.sync.pems.rows import cut
+from pfa_rpc.sync.pems.rows import cut, decode_row, rows_at
 from pfa_rpc.sync.pems.screen import RemoteObject, Screen, Updated
 from pfa_rpc.sync.pems.seen import SeenRows
 from pfa_rpc.sync.pems.settings import PemsSettings
@@ -76,6 +77,7 @@ class PemsClient:
         since: datetime | None = None,
         after: str | None = None,
         *,
+        until: str | None = None,
         seen: SeenRows | None = None,
     ) -> Sweep:
         """Return the pages of an organization's rows, as an async iterator: `async for page in client.pages(…)`.
@@ -83,22 +85,49 @@ class PemsClient:
         Args:
             organization: its code; rows of others are never among them.
             since: only rows changed at this time (aware) or later.
-            after: `last_id` of the last page of a sweep that was stopped, to go on from there.
+            after: `last_id` of the last page of a sweep that was stopped, to go on from there; or where a part of
+                `key_ranges` begins.
+            until: where a part of `key_ranges` ends.
             seen: the rows as they came last, so that those which come again so need not be read.
 
         Raises:
             SchemaDrift: with the first page, where the grid lacks columns without which no row can be taken in.
         """
+        filters = self._filters(organization, since)
+        if until is not None:
+            filters.append(self._requests.to_id(until))
         sweep = Sweep(
             functools.partial(self._transport.read, GRID_PATH, organization),
             self._requests,
             functools.partial(self._row_reader, organization),
-            self._filters(organization, since),
+            filters,
             after=after,
             seen=seen,
         )
         self._sweeps = [running for running in self._sweeps if not running.is_ended] + [sweep]
         return sweep
+
+    async def key_ranges(
+        self, organization: str, parts: int, since: datetime | None = None
+    ) -> list[tuple[str | None, str | None]]:
+        """Return `after` and `until` of about equal parts of an organization's rows, for sweeps at the same time.
+
+        Every row is in a part, one at which two of them meet in both. There are fewer parts than asked for where there
+        are few rows. The parts are as they are now: a row that is added later is in one of them too.
+        """
+        columns = await self.columns(organization)
+        columns.check()
+        reader = RowReader(columns, self._settings, organization)
+        total = await self.count(organization, since)
+        places = sorted({total * part // parts for part in range(1, parts)} - {0})
+        filters = self._filters(organization, since)
+        found: list[str | None] = []
+        for place in places:
+            request = self._requests.page(filters, cursor=place, rows=1)
+            body = await self._transport.read(GRID_PATH, organization, request)
+            last = cut(body, rows_at(body)).last
+            found += [reader.id_of(decode_row(last))] if last else []
+        return list(itertools.pairwise([None, *dict.fromkeys(found), None]))
 
     async def get(self, organization: str, pfa_id: str) -> RemoteObject | None:
         """Return a record as PEMS' screen has it now, with its lock; None where PEMS says that there is none."""
