@@ -111,9 +111,9 @@ def _read(record: SyncRecord, event: Read, terms: Terms) -> Stepped:
         if push is None or not record.is_leased or push.push_id != event.push_id:
             return record, ()
     elif record.is_leased:
-        return replace(record, repull=event.at), ()
+        return _to_be_read_again(record, event.at), ()
     elif _is_outdated(record, event.requested_at):
-        return replace(record, repull=event.at), (Get(Purpose.PULL),)
+        return _to_be_read_again(record, event.at), (Get(Purpose.PULL),)
     if event.remote is None:
         return _not_found(record, event, terms)
     found, effects = _found(record, event.requested_at, event.at)
@@ -133,15 +133,24 @@ def _is_outdated(record: SyncRecord, requested_at: datetime | None) -> bool:
     return requested_at is not None and known_at is not None and requested_at < known_at
 
 
-def _satisfied(record: SyncRecord, requested_at: datetime | None) -> SyncRecord:
-    """Return the record without its wish to be read again, where this reading was begun after the wish."""
-    is_later = record.repull is not None and requested_at is not None and requested_at >= record.repull
-    return replace(record, repull=None) if is_later else record
+def _to_be_read_again(record: SyncRecord, at: datetime) -> SyncRecord:
+    """Return the record with the wish that PEMS be read; until then no row of it may pass for one that was seen."""
+    return replace(record, repull=at, seen_digest=None)
+
+
+def _satisfied(record: SyncRecord, requested_at: datetime | None, at: datetime) -> SyncRecord:
+    """Return the record without its wish to be read again, where this reading was begun after the wish.
+
+    It is up to date then, even if nothing changed: readings that were begun before do not count any more.
+    """
+    if record.repull is None or requested_at is None or requested_at < record.repull:
+        return record
+    return with_values(replace(record, repull=None), last_synced_at=at)
 
 
 def _found(record: SyncRecord, requested_at: datetime | None, at: datetime) -> Stepped:
     """Note that PEMS has the record, with values that can be taken in; unless something newer raised doubts."""
-    satisfied = _satisfied(record, requested_at)
+    satisfied = _satisfied(record, requested_at, at)
     if satisfied.repull is not None or (record.presence is Presence.PRESENT and record.rejected is None):
         return satisfied, ()
     was_gone = record.presence in (Presence.DELETED, Presence.UNFOUND)
@@ -155,7 +164,7 @@ def _not_found(record: SyncRecord, event: Read, terms: Terms) -> Stepped:
     """PEMS has no such record. What was sent is void; local edits are kept, and are not sent again by themselves."""
     believed = record.presence in (Presence.MISSING, Presence.DELETED)
     presence = Presence.DELETED if believed else Presence.UNFOUND
-    told = replace(_satisfied(record, event.requested_at), presence=presence, seen_digest=None)
+    told = replace(_satisfied(record, event.requested_at, event.at), presence=presence, seen_digest=None)
     after = with_values(told, pems_version=None, last_synced_at=event.at)
     return _gone(after, record.presence, event.at)
 
@@ -179,7 +188,7 @@ def _missing(record: SyncRecord, event: Missing, terms: Terms) -> Stepped:
     if record.presence is Presence.UNFOUND:
         deleted = replace(record, presence=Presence.DELETED)
         return _gone(deleted, record.presence, event.at) if deleted.push is None else (deleted, ())
-    after = replace(record, presence=Presence.MISSING, repull=event.at)
+    after = replace(_to_be_read_again(record, event.at), presence=Presence.MISSING)
     return after, () if record.is_leased else (Get(Purpose.CONFIRM),)
 
 
@@ -189,13 +198,13 @@ def _pulled(record: SyncRecord, event: Pulled, terms: Terms) -> Stepped:
     is_known = record.presence is Presence.PRESENT and record.rejected is None
     if is_known and is_seen(row, record.seen_digest, values["pems_stamp"]):
         is_older = row.stamp is not None and values["pems_stamp"] is not None and row.stamp < values["pems_stamp"]
-        return (record if is_older else _satisfied(record, event.requested_at)), ()
+        return (record if is_older else _satisfied(record, event.requested_at, event.at)), ()
     if record.push is not None or record.state is State.PENDING:
-        return replace(record, repull=event.at), ()
+        return _to_be_read_again(record, event.at), ()
     sent = {name: row.values[name] for name in MERGED_NAMES if name in row.values}
     remote = record.remote | sent
     if (remote != record.remote or not is_known) and _is_outdated(record, event.requested_at):
-        return replace(record, repull=event.at), (Get(Purpose.PULL),)
+        return _to_be_read_again(record, event.at), (Get(Purpose.PULL),)
     found, effects = _found(record, event.requested_at, event.at)
     after, more = absorb(found, remote, Side(row.modified_by, row.stamp), event.at, terms)
     return _stamped(after, event, is_changed=is_changed(record, after)), effects + more

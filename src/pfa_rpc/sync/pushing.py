@@ -63,7 +63,8 @@ def claimed(record: SyncRecord, event: Claim, terms: Terms) -> Stepped:
         return record, ()
     version = record.values["local_version"]
     push = Push(event.push_id, version, values, Phase.CLAIMED, event.lease_until)
-    return rested(replace(record, push=push)), (Get(Purpose.SEND, event.push_id),)
+    # PEMS may be changed back to a row that was seen before: from now on none passes for seen, and so none is dropped.
+    return rested(replace(record, push=push, seen_digest=None)), (Get(Purpose.SEND, event.push_id),)
 
 
 def lease_expired(record: SyncRecord, event: LeaseExpired, terms: Terms) -> Stepped:

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from tests.unit.sync.world import Model, Violation, World
+from tests.unit.sync.model import Model
+from tests.unit.sync.promises import check, check_rest
+from tests.unit.sync.world import Violation, World
 
 
 class Broken(Exception):
@@ -59,12 +61,12 @@ class _Search:
 
     def _expand(self, number: int) -> None:
         world, model = self._worlds[number], self._model
-        model.check(world)
+        check(model, world)
         settling = tuple(self._number(model.plain(after), (number, name)) for name, after in model.settling(world))
         self._settling.append(settling)
         if not settling:
             self._at_rest += 1
-            model.check_rest(world)
+            check_rest(model, world)
         self._moves += len(settling)
         for name, after in model.moves(world):
             self._moves += 1

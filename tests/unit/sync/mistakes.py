@@ -21,8 +21,9 @@ from pfa_rpc.sync.merge import Terms
 from pfa_rpc.sync.pushing import Verdict, verdict
 from pfa_rpc.sync.sync_record import Phase, Push, SyncRecord, rested, with_values
 from tests.unit.sync.exploring import Explored, explore
+from tests.unit.sync.model import Model
 from tests.unit.sync.records_model import APART, NOW, PUSH, RULED, Step
-from tests.unit.sync.world import Bounds, Message, Model, Page, Worker, World
+from tests.unit.sync.world import Bounds, Message, Page, Worker, World
 
 Given = tuple[SyncRecord, tuple[Effect, ...]]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from pfa_rpc.records.encode import Values
@@ -42,8 +43,9 @@ Step = Callable[[SyncRecord, Event, Terms], tuple[SyncRecord, tuple[Effect, ...]
 _REST: Final[Values] = {field.name: None for field in MERGED_FIELDS} | {"source": "rental", "dor": "beo"}
 
 
+@lru_cache(maxsize=4_096)
 def whole(values: Pair) -> Values:
-    """Return the merged fields of a record with two values."""
+    """Return the merged fields of a record with two values. Shared: not to be changed."""
     return _REST | dict(zip(FIELDS, values, strict=True))
 
 
@@ -52,14 +54,14 @@ def pair(values: Values) -> Pair:
     return values[FIELDS[0]], values[FIELDS[1]]
 
 
-def stamp_of(seq: int) -> datetime:
-    """Return PEMS' stamp of a change: two changes in a row can have the same."""
-    return BEFORE + timedelta(minutes=seq // 2)
+def stamp_of(seq: int, a_minute: int) -> datetime:
+    """Return PEMS' stamp of a change, where so many in a row are made in one minute."""
+    return BEFORE + timedelta(minutes=seq // a_minute)
 
 
-def row_of(values: Pair, seq: int) -> PemsRow:
-    """Return the grid's row of an object after so many changes."""
-    return PemsRow("RIO", "1", whole(values), stamp_of(seq), "pems", "", "/".join(values).encode())
+def row_of(values: Pair, stamp: datetime) -> PemsRow:
+    """Return the grid's row of an object."""
+    return PemsRow("RIO", "1", whole(values), stamp, "pems", "", "/".join(values).encode())
 
 
 class Stepped(NamedTuple):
@@ -80,7 +82,7 @@ class Records:
         self._numbers: dict[Hashable, int] = {}
         self._known: list[SyncRecord] = []
         self._steps: dict[tuple[int, Hashable], Stepped] = {}
-        new = first_seen(Pulled(row_of((OLD, OLD), 0), PAST))
+        new = first_seen(Pulled(row_of((OLD, OLD), BEFORE), PAST))
         self.first = self._number(replace(new, values=new.values | {"modified_by": "ann", "modified_at": PAST}))
 
     def __getitem__(self, number: int) -> SyncRecord:

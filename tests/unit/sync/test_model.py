@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 import pytest
@@ -9,18 +10,30 @@ import pytest
 from pfa_rpc.sync.merge import Terms
 from tests.unit.sync.exploring import Broken, explore
 from tests.unit.sync.mistakes import MISTAKES, Mistake
+from tests.unit.sync.model import Model
 from tests.unit.sync.records_model import APART, RULED, TIED
-from tests.unit.sync.world import Bounds, Model
+from tests.unit.sync.world import Bounds
 
 WORLDS = [
     pytest.param(APART, Bounds(with_resolution=True), id="two of everything"),
     pytest.param(TIED, Bounds(faults=1, with_resolution=True), id="tied fields"),
-    pytest.param(RULED, Bounds(faults=1, with_resolution=True), id="a rule across fields"),
+    pytest.param(RULED, Bounds(faults=1, with_resolution=True, a_minute=2), id="a rule across fields"),
     pytest.param(APART, Bounds(edits=1, with_deletion=True), id="deleted and made anew"),
-    pytest.param(APART, Bounds(changes=1, with_deletion=True), id="deleted under edits"),
+    pytest.param(TIED, Bounds(changes=1, with_deletion=True), id="deleted under edits"),
     pytest.param(APART, Bounds(edits=1, with_coincidence=True), id="changed back, or to the same"),
+    pytest.param(APART, Bounds(changes=1, with_coincidence=True, a_minute=2), id="changed back under edits"),
     pytest.param(TIED, Bounds(changes=1, faults=1, edits_outside=True, with_resolution=True), id="edits unasked"),
 ]
+ALL = {"with_deletion": True, "with_coincidence": True, "with_resolution": True}
+MORE_WORLDS = [
+    pytest.param(terms, Bounds(a_minute=minute, **more), id=f"{name}, {', '.join(more) or 'plain'}, {minute} a minute")
+    for name, terms in (("apart", APART), ("tied", TIED), ("ruled", RULED))
+    for minute in (2, 4)
+    for more in ({"with_resolution": True}, {"faults": 1, **ALL}, {"faults": 1, "edits_outside": True, **ALL})
+]
+"""Too many to be gone through every time: after a change of the core, set PFA_MODEL to anything."""
+if os.environ.get("PFA_MODEL"):
+    WORLDS += MORE_WORLDS
 
 
 @pytest.mark.parametrize(("terms", "bounds"), WORLDS)
