@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import ssl
 from collections.abc import Mapping
 from datetime import UTC, tzinfo
 from pathlib import Path
@@ -66,6 +67,15 @@ def _check_secret(secret: SecretStr | None) -> SecretStr | None:
     return secret
 
 
+def _check_certificates(path: Path | None) -> Path | None:
+    if path is not None:
+        try:
+            ssl.create_default_context(cafile=path)
+        except OSError as error:  # ssl.SSLError is one
+            raise ValueError(f"holds no certificates that can be read: {error.strerror or error}") from None
+    return path
+
+
 def _check_zone(name: str) -> str:
     try:
         ZoneInfo(name)
@@ -121,7 +131,7 @@ class PemsSettings(BaseSettings):
     password: Secret = Field(None, description="Password of the user.")
     api_key: Secret = Field(None, description="Key to sign in with, in place of user and password.")
     token: Secret = Field(None, description="Bearer token to sign in with, in place of user and password.")
-    ca_file: Annotated[Path | None, BeforeValidator(_empty_is_none)] = Field(
+    ca_file: Annotated[Path | None, BeforeValidator(_empty_is_none), AfterValidator(_check_certificates)] = Field(
         None, description="Certificates (PEM) to trust PEMS by, where those of the system do not include its own."
     )
     proxy: Secret = Field(

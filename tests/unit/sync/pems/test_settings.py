@@ -82,6 +82,8 @@ def test_secrets_are_shown_nowhere() -> None:
         ("api_key", "x", "only one of these"),
         ("tenant", "", "PFA_PEMS_TENANT is not set"),
         ("password", "é", "visible ASCII"),
+        ("ca_file", "/nowhere/ca.pem", "No such file"),
+        ("ca_file", __file__, "holds no certificates"),
     ],
 )
 def test_a_wrong_value_is_named_with_what_would_be_right(name: str, value: Any, right: str) -> None:
