@@ -2,12 +2,13 @@
 
 from pfa_rpc.sync.pems.client import PemsClient
 from pfa_rpc.sync.pems.columns import Columns, Drift
+from pfa_rpc.sync.pems.page import Page, Paging
 from pfa_rpc.sync.pems.precision import check_precision, differing, same_values
 from pfa_rpc.sync.pems.row_reader import RejectedRow, SweptRow
 from pfa_rpc.sync.pems.screen import RemoteObject, Updated
 from pfa_rpc.sync.pems.seen import SeenRows
 from pfa_rpc.sync.pems.settings import PemsSettings
-from pfa_rpc.sync.pems.sweep import Page, Paging, Sweep
+from pfa_rpc.sync.pems.sweep import Sweep
 from pfa_rpc.sync.pems.transport import Link
 
 __all__ = [

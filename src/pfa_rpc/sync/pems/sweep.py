@@ -9,10 +9,9 @@ is on its way while one is read.
 from __future__ import annotations
 
 import asyncio
-import enum
 import hashlib
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, Self
 
 import structlog
@@ -20,7 +19,8 @@ import structlog
 from pfa_rpc.sync.pems.answers import result_of
 from pfa_rpc.sync.pems.errors import MalformedAnswer
 from pfa_rpc.sync.pems.grid_requests import Filter, GridRequests
-from pfa_rpc.sync.pems.row_reader import ForeignRow, ReadRow, RejectedRow, RowReader, SweptRow
+from pfa_rpc.sync.pems.page import Page, Paging, TakenRows
+from pfa_rpc.sync.pems.row_reader import RowReader
 from pfa_rpc.sync.pems.rows import Cut, cut, decode_row, frame_around, rows_at
 from pfa_rpc.sync.pems.seen import SeenPage, SeenRows
 
@@ -32,41 +32,6 @@ _SLACK_SHARE: Final = 1_000
 Ask = Callable[[Mapping[str, Any]], Awaitable[bytes]]
 """Sends a request to the grid; returns its answer."""
 _log: Final = structlog.stdlib.get_logger("pfa")
-
-
-class Paging(enum.StrEnum):
-    """How the next page is asked for."""
-
-    KEY = "key"  # from the last id on: nothing slips past
-    POSITION = "position"  # behind the last position: what moves meanwhile can slip past
-
-
-@dataclass(slots=True)
-class Page:
-    """Some rows of an organization. No id is in it twice; one can come again on a later page."""
-
-    rows: list[SweptRow] = field(default_factory=list)
-    """Rows to be taken in."""
-    unchanged: list[str] = field(default_factory=list)
-    """Ids of rows that are as they came last, by what the sweep was told it has seen."""
-    rejected: list[RejectedRow] = field(default_factory=list)
-    """Rows that cannot be taken in; their ids count as seen."""
-    duplicates: int = 0
-    """Rows that gave way to another with the same id: to the newer, on a tie to the later one."""
-    foreign: int = 0
-    """Rows of other organizations, which PEMS should not have sent; nothing of them is kept."""
-    last_id: str = ""
-    """What a sweep that was stopped here goes on `after`; empty where it has to begin anew, because the order of ids is
-    not known to hold."""
-    is_last: bool = False
-    paging: Paging = Paging.KEY
-    needs_count: bool = False
-    """Whether a row may have slipped past so far: compare the number of ids with PEMS' count at the end."""
-
-    def ids(self) -> list[str]:
-        """Return the ids of all its rows that have one."""
-        found = [swept.row.pfa_id for swept in self.rows]
-        return found + self.unchanged + [row.pfa_id for row in self.rejected if row.pfa_id]
 
 
 @dataclass(slots=True)
@@ -265,7 +230,7 @@ class Sweep:
         if answer.ids is not None:
             return Page(unchanged=_without(answer, before & self._before))
         unread, known_ids = self._sort_out(answer, before)
-        taken = _Taken()
+        taken = TakenRows()
         for start in range(0, len(unread), SLICE_ROWS):
             part = unread[start : start + SLICE_ROWS]
             rows, digests = [answer.rows[n] for n in part], [answer.digests[n] for n in part]
@@ -334,47 +299,3 @@ def _page_key(body: bytes, start: int) -> bytes:
 def _slack(rows: int) -> int:
     """Return how many rows of a page may have moved, or tie with its last id."""
     return max(_LEAST_SLACK, rows // _SLACK_SHARE)
-
-
-class _Taken:
-    """The rows of a page as they are read: of those with one id the newest, on a tie the last one."""
-
-    def __init__(self) -> None:
-        self._by_id: dict[str, SweptRow | RejectedRow] = {}
-        self._nameless: list[RejectedRow] = []
-        self._duplicates = self._foreign = 0
-
-    def add(self, rows: Iterable[ReadRow]) -> None:
-        """Add rows that come behind those added before."""
-        for row in rows:
-            if isinstance(row, ForeignRow):
-                self._foreign += 1
-                continue
-            pfa_id = row.row.pfa_id if isinstance(row, SweptRow) else row.pfa_id
-            if not pfa_id and isinstance(row, RejectedRow):
-                self._nameless.append(row)
-                continue
-            other = self._by_id.get(pfa_id)
-            self._duplicates += other is not None
-            if other is None or not _is_newer(other, row):
-                self._by_id[pfa_id] = row
-
-    def page(self, known: Sequence[str]) -> Page:
-        """Return the page, with the ids of rows that are as they came last."""
-        if self._foreign:
-            _log.warning("pems sent rows of other organizations, which were dropped", rows=self._foreign)
-        # A row that came twice, once as before: what it is now is the one that differs.
-        unchanged = [pfa_id for pfa_id in known if pfa_id not in self._by_id]
-        return Page(
-            rows=[row for row in self._by_id.values() if isinstance(row, SweptRow)],
-            unchanged=unchanged,
-            rejected=[*self._nameless, *(row for row in self._by_id.values() if isinstance(row, RejectedRow))],
-            duplicates=self._duplicates + len(known) - len(unchanged),
-            foreign=self._foreign,
-        )
-
-
-def _is_newer(one: SweptRow | RejectedRow, other: SweptRow | RejectedRow) -> bool:
-    """Tell whether one row is newer than another by their stamps; one without a stamp is never newer."""
-    first, second = (row.row.stamp if isinstance(row, SweptRow) else row.stamp for row in (one, other))
-    return first is not None and second is not None and first > second
