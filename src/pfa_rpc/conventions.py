@@ -112,7 +112,13 @@ DATES: Final = DateConventions(
         *("coming in", "mobilize", "mobilizing", "mobilized", "mobilization", "delivered", "delivery", "delivery date"),
         *("be delivered", "kick off", "kicking off", "showing up", "coming to site", "coming", "begin date"),
         *("has arrived", "have arrived", "has started", "have started", "already started", "already arrived"),
-        *("that have arrived", "that has arrived", "which have arrived", "that have started", "that have already arrived"),
+        *(
+            "that have arrived",
+            "that has arrived",
+            "which have arrived",
+            "that have started",
+            "that have already arrived",
+        ),
         *("starting date", "getting here", "due to arrive", "due to start", "due in", "on rent from"),
     ),
     end_words=(

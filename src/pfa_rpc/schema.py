@@ -447,7 +447,9 @@ FIELDS: Final[tuple[Field, ...]] = (
         false_words=("not deleted in PEMS",),
         required=True,
     ),
-    Field("rejected_reason", FieldType.TEXT, "reason of rejection", "sync.rejected_reason", Origin.SYNC, sortable=False),
+    Field(
+        "rejected_reason", FieldType.TEXT, "reason of rejection", "sync.rejected_reason", Origin.SYNC, sortable=False
+    ),
     Field(
         "pems_stamp",
         FieldType.TIME,

@@ -9,6 +9,7 @@ from pfa.v1.query_service_pb2 import INTERPRETATION_KIND_CHANGE, INTERPRETATION_
 from pfa_rpc.cli.errors import CommandError
 from pfa_rpc.cli.exits import INVALID_INPUT
 from pfa_rpc.cli.figure_tables import show_figures
+from pfa_rpc.cli.proposal_tables import show_outcome
 from pfa_rpc.cli.reading import not_understood, reading_lines, reason_text
 from pfa_rpc.cli.render import as_object, show_age, show_records
 from pfa_rpc.cli.text import count, plain
@@ -103,7 +104,8 @@ def show_reading(output: Output, question: str, reading: Interpretation) -> None
 def show_answer(output: Output, answer: Answer, names: Sequence[str] | None) -> None:
     """Write the records and how many there are, the figures and what they cover, or what a change would do."""
     if answer.proposal is not None:
-        _show_proposal(output, answer.proposal)
+        show_outcome(output, answer.proposal)
+        output.line("Nothing was changed. `pfa propose` with the same words can carry it out.")
     elif answer.figures is not None and answer.interpretation is not None:
         show_figures(output, answer.figures, answer.interpretation.aggregate)
     elif answer.has_records:
@@ -114,10 +116,6 @@ def show_answer(output: Output, answer: Answer, names: Sequence[str] | None) -> 
         else:
             output.line(f"{shown:,} of {count(total, 'record')} shown", "dim")
     show_age(output, answer.age)
-
-
-def _show_proposal(output: Output, proposal: ChangeProposal) -> None:
-    output.line(f"This would change {count(proposal.matched, 'record')}. Nothing was changed.")
 
 
 def require_answered(answer: Answer, *, allow_partial: bool, typed: bool = False) -> None:

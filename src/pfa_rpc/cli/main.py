@@ -18,6 +18,7 @@ from pfa_rpc.cli import (
     caches,
     copying,
     doctor,
+    editing,
     exits,
     figures,
     generating,
@@ -25,11 +26,13 @@ from pfa_rpc.cli import (
     history,
     importing,
     organizations,
+    proposals,
     questions,
     records,
     restored,
     service,
     simulating,
+    undoing,
     vocabulary,
     watching,
 )
@@ -86,6 +89,10 @@ app.command("list", epilog=records.LIST_EXAMPLE)(records.list_command)
 app.command("get", epilog=records.GET_EXAMPLE)(records.get_command)
 app.command("stream", epilog=records.STREAM_EXAMPLE)(records.stream_command)
 app.command("history", epilog=history.HISTORY_EXAMPLE)(history.history_command)
+app.command("edit", epilog=editing.EDIT_EXAMPLE)(editing.edit_command)
+app.command("propose", epilog=proposals.PROPOSE_EXAMPLE)(proposals.propose_command)
+app.command("apply", epilog=proposals.APPLY_EXAMPLE)(proposals.apply_command)
+app.command("undo", epilog=undoing.UNDO_EXAMPLE)(undoing.undo_command)
 app.command("watch", epilog=watching.WATCH_EXAMPLE)(watching.watch_command)
 app.command("aggregate", epilog=figures.AGGREGATE_EXAMPLE)(figures.aggregate_command)
 app.add_typer(organizations.organizations, name="organizations", help="List or create organizations.")

@@ -66,6 +66,16 @@ Consistency = Annotated[
         help="How new the answer must be: fresh, any (of the last five minutes), or at-least:REVISION_TOKEN.",
     ),
 ]
+RequestId = Annotated[
+    str,
+    typer.Option(
+        "--request-id",
+        metavar="TEXT",
+        show_default=False,
+        help="Names the request: sent again within 24 hours, it gets the first answer and changes nothing.",
+    ),
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before something is changed.")]
 FRESH: Final = "fresh"
 _ANY: Final = "any"
 _AT_LEAST: Final = "at-least:"

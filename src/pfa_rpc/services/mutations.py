@@ -252,7 +252,7 @@ class _Batch:
             if not self._decided(number, before):
                 return before, before
             marked = marked | {"modified_by": self._by, "modified_at": at}
-        return before, StoredRecord(marked, base, before.seen_digest, before.position)
+        return before, before.edited(marked, base)
 
     def _decided(self, number: int, record: StoredRecord) -> list[str]:
         """Return the fields in conflict that a mutation names: it decides about them, even with the value they have."""

@@ -66,7 +66,7 @@ from pfa_rpc.store import reads
 from pfa_rpc.store.database import Write
 from pfa_rpc.store.organizations import Organization, current_organization
 from pfa_rpc.store.records import Change as RecordChange
-from pfa_rpc.store.records import StoredRecord, read_row_stretch
+from pfa_rpc.store.records import read_row_stretch
 from pfa_rpc.sync.batch import save_edits
 
 MAX_RECORDS: Final = 100_000
@@ -308,7 +308,7 @@ class _Application:
                 values, base = marked_edited(
                     before.values, before.base, edited.values, self._write.cause.by, self._write.at
                 )
-                self._changes.append((before, StoredRecord(values, base, before.seen_digest, before.position)))
+                self._changes.append((before, before.edited(values, base)))
                 if len(self._changes) >= _SAVED:
                     await self._save()
             if number % _AT_ONCE == 0:

@@ -207,7 +207,7 @@ class _Reversal:
             return
         values, base = marked_edited(before.values, before.base, edited.values, self._write.cause.by, self._write.at)
         if values is not before.values:
-            self._changes.append((before, StoredRecord(values, base, before.seen_digest, before.position)))
+            self._changes.append((before, before.edited(values, base)))
 
     async def _discontinue(self, first: int, count: int) -> None:
         """Discontinue the records that the change made."""

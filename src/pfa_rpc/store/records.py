@@ -11,7 +11,7 @@ import hashlib
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple
@@ -66,6 +66,10 @@ class StoredRecord:
         """Return a record that can be changed without changing this one."""
         base = None if self.base is None else dict(self.base)
         return StoredRecord(dict(self.values), base, self.seen_digest, self.position)
+
+    def edited(self, values: Values, base: Values | None) -> StoredRecord:
+        """Return the record with other values and another base, all else as it is."""
+        return replace(self, values=values, base=base)
 
 
 class StoredRow(NamedTuple):
