@@ -35,19 +35,20 @@ def explore(model: Model, *, most: int = 3_000_000) -> Explored:
 
 
 class _Search:
-    """A breadth-first search."""
+    """A breadth-first search. A world that was reached with no more faults before is not gone through again."""
 
     def __init__(self, model: Model, most: int) -> None:
         self._model = model
         self._most = most
         self._numbers: dict[World, int] = {}
         self._worlds: list[World] = []
+        self._faults: list[int] = []
         self._from: list[tuple[int, str]] = []
         self._settling: list[tuple[int, ...]] = []
         self._moves = self._at_rest = 0
 
     def run(self) -> Explored:
-        self._number(self._model.plain(self._model.first), (-1, ""))
+        self._number(self._model.first, 0, (-1, ""))
         done = 0
         while done < len(self._worlds):
             try:
@@ -57,12 +58,12 @@ class _Search:
             assert len(self._worlds) <= self._most, f"more than {self._most:,} worlds"
             done += 1
         self._check_ends()
-        return Explored(done, self._moves, self._at_rest, len(self._model.records))
+        return Explored(len(self._numbers), self._moves, self._at_rest, len(self._model.records))
 
     def _expand(self, number: int) -> None:
-        world, model = self._worlds[number], self._model
+        world, faults, model = self._worlds[number], self._faults[number], self._model
         check(model, world)
-        settling = tuple(self._number(model.plain(after), (number, name)) for name, after in model.settling(world))
+        settling = tuple(self._number(after, faults, (number, name)) for name, after in model.settling(world))
         self._settling.append(settling)
         if not settling:
             self._at_rest += 1
@@ -70,14 +71,23 @@ class _Search:
         self._moves += len(settling)
         for name, after in model.moves(world):
             self._moves += 1
-            self._number(model.plain(after), (number, name))
+            self._number(after, faults, (number, name))
+        if faults < model.bounds.faults:
+            for name, after in model.faults(world):
+                self._moves += 1
+                self._number(after, faults + 1, (number, name))
 
-    def _number(self, world: World, way: tuple[int, str]) -> int:
-        number = self._numbers.setdefault(world, len(self._worlds))
-        if number == len(self._worlds):
-            self._worlds.append(world)
-            self._from.append(way)
-        return number
+    def _number(self, world: World, faults: int, way: tuple[int, str]) -> int:
+        world = self._model.plain(world)
+        new = len(self._worlds)
+        number = self._numbers.setdefault(world, new)
+        if number != new and self._faults[number] <= faults:
+            return number
+        self._numbers[world] = new
+        self._worlds.append(world)
+        self._faults.append(faults)
+        self._from.append(way)
+        return new
 
     def _check_ends(self) -> None:
         """Raise Broken where worlds can follow one another for ever without anybody doing anything."""

@@ -1,7 +1,7 @@
 """The rules of the model: how worlds follow one another, when everything that can happen or go wrong does.
 
-`Model.moves` and `Model.settling` give every next world. They raise `Violation` where a promise is broken on the way:
-an update that writes over what nobody here has seen, a value written twice, a version that goes back.
+`Model.settling`, `Model.moves` and `Model.faults` give every next world. They raise `Violation` where a promise is
+broken on the way: an update that writes over what nobody here has seen, a value written twice, a version that goes back.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from pfa_rpc.sync.events import (
     Pulled,
     Read,
     Refused,
-    RemoteObject,
     Resolved,
     StaleLock,
 )
@@ -117,9 +116,6 @@ class Model:
             yield from self._edits(world)
         if world.changes < self.bounds.changes:
             yield from self._changes(world)
-        if world.faults < self.bounds.faults:
-            for name, after in self._faults(world):
-                yield name, after._replace(faults=world.faults + 1)
 
     def settling(self, world: World) -> Iterator[tuple[str, World]]:
         """Yield the moves that need nobody to do anything, and that no fault makes."""
@@ -379,7 +375,8 @@ class Model:
 
     # --- faults ----------------------------------------------------------------------------------------------------
 
-    def _faults(self, world: World) -> Iterator[tuple[str, World]]:
+    def faults(self, world: World) -> Iterator[tuple[str, World]]:
+        """Yield every next world that a fault makes."""
         worker = world.worker
         if world.reread is not None:
             yield "the reader crashes", world._replace(reread=None)

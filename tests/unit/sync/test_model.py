@@ -17,7 +17,8 @@ from tests.unit.sync.world import Bounds
 WORLDS = [
     pytest.param(APART, Bounds(with_resolution=True), id="two of everything"),
     pytest.param(TIED, Bounds(faults=1, with_resolution=True), id="tied fields"),
-    pytest.param(RULED, Bounds(faults=1, with_resolution=True, a_minute=2), id="a rule across fields"),
+    pytest.param(RULED, Bounds(edits=1, with_resolution=True), id="a rule across fields"),
+    pytest.param(RULED, Bounds(changes=1, faults=1, a_minute=2), id="a rule across fields under edits"),
     pytest.param(APART, Bounds(edits=1, with_deletion=True), id="deleted and made anew"),
     pytest.param(TIED, Bounds(changes=1, with_deletion=True), id="deleted under edits"),
     pytest.param(APART, Bounds(edits=1, with_coincidence=True), id="changed back, or to the same"),

@@ -82,7 +82,6 @@ class World(NamedTuple):
     """Edits made here so far."""
     changes: int = 0
     """Changes made in PEMS by others so far."""
-    faults: int = 0
     cursor: int = 0
     """The change up to which pages were committed."""
     worker: Worker | None = None
