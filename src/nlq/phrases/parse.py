@@ -7,7 +7,7 @@ first that the grammar accepts at that place, and what fits nowhere becomes UNKN
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from nlq.phrases.building import Leaf
 from nlq.phrases.parts import Mark, Part
@@ -26,11 +26,12 @@ class _Driver:
         self._actions = found.actions
         self._following = found.following
         self._states = [found.start, found.row]
-        self._values: list[Any] = [found.empty([])]
+        # What begins a question stands behind nothing that was read.
+        self._parts: list[Part] = [_nothing(0)]
+        self._values: list[Any] = [self._parts]
         self._between = found.actions[found.row]
         """What may stand between two parts."""
         self.unread: list[tuple[int, int]] = []
-        self._feed(UNKNOWN, None, 0, 0)  # what begins a question stands behind nothing that was read
 
     def _feed(self, tag: str, payload: Payload, first: int, end: int) -> bool:
         """Take one more tag; return whether it fits. What it ends is finished even where it does not."""
@@ -73,27 +74,31 @@ class _Driver:
                     return
         self._close(tagged.first)
         self.unread.append((tagged.first, tagged.end))
-        self._feed(UNKNOWN, None, tagged.first, tagged.end)
+        self._parts.append(Mark(tagged.first, tagged.end, UNKNOWN, None))
 
     def _close(self, before: int) -> None:
         """Bring the parser between two parts: a finished part is kept, the tags of an unfinished one are unread."""
         states, values = self._states, self._values
-        if UNKNOWN in self._actions[states[-1]] and self._feed(UNKNOWN, None, before, before):
+        if self._reduce(UNKNOWN) is not None:
+            self._parts.append(_nothing(before))
             return
-        parts = values[0]
         # The finished parts end where the unfinished one begins.
         pending = [value[0] if isinstance(value, list) else value for value in values[1:]]
         first = min((value.first for value in pending if hasattr(value, "first")), default=before)
         del states[_AT_START:], values[1:]
         if first < before:
             self.unread.append((first, before))
-            parts.append(Mark(first, before, UNKNOWN, None))
+            self._parts.append(Mark(first, before, UNKNOWN, None))
 
     def finish(self, length: int) -> list[Part]:
         """Return the parts read."""
         self._close(length)
-        self._reduce("$END")
-        return cast("list[Part]", self._values[-1])
+        return self._parts
+
+
+def _nothing(index: int) -> Mark:
+    """Return what stands between two parts in place of a tag that fits no rule: UNKNOWN, before a token."""
+    return Mark(index, index, UNKNOWN, None)
 
 
 def parse(tagged: Sequence[Tagged], length: int) -> tuple[list[Part], list[tuple[int, int]]]:

@@ -18,7 +18,6 @@ from lark.parse_tree_builder import ExpandSingleChild
 from lark.parsers.lalr_analysis import Shift
 
 from nlq.phrases.building import builder
-from nlq.phrases.parts import Part
 
 
 class _NoLexer(Lexer):
@@ -61,8 +60,6 @@ class Tables:
     start: int
     row: int
     """The state between two parts, below which nothing is undone: the row of parts so far."""
-    empty: Callable[[list[Any]], list[Part]]
-    """Makes the row of no parts."""
 
 
 @cache
@@ -86,11 +83,5 @@ def tables() -> Tables:
             else:
                 actions[state][name] = argument
     start = configuration.start_state
-    empty = next(rule for rule in grammar().rules if rule.alias == "nothing")
-    return Tables(
-        actions,
-        following,
-        start,
-        following[start][empty.origin.name],
-        configuration.callbacks[empty],
-    )
+    parts = next(rule.origin.name for rule in grammar().rules if rule.alias == "nothing")
+    return Tables(actions, following, start, following[start][parts])

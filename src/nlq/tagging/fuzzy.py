@@ -15,6 +15,8 @@ from rapidfuzz.distance import OSA, JaroWinkler
 
 SUGGESTIONS: Final = 3
 """Most suggestions for one piece."""
+_REMEMBERED: Final = 512
+"""Last words and texts whose answers are kept."""
 _SHORTEST: Final = 4
 _LONG: Final = 8
 _NEAR: Final = 0.8
@@ -29,12 +31,13 @@ class Speller:
         self._by_initial: dict[str, list[str]] = {}
         for word in sorted({word for word in words if len(word) >= _SHORTEST and word.isalpha()}):
             self._by_initial.setdefault(word[0], []).append(word)
-
-    def correct(self, word: str) -> str | None:
+        self.correct: Callable[[str], str | None] = lru_cache(_REMEMBERED)(self._correct)
         """Return the one known word within 1 edit (4 to 7 letters) or 2 (from 8), None where none or several are.
 
         A slip leaves the first letter, or swaps it with the second: "inactive" is no misspelt "active".
         """
+
+    def _correct(self, word: str) -> str | None:
         if len(word) < _SHORTEST or not word.isalpha():
             return None
         allowed = 2 if len(word) >= _LONG else 1
@@ -55,9 +58,6 @@ def _is_slip(word: str, target: str) -> bool:
         return False  # "discontinue" is a command, not a misspelt "discontinued"
     # One letter of four changed makes another word too often: "stop" is no misspelt "shop".
     return len(word) > _SHORTEST or len(target) != len(word) or sorted(word) == sorted(target)
-
-
-_REMEMBERED: Final = 512
 
 
 class Choices:
