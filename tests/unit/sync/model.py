@@ -1,7 +1,7 @@
 """The rules of the model: how worlds follow one another, when everything that can happen or go wrong does.
 
 `Model.settling`, `Model.moves` and `Model.faults` give every next world. They raise `Violation` where a promise is
-broken on the way: an update that writes over what nobody here has seen, a value written twice, a version that goes back.
+broken on the way: an update that writes over what nobody here has seen, a value written twice, a version going back.
 """
 
 from __future__ import annotations
