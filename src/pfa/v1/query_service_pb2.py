@@ -28,13 +28,14 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from google.type import date_pb2 as google_dot_type_dot_date__pb2
 from google.type import money_pb2 as google_dot_type_dot_money__pb2
 from pfa.v1 import change_pb2 as pfa_dot_v1_dot_change__pb2
+from pfa.v1 import history_pb2 as pfa_dot_v1_dot_history__pb2
 from pfa.v1 import proposal_pb2 as pfa_dot_v1_dot_proposal__pb2
 from pfa.v1 import record_pb2 as pfa_dot_v1_dot_record__pb2
 from pfa.v1 import record_service_pb2 as pfa_dot_v1_dot_record__service__pb2
 from pfa.v1 import revision_pb2 as pfa_dot_v1_dot_revision__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1apfa/v1/query_service.proto\x12\x06pfa.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x17google/type/money.proto\x1a\x13pfa/v1/change.proto\x1a\x15pfa/v1/proposal.proto\x1a\x13pfa/v1/record.proto\x1a\x1bpfa/v1/record_service.proto\x1a\x15pfa/v1/revision.proto\"\x82\x01\n\x10InterpretRequest\x12\x1d\n\x0forganization_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08question\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12 \n\x05today\x18\x03 \x01(\x0b\x32\x11.google.type.Date\x12\x15\n\rcontext_token\x18\x04 \x01(\t\"Z\n\x11InterpretResponse\x12.\n\x0einterpretation\x18\x01 \x01(\x0b\x32\x16.pfa.v1.Interpretation\x12\x15\n\rcontext_token\x18\x02 \x01(\t\"\xef\x01\n\nAskRequest\x12\x1d\n\x0forganization_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08question\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12 \n\x05today\x18\x03 \x01(\x0b\x32\x11.google.type.Date\x12\x15\n\rallow_partial\x18\x04 \x01(\x08\x12\x13\n\x0bmax_records\x18\x05 \x01(\x05\x12(\n\x0b\x63onsistency\x18\x06 \x01(\x0b\x32\x13.pfa.v1.Consistency\x12\x15\n\rcontext_token\x18\x07 \x01(\t\x12\x1b\n\x13\x63onfirm_corrections\x18\x08 \x01(\x08\"\xe7\x01\n\x0b\x41skResponse\x12\x30\n\x0einterpretation\x18\x01 \x01(\x0b\x32\x16.pfa.v1.InterpretationH\x00\x12&\n\x07records\x18\x02 \x01(\x0b\x32\x13.pfa.v1.RecordBatchH\x00\x12\x33\n\x07\x66igures\x18\x03 \x01(\x0b\x32 .pfa.v1.AggregateRecordsResponseH\x00\x12*\n\x08proposal\x18\x04 \x01(\x0b\x32\x16.pfa.v1.ChangeProposalH\x00\x12\x15\n\rcontext_token\x18\x05 \x01(\tB\x06\n\x04part\"\x96\x01\n\x0bRecordBatch\x12\x1f\n\x07records\x18\x01 \x03(\x0b\x32\x0e.pfa.v1.Record\x12\x17\n\ntotal_size\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x16\n\x0erevision_token\x18\x03 \x01(\t\x12&\n\x03\x61ge\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationB\r\n\x0b_total_size\"x\n\x05Piece\x12\r\n\x05start\x18\x01 \x01(\x05\x12\x0b\n\x03\x65nd\x18\x02 \x01(\x05\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x1f\n\x04role\x18\x04 \x01(\x0e\x32\x11.pfa.v1.PieceRole\x12\x0f\n\x07meaning\x18\x05 \x01(\t\x12\x13\n\x0bsuggestions\x18\x06 \x03(\t\"\\\n\nAssumption\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\r\n\x05start\x18\x02 \x01(\x05\x12\x0b\n\x03\x65nd\x18\x03 \x01(\x05\x12\x0e\n\x06\x63hosen\x18\x04 \x01(\t\x12\x14\n\x0c\x61lternatives\x18\x05 \x03(\t\"\xe3\x01\n\rAggregateSpec\x12)\n\x0c\x61ggregations\x18\x01 \x03(\x0b\x32\x13.pfa.v1.Aggregation\x12\x10\n\x08group_by\x18\x02 \x03(\t\x12\x11\n\tincluding\x18\x03 \x03(\t\x12\x1e\n\x06having\x18\x04 \x03(\x0b\x32\x0e.pfa.v1.Having\x12!\n\x05order\x18\x05 \x03(\x0b\x32\x12.pfa.v1.FigureSort\x12\x0f\n\x07percent\x18\x06 \x01(\x08\x12\x0c\n\x04part\x18\x07 \x01(\t\x12\x10\n\x08\x64istinct\x18\x08 \x01(\x08\x12\x0e\n\x06yes_no\x18\t \x01(\x08\"~\n\x06Having\x12#\n\x06\x66igure\x18\x01 \x01(\x0b\x32\x13.pfa.v1.Aggregation\x12\x10\n\x08operator\x18\x02 \x01(\t\x12\x0f\n\x05\x63ount\x18\x03 \x01(\x03H\x00\x12#\n\x05money\x18\x04 \x01(\x0b\x32\x12.google.type.MoneyH\x00\x42\x07\n\x05value\"^\n\nFigureSort\x12%\n\x06\x66igure\x18\x01 \x01(\x0b\x32\x13.pfa.v1.AggregationH\x00\x12\x0f\n\x05group\x18\x02 \x01(\tH\x00\x12\x12\n\ndescending\x18\x03 \x01(\x08\x42\x04\n\x02\x62y\"\xcd\x03\n\x0eInterpretation\x12\x0e\n\x06\x66ilter\x18\x01 \x01(\t\x12\x10\n\x08sentence\x18\x02 \x01(\t\x12\x10\n\x08order_by\x18\x03 \x01(\t\x12\r\n\x05limit\x18\x04 \x01(\x05\x12(\n\taggregate\x18\x05 \x01(\x0b\x32\x15.pfa.v1.AggregateSpec\x12\x1d\n\x06pieces\x18\x06 \x03(\x0b\x32\r.pfa.v1.Piece\x12$\n\x08\x64\x65\x66\x61ults\x18\x07 \x03(\x0b\x32\x12.pfa.v1.Assumption\x12\'\n\x0b\x61mbiguities\x18\x08 \x03(\x0b\x32\x12.pfa.v1.Assumption\x12\x10\n\x08\x63omplete\x18\t \x01(\x08\x12\x10\n\x08warnings\x18\n \x03(\t\x12(\n\x04kind\x18\x0b \x01(\x0e\x32\x1a.pfa.v1.InterpretationKind\x12\x1f\n\x07\x63hanges\x18\x0c \x03(\x0b\x32\x0e.pfa.v1.Change\x12\x0e\n\x06reason\x18\r \x01(\t\x12\x15\n\rquestion_back\x18\x0e \x01(\t\x12)\n\x0c\x61lternatives\x18\x0f \x03(\x0b\x32\x13.pfa.v1.Alternative\x12\x0e\n\x06\x65rrors\x18\x10 \x03(\t\x12\x0f\n\x07\x63onfirm\x18\x11 \x03(\t\"/\n\x0b\x41lternative\x12\x10\n\x08sentence\x18\x01 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x02 \x01(\t\"|\n\x0eSuggestRequest\x12\x1d\n\x0forganization_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\r\n\x05\x63\x61ret\x18\x03 \x01(\x05\x12\x15\n\rcontext_token\x18\x04 \x01(\t\x12\x17\n\x0fmax_suggestions\x18\x05 \x01(\x05\"\x91\x01\n\nSuggestion\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\r\n\x05start\x18\x02 \x01(\x05\x12\x0b\n\x03\x65nd\x18\x03 \x01(\x05\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12$\n\x04kind\x18\x05 \x01(\x0e\x32\x16.pfa.v1.SuggestionKind\x12\r\n\x05\x66ield\x18\x06 \x01(\t\x12\x0f\n\x07guessed\x18\x07 \x01(\x08\":\n\x0fSuggestResponse\x12\'\n\x0bsuggestions\x18\x01 \x03(\x0b\x32\x12.pfa.v1.Suggestion\"w\n\x07Synonym\x12\x0e\n\x06phrase\x18\x01 \x01(\t\x12\r\n\x05\x66ield\x18\x02 \x01(\t\x12\r\n\x05value\x18\x03 \x01(\t\x12\x10\n\x08\x61\x64\x64\x65\x64_by\x18\x04 \x01(\t\x12,\n\x08\x61\x64\x64_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"/\n\x0fVocabularyValue\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\"\x83\x01\n\x15ListVocabularyRequest\x12\x1d\n\x0forganization_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\r\n\x05\x66ield\x18\x02 \x01(\t\x12\x15\n\rsynonyms_only\x18\x03 \x01(\x08\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\"\x95\x01\n\x16ListVocabularyResponse\x12!\n\x08synonyms\x18\x01 \x03(\x0b\x32\x0f.pfa.v1.Synonym\x12\'\n\x06values\x18\x02 \x03(\x0b\x32\x17.pfa.v1.VocabularyValue\x12\x17\n\x0fnext_page_token\x18\x03 \x01(\t\x12\x16\n\x0erevision_token\x18\x04 \x01(\t\"Z\n\x11\x41\x64\x64SynonymRequest\x12\x1d\n\x0forganization_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12&\n\x07synonym\x18\x02 \x01(\x0b\x32\x0f.pfa.v1.SynonymB\x04\xe2\x41\x01\x02\"N\n\x12\x41\x64\x64SynonymResponse\x12 \n\x07synonym\x18\x01 \x01(\x0b\x32\x0f.pfa.v1.Synonym\x12\x16\n\x0erevision_token\x18\x02 \x01(\t\"K\n\x14RemoveSynonymRequest\x12\x1d\n\x0forganization_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x06phrase\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"Q\n\x15RemoveSynonymResponse\x12 \n\x07synonym\x18\x01 \x01(\x0b\x32\x0f.pfa.v1.Synonym\x12\x16\n\x0erevision_token\x18\x02 \x01(\t*\x8c\x01\n\tPieceRole\x12\x1a\n\x16PIECE_ROLE_UNSPECIFIED\x10\x00\x12\x13\n\x0fPIECE_ROLE_USED\x10\x01\x12\x15\n\x11PIECE_ROLE_FILLER\x10\x02\x12\x18\n\x14PIECE_ROLE_CORRECTED\x10\x03\x12\x1d\n\x19PIECE_ROLE_NOT_UNDERSTOOD\x10\x04*\xbc\x01\n\x12InterpretationKind\x12#\n\x1fINTERPRETATION_KIND_UNSPECIFIED\x10\x00\x12\x1f\n\x1bINTERPRETATION_KIND_RECORDS\x10\x01\x12\x1f\n\x1bINTERPRETATION_KIND_FIGURES\x10\x02\x12\x1e\n\x1aINTERPRETATION_KIND_CHANGE\x10\x03\x12\x1f\n\x1bINTERPRETATION_KIND_REFUSED\x10\x04*\xd1\x01\n\x0eSuggestionKind\x12\x1f\n\x1bSUGGESTION_KIND_UNSPECIFIED\x10\x00\x12\x19\n\x15SUGGESTION_KIND_VALUE\x10\x01\x12\x19\n\x15SUGGESTION_KIND_FIELD\x10\x02\x12\x18\n\x14SUGGESTION_KIND_FLAG\x10\x03\x12\x1a\n\x16SUGGESTION_KIND_AMOUNT\x10\x04\x12\x18\n\x14SUGGESTION_KIND_DATE\x10\x05\x12\x18\n\x14SUGGESTION_KIND_WORD\x10\x06\x32\xa2\x03\n\x0cQueryService\x12@\n\tInterpret\x12\x18.pfa.v1.InterpretRequest\x1a\x19.pfa.v1.InterpretResponse\x12\x30\n\x03\x41sk\x12\x12.pfa.v1.AskRequest\x1a\x13.pfa.v1.AskResponse0\x01\x12:\n\x07Suggest\x12\x16.pfa.v1.SuggestRequest\x1a\x17.pfa.v1.SuggestResponse\x12O\n\x0eListVocabulary\x12\x1d.pfa.v1.ListVocabularyRequest\x1a\x1e.pfa.v1.ListVocabularyResponse\x12\x43\n\nAddSynonym\x12\x19.pfa.v1.AddSynonymRequest\x1a\x1a.pfa.v1.AddSynonymResponse\x12L\n\rRemoveSynonym\x12\x1c.pfa.v1.RemoveSynonymRequest\x1a\x1d.pfa.v1.RemoveSynonymResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1apfa/v1/query_service.proto\x12\x06pfa.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x17google/type/money.proto\x1a\x13pfa/v1/change.proto\x1a\x14pfa/v1/history.proto\x1a\x15pfa/v1/proposal.proto\x1a\x13pfa/v1/record.proto\x1a\x1bpfa/v1/record_service.proto\x1a\x15pfa/v1/revision.proto\"\x82\x01\n\x10InterpretRequest\x12\x1d\n\x0forganization_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08question\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12 \n\x05today\x18\x03 \x01(\x0b\x32\x11.google.type.Date\x12\x15\n\rcontext_token\x18\x04 \x01(\t\"Z\n\x11InterpretResponse\x12.\n\x0einterpretation\x18\x01 \x01(\x0b\x32\x16.pfa.v1.Interpretation\x12\x15\n\rcontext_token\x18\x02 \x01(\t\"\xef\x01\n\nAskRequest\x12\x1d\n\x0forganization_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08question\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12 \n\x05today\x18\x03 \x01(\x0b\x32\x11.google.type.Date\x12\x15\n\rallow_partial\x18\x04 \x01(\x08\x12\x13\n\x0bmax_records\x18\x05 \x01(\x05\x12(\n\x0b\x63onsistency\x18\x06 \x01(\x0b\x32\x13.pfa.v1.Consistency\x12\x15\n\rcontext_token\x18\x07 \x01(\t\x12\x1b\n\x13\x63onfirm_corrections\x18\x08 \x01(\x08\"\x97\x02\n\x0b\x41skResponse\x12\x30\n\x0einterpretation\x18\x01 \x01(\x0b\x32\x16.pfa.v1.InterpretationH\x00\x12&\n\x07records\x18\x02 \x01(\x0b\x32\x13.pfa.v1.RecordBatchH\x00\x12\x33\n\x07\x66igures\x18\x03 \x01(\x0b\x32 .pfa.v1.AggregateRecordsResponseH\x00\x12*\n\x08proposal\x18\x04 \x01(\x0b\x32\x16.pfa.v1.ChangeProposalH\x00\x12.\n\x07\x63hanges\x18\x06 \x01(\x0b\x32\x1b.pfa.v1.ListChangesResponseH\x00\x12\x15\n\rcontext_token\x18\x05 \x01(\tB\x06\n\x04part\"\x96\x01\n\x0bRecordBatch\x12\x1f\n\x07records\x18\x01 \x03(\x0b\x32\x0e.pfa.v1.Record\x12\x17\n\ntotal_size\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x16\n\x0erevision_token\x18\x03 \x01(\t\x12&\n\x03\x61ge\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationB\r\n\x0b_total_size\"x\n\x05Piece\x12\r\n\x05start\x18\x01 \x01(\x05\x12\x0b\n\x03\x65nd\x18\x02 \x01(\x05\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x1f\n\x04role\x18\x04 \x01(\x0e\x32\x11.pfa.v1.PieceRole\x12\x0f\n\x07meaning\x18\x05 \x01(\t\x12\x13\n\x0bsuggestions\x18\x06 \x03(\t\"\\\n\nAssumption\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\r\n\x05start\x18\x02 \x01(\x05\x12\x0b\n\x03\x65nd\x18\x03 \x01(\x05\x12\x0e\n\x06\x63hosen\x18\x04 \x01(\t\x12\x14\n\x0c\x61lternatives\x18\x05 \x03(\t\"\xe3\x01\n\rAggregateSpec\x12)\n\x0c\x61ggregations\x18\x01 \x03(\x0b\x32\x13.pfa.v1.Aggregation\x12\x10\n\x08group_by\x18\x02 \x03(\t\x12\x11\n\tincluding\x18\x03 \x03(\t\x12\x1e\n\x06having\x18\x04 \x03(\x0b\x32\x0e.pfa.v1.Having\x12!\n\x05order\x18\x05 \x03(\x0b\x32\x12.pfa.v1.FigureSort\x12\x0f\n\x07percent\x18\x06 \x01(\x08\x12\x0c\n\x04part\x18\x07 \x01(\t\x12\x10\n\x08\x64istinct\x18\x08 \x01(\x08\x12\x0e\n\x06yes_no\x18\t \x01(\x08\"~\n\x06Having\x12#\n\x06\x66igure\x18\x01 \x01(\x0b\x32\x13.pfa.v1.Aggregation\x12\x10\n\x08operator\x18\x02 \x01(\t\x12\x0f\n\x05\x63ount\x18\x03 \x01(\x03H\x00\x12#\n\x05money\x18\x04 \x01(\x0b\x32\x12.google.type.MoneyH\x00\x42\x07\n\x05value\"^\n\nFigureSort\x12%\n\x06\x66igure\x18\x01 \x01(\x0b\x32\x13.pfa.v1.AggregationH\x00\x12\x0f\n\x05group\x18\x02 \x01(\tH\x00\x12\x12\n\ndescending\x18\x03 \x01(\x08\x42\x04\n\x02\x62y\"\xcd\x03\n\x0eInterpretation\x12\x0e\n\x06\x66ilter\x18\x01 \x01(\t\x12\x10\n\x08sentence\x18\x02 \x01(\t\x12\x10\n\x08order_by\x18\x03 \x01(\t\x12\r\n\x05limit\x18\x04 \x01(\x05\x12(\n\taggregate\x18\x05 \x01(\x0b\x32\x15.pfa.v1.AggregateSpec\x12\x1d\n\x06pieces\x18\x06 \x03(\x0b\x32\r.pfa.v1.Piece\x12$\n\x08\x64\x65\x66\x61ults\x18\x07 \x03(\x0b\x32\x12.pfa.v1.Assumption\x12\'\n\x0b\x61mbiguities\x18\x08 \x03(\x0b\x32\x12.pfa.v1.Assumption\x12\x10\n\x08\x63omplete\x18\t \x01(\x08\x12\x10\n\x08warnings\x18\n \x03(\t\x12(\n\x04kind\x18\x0b \x01(\x0e\x32\x1a.pfa.v1.InterpretationKind\x12\x1f\n\x07\x63hanges\x18\x0c \x03(\x0b\x32\x0e.pfa.v1.Change\x12\x0e\n\x06reason\x18\r \x01(\t\x12\x15\n\rquestion_back\x18\x0e \x01(\t\x12)\n\x0c\x61lternatives\x18\x0f \x03(\x0b\x32\x13.pfa.v1.Alternative\x12\x0e\n\x06\x65rrors\x18\x10 \x03(\t\x12\x0f\n\x07\x63onfirm\x18\x11 \x03(\t\"/\n\x0b\x41lternative\x12\x10\n\x08sentence\x18\x01 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x02 \x01(\t\"|\n\x0eSuggestRequest\x12\x1d\n\x0forganization_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\r\n\x05\x63\x61ret\x18\x03 \x01(\x05\x12\x15\n\rcontext_token\x18\x04 \x01(\t\x12\x17\n\x0fmax_suggestions\x18\x05 \x01(\x05\"\x91\x01\n\nSuggestion\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\r\n\x05start\x18\x02 \x01(\x05\x12\x0b\n\x03\x65nd\x18\x03 \x01(\x05\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12$\n\x04kind\x18\x05 \x01(\x0e\x32\x16.pfa.v1.SuggestionKind\x12\r\n\x05\x66ield\x18\x06 \x01(\t\x12\x0f\n\x07guessed\x18\x07 \x01(\x08\":\n\x0fSuggestResponse\x12\'\n\x0bsuggestions\x18\x01 \x03(\x0b\x32\x12.pfa.v1.Suggestion\"w\n\x07Synonym\x12\x0e\n\x06phrase\x18\x01 \x01(\t\x12\r\n\x05\x66ield\x18\x02 \x01(\t\x12\r\n\x05value\x18\x03 \x01(\t\x12\x10\n\x08\x61\x64\x64\x65\x64_by\x18\x04 \x01(\t\x12,\n\x08\x61\x64\x64_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"/\n\x0fVocabularyValue\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\"\x83\x01\n\x15ListVocabularyRequest\x12\x1d\n\x0forganization_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\r\n\x05\x66ield\x18\x02 \x01(\t\x12\x15\n\rsynonyms_only\x18\x03 \x01(\x08\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\"\x95\x01\n\x16ListVocabularyResponse\x12!\n\x08synonyms\x18\x01 \x03(\x0b\x32\x0f.pfa.v1.Synonym\x12\'\n\x06values\x18\x02 \x03(\x0b\x32\x17.pfa.v1.VocabularyValue\x12\x17\n\x0fnext_page_token\x18\x03 \x01(\t\x12\x16\n\x0erevision_token\x18\x04 \x01(\t\"Z\n\x11\x41\x64\x64SynonymRequest\x12\x1d\n\x0forganization_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12&\n\x07synonym\x18\x02 \x01(\x0b\x32\x0f.pfa.v1.SynonymB\x04\xe2\x41\x01\x02\"N\n\x12\x41\x64\x64SynonymResponse\x12 \n\x07synonym\x18\x01 \x01(\x0b\x32\x0f.pfa.v1.Synonym\x12\x16\n\x0erevision_token\x18\x02 \x01(\t\"K\n\x14RemoveSynonymRequest\x12\x1d\n\x0forganization_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x06phrase\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"Q\n\x15RemoveSynonymResponse\x12 \n\x07synonym\x18\x01 \x01(\x0b\x32\x0f.pfa.v1.Synonym\x12\x16\n\x0erevision_token\x18\x02 \x01(\t*\x8c\x01\n\tPieceRole\x12\x1a\n\x16PIECE_ROLE_UNSPECIFIED\x10\x00\x12\x13\n\x0fPIECE_ROLE_USED\x10\x01\x12\x15\n\x11PIECE_ROLE_FILLER\x10\x02\x12\x18\n\x14PIECE_ROLE_CORRECTED\x10\x03\x12\x1d\n\x19PIECE_ROLE_NOT_UNDERSTOOD\x10\x04*\xbc\x01\n\x12InterpretationKind\x12#\n\x1fINTERPRETATION_KIND_UNSPECIFIED\x10\x00\x12\x1f\n\x1bINTERPRETATION_KIND_RECORDS\x10\x01\x12\x1f\n\x1bINTERPRETATION_KIND_FIGURES\x10\x02\x12\x1e\n\x1aINTERPRETATION_KIND_CHANGE\x10\x03\x12\x1f\n\x1bINTERPRETATION_KIND_REFUSED\x10\x04*\xd1\x01\n\x0eSuggestionKind\x12\x1f\n\x1bSUGGESTION_KIND_UNSPECIFIED\x10\x00\x12\x19\n\x15SUGGESTION_KIND_VALUE\x10\x01\x12\x19\n\x15SUGGESTION_KIND_FIELD\x10\x02\x12\x18\n\x14SUGGESTION_KIND_FLAG\x10\x03\x12\x1a\n\x16SUGGESTION_KIND_AMOUNT\x10\x04\x12\x18\n\x14SUGGESTION_KIND_DATE\x10\x05\x12\x18\n\x14SUGGESTION_KIND_WORD\x10\x06\x32\xa2\x03\n\x0cQueryService\x12@\n\tInterpret\x12\x18.pfa.v1.InterpretRequest\x1a\x19.pfa.v1.InterpretResponse\x12\x30\n\x03\x41sk\x12\x12.pfa.v1.AskRequest\x1a\x13.pfa.v1.AskResponse0\x01\x12:\n\x07Suggest\x12\x16.pfa.v1.SuggestRequest\x1a\x17.pfa.v1.SuggestResponse\x12O\n\x0eListVocabulary\x12\x1d.pfa.v1.ListVocabularyRequest\x1a\x1e.pfa.v1.ListVocabularyResponse\x12\x43\n\nAddSynonym\x12\x19.pfa.v1.AddSynonymRequest\x1a\x1a.pfa.v1.AddSynonymResponse\x12L\n\rRemoveSynonym\x12\x1c.pfa.v1.RemoveSynonymRequest\x1a\x1d.pfa.v1.RemoveSynonymResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -61,58 +62,58 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REMOVESYNONYMREQUEST'].fields_by_name['organization_id']._serialized_options = b'\342A\001\002'
   _globals['_REMOVESYNONYMREQUEST'].fields_by_name['phrase']._loaded_options = None
   _globals['_REMOVESYNONYMREQUEST'].fields_by_name['phrase']._serialized_options = b'\342A\001\002'
-  _globals['_PIECEROLE']._serialized_start=3462
-  _globals['_PIECEROLE']._serialized_end=3602
-  _globals['_INTERPRETATIONKIND']._serialized_start=3605
-  _globals['_INTERPRETATIONKIND']._serialized_end=3793
-  _globals['_SUGGESTIONKIND']._serialized_start=3796
-  _globals['_SUGGESTIONKIND']._serialized_end=4005
-  _globals['_INTERPRETREQUEST']._serialized_start=303
-  _globals['_INTERPRETREQUEST']._serialized_end=433
-  _globals['_INTERPRETRESPONSE']._serialized_start=435
-  _globals['_INTERPRETRESPONSE']._serialized_end=525
-  _globals['_ASKREQUEST']._serialized_start=528
-  _globals['_ASKREQUEST']._serialized_end=767
-  _globals['_ASKRESPONSE']._serialized_start=770
-  _globals['_ASKRESPONSE']._serialized_end=1001
-  _globals['_RECORDBATCH']._serialized_start=1004
-  _globals['_RECORDBATCH']._serialized_end=1154
-  _globals['_PIECE']._serialized_start=1156
-  _globals['_PIECE']._serialized_end=1276
-  _globals['_ASSUMPTION']._serialized_start=1278
-  _globals['_ASSUMPTION']._serialized_end=1370
-  _globals['_AGGREGATESPEC']._serialized_start=1373
-  _globals['_AGGREGATESPEC']._serialized_end=1600
-  _globals['_HAVING']._serialized_start=1602
-  _globals['_HAVING']._serialized_end=1728
-  _globals['_FIGURESORT']._serialized_start=1730
-  _globals['_FIGURESORT']._serialized_end=1824
-  _globals['_INTERPRETATION']._serialized_start=1827
-  _globals['_INTERPRETATION']._serialized_end=2288
-  _globals['_ALTERNATIVE']._serialized_start=2290
-  _globals['_ALTERNATIVE']._serialized_end=2337
-  _globals['_SUGGESTREQUEST']._serialized_start=2339
-  _globals['_SUGGESTREQUEST']._serialized_end=2463
-  _globals['_SUGGESTION']._serialized_start=2466
-  _globals['_SUGGESTION']._serialized_end=2611
-  _globals['_SUGGESTRESPONSE']._serialized_start=2613
-  _globals['_SUGGESTRESPONSE']._serialized_end=2671
-  _globals['_SYNONYM']._serialized_start=2673
-  _globals['_SYNONYM']._serialized_end=2792
-  _globals['_VOCABULARYVALUE']._serialized_start=2794
-  _globals['_VOCABULARYVALUE']._serialized_end=2841
-  _globals['_LISTVOCABULARYREQUEST']._serialized_start=2844
-  _globals['_LISTVOCABULARYREQUEST']._serialized_end=2975
-  _globals['_LISTVOCABULARYRESPONSE']._serialized_start=2978
-  _globals['_LISTVOCABULARYRESPONSE']._serialized_end=3127
-  _globals['_ADDSYNONYMREQUEST']._serialized_start=3129
-  _globals['_ADDSYNONYMREQUEST']._serialized_end=3219
-  _globals['_ADDSYNONYMRESPONSE']._serialized_start=3221
-  _globals['_ADDSYNONYMRESPONSE']._serialized_end=3299
-  _globals['_REMOVESYNONYMREQUEST']._serialized_start=3301
-  _globals['_REMOVESYNONYMREQUEST']._serialized_end=3376
-  _globals['_REMOVESYNONYMRESPONSE']._serialized_start=3378
-  _globals['_REMOVESYNONYMRESPONSE']._serialized_end=3459
-  _globals['_QUERYSERVICE']._serialized_start=4008
-  _globals['_QUERYSERVICE']._serialized_end=4426
+  _globals['_PIECEROLE']._serialized_start=3532
+  _globals['_PIECEROLE']._serialized_end=3672
+  _globals['_INTERPRETATIONKIND']._serialized_start=3675
+  _globals['_INTERPRETATIONKIND']._serialized_end=3863
+  _globals['_SUGGESTIONKIND']._serialized_start=3866
+  _globals['_SUGGESTIONKIND']._serialized_end=4075
+  _globals['_INTERPRETREQUEST']._serialized_start=325
+  _globals['_INTERPRETREQUEST']._serialized_end=455
+  _globals['_INTERPRETRESPONSE']._serialized_start=457
+  _globals['_INTERPRETRESPONSE']._serialized_end=547
+  _globals['_ASKREQUEST']._serialized_start=550
+  _globals['_ASKREQUEST']._serialized_end=789
+  _globals['_ASKRESPONSE']._serialized_start=792
+  _globals['_ASKRESPONSE']._serialized_end=1071
+  _globals['_RECORDBATCH']._serialized_start=1074
+  _globals['_RECORDBATCH']._serialized_end=1224
+  _globals['_PIECE']._serialized_start=1226
+  _globals['_PIECE']._serialized_end=1346
+  _globals['_ASSUMPTION']._serialized_start=1348
+  _globals['_ASSUMPTION']._serialized_end=1440
+  _globals['_AGGREGATESPEC']._serialized_start=1443
+  _globals['_AGGREGATESPEC']._serialized_end=1670
+  _globals['_HAVING']._serialized_start=1672
+  _globals['_HAVING']._serialized_end=1798
+  _globals['_FIGURESORT']._serialized_start=1800
+  _globals['_FIGURESORT']._serialized_end=1894
+  _globals['_INTERPRETATION']._serialized_start=1897
+  _globals['_INTERPRETATION']._serialized_end=2358
+  _globals['_ALTERNATIVE']._serialized_start=2360
+  _globals['_ALTERNATIVE']._serialized_end=2407
+  _globals['_SUGGESTREQUEST']._serialized_start=2409
+  _globals['_SUGGESTREQUEST']._serialized_end=2533
+  _globals['_SUGGESTION']._serialized_start=2536
+  _globals['_SUGGESTION']._serialized_end=2681
+  _globals['_SUGGESTRESPONSE']._serialized_start=2683
+  _globals['_SUGGESTRESPONSE']._serialized_end=2741
+  _globals['_SYNONYM']._serialized_start=2743
+  _globals['_SYNONYM']._serialized_end=2862
+  _globals['_VOCABULARYVALUE']._serialized_start=2864
+  _globals['_VOCABULARYVALUE']._serialized_end=2911
+  _globals['_LISTVOCABULARYREQUEST']._serialized_start=2914
+  _globals['_LISTVOCABULARYREQUEST']._serialized_end=3045
+  _globals['_LISTVOCABULARYRESPONSE']._serialized_start=3048
+  _globals['_LISTVOCABULARYRESPONSE']._serialized_end=3197
+  _globals['_ADDSYNONYMREQUEST']._serialized_start=3199
+  _globals['_ADDSYNONYMREQUEST']._serialized_end=3289
+  _globals['_ADDSYNONYMRESPONSE']._serialized_start=3291
+  _globals['_ADDSYNONYMRESPONSE']._serialized_end=3369
+  _globals['_REMOVESYNONYMREQUEST']._serialized_start=3371
+  _globals['_REMOVESYNONYMREQUEST']._serialized_end=3446
+  _globals['_REMOVESYNONYMRESPONSE']._serialized_start=3448
+  _globals['_REMOVESYNONYMRESPONSE']._serialized_end=3529
+  _globals['_QUERYSERVICE']._serialized_start=4078
+  _globals['_QUERYSERVICE']._serialized_end=4496
 # @@protoc_insertion_point(module_scope)

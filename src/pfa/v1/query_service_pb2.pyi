@@ -13,6 +13,7 @@ from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.type import date_pb2 as _date_pb2
 from google.type import money_pb2 as _money_pb2
 from pfa.v1 import change_pb2 as _change_pb2
+from pfa.v1 import history_pb2 as _history_pb2
 from pfa.v1 import proposal_pb2 as _proposal_pb2
 from pfa.v1 import record_pb2 as _record_pb2
 from pfa.v1 import record_service_pb2 as _record_service_pb2
@@ -264,6 +265,7 @@ class AskResponse(_message.Message):
     RECORDS_FIELD_NUMBER: _builtins.int
     FIGURES_FIELD_NUMBER: _builtins.int
     PROPOSAL_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
     CONTEXT_TOKEN_FIELD_NUMBER: _builtins.int
     context_token: _builtins.str
     """With the interpretation: what the next question can go on from. As in InterpretResponse."""
@@ -283,6 +285,12 @@ class AskResponse(_message.Message):
     def proposal(self) -> _proposal_pb2.ChangeProposal:
         """What a change would do. Nothing has been changed."""
 
+    @_builtins.property
+    def changes(self) -> _history_pb2.ListChangesResponse:
+        """For a question that asks who changed something: after figures of how many records each has changed, the newest
+        changes, at most 100, from the history.
+        """
+
     def __init__(
         self,
         *,
@@ -290,13 +298,14 @@ class AskResponse(_message.Message):
         records: Global___RecordBatch | None = ...,
         figures: _record_service_pb2.AggregateRecordsResponse | None = ...,
         proposal: _proposal_pb2.ChangeProposal | None = ...,
+        changes: _history_pb2.ListChangesResponse | None = ...,
         context_token: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["figures", b"figures", "interpretation", b"interpretation", "part", b"part", "proposal", b"proposal", "records", b"records"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "figures", b"figures", "interpretation", b"interpretation", "part", b"part", "proposal", b"proposal", "records", b"records"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["context_token", b"context_token", "figures", b"figures", "interpretation", b"interpretation", "part", b"part", "proposal", b"proposal", "records", b"records"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "context_token", b"context_token", "figures", b"figures", "interpretation", b"interpretation", "part", b"part", "proposal", b"proposal", "records", b"records"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_part: _TypeAlias = _typing.Literal["interpretation", "records", "figures", "proposal"]  # noqa: Y015
+    _WhichOneofReturnType_part: _TypeAlias = _typing.Literal["interpretation", "records", "figures", "proposal", "changes"]  # noqa: Y015
     _WhichOneofArgType_part: _TypeAlias = _typing.Literal["part", b"part"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_part) -> _WhichOneofReturnType_part | None: ...
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pfa.v1.query_service_pb2 import INTERPRETATION_KIND_CHANGE, INTERPRETATION_KIND_REFUSED
+from pfa_rpc.cli.change_tables import show_changes
 from pfa_rpc.cli.errors import CommandError
 from pfa_rpc.cli.exits import INVALID_INPUT
 from pfa_rpc.cli.figure_tables import show_figures
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from google.protobuf.duration_pb2 import Duration
 
+    from pfa.v1.history_pb2 import ListChangesResponse
     from pfa.v1.proposal_pb2 import ChangeProposal
     from pfa.v1.query_service_pb2 import AskResponse, Interpretation, RecordBatch
     from pfa.v1.record_pb2 import Record
@@ -40,6 +42,8 @@ class Answer:
     """How old the oldest part from a cache is; None: none came from one."""
     figures: AggregateRecordsResponse | None = None
     proposal: ChangeProposal | None = None
+    changes: ListChangesResponse | None = None
+    """The newest changes, beside figures of who made them."""
 
     def take(self, part: AskResponse) -> None:
         """Add a part as it comes."""
@@ -59,6 +63,8 @@ class Answer:
             case "proposal":
                 self.proposal = part.proposal
                 self._note_age(part.proposal)
+            case "changes":
+                self.changes = part.changes
 
     def _note_age(self, part: RecordBatch | AggregateRecordsResponse | ChangeProposal) -> None:
         if part.HasField("age") and (self.age is None or part.age.ToNanoseconds() > self.age.ToNanoseconds()):
@@ -82,6 +88,8 @@ class Answer:
             value["proposal"] = as_object(self.proposal)
         elif self.has_records:
             value |= self._records_object()
+        if self.changes is not None:
+            value["changes"] = as_object(self.changes)
         return value
 
     def _records_object(self) -> dict[str, Any]:
@@ -108,6 +116,9 @@ def show_answer(output: Output, answer: Answer, names: Sequence[str] | None) -> 
         output.line("Nothing was changed. `pfa propose` with the same words can carry it out.")
     elif answer.figures is not None and answer.interpretation is not None:
         show_figures(output, answer.figures, answer.interpretation.aggregate)
+        if answer.changes is not None and answer.changes.changes:
+            output.line()
+            show_changes(output, answer.changes)
     elif answer.has_records:
         show_records(output, answer.records, names)
         shown, total = len(answer.records), answer.total_size

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import typer
 
 from pfa_rpc.cli import options
 from pfa_rpc.cli.options import example
-
-if TYPE_CHECKING:
-    from pfa.v1.history_pb2 import HistoryEntry, ListChangesResponse
-    from pfa_rpc.cli.render import Output
 
 HISTORY_EXAMPLE: Final = example(
     "pfa history 78497 -o RIO",
@@ -60,9 +55,11 @@ def history_command(
     target = options.target_of(server, token, timeout)
     span = {"start_time": options.time_of("--since", since), "end_time": options.time_of("--before", before)}
     from pfa.v1.history_pb2 import ListChangesRequest
+    from pfa_rpc.cli.change_tables import show_changes
     from pfa_rpc.cli.connection import connect, pointing
     from pfa_rpc.cli.records import is_uuid
     from pfa_rpc.cli.render import Output, as_object
+    from pfa_rpc.cli.text import count, plain
 
     request = ListChangesRequest(
         organization_id=organization,
@@ -83,46 +80,8 @@ def history_command(
     if as_json:
         output.document(as_object(response))
     else:
-        _show(output, response)
-
-
-def _show(output: Output, response: ListChangesResponse) -> None:
-    from pfa_rpc.cli.render import new_table
-    from pfa_rpc.cli.text import count, moment, plain
-
-    table = new_table()
-    for heading in ("time (UTC)", "who", "how", "PFA id", "what"):
-        table.add_column(heading)
-    for entry in response.changes:
-        at = moment(entry.change_time.ToDatetime())
-        for number, what in enumerate(_differences(entry)):
-            who = (at, plain(entry.changed_by), _origin(entry), plain(entry.pfa_id)) if not number else ("",) * 4
-            table.add_row(*who, what)
-    if response.changes:
-        output.show(table)
-    output.line(count(len(response.changes), "change") if response.changes else "Nothing was changed.", "dim")
-    if response.next_page_token:
-        output.line("More follow; the same command goes on with")
-        output.line(f"  --page-token {plain(response.next_page_token)}")
-
-
-def _origin(entry: HistoryEntry) -> str:
-    from pfa.v1.history_pb2 import ChangeOrigin
-
-    return ChangeOrigin.Name(entry.origin).removeprefix("CHANGE_ORIGIN_").lower()
-
-
-def _differences(entry: HistoryEntry) -> Sequence[str]:
-    """Return a line for each field that changed."""
-    if entry.created:
-        return ["created"]
-    from pfa_rpc.cli.text import cell, plain
-    from pfa_rpc.records.encode import from_message
-    from pfa_rpc.schema import BY_NAME
-
-    old, new = from_message(entry.old), from_message(entry.new)
-    known = [BY_NAME[name] for name in entry.fields if name in BY_NAME]
-    return [
-        plain(f"{field.label}: {cell(field, old[field.name]) or 'none'} → {cell(field, new[field.name]) or 'none'}")
-        for field in known
-    ] or ["nothing that you may see"]
+        show_changes(output, response)
+        output.line(count(len(response.changes), "change") if response.changes else "Nothing was changed.", "dim")
+        if response.next_page_token:
+            output.line("More follow; the same command goes on with")
+            output.line(f"  --page-token {plain(response.next_page_token)}")

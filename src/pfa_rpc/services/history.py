@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -40,6 +41,23 @@ _MAX_NAMES: Final = 100
 _CHANGES_FIELD: Final = ListChangesResponse.CHANGES_FIELD_NUMBER
 
 
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """Some changes, the newest first."""
+
+    changes: Sequence[StoredChange]
+    end: ChangeKey | None
+    """Where the next page begins; None where this is the last."""
+    message: ListChangesResponse
+    """All of the response but the changes."""
+
+    def framed(self, *, see_money: bool) -> bytes:
+        """Return the serialized response."""
+        mask = Mask((), hide_money=not see_money)
+        framed = [embed(_CHANGES_FIELD, _change(change, mask)) for change in self.changes]
+        return b"".join(framed) + self.message.SerializeToString()
+
+
 class RecordHistory:
     """Reads what is kept of past changes."""
 
@@ -56,20 +74,25 @@ class RecordHistory:
         after: ChangeKey | None = None
         if request.page_token:
             after = ChangeKey(*self._tokens.open("page", request.page_token, organization_id, request_digest))
+        page = await self._page(organization_id, sought, limit, after)
+        if page.end is not None:
+            page.message.next_page_token = self._tokens.seal("page", organization_id, request_digest, list(page.end))
+        return page.framed(see_money=call.principal.may(Permission.SEE_MONEY))
+
+    async def newest(self, organization_id: str, sought: Sought, limit: int, *, see_money: bool) -> bytes:
+        """Return the newest changes, as a serialized ListChangesResponse. Raises OrganizationNotFound."""
+        return (await self._page(organization_id, sought, limit, None)).framed(see_money=see_money)
+
+    async def _page(self, organization_id: str, sought: Sought, limit: int, after: ChangeKey | None) -> _Page:
         async with self._database.reading() as connection:
             organization = await get_organization(connection, organization_id)
             changes = await list_changes(connection, organization_id, sought, limit=limit + 1, after=after)
             start = await history_start(connection, organization_id)
-        response = ListChangesResponse(
+        message = ListChangesResponse(
             revision_token=revision_token(self._tokens, organization_id, organization.revision),
             history_start_time=None if start is None else timestamp_message(start[1]),
         )
-        if len(changes) > limit:
-            key = changes[limit - 1].key
-            response.next_page_token = self._tokens.seal("page", organization_id, request_digest, list(key))
-        mask = Mask((), hide_money=not call.principal.may(Permission.SEE_MONEY))
-        framed = [embed(_CHANGES_FIELD, _change(change, mask)) for change in changes[:limit]]
-        return b"".join(framed) + response.SerializeToString()
+        return _Page(changes[:limit], changes[limit - 1].key if len(changes) > limit else None, message)
 
     async def record(self, organization_id: str, field: str, value: str, at: datetime) -> Answer:
         """Return the payload that a record had at a time, b"" where there was none. OrganizationNotFound."""

@@ -30,6 +30,7 @@ from pfa_rpc.errors import InvalidRequest
 from pfa_rpc.schema import BY_NAME
 from pfa_rpc.services.answers import Need
 from pfa_rpc.services.call import Call
+from pfa_rpc.services.change_questions import ChangeQuestions, about_changes
 from pfa_rpc.services.contexts import open_context, seal_context
 from pfa_rpc.services.figures import FiguresRequest, require_spreadable
 from pfa_rpc.services.framing import embed, frame_records, split_by_bytes, split_frames
@@ -69,6 +70,7 @@ class QueryService:
         self._languages = sources.languages
         self._proposals = Proposals(sources)
         self._vocabulary = VocabularyCalls(sources.database, sources.tokens, self._languages)
+        self._changes = ChangeQuestions(sources.database, sources.tokens)
         self._pages = sources.pages
         self._figures = sources.figures
 
@@ -100,6 +102,8 @@ class QueryService:
             return
         if reading.kind is InterpretationKind.CHANGE:
             await self._write_proposal(organization, reading, need, call)
+        elif (sought := about_changes(reading.query)) is not None:
+            await self._changes.write(organization.organization_id, sought, reading.query.limit, call)
         elif reading.query.aggregate is not None:
             await self._write_figures(organization, reading, reading.query.aggregate, need, call)
         else:

@@ -27,6 +27,8 @@ from pfa_rpc.store.types import UtcTime
 
 AUDITED: Final = tuple(field.name for field in MERGED_FIELDS)
 """The fields that a person or PEMS sets; a change of others alone is none that anybody asks about."""
+MOST_CHANGERS: Final = 1_000
+"""Most people that are told to have changed something."""
 PRUNED_AT_ONCE: Final = 200
 """Writes whose history one transaction drops."""
 
@@ -213,6 +215,19 @@ async def history_start(connection: AsyncConnection, organization_id: str) -> tu
     )
     row = (await connection.execute(query)).one_or_none()
     return None if row is None else (row.revision, row.committed_at)
+
+
+async def count_changers(
+    connection: AsyncConnection, organization_id: str, sought: Sought, *, limit: int | None
+) -> tuple[list[tuple[str, int]], int]:
+    """Return who made the changes, each with the number of records, the most first; and the number of all records."""
+    bounds = await _bounds(connection, organization_id, sought)
+    changed = _changed(organization_id, sought, bounds, None).order_by(None).subquery()
+    number = sa.func.count(sa.distinct(changed.c.record_id))
+    query = sa.select(changed.c.changed_by, number).group_by(changed.c.changed_by)
+    rows = await connection.execute(query.order_by(number.desc(), changed.c.changed_by).limit(limit or MOST_CHANGERS))
+    matched: int = await connection.scalar(sa.select(number)) or 0
+    return [(by, count) for by, count in rows], matched
 
 
 # --- a past state ----------------------------------------------------------------------------------------------------

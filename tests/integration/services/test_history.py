@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import grpc
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from nlq.filters.filter_text import parse_filter
+from nlq.query import Aggregate, Aggregation, Function, Query
 from pfa.v1.history_pb2 import ChangeOrigin, HistoryEntry, ListChangesRequest, ListChangesResponse
+from pfa.v1.query_service_pb2 import AskRequest
 from pfa.v1.record_service_pb2 import GetRecordRequest
 from pfa.v1.revision_pb2 import Consistency
 from pfa_rpc.records.cause import Cause, How
+from pfa_rpc.schema import SCHEMA
 from pfa_rpc.server import housekeeping
 from pfa_rpc.server.settings import Settings
+from pfa_rpc.services.change_questions import about_changes
 from pfa_rpc.services.history import RecordHistory
 from pfa_rpc.services.principal import Permission, Principal
 from pfa_rpc.services.tokens import Tokens
-from pfa_rpc.store.audit import prune_history
+from pfa_rpc.store.audit import Sought, prune_history
 from pfa_rpc.store.organizations import get_organization
 from pfa_rpc.store.records import new_record, read_for_write, save_records
 from tests.fixtures.records import make_values
@@ -218,3 +223,37 @@ async def test_a_server_drops_what_is_older_than_it_is_told_to_keep(
         async with asyncio.timeout(10):
             while len((await listed(site)).changes) != 1:  # noqa: ASYNC110 (it is done without a sign)
                 await asyncio.sleep(0.05)
+
+
+async def test_who_changed_something_is_answered_from_the_history(site: Served) -> None:
+    await change(site, ANNA, "7", category="Cranes", forecast_end=date(2031, 5, 6))
+    await change(site, BOB, "7", forecast_end=date(2031, 5, 7), modified_by="bob", modified_at=datetime.now(UTC))
+    await change(
+        site, ANNA, "8", category="Cranes", area_silo="Dock 9", modified_by="anna", modified_at=datetime.now(UTC)
+    )
+    request = AskRequest(organization_id="RIO", question="who changed the cranes today, including discontinued")
+    reading, figures, changes = [part async for part in site.questions.Ask(request)]
+    assert reading.interpretation.complete
+    counts = {group.keys[0].text: group.values[0].count for group in figures.figures.groups}
+    assert counts == {"anna": 2, "bob": 1}, "a record names its last editor only"
+    assert figures.figures.matched == 2
+    assert told(list(changes.changes.changes)) == [("8", "anna"), ("7", "bob"), ("7", "anna")]
+
+
+def test_only_questions_about_who_changed_what_are_answered_so() -> None:
+    who = Aggregate((Aggregation(Function.COUNT),), ("modified_by",), distinct=True)
+
+    def sought(text: str, spec: Aggregate | None = who) -> Sought | None:
+        return about_changes(Query(parse_filter(text, SCHEMA), aggregate=spec))
+
+    cranes = parse_filter('category = "Cranes"', SCHEMA)
+    assert sought('category = "Cranes"') == Sought(cranes)
+    assert sought('category = "Cranes" AND modified_by = "anna"') == Sought(cranes, changed_by="anna")
+    day = datetime(2026, 3, 1, tzinfo=UTC)
+    assert sought("modified_at >= 2026-03-01T00:00:00Z") == Sought(since=day)
+    assert sought("modified_at < 2026-03-01T00:00:00Z") == Sought(before=day)
+    assert sought('modified_fields:"forecast_end"') == Sought(fields=("forecast_end",))
+    assert sought('category = "Cranes" OR modified_by = "anna"') is None
+    assert sought('modified_by != "anna"') is None
+    assert sought('category = "Cranes"', None) is None
+    assert sought('category = "Cranes"', Aggregate((Aggregation(Function.COUNT),), ("category",))) is None
