@@ -123,6 +123,8 @@ class Language:
         stretches = self._tagger.tag(tokens, today)
         if len(stretches) == 1 and stretches[0].tag != UNKNOWN:
             meanings = stretches[0].meanings
+            if any(meaning.partly for meaning in meanings):
+                return None  # a synonym goes before a part of a name
             of = " or ".join(f"{meaning.field.name} “{meaning.value}”" for meaning in meanings)
             return of or "a word of the language"
         if len(tokens) == 1 and self._tagger.belongs_to_phrases(tokens[0].key):

@@ -67,6 +67,7 @@ class ClauseReader:
         if verb.state:
             yield self._states.state_of_verb
             return
+        yield self._setting.unknown_value
         if verb.factor:
             yield self._moving.multiplied
         if Act.ASSIGN in verb.acts:

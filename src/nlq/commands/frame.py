@@ -30,8 +30,8 @@ from nlq.tagging.fuzzy import Speller
 
 _PAUSES: Final = (":", "—", "–", " -", "- ")
 _COMMA: Final = ","
-_ADJECTIVES: Final = frozenset(("blank", "empty"))
-"""Verbs that say what a field is where no article follows: "blank contract"."""
+_ADJECTIVES: Final = frozenset(("blank", "empty", "trash"))
+"""Verbs that say what something is like where no article follows: "blank contract"."""
 
 
 @dataclass(slots=True)
@@ -278,7 +278,7 @@ def _misspelt(
     """Read an order whose verb is misspelt: "exend the cranes by a week"."""
     token = tokens[lead]
     word = spelt(token) if token.kind is Kind.WORD and lead + 1 < end else None
-    if word is None:
+    if word is None or _is_no_verb(tokens, lead, end):
         return None
     clauses = _clauses(tokens, verbs, Clause(verbs.named(word), lead, lead + 1, end))
     return Frame(clauses, [(0, lead)] if lead else [], {lead: word})

@@ -18,11 +18,17 @@ from nlq.commands.targets import Targets
 from nlq.commands.words import (
     Act,
 )
-from nlq.normalize import Kind
+from nlq.normalize import Kind, Token
 from nlq.query import Value
 from nlq.schema import FieldSpec
 
+_TO: Final = frozenset(("to", "into"))
 _ONE_DAY: Final = timedelta(days=1)
+
+
+def _is_code(token: Token) -> bool:
+    """Return whether a token tells values of one name apart: the 99 of "Silo 99", the Z of "Yard Z"."""
+    return token.kind is Kind.NUMBER or (len(token.raw) == 1 and token.raw.isupper())
 
 
 class Setting:
@@ -48,6 +54,21 @@ class Setting:
         return bool(
             self._at.outcome.changes or self._at.outcome.pending or self._at.outcome.ask or self._at.outcome.invalid
         )
+
+    def unknown_value(self) -> bool:
+        """Say that no record has what is named behind "to": "to Silo 99"; return whether that was said."""
+        at, fields = self._at, self._at.phrases.fields
+        if at.head is not None:
+            return False
+        for index in range(at.index, at.clause.end - 2):
+            found = fields.field(at.tokens, index + 1, at.clause.end) if at.tokens[index].key in _TO else None
+            if found is None or not found[1].named or found[0] >= at.clause.end or not _is_code(at.tokens[found[0]]):
+                continue
+            end, spec = found
+            if all(fields.value_end(at.tokens, start) is None for start in range(index + 1, end + 1)):
+                at.outcome.unread.append((index + 1, end + 1))
+                return self._ask_for_new(spec, Target(index + 1, end + 1))
+        return False
 
     def set(self, named: Named | None, target: Target) -> bool:
         """Write down what a value changes; return whether it is one that can be given."""

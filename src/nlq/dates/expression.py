@@ -15,6 +15,8 @@ from nlq.dates.pieces import Line, Piece
 from nlq.dates.ranges import FRAMES, not_before, read_range
 from nlq.dates.simple import read_period
 
+_ON_WHAT: Final = frozenset(("site", "rent", "hire", "location", "contract", "time", "budget", "schedule", "the"))
+"""Words behind "on" that it belongs to, and not to the date before it: "since March on site"."""
 _JOINS: Final = frozenset(("and", "but", ","))
 
 
@@ -90,7 +92,7 @@ def _closed(line: Line, piece: Piece, limit: Limit, *, dated: bool) -> Limited |
         for phrase, end in read_phrases(line, piece.end, CLOSERS):
             if read_period(line, end) is None:  # not so "since March and before May"
                 return limited(piece.ending(end), phrase.limit, dated=dated)
-        if limit is Limit.FROM and line.keys[piece.end] == "on":
+        if limit is Limit.FROM and line.keys[piece.end] == "on" and line.keys[piece.end + 1] not in _ON_WHAT:
             return limited(piece.ending(piece.end + 1), limit, dated=dated)  # "from March on"
     return limited(piece, limit, dated=dated)
 

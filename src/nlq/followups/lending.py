@@ -20,12 +20,17 @@ Kinds = set[tuple[str, str]]
 
 def lend(stated: Sequence[Condition], before: Sequence[Condition], schema: Schema) -> list[Condition]:
     """Return the conditions stated, amounts without a field given the one that the question before is about."""
-    denied = {each: each.operand for each in stated if isinstance(each, Not) and spread_limits(each.operand, schema)}
-    if denied:
-        told: list[Condition] = [
-            Not(lend([denied[each]], before, schema)[0]) if each in denied else each for each in stated
-        ]
-        return lend(told, before, schema)
+    told = [
+        Not(_lent([each.operand], before, schema)[0])
+        if isinstance(each, Not) and spread_limits(each.operand, schema)
+        else each
+        for each in stated
+    ]
+    return _lent(told, before, schema)
+
+
+def _lent(stated: Sequence[Condition], before: Sequence[Condition], schema: Schema) -> list[Condition]:
+    """Return the conditions stated, those that are no negations lent to."""
     if not any(spread_limits(condition, schema) for condition in stated):
         return list(stated)
     measures = {name for each in before for name in about(each, schema) if _limits_money(each, schema)}

@@ -1,7 +1,8 @@
 """Amounts: which field an amount is of, and the condition that it gives.
 
-Gives `settle_amounts`. An amount takes the field named beside it, or that of the amount joined to it; where none is
-named the conventions choose by what the question asks for, and the choice is reported with its alternatives.
+Gives `settle_amounts` and `is_whole`. An amount takes the field named beside it, or that of the amount joined to it;
+where none is named the conventions choose by what the question asks for, and the choice is reported with its
+alternatives.
 """
 
 from __future__ import annotations
@@ -40,6 +41,11 @@ class Refusal:
 
     term: BoundTerm
     reason: str
+
+
+def is_whole(value: Decimal) -> bool:
+    """Return whether a number has no fraction; it may have more digits than sums are kept with."""
+    return value == value.to_integral_value()
 
 
 def settle_amounts(

@@ -114,7 +114,7 @@ class Attaching:
                 return
 
     def _take_dated_before(self, part: DatedPart) -> None:
-        """Give a date to the field before its own, too, where "and" alone joins the two: "plan start and end in May"."""
+        """Give a date to the field before its own, too, where "and" joins the two: "plan start and plan end in May"."""
         bares = self._gathered.bare
         if part.field is None or not bares or bares[-1].field.type is not part.field.type or part.undone:
             return

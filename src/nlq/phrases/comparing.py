@@ -19,6 +19,8 @@ from nlq.schema import FieldSpec, FieldType, Layer, Schema
 from nlq.tagging.tags import Amount, Event
 
 _MONTH_DAYS: Final = Decimal("30.44")
+_ORDERED: Final = (FieldType.MONEY, FieldType.INTEGER, FieldType.DATE, FieldType.TIME)
+"""Types of fields of which one can be more than another."""
 _UP: Final = (Operator.GT, Operator.GE)
 _DOWN: Final = (Operator.LT, Operator.LE)
 _MIRRORED: Final = {
@@ -78,7 +80,8 @@ def against(part: AgainstPart, layers: Mapping[str, int], schema: Schema) -> Aga
     if field is None or field.type is not part.other.type or field is part.other:
         return None
     plus = _plus(part.step, field)
-    if plus is None:
+    alike = field.type in _ORDERED or part.operator in (Operator.EQ, Operator.NE)
+    if plus is None or not alike or field.values != part.other.values:
         return None
     stated = FieldComparison(field.name, part.operator, part.other.name, part.factor, plus)
     term = AgainstTerm(part.first, part.end, False, False, False, stated)

@@ -17,7 +17,7 @@ from nlq.phrases.comparing import AgainstTerm
 from nlq.phrases.dating import Dated, settle_dates
 from nlq.phrases.emptiness import why_empty
 from nlq.phrases.gathered import Gathered
-from nlq.phrases.notes import Note, choice_note, left_out_note, reach_note, roughly_note, value_note
+from nlq.phrases.notes import Note, choice_note, left_out_note, partly_note, reach_note, roughly_note, value_note
 from nlq.phrases.parts import HavingPart
 from nlq.phrases.sharing import copula_of
 from nlq.phrases.terms import BoundTerm, DateTerm, FlagTerm, Term, ValueTerm, joined
@@ -99,6 +99,8 @@ class Conditions:
         condition = term.condition()
         if isinstance(term, ValueTerm) and term.others:
             self._result.ambiguities.append(value_note(term, self._canon))
+        if isinstance(term, ValueTerm) and term.partly:
+            self._result.ambiguities.append(partly_note(term, self._canon))
         if isinstance(term, AgainstTerm) and term.assumed:
             others = tuple(map(self._canon.text, term.others))
             self._gathered.note(term.note, term, self._canon.text(term.stated), others)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
+from nlq.phrases.amounts import is_whole
 from nlq.phrases.figure_words import figure_words
 from nlq.phrases.gathered import Gathered
 from nlq.phrases.grouping import DISTINCT_LEADS, group_keys
@@ -308,7 +309,9 @@ class Figuring:
     def _limit_group(self, figure: Aggregation, part: Part, limits: _Limits) -> None:
         """Take limits of a figure as conditions on the groups; refuse those that do not fit it."""
         is_count = figure.function in (Function.COUNT, Function.COUNT_DISTINCT)
-        unfit = any(amount.foreign or (is_count and (amount.marked or amount.value % 1)) for _, amount in limits)
+        unfit = any(
+            amount.foreign or (is_count and (amount.marked or not is_whole(amount.value))) for _, amount in limits
+        )
         if unfit:
             self._gathered.refuse(part)
             return

@@ -71,6 +71,14 @@ def value_note(term: ValueTerm, canon: Canon) -> Note:
     return Note(text, term.first, term.end, canon.text(chosen), tuple(map(canon.text, others)))
 
 
+def partly_note(term: ValueTerm, canon: Canon) -> Note:
+    """Say that only a part of a value's name was said."""
+    named = " or ".join(term.partly)
+    each = tuple(canon.text(Comparison(term.field.name, Operator.EQ, value)) for value in term.partly)
+    text = f"{named} is meant, because the words are the end of the name"
+    return Note(text, term.first, term.end, canon.text(term.condition()), each if len(each) > 1 else ())
+
+
 def reach_note(term: Term, canon: Canon) -> Note | None:
     """Say that a negation could reach over the next term ("except cranes in Silo 4"), None where it could not."""
     before = term.beside

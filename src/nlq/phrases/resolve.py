@@ -14,6 +14,7 @@ from typing import Any, Final
 from nlq.filters.canon import Canon
 from nlq.normalize import Token
 from nlq.phrases.alternatives import flat
+from nlq.phrases.amounts import is_whole
 from nlq.phrases.attaching import Attaching
 from nlq.phrases.comparing import AgainstTerm, Margin
 from nlq.phrases.conditions import Conditions, counts_things
@@ -253,7 +254,14 @@ class _Resolver:
             return False
         (operator, amount), *more = part.limits
         grouped = gathered.groups or gathered.figures or any(bare.field.groupable for bare in gathered.bare)
-        if more or operator is not Operator.LE or amount.marked or amount.value % 1 or amount.scale != 1 or grouped:
+        if (
+            more
+            or operator is not Operator.LE
+            or amount.marked
+            or not is_whole(amount.value)
+            or amount.scale != 1
+            or grouped
+        ):
             return False
         after = self._stretches.get(part.end)
         listed = gathered.tokens[part.end].key in _LISTED or (after is not None and after.tag == RECORD)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from dataclasses import field as dataclass_field
 from typing import Final
 
 from nlq.dates import DateReading
@@ -58,6 +59,8 @@ class ValueTerm(Term):
     values: list[str]
     others: tuple[Meaning, ...] = ()
     """What the first value could be as well, where no label says which field is meant."""
+    partly: list[str] = dataclass_field(default_factory=list)
+    """The values of whose names only the end was said."""
 
     def condition(self) -> Condition:
         """Return the comparison with each value, joined by Or."""
@@ -196,6 +199,7 @@ class TermList:
             for meaning in part.meanings:
                 if meaning.field is term.field and meaning.value not in term.values:
                     term.values.append(meaning.value)
+                    term.partly += [meaning.value] if meaning.partly else []
             term.end = max(end, term.end)
             self._join = None
             return
@@ -205,6 +209,10 @@ class TermList:
         others = tuple(m for m in part.meanings if m.field is not field and not _is_variant(m.field, field))
         self._add(ValueTerm(first, end, False, False, False, field, values, others))
         self.terms[-1].stated_of = stated
+        partly = [meaning.value for meaning in part.meanings if meaning.partly and meaning.field is field]
+        added = self.terms[-1]
+        if partly and isinstance(added, ValueTerm):
+            added.partly = partly
 
     def _states(self, part: ValuePart) -> Term | None:
         """Return what a value is said of that was named before: "rentals that are purchases"."""

@@ -118,6 +118,9 @@ class Tagger:
             joined = self._joined(tokens, index)
             if joined is not None:
                 return joined
+            partly = self.values.partly(tokens, index)
+            if partly is not None:
+                return Tagged(index, partly[0], (partly[1],))
         return Tagged(index, end, readings or _UNKNOWN)
 
     def _timed(self, tokens: list[Token], before: list[Tagged], today: date, plain: Tagged) -> Tagged | None:

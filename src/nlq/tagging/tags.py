@@ -32,6 +32,8 @@ class Meaning:
     field: FieldSpec
     value: str
     """The spelling most used, or the name of the enum value."""
+    partly: bool = False
+    """Whether only the end of its name was said: "lifts" for Aerial Lifts."""
 
 
 @dataclass(frozen=True, slots=True)

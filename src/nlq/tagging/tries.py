@@ -193,6 +193,26 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
+_MOST_PARTLY: Final = 20
+"""Most values that a part of their names may stand for."""
+
+
+def _named_end(path: Sequence[str], tokens: Sequence[Token], index: int) -> int | None:
+    """Return the index after the words of a name, from the one at a token to its last before a size; None if cut."""
+    place = path.index(tokens[index].key)
+    end = place
+    while end < len(path) and path[end].isalpha():
+        end += 1
+    size = any(map(str.isdigit, path[end])) if end < len(path) else False
+    whole = place == 0 and end == len(path)
+    words = path[place:end]
+    sized = size and place == 0
+    if whole or not (end == len(path) or sized):
+        return None
+    stop = index + len(words)
+    return stop if [token.key for token in tokens[index:stop]] == list(words) else None
+
+
 class ValueTrie(Trie):
     """The values of the vocabulary, with those of one spelling under one entry."""
 
@@ -203,7 +223,7 @@ class ValueTrie(Trie):
         self.values: dict[str, list[str]] = {}
         """Field name → its spellings."""
         self._exact: dict[str, list[Meaning]] = {}
-        self.holding: dict[str, list[str]] = {}
+        self.holding: dict[str, list[Meaning]] = {}
         """Word of more than two letters → the values that hold it beside others."""
         by_field: dict[str, list[Term]] = {}
         for term in vocabulary:  # those of one field come in the order of their keys
@@ -226,7 +246,26 @@ class ValueTrie(Trie):
         self._exact.setdefault(key, []).append(meaning)
         for word in path if len(path) > 1 else ():
             if len(word) > 2 and word.isalpha():
-                self.holding.setdefault(word, []).append(meaning.value)
+                self.holding.setdefault(word, []).append(meaning)
+
+    def partly(self, tokens: Sequence[Token], index: int) -> tuple[int, Reading] | None:
+        """Return the values of one field whose names end with the words from a token on, and the index after these.
+
+        "lifts" is Aerial Lifts, "crawlers" every class of crawlers; a name that goes on with a size, as "Scissor 26FT"
+        does, ends before it.
+        """
+        holding = self.holding.get(tokens[index].key, ())
+        if not holding or len(holding) > _MOST_PARTLY:
+            return None
+        said = [(end, each) for each in holding if (end := _named_end(keys(each.value), tokens, index)) is not None]
+        if not said:
+            return None
+        longest = max(end for end, _ in said)
+        field = next(each.field for end, each in said if end == longest)
+        meanings = [
+            Meaning(field, each.value, partly=True) for end, each in said if end == longest and each.field is field
+        ]
+        return longest, Reading("VALUE", tuple(meanings))
 
     def _add_synonym(self, synonym: Synonym, schema: Schema) -> None:
         """Add what an organization calls a value or a field; one of a field that the schema lacks is ignored."""

@@ -68,7 +68,7 @@ class Explainer:
             said = text[tokens[value].start - tokens[first].start :]
             return nearest(said, choices, least=_NEAR_ENOUGH) or nearest(text, choices, least=_NEAR_ENOUGH)
         holding_word = self._tagger.values.holding
-        holding = [value for index in range(first, end) for value in holding_word.get(tokens[index].key, ())]
+        holding = [each.value for index in range(first, end) for each in holding_word.get(tokens[index].key, ())]
         if holding:
             return tuple(dict.fromkeys(holding))[:SUGGESTIONS]
         if all(tokens[index].key in self._tagger.known for index in range(first, end)):
