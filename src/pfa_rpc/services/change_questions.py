@@ -40,7 +40,7 @@ def about_changes(query: Query) -> Sought | None:
         return None
     if any(item.function is not Function.COUNT or item.field is not None for item in spec.aggregations):
         return None
-    sought, rest = Sought(), []
+    sought, rest = Sought(created=False), []
     for operand in _operands(query.where):
         if _TRACES.isdisjoint(fields_of(operand)):
             rest.append(operand)

@@ -59,6 +59,8 @@ class Sought:
     before: datetime | None = None
     origins: tuple[str, ...] = ()
     """Values of How; empty: any."""
+    created: bool = True
+    """Whether records that were created are told; never where fields are sought."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ async def list_changes(
     bounds = await _bounds(connection, organization_id, sought)
     changed = await connection.execute(_changed(organization_id, sought, bounds, after).limit(limit))
     found = [[_stored(row) for row in changed]]
-    if not sought.fields:
+    if sought.created and not sought.fields:
         created = await connection.execute(_created(organization_id, sought, bounds, after).limit(limit))
         found.append([_stored(row, created=True) for row in created])
     merged = heapq.merge(*found, key=lambda change: (-change.revision, change.record_id))
