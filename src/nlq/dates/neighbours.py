@@ -43,6 +43,7 @@ _AFTER_NUMBER: Final = (
     | {*("of", "to", "through", "thru", "until", "till", "til", "up", ",", "~", "full", "more", "hour", "and")}
 )
 """Words that can stand behind a number that is a date or counts units of one."""
+_LISTING: Final = frozenset((",", "and"))
 _EACH: Final = frozenset(("by", "per", "each", "every"))
 _GLUE: Final = frozenset(("", "-", "/", "_", "#"))
 _LISTS: Final = frozenset((",", "and", "or"))
@@ -78,16 +79,26 @@ def _can_be_date(tokens: Sequence[Token], index: int) -> bool:
     if index + 1 == len(tokens):
         return "." in key
     behind = tokens[index + 1]
-    if not behind.gap and behind.key in SHORTHAND:
-        return False  # "5k"
+    if _is_amount(tokens, index) or (behind.key == "%" and not behind.gap):
+        return False
+    if behind.key in _LISTING and index + 2 < len(tokens) and tokens[index + 2].kind is NUMBER:
+        return _can_be_date(tokens, index + 2)  # "silos 2, 4 and 7"
     return behind.key in _AFTER_NUMBER or not behind.gap or behind.gap.strip() in _SIGNS
+
+
+def _is_amount(tokens: Sequence[Token], index: int) -> bool:
+    """Return whether what touches a number makes it no part of a date: "5k"."""
+    behind = tokens[index + 1] if index + 1 < len(tokens) else None
+    return behind is not None and not behind.gap and behind.key in SHORTHAND
 
 
 def _goes_on(tokens: Sequence[Token], index: int) -> bool:
     """Return whether a date, or more words before one, can begin at a token."""
     if index == len(tokens):
         return False
-    return tokens[index].kind is NUMBER or tokens[index].key in _SECOND
+    if tokens[index].kind is NUMBER:
+        return not _is_amount(tokens, index)
+    return tokens[index].key in _SECOND and (tokens[index].key != "than" or _goes_on(tokens, index + 1))
 
 
 def is_cut(tokens: Sequence[Token], end: int) -> bool:
