@@ -364,7 +364,10 @@ class Aggregation(_message.Message):
     function: Global___AggregateFunction.ValueType
     """What to compute."""
     field: _builtins.str
-    """Name of the field, such as "forecast_cost". Only a count may leave it out."""
+    """Name of the field, such as "forecast_cost"; or "variance", which is forecast_cost less plan_cost, or
+    "actual_variance", actual_cost less plan_cost: above zero is over the plan; a record that lacks one of the two
+    costs has none. Only a count may leave it out.
+    """
     def __init__(
         self,
         *,
@@ -391,12 +394,17 @@ class AggregateRecordsRequest(_message.Message):
     GROUP_BY_FIELD_NUMBER: _builtins.int
     INCLUDE_TRANSFERABLE_FIELD_NUMBER: _builtins.int
     CONSISTENCY_FIELD_NUMBER: _builtins.int
+    INCLUDE_TOTALS_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
     """Code of the organization."""
     filter: _builtins.str
     """AIP-160 filter, at most 16 KiB and 50 levels deep. Empty: every record."""
     include_transferable: _builtins.bool
     """Whether totals of money cover funds-transferable records too. Totals always leave out discontinued records."""
+    include_totals: _builtins.bool
+    """Whether to answer totals, too: with two groups, such as "category" and "month", of each row and each column of the
+    matrix that they make.
+    """
     @_builtins.property
     def aggregations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Aggregation]:
         """The figures, 1 to 10. Empty: a count of records."""
@@ -404,8 +412,8 @@ class AggregateRecordsRequest(_message.Message):
     @_builtins.property
     def group_by(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """At most two of: a groupable field, such as "category"; the month, quarter or year of a date field, such as
-        "forecast_start.month"; or "month", which spreads sums of costs over the months by day and fits nothing else. An
-        answer has at most 10,000 groups.
+        "forecast_start.month"; or "month", which spreads sums of costs and variances over the months by day and fits
+        nothing else. An answer has at most 10,000 groups.
         """
 
     @_builtins.property
@@ -421,10 +429,11 @@ class AggregateRecordsRequest(_message.Message):
         group_by: _abc.Iterable[_builtins.str] | None = ...,
         include_transferable: _builtins.bool = ...,
         consistency: _revision_pb2.Consistency | None = ...,
+        include_totals: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["consistency", b"consistency"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregations", b"aggregations", "consistency", b"consistency", "filter", b"filter", "group_by", b"group_by", "include_transferable", b"include_transferable", "organization_id", b"organization_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregations", b"aggregations", "consistency", b"consistency", "filter", b"filter", "group_by", b"group_by", "include_totals", b"include_totals", "include_transferable", b"include_transferable", "organization_id", b"organization_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -602,6 +611,9 @@ class AggregateRecordsResponse(_message.Message):
     REVISION_TOKEN_FIELD_NUMBER: _builtins.int
     AGE_FIELD_NUMBER: _builtins.int
     YES_FIELD_NUMBER: _builtins.int
+    ROW_TOTALS_FIELD_NUMBER: _builtins.int
+    COLUMN_TOTALS_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
     matched: _builtins.int
     """How many records matched the filter."""
     revision_token: _builtins.str
@@ -618,6 +630,18 @@ class AggregateRecordsResponse(_message.Message):
     def age(self) -> _duration_pb2.Duration:
         """How old the figures are, where they come from a cache."""
 
+    @_builtins.property
+    def row_totals(self) -> _containers.RepeatedCompositeFieldContainer[Global___AggregateGroup]:
+        """With include_totals and two groups: the figures of each value of the first, whatever the second."""
+
+    @_builtins.property
+    def column_totals(self) -> _containers.RepeatedCompositeFieldContainer[Global___AggregateGroup]:
+        """The same of each value of the second."""
+
+    @_builtins.property
+    def total(self) -> Global___AggregateGroup:
+        """With include_totals: the figures of all records, without keys."""
+
     def __init__(
         self,
         *,
@@ -626,10 +650,13 @@ class AggregateRecordsResponse(_message.Message):
         revision_token: _builtins.str = ...,
         age: _duration_pb2.Duration | None = ...,
         yes: _builtins.bool | None = ...,
+        row_totals: _abc.Iterable[Global___AggregateGroup] | None = ...,
+        column_totals: _abc.Iterable[Global___AggregateGroup] | None = ...,
+        total: Global___AggregateGroup | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_yes", b"_yes", "age", b"age", "yes", b"yes"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_yes", b"_yes", "age", b"age", "total", b"total", "yes", b"yes"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_yes", b"_yes", "age", b"age", "groups", b"groups", "matched", b"matched", "revision_token", b"revision_token", "yes", b"yes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_yes", b"_yes", "age", b"age", "column_totals", b"column_totals", "groups", b"groups", "matched", b"matched", "revision_token", b"revision_token", "row_totals", b"row_totals", "total", b"total", "yes", b"yes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__yes: _TypeAlias = _typing.Literal["yes"]  # noqa: Y015
     _WhichOneofArgType__yes: _TypeAlias = _typing.Literal["_yes", b"_yes"]  # noqa: Y015

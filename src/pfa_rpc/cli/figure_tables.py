@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 
 from google.type.date_pb2 import Date
@@ -13,6 +13,7 @@ from rich.text import Text
 from pfa.v1.query_service_pb2 import AggregateSpec
 from pfa.v1.record_service_pb2 import (
     AggregateFunction,
+    AggregateGroup,
     AggregateRecordsRequest,
     AggregateRecordsResponse,
     AggregateValue,
@@ -21,11 +22,14 @@ from pfa.v1.record_service_pb2 import (
 )
 from pfa_rpc.cli.render import Output, new_table, pairs_table
 from pfa_rpc.cli.text import count, moment, money, plain
+from pfa_rpc.records.differences import DIFFERENCES
 from pfa_rpc.records.encode import money_amount
 from pfa_rpc.schema import BY_NAME, RATE_DECIMALS
 
 Figures = AggregateSpec | AggregateRecordsRequest
 """What says which figures and groups were asked for."""
+_ALL = "all"
+"""Stands for every value of a group in a line of totals."""
 
 
 def function_words(aggregation: Aggregation) -> str:
@@ -38,6 +42,8 @@ def function_words(aggregation: Aggregation) -> str:
 def label_of(name: str) -> str:
     """Return the label of a field, or of a group such as forecast_start.month."""
     base, _, part = name.partition(".")
+    if base in DIFFERENCES:
+        return DIFFERENCES[base].label
     label = BY_NAME[base].label if base in BY_NAME else plain(base)
     return f"{label} {plain(part)}".strip()
 
@@ -58,12 +64,26 @@ def figures_table(response: AggregateRecordsResponse, figures: Sequence[Aggregat
         table.add_column(Text(function_words(figure)), justify="right", no_wrap=True)
         if is_shared:
             table.add_column(Text("share"), justify="right", no_wrap=True)
-    for group in response.groups:
-        cells = [key_text(key, name) for key, name in zip(group.keys, group_by, strict=False)]
+    for keys, group in _lines(response, group_by):
+        cells = list(keys)
         for figure, value, is_shared in zip(figures, group.values, shared, strict=False):
             cells += _figure_cells(figure, value, shared=is_shared)
         table.add_row(*map(Text, cells))
     return table
+
+
+def _lines(
+    response: AggregateRecordsResponse, group_by: Sequence[str]
+) -> Iterator[tuple[Sequence[str], AggregateGroup]]:
+    """Yield the groups with their keys in words, and then the totals."""
+    for group in response.groups:
+        yield [key_text(key, name) for key, name in zip(group.keys, group_by, strict=False)], group
+    for group in response.row_totals:
+        yield (key_text(group.keys[0], group_by[0]), _ALL), group
+    for group in response.column_totals:
+        yield (_ALL, key_text(group.keys[0], group_by[1])), group
+    if response.HasField("total"):
+        yield [_ALL] * len(group_by), response.total
 
 
 def _is_shared(response: AggregateRecordsResponse, place: int) -> bool:

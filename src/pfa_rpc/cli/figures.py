@@ -16,6 +16,7 @@ AGGREGATE_EXAMPLE: Final = example(
     "pfa aggregate -o RIO --count --sum forecast_cost --by category",
     "pfa aggregate -o RIO --sum plan_cost --sum forecast_cost --by month --filter 'source = RENTAL'",
     "pfa aggregate -o RIO --median monthly_rate --by forecast_start.month",
+    "pfa aggregate -o RIO --sum plan_cost --sum forecast_cost --sum variance --by category --by month --totals",
 )
 
 
@@ -32,7 +33,9 @@ def aggregate_command(
     count_distinct: Annotated[
         list[str] | None, _names("--count-distinct", "How many different values of a field.")
     ] = None,
-    total: Annotated[list[str] | None, _names("--sum", "Sum of a money field.")] = None,
+    total: Annotated[
+        list[str] | None, _names("--sum", "Sum of a money field, or of variance or actual_variance.")
+    ] = None,
     avg: Annotated[list[str] | None, _names("--avg", "Mean of a money field.")] = None,
     least: Annotated[list[str] | None, _names("--min", "Smallest value of a money or date field.")] = None,
     most: Annotated[list[str] | None, _names("--max", "Largest value of a money or date field.")] = None,
@@ -44,6 +47,9 @@ def aggregate_command(
     filter_text: options.Filter = "",
     include_transferable: Annotated[
         bool, typer.Option("--include-transferable", help="Let totals cover funds-transferable records too.")
+    ] = False,
+    totals: Annotated[
+        bool, typer.Option("--totals", help="Total all groups, too; of two, each row and each column.")
     ] = False,
     consistency: options.Consistency = options.FRESH,
     as_json: options.AsJson = False,
@@ -72,6 +78,7 @@ def aggregate_command(
         aggregations=figures,
         group_by=by or (),
         include_transferable=include_transferable,
+        include_totals=totals,
         consistency=need,
     )
     with connect(target) as connection, pointing(filter_text=filter_text):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final
@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from nlq.filters.filter_text import parse_filter
 from nlq.query import Aggregate, Aggregation, Condition, DatePart, Function, group_field
 from nlq.schema import FieldType
+from nlq.vocabulary import Vocabulary
 from pfa.v1.record_service_pb2 import (
     AggregateFunction,
     AggregateGroup,
@@ -26,6 +27,7 @@ from pfa.v1.record_service_pb2 import (
 )
 from pfa_rpc.errors import InvalidRequest
 from pfa_rpc.records.cost import divide_half_even
+from pfa_rpc.records.differences import DIFFERENCES
 from pfa_rpc.records.encode import date_message, money_message
 from pfa_rpc.schema import BY_NAME, SCHEMA
 from pfa_rpc.services.answers import Answers, Need
@@ -33,9 +35,10 @@ from pfa_rpc.services.contexts import aggregate_content, aggregate_of
 from pfa_rpc.services.requests import canonical, revision_token
 from pfa_rpc.services.tokens import Tokens
 from pfa_rpc.store import reads
-from pfa_rpc.store.aggregates import MONTH, aggregate, is_spreadable
-from pfa_rpc.store.groups import Figure, Group, with_hidden
+from pfa_rpc.store.aggregates import MONTH, aggregate
+from pfa_rpc.store.groups import Figure, Group, added_up, with_hidden
 from pfa_rpc.store.groups import GroupKey as StoredKey
+from pfa_rpc.store.month_figures import is_spreadable
 from pfa_rpc.store.organizations import Organization
 
 MAX_AGGREGATIONS: Final = 10
@@ -103,6 +106,8 @@ def _read_aggregation(path: str, number: int, name: str) -> Aggregation:
         raise InvalidRequest.of(f"{path}.function", f"{number} is no function; write COUNT, SUM, AVG, MIN, MAX …")
     if not name and function is Function.COUNT:
         return Aggregation(function)
+    if name in DIFFERENCES:
+        return Aggregation(function, name)
     field = BY_NAME.get(name)
     if field is None or not field.filterable:
         raise InvalidRequest.of(f"{path}.field", f"{name[:100]!r} is not a field; write one such as forecast_cost")
@@ -129,19 +134,22 @@ class FiguresRequest:
     include_transferable: bool = False
     limit: int | None = None
     """Most groups; None: all."""
+    with_totals: bool = False
+    """Whether to total the groups, too."""
 
     @property
     def asked(self) -> str:
         """Names the figures in the cache."""
         text, _ = canonical(self.condition)
-        return json.dumps([FIGURES, text, aggregate_content(self.spec), self.include_transferable, self.limit])
+        name = [FIGURES, text, aggregate_content(self.spec), self.include_transferable, self.limit]
+        return json.dumps([*name, *([True] if self.with_totals else [])])
 
     @classmethod
     def of(cls, organization_id: str, asked: Sequence[Any]) -> FiguresRequest:
         """Return the figures that a name, read as JSON, is of."""
-        _, filter_text, content, include_transferable, limit = asked
+        _, filter_text, content, include_transferable, limit, *with_totals = asked
         condition, spec = parse_filter(filter_text, SCHEMA), aggregate_of(content)
-        return cls(organization_id, condition, spec, include_transferable, limit)
+        return cls(organization_id, condition, spec, include_transferable, limit, with_totals=bool(with_totals))
 
 
 class Figures:
@@ -167,16 +175,51 @@ async def read_figures(connection: AsyncConnection, organization: Organization, 
     """Return figures as they are cached: a serialized AggregateRecordsResponse without token and age."""
     organization_id, spec = organization.organization_id, asked.spec
     matched = await reads.count(connection, organization_id, asked.condition)
-    groups = await aggregate(
-        connection,
-        organization_id,
-        asked.condition,
-        spec,
-        await reads.read_vocabulary(connection, organization_id, fields=spec.group_by),
-        include_transferable=asked.include_transferable,
-        limit=asked.limit,
+    reading = _Reading(
+        connection, asked, await reads.read_vocabulary(connection, organization_id, fields=spec.group_by)
     )
-    return await figures_message(groups, spec, organization.currency_code, matched)
+    groups = await reading.groups(spec, asked.limit)
+    message = await figures_message(groups, spec, organization.currency_code, matched)
+    return message + await _totals(reading, groups, organization.currency_code) if asked.with_totals else message
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What groups are read from."""
+
+    connection: AsyncConnection
+    asked: FiguresRequest
+    vocabulary: Vocabulary
+
+    async def groups(self, spec: Aggregate, limit: int | None = None) -> list[Group]:
+        """Return the groups of an aggregate over the records that are asked for."""
+        asked = self.asked
+        return await aggregate(
+            self.connection,
+            asked.organization_id,
+            asked.condition,
+            spec,
+            self.vocabulary,
+            include_transferable=asked.include_transferable,
+            limit=limit,
+        )
+
+
+async def _totals(reading: _Reading, groups: Sequence[Group], currency: str) -> bytes:
+    """Return the serialized totals of some groups: of each row and each column where there are both, and of all."""
+    spec = reading.asked.spec
+    of_all = replace(spec, group_by=())
+    [total] = await reading.groups(of_all)
+    parts = [AggregateRecordsResponse(total=_group_message(total, of_all, currency)).SerializeToString()]
+    for place, name in enumerate(spec.group_by if len(spec.group_by) == MAX_GROUPS else ()):
+        of_one = replace(spec, group_by=(name,))
+        found = added_up(groups, place) if name == MONTH else await reading.groups(of_one)
+        for start in range(0, len(found), _GROUPS_AT_ONCE):
+            messages = [_group_message(group, of_one, currency) for group in found[start : start + _GROUPS_AT_ONCE]]
+            member = "column_totals" if place else "row_totals"
+            parts.append(AggregateRecordsResponse(**{member: messages}).SerializeToString())
+            await asyncio.sleep(0)
+    return b"".join(parts)
 
 
 async def figures_message(groups: Sequence[Group], spec: Aggregate, currency: str, matched: int) -> bytes:

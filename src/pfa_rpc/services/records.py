@@ -148,7 +148,13 @@ class RecordService:
         condition = await read_filter(request.filter, call.principal)
         spec = read_aggregate(request)
         require_visible(call.principal, (item.field for item in spec.aggregations if item.field))
-        asked = FiguresRequest(organization_id, condition, spec, include_transferable=request.include_transferable)
+        asked = FiguresRequest(
+            organization_id,
+            condition,
+            spec,
+            include_transferable=request.include_transferable,
+            with_totals=request.include_totals,
+        )
         need = read_need(request.consistency, self._tokens, organization_id)
         return await self._figures.get(asked, need)
 

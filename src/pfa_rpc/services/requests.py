@@ -31,6 +31,7 @@ from pfa_rpc.errors import (
     PfaError,
     Violation,
 )
+from pfa_rpc.records.differences import DIFFERENCES
 from pfa_rpc.records.revision import Revision
 from pfa_rpc.schema import BY_NAME, FIELDS, ID_LENGTH, SCHEMA
 from pfa_rpc.services.answers import Need
@@ -122,7 +123,7 @@ def require_visible(principal: Principal, names: Iterable[str]) -> None:
     if principal.may(Permission.SEE_MONEY):
         return
     for name in names:
-        if BY_NAME[name].is_money:
+        if name in DIFFERENCES or BY_NAME[name].is_money:
             raise PermissionDenied(
                 f"{principal.name} may not see {name}, and so may not filter, sort or compute by it",
                 metadata={"permission": Permission.SEE_MONEY.value},

@@ -43,6 +43,9 @@ class Figure:
     """What it is a share of; None where no shares are asked for."""
 
 
+_COVERAGE: Final = ("covered", "missing", "discontinued", "transferable", "projected")
+
+
 @dataclass(slots=True)
 class Group:
     """The figures of one group."""
@@ -104,6 +107,28 @@ def _sort(groups: list[Group], term: FigureSort, value_of: Callable[[Group], Any
     missing = [group for group in groups if value_of(group) is None]
     present.sort(key=value_of, reverse=term.descending)
     groups[:] = present + missing
+
+
+def added_up(groups: Iterable[Group], place: int) -> list[Group]:
+    """Return groups of one key, at a place of those that sums and counts were computed by, in the order of the keys.
+
+    Of groups that share no record but by that key.
+    """
+    sums: dict[GroupKey, list[Figure]] = {}
+    for group in groups:
+        key = group.keys[place]
+        of_key = sums.get(key)
+        sums[key] = group.figures if of_key is None else list(map(_added, of_key, group.figures))
+    found = [Group((key,), figures) for key, figures in sums.items()]
+    return sorted(found, key=lambda group: [(key is None, 0 if key is None else _in_order(key)) for key in group.keys])
+
+
+def _added(one: Figure, other: Figure) -> Figure:
+    is_missing = one.value is None and other.value is None
+    return Figure(
+        None if is_missing else _number(one) + _number(other),
+        *(getattr(one, name) + getattr(other, name) for name in _COVERAGE),
+    )
 
 
 def share_of_all(groups: Sequence[Group], items: Sequence[Aggregation]) -> None:
