@@ -123,7 +123,9 @@ class RowReader:
         self._columns = columns
         self._point = settings.decimal_point
         self._fields = {number: column.field for number, column in columns.known.items()}
-        aliases = {field: GRID_ALIASES[field] for field in self._fields.values() if field in GRID_ALIASES}
+        # In the order of the table of fields, so that the first fault of a row is the same however a grid is laid out.
+        present = set(self._fields.values())
+        aliases = {field: alias for field, alias in GRID_ALIASES.items() if field in present}
         self._mapped = {alias: place for place, alias in enumerate(aliases.values())}
         self._places = {n: self._mapped[aliases[f]] for n, f in self._fields.items() if f in aliases}
         self._mapper = RowMapper(tuple(self._mapped), {organization}, settings.zone, settings.formats)
@@ -163,10 +165,10 @@ class RowReader:
         if not row.startswith(layout.opening, start) or not row.endswith(layout.closing):
             return None
         cells = row[start + len(layout.opening) : -len(layout.closing)].split(layout.between)
-        try:
-            names, values, texts = zip(*map(self._cells.get, cells), strict=True)
-        except TypeError:  # a cell is None, and so not known yet
-            names, values, texts = zip(*map(self._cells.__getitem__, cells), strict=True)
+        found = list(map(self._cells.get, cells))
+        names, values, texts = zip(
+            *[part or self._cells[cell] for part, cell in zip(found, cells, strict=True)], strict=True
+        )
         try:
             shape = self._shapes[names]
         except KeyError:
