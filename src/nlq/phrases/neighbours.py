@@ -277,6 +277,9 @@ def _settle_versus(line: _Line, number: int, stretch: Tagged) -> None:
 def _settle_event(line: _Line, number: int, stretch: Tagged) -> None:
     """Read "start date" as the field where no date follows it, and no "each month" or "soonest" behind the verb."""
     after, before = line.at(number + 1), line.at(number - 1)
+    if line.key(stretch) == "return" and not stretch.first and (after is None or after.tag not in ("DATE", "WHEN")):
+        stretch.readings = _FILLER  # "return the cranes in Silo 4", asked of an answer
+        return
     verb = stretch.end == stretch.first + 1 and before is not None and before.tag in ("VALUE", "FLAG")
     if verb and after is not None and after.tag in ("AMOUNT_OF", "BY"):
         stretch.readings = tuple(reading for reading in stretch.readings if reading.tag == "EVENT")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Final
 
 from nlq.filters.canon import Canon
@@ -34,15 +35,16 @@ def share_of(
     if len(asked.aggregations) > 1 or asked.aggregations[0].function not in _SHARED or asked.distinct:
         gathered.refuse(mark)
         return asked, terms
-    if asked.group_by:
+    copula, stated = _copula(gathered, mark.end), _stated(terms, gathered, mark.end)
+    behind = [term for term in terms if copula is not None and term.first >= copula] or stated
+    if asked.group_by and not behind:
         gathered.use(mark, "as a share")
         return replace(asked, percent=True), terms
     listed = _listed(terms)
-    copula = _copula(gathered, mark.end)
-    if listed is not None and copula is None:
+    if listed is not None and copula is None and not stated:
         gathered.use(mark, "as a share")
         return replace(asked, percent=True, group_by=(listed.field.name,)), _without_all(terms, listed)
-    part = [term for term in terms if term.first >= copula] if copula is not None else terms[:1]
+    part = behind if copula is not None or stated else terms[:1]
     condition = canon.form(conjunction(*joined(part)))
     if condition is None:
         gathered.refuse(mark)
@@ -72,6 +74,16 @@ def _copula(gathered: Gathered, index: int) -> int | None:
         if token.key in COPULAS and gathered.tokens[place + 1].key != "there":
             return place
     return None
+
+
+def _stated(terms: Sequence[Term], gathered: Gathered, index: int) -> list[Term]:
+    """Return the state that stands right behind a noun, in a list: "percentage of rentals actualized"."""
+    for noun, state in pairwise(terms):
+        said = isinstance(noun, ValueTerm) and noun.first >= index and noun.end == state.first
+        of = "of" in [token.key for token in gathered.tokens[index - 1 : noun.first]]
+        if said and of and isinstance(state, FlagTerm):
+            return [state]
+    return []
 
 
 def copula_of(gathered: Gathered) -> int:

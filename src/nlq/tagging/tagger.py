@@ -6,7 +6,6 @@ stretches of equal length keep all their readings, and the grammar chooses. What
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
@@ -27,7 +26,8 @@ from nlq.vocabulary import Vocabulary
 
 _BEFORE_AMOUNT: Final = frozenset(("COMPARE", "ABOUT", "BETWEEN", "WITHIN", "LIMIT", "RANK", "EXTREME"))
 _JOINS: Final = frozenset(("AND", "OR", "NOR", "COMMA"))
-_DASH: Final = re.compile(r"\s*[-–—]\s*")
+_RANGING: Final = frozenset(("-", "–", "—", "..", "..."))
+"""What stands between the two ends of a range: "5k-10k"."""
 _SOME_DAY: Final = date(2000, 1, 1)
 _RANGE_ENDS: Final = frozenset(("VALUE", "NUMBER", UNKNOWN))
 _LAYERED: Final = frozenset(("LAYER", "CLAIM", "NOT", "WITHOUT"))
@@ -83,7 +83,7 @@ class Tagger:
         while index < len(tokens):
             stretch = self._keys.read(tokens, index, tagged) or self._next(tokens, index, tagged, today)
             gap = tokens[index].gap
-            if len(gap.strip()) == 1 and tagged and tagged[-1].is_amount and stretch.is_amount and _DASH.fullmatch(gap):
+            if gap.strip() in _RANGING and tagged and tagged[-1].is_amount and stretch.is_amount:
                 tagged.append(Tagged(index, index, _TO))
             tagged.append(stretch)
             index = stretch.end
