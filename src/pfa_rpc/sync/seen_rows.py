@@ -1,13 +1,16 @@
-"""The rows of PEMS as they came last, as they are stored: `learn_rows`, `forget_rows`, `load_seen`.
+"""The rows of PEMS as they came last, as they are stored: `SeenCopies` of a process, `forget_rows`.
 
 A process that keeps a copy of them compares its nonce with the stored one, which every change of them draws anew.
 """
 
 from __future__ import annotations
 
+import asyncio
 import secrets
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -15,8 +18,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from pfa_rpc.store.bulk import insert_for
 from pfa_rpc.store.records import batches
 from pfa_rpc.store.sync_tables import sync_cursors, sync_rejected_rows, sync_seen_rows
+from pfa_rpc.sync.pems.seen import SeenRows
 
 _IDS_A_QUERY: Final = 500
+_ROWS_AT_ONCE: Final = 2_000
+"""Rows that are learned before other calls get their turn: some 2 ms."""
 
 
 async def learn_rows(connection: AsyncConnection, organization_id: str, rows: Sequence[tuple[str, bytes]]) -> None:
@@ -57,17 +63,72 @@ async def change_nonce(connection: AsyncConnection, organization_id: str) -> int
     return nonce
 
 
-async def load_seen(connection: AsyncConnection, organization_id: str) -> tuple[list[tuple[str, bytes]], int]:
-    """Return (pfa_id, digest) of every row that need not be looked at, rejected ones among them, and their nonce."""
-    nonce = await connection.scalar(
-        sa.select(sync_cursors.c.seen_nonce).where(sync_cursors.c.organization_id == organization_id)
-    )
-    rows: list[tuple[str, bytes]] = []
+async def seen_nonce(connection: AsyncConnection, organization_id: str) -> int:
+    """Return the nonce of the rows that are stored; 0 where there are none."""
+    query = sa.select(sync_cursors.c.seen_nonce).where(sync_cursors.c.organization_id == organization_id)
+    return await connection.scalar(query) or 0
+
+
+@dataclass(slots=True)
+class SeenCopy:
+    """A process's copy of the rows of one organization, for one run at a time."""
+
+    rows: SeenRows
+    nonce: int
+    """Of the rows that it is a copy of."""
+    is_current: bool = True
+    """Whether it holds what is stored; not so once somebody else has changed that."""
+
+    async def store(self, connection: AsyncConnection, organization_id: str, rows: Sequence[tuple[str, bytes]]) -> int:
+        """Store rows that were taken in, in a transaction that holds the organization; return the nonce from then on.
+
+        Once it is committed, tell `learned`.
+        """
+        if self.nonce != await seen_nonce(connection, organization_id):
+            self.is_current = False
+        await learn_rows(connection, organization_id, rows)
+        return await change_nonce(connection, organization_id)
+
+    def learned(self, nonce: int, rows: Iterable[tuple[str, bytes]]) -> None:
+        """Remember rows that are stored by now."""
+        self.nonce = nonce
+        for pfa_id, digest in rows:
+            self.rows.learn(pfa_id, digest)
+
+
+async def load_seen(connection: AsyncConnection, organization_id: str) -> SeenCopy:
+    """Return a copy of every row that need not be looked at when it comes again, rejected ones among them."""
+    copy = SeenCopy(SeenRows(), await seen_nonce(connection, organization_id))
     for table in (sync_seen_rows, sync_rejected_rows):
-        rows += await _digests(connection, table, organization_id)
-    return rows, nonce or 0
+        query = sa.select(table.c.pfa_id, table.c.digest).where(
+            table.c.organization_id == organization_id, table.c.pfa_id != ""
+        )
+        result = await connection.stream(query)
+        async for part in result.partitions(_ROWS_AT_ONCE):
+            for pfa_id, digest in part:
+                copy.rows.learn(pfa_id, digest)
+            await asyncio.sleep(0)
+    return copy
 
 
-async def _digests(connection: AsyncConnection, table: sa.Table, organization_id: str) -> Iterable[Any]:
-    query = sa.select(table.c.pfa_id, table.c.digest).where(table.c.organization_id == organization_id)
-    return [(pfa_id, digest) for pfa_id, digest in await connection.execute(query)]
+class SeenCopies:
+    """The copies that a process keeps between runs, as many rows as it may."""
+
+    def __init__(self, most_rows: int = 200_000) -> None:
+        self._most_rows = most_rows
+        self._copies: OrderedDict[str, SeenCopy] = OrderedDict()
+
+    async def take(self, connection: AsyncConnection, organization_id: str) -> SeenCopy:
+        """Return the copy of an organization's rows, loaded anew where it is old; give it back by `keep`."""
+        copy = self._copies.pop(organization_id, None)
+        if copy is not None and copy.nonce == await seen_nonce(connection, organization_id):
+            return copy
+        return await load_seen(connection, organization_id)
+
+    def keep(self, organization_id: str, copy: SeenCopy) -> None:
+        """Keep a copy for the next run; the ones used longest ago make place for it."""
+        if not copy.is_current:
+            return
+        self._copies[organization_id] = copy
+        while sum(len(kept.rows) for kept in self._copies.values()) > self._most_rows:
+            self._copies.popitem(last=False)

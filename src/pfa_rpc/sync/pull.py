@@ -1,0 +1,164 @@
+"""Pulls the rows of an organization from PEMS: `pull`, full or of those changed since the last one.
+
+The cursor is a stamp of PEMS: everything stamped before it was read. Reading goes back behind it by `OVERLAP`, since
+stamps have the resolution of a minute, clocks are set back, and rows move while they are read; rows that come again are
+known by their digest. A full pull ends by looking for records that PEMS has no more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from pfa_rpc.store.sync_cursors import Cursor, drop_rejected, read_cursor, rejected_keys, save_cursor
+from pfa_rpc.store.sync_runs import Mode
+from pfa_rpc.store.tables import records
+from pfa_rpc.sync.confirming import Confirming
+from pfa_rpc.sync.ongoing import Ongoing
+from pfa_rpc.sync.pages import PageTaker
+from pfa_rpc.sync.pems import Page, PemsClient
+from pfa_rpc.sync.seen_rows import SeenCopies, SeenCopy
+
+OVERLAP: Final = timedelta(hours=2)
+"""How far behind the cursor reading begins again: more than a clock is wrong by, an hour for summer time included."""
+RESUMED_WITHIN: Final = timedelta(hours=12)
+"""How old a pull that was stopped may be to be gone on with."""
+_IDS_AT_ONCE: Final = 5_000
+
+
+async def pull(ongoing: Ongoing, client: PemsClient, copies: SeenCopies) -> None:
+    """Read PEMS and take in what it holds; a pull that was stopped is gone on with. Raises PemsError, LeaseLost."""
+    organization_id = ongoing.organization_id
+    await ongoing.enter("pulling")
+    async with ongoing.database.reading() as connection:
+        cursor = await read_cursor(connection, organization_id)
+        rejected = await rejected_keys(connection, organization_id)
+        seen = await copies.take(connection, organization_id)
+    began = _begun(cursor, ongoing.run.mode, datetime.now(UTC))
+    columns = await client.columns(organization_id)
+    ongoing.notes += columns.drift.sentences()
+    ongoing.total = await client.count(organization_id, began.since)
+    try:
+        await _Pull(ongoing, client, seen, rejected, began).run()
+    finally:
+        copies.keep(organization_id, seen)
+
+
+def _begun(cursor: Cursor, mode: Mode, now: datetime) -> Cursor:
+    """Return the cursor of a pull that begins, or goes on where an earlier one was stopped."""
+    if cursor.stamp is None or cursor.swept_at is None:
+        mode = Mode.FULL
+    is_recent = cursor.began_at is not None and now - cursor.began_at < RESUMED_WITHIN
+    if cursor.mode is mode and cursor.after_id is not None and is_recent:
+        return cursor
+    since = None if mode is Mode.FULL or cursor.stamp is None else cursor.stamp - OVERLAP
+    return replace(cursor, mode=mode, since=since, began_at=now, after_id=None, newest=None)
+
+
+class _Pull:
+    """One pull, from where it begins to its end."""
+
+    def __init__(
+        self, ongoing: Ongoing, client: PemsClient, seen: SeenCopy, rejected: set[str], cursor: Cursor
+    ) -> None:
+        self._ongoing = ongoing
+        self._client = client
+        self._seen = seen
+        self._rejected = rejected
+        self._cursor = cursor
+        self._is_whole = cursor.after_id is None
+        """Whether this process sees every row of the pull."""
+        self._ids: set[str] = set()
+        self._taker = PageTaker(ongoing, seen, rejected)
+
+    async def run(self) -> None:
+        """Read the pages to the last one, then what they left open."""
+        last = await self._read_pages()
+        is_full = self._cursor.mode is Mode.FULL
+        confirming = Confirming(self._ongoing, self._client)
+        is_complete = await self._is_complete(last) if is_full else True
+        if is_full and self._is_whole and is_complete:
+            await self._ongoing.enter("confirming")
+            await self._drop_rejected()
+            await confirming.missing(await self._missing())
+        await self._end(is_complete=is_complete)
+        await confirming.read(dict.fromkeys(wanted.pfa_id for wanted in self._taker.wanted))
+        await confirming.waiting()
+
+    async def _read_pages(self) -> Page:
+        organization_id = self._ongoing.organization_id
+        pages = self._client.pages(organization_id, self._cursor.since, self._cursor.after_id, seen=self._seen.rows)
+        # The next page is asked for while one is read, so that a page may be as old as the asking for the one before.
+        asked_at = before = datetime.now(UTC)
+        page = Page()
+        async for page in pages:
+            self._ongoing.check()
+            self._ids.update(page.ids())
+            stamps = [swept.row.stamp for swept in page.rows if swept.row.stamp is not None]
+            newest = max((*stamps, *filter(None, (self._cursor.newest,))), default=None)
+            after_id = None if page.is_last else page.last_id or self._cursor.after_id
+            self._cursor = replace(self._cursor, newest=newest, after_id=after_id)
+            await self._taker.take(page, asked_at, self._cursor)
+            asked_at, before = before, datetime.now(UTC)
+        return page
+
+    async def _is_complete(self, last: Page) -> bool:
+        """Tell whether no row can have slipped past, which is known where pages were asked for by key."""
+        if not self._is_whole:
+            return True
+        counted = await self._client.count(self._ongoing.organization_id)
+        if counted == len(self._ids):
+            return True
+        self._ongoing.notes.append(f"PEMS counts {counted:,} rows, {len(self._ids):,} were read")
+        return not last.needs_count or counted <= len(self._ids)
+
+    async def _missing(self) -> list[str]:
+        """Return the ids of records that PEMS once had and that no row came for."""
+        missing: list[str] = []
+        async with self._ongoing.database.reading() as connection:
+            for part in await _ids_by_part(connection, self._ongoing.organization_id):
+                missing += [pfa_id for pfa_id in part if pfa_id not in self._ids]
+                await asyncio.sleep(0)
+        return missing
+
+    async def _drop_rejected(self) -> None:
+        """Forget rejected rows that are gone."""
+        gone = sorted(key for key in self._rejected if not key.startswith("#") and key not in self._ids)
+        if gone:
+            async with self._ongoing.database.writing() as connection:
+                await self._ongoing.hold(connection)
+                await drop_rejected(connection, self._ongoing.organization_id, gone)
+
+    async def _end(self, *, is_complete: bool) -> None:
+        """Put the cursor where this pull has brought it."""
+        cursor = self._cursor
+        # Not behind its begin: what was changed while it read may stand before where it was by then.
+        known = [moment for moment in (cursor.newest, cursor.began_at) if moment is not None]
+        reached = min(known) if cursor.newest is not None else cursor.stamp
+        stamp = max(filter(None, (cursor.stamp, reached)), default=None)
+        is_swept = cursor.mode is Mode.FULL and is_complete
+        swept_at = cursor.began_at if is_swept and self._is_whole else cursor.swept_at
+        if is_swept and not self._is_whole and swept_at is None:
+            swept_at = cursor.began_at
+        ended = Cursor(stamp=stamp, swept_at=swept_at, seen_nonce=cursor.seen_nonce)
+        async with self._ongoing.database.writing() as connection:
+            await self._ongoing.hold(connection)
+            await save_cursor(connection, self._ongoing.organization_id, ended)
+            await self._ongoing.report(connection)
+
+
+async def _ids_by_part(connection: AsyncConnection, organization_id: str) -> list[list[str]]:
+    """Return the ids of the records that PEMS once had, and is not known to have no more."""
+    r = records.c
+    query = sa.select(r.pfa_id).where(
+        r.organization_id == organization_id,
+        sa.not_(r.deleted_in_pems),
+        sa.or_(r.last_synced_at.is_not(None), r.seen_digest.is_not(None)),
+    )
+    result = await connection.stream_scalars(query)
+    return [list(part) async for part in result.partitions(_IDS_AT_ONCE)]
