@@ -13,21 +13,27 @@ import enum
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final, Protocol
 
 from nlq.schema import FieldType
 from pfa_rpc.records.cost import divide_half_even
 from pfa_rpc.records.encode import Values
 from pfa_rpc.records.rules import TIED_FIELDS, BrokenRule, broken_rules
+from pfa_rpc.records.tracking import MERGED_NAMES, differing
 from pfa_rpc.schema import MERGED_FIELDS
 
-_NAMES: Final = tuple(field.name for field in MERGED_FIELDS)
 _TIED: Final = frozenset(name for group in TIED_FIELDS for name in group)
 Group = tuple[str, ...]
-GROUPS: Final[tuple[Group, ...]] = (*TIED_FIELDS, *((name,) for name in _NAMES if name not in _TIED))
+GROUPS: Final[tuple[Group, ...]] = (*TIED_FIELDS, *((name,) for name in MERGED_NAMES if name not in _TIED))
 """The units of a merge: every merged field is in exactly one."""
 
 Rules = Callable[[Mapping[str, Any]], Sequence[BrokenRule]]
+
+
+@lru_cache(maxsize=16)
+def _by_name(groups: tuple[Group, ...]) -> dict[str, Group]:
+    return {name: group for group in groups for name in group}
 
 
 class Policy(enum.Enum):
@@ -56,7 +62,11 @@ class Terms:
 
     def group_of(self, name: str) -> Group:
         """Return the fields that merge as one with a field, itself among them."""
-        return next(group for group in self.groups if name in group)
+        return _by_name(self.groups)[name]
+
+    def groups_of(self, names: Iterable[str]) -> set[Group]:
+        """Return the units that some fields belong to."""
+        return set(map(_by_name(self.groups).__getitem__, names))
 
     def rounded(self, name: str, value: Any) -> Any:
         """Return a value as PEMS would keep it."""
@@ -91,15 +101,14 @@ def merge(base: Values, local: Values, remote: Values, terms: Terms = TERMS) -> 
     where PEMS' record would.
     """
     base, local = _aligned(base, local, remote, terms)
-    taken = {group for group in terms.groups if _may_take(base, local, remote, group)}
+    here, there = terms.groups_of(differing(local, base)), terms.groups_of(differing(remote, base))
+    taken = there - here
     taken -= _offending(local, remote, taken, terms.rules)
-    kept = {group for group in terms.groups if group not in taken and _differ(local, remote, group)}
-    agreed = [group for group in terms.groups if group not in kept]
-    ours = {group for group in kept if not _differ(base, remote, group)}
-    clashing = (kept - ours) | _offending(remote, local, ours, terms.rules)
+    kept = terms.groups_of(differing(local, remote)) - taken
+    clashing = kept & there | _offending(remote, local, kept - there, terms.rules)
     conflicts = {name for group in clashing for name in group if local[name] != remote[name]}
-    in_order = tuple(name for name in _NAMES if name in conflicts)
-    return Merged(overlaid(local, remote, taken), overlaid(base, remote, agreed), in_order)
+    in_order = tuple(name for name in MERGED_NAMES if name in conflicts)
+    return Merged(overlaid(local, remote, taken), overlaid(base, remote, there - kept), in_order)
 
 
 def _aligned(base: Values, local: Values, remote: Values, terms: Terms) -> tuple[Values, Values]:
@@ -125,17 +134,9 @@ def _offending(under: Values, over: Values, groups: set[Group], rules: Rules) ->
     return groups - laid
 
 
-def _may_take(base: Values, local: Values, remote: Values, group: Group) -> bool:
-    return not _differ(base, local, group) and _differ(base, remote, group)
-
-
-def _differ(one: Values, other: Values, names: Group) -> bool:
-    return any(one[name] != other[name] for name in names)
-
-
 def overlaid(under: Values, over: Values, groups: Iterable[Group]) -> Values:
-    """Return values with those of some groups taken from others."""
-    return {name: under[name] for name in _NAMES} | {name: over[name] for group in groups for name in group}
+    """Return merged fields with those of some groups taken from others."""
+    return under | {name: over[name] for group in groups for name in group}
 
 
 class SeenRow(Protocol):
