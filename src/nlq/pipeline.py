@@ -24,7 +24,7 @@ from nlq.followups.editing import read_edit
 from nlq.followups.follow_up import FollowUp
 from nlq.followups.reading import needs_another, read_follow_up
 from nlq.interpretation import Alternative, Interpretation, InterpretationKind, Piece, Role
-from nlq.normalize import Kind, Token, checked, tokenize
+from nlq.normalize import WORD, Token, checked, tokenize
 from nlq.phrases.context import Settled, settle
 from nlq.phrases.notes import Note
 from nlq.phrases.parse import parse
@@ -159,14 +159,10 @@ class Language:
         """Read words that no reader knows as the known word that they misspell, where that makes them understood."""
         corrections: dict[int, str] = {}
         for stretch in reading.tagged:
-            token = reading.tokens[stretch.first] if stretch.first < stretch.end else None
-            if (
-                stretch.tag != UNKNOWN
-                or token is None
-                or token.kind is not Kind.WORD
-                or token.key in self._tagger.known
-                or token.key in CUE_WORDS
-            ):
+            if stretch.readings[0].tag != UNKNOWN or stretch.first == stretch.end:
+                continue
+            token = reading.tokens[stretch.first]
+            if token.kind is not WORD or token.key in self._tagger.known or token.key in CUE_WORDS:
                 continue
             word = self._speller.correct(token.key)
             if word is not None:
@@ -261,9 +257,9 @@ class Language:
             carried=assumptions(reading.carried, reading.tokens),
             ambiguities=assumptions(resolved.ambiguities, reading.tokens),
             complete=_NOT_UNDERSTOOD not in [piece.role for piece in reading.pieces],
-            warnings=tuple(dict.fromkeys(resolved.warnings)),
-            errors=tuple(dict.fromkeys(resolved.errors)),
-            codes=tuple(dict.fromkeys(resolved.codes)),
+            warnings=_once(resolved.warnings),
+            errors=_once(resolved.errors),
+            codes=_once(resolved.codes),
             kind=InterpretationKind.RECORDS if query.aggregate is None else InterpretationKind.FIGURES,
         )
         return found if reading.command is None else self._proposal(found, reading, reading.command)
@@ -325,3 +321,8 @@ class Language:
 
     def _sentence(self, query: Query) -> str:
         return self._sentences.write(query)
+
+
+def _once(texts: Sequence[str]) -> tuple[str, ...]:
+    """Return texts without those that were said before."""
+    return tuple(dict.fromkeys(texts)) if texts else ()

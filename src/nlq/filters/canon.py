@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from nlq.filters.canonical import Writer
-from nlq.query import Condition
+from nlq.query import Comparison, Condition, Operator
 from nlq.schema import Schema
 
 _REMEMBERED: Final = 4096
@@ -21,10 +21,19 @@ class Canon:
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
         self._write = Writer(schema, _REMEMBERED).write
+        self._flags: dict[tuple[str, bool], tuple[Comparison, str]] = {}
 
     def text(self, condition: Condition | None) -> str:
         """Return the canonical filter text; empty where there is no condition."""
         return self._write(condition).whole if condition is not None else ""
+
+    def flag(self, name: str, *, state: bool) -> tuple[Comparison, str]:
+        """Return the condition that a flag has a state, and its text: most questions have one of these."""
+        found = self._flags.get((name, state))
+        if found is None:
+            condition = Comparison(name, Operator.EQ, state)
+            found = self._flags[name, state] = condition, self.text(condition)
+        return found
 
     def form(self, condition: Condition | None) -> Condition | None:
         """Return the one form of all conditions that differ only in order, nesting and repetition."""

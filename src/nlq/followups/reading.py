@@ -28,6 +28,8 @@ _NEGATIONS: Final = frozenset(("NOT", "EXCEPT", "WITHOUT"))
 _NAMING: Final = frozenset(("VALUE", "FLAG", RECORD))
 _NOUNS: Final = frozenset((*_NAMING, "FIELD", "MEASURE"))
 _PRONOUN_KEYS: Final = frozenset(("it", "them", "these", "they", "those"))
+_REFERRING: Final = CUE_STARTS | _PRONOUN_KEYS
+"""Words, as keys, without one of which nothing refers to another question."""
 _POINTING: Final = frozenset((*_PRONOUN_KEYS, "their", "its"))
 _ENDS: Final = frozenset(("RANK", "EXTREME"))
 _NO_PAGES: Final = (
@@ -78,8 +80,10 @@ def _says_itself(tagged: list[Tagged], first: int, end: int) -> bool:
 
 def _may_need(tagged: Sequence[Tagged], tokens: Sequence[Token]) -> bool:
     """Return whether a word may refer to a question before; what can only be dropped does where that is said."""
-    tags = {stretch.readings[0].tag for stretch in tagged}
     keys = [token.key for token in tokens]
+    if _REFERRING.isdisjoint(keys):
+        return False
+    tags = {stretch.readings[0].tag for stretch in tagged}
     said = [cues for place, key in enumerate(keys) if key in CUE_STARTS for _, cues in cues_at(tokens, place)]
     if PRONOUN in tags or not said:
         return PRONOUN in tags

@@ -21,7 +21,7 @@ from nlq.phrases.notes import Note, choice_note, left_out_note, partly_note, rea
 from nlq.phrases.parts import HavingPart
 from nlq.phrases.sharing import copula_of
 from nlq.phrases.terms import BoundTerm, DateTerm, FlagTerm, Term, ValueTerm, joined
-from nlq.query import And, Comparison, Condition, FieldComparison, Operator, Or, conjunction
+from nlq.query import And, Condition, FieldComparison, Operator, Or, conjunction
 from nlq.schema import FieldSpec
 from nlq.tagging.fillers import UNITS
 from nlq.tagging.tags import RECORD, Tagged
@@ -219,7 +219,7 @@ class Conditions:
             return []
         names = [name for name in self._schema.conventions.left_out if name not in mentioned]
         self._result.defaults += [left_out_note(name, self._canon) for name in names]
-        return [Comparison(name, Operator.EQ, value=False) for name in names]
+        return [self._canon.flag(name, state=False)[0] for name in names]
 
     def _names_record(self, term: Term) -> bool:
         """Return whether a term names single records by their key, which are found whatever their state is."""

@@ -42,7 +42,7 @@ class Use:
 class Resolved:
     """A query, and what each token did for it."""
 
-    query: Query = field(default_factory=Query)
+    query: Query = Query()  # noqa: RUF009 - it is never changed
     uses: list[Use] = field(default_factory=list)
     unread: list[tuple[int, int]] = field(default_factory=list)
     """Tokens (first, end) that were not understood."""

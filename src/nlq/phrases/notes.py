@@ -95,8 +95,7 @@ def left_out_note(name: str, canon: Canon) -> Note:
     """Say that records with a flag are left out, as the question does not mention it."""
     word = canon.schema.by_name[name].true_words[0]
     text = f'{word} records are left out; say "including {word}" to have them'
-    chosen = canon.text(Comparison(name, Operator.EQ, value=False))
-    return Note(text, 0, 0, chosen, (canon.text(Comparison(name, Operator.EQ, value=True)),))
+    return Note(text, 0, 0, canon.flag(name, state=False)[1], (canon.flag(name, state=True)[1],))
 
 
 def _on_field(name: str, limits: Sequence[tuple[Operator, Amount]]) -> Condition:

@@ -14,7 +14,6 @@ from nlq.filters.canon import Canon
 from nlq.phrases.dating import overlap
 from nlq.phrases.gathered import Gathered
 from nlq.phrases.terms import DateTerm, FlagTerm, Term
-from nlq.query import Comparison, Operator
 from nlq.schema import FieldSpec
 
 _NOW: Final = frozenset(("now", "currently"))
@@ -27,7 +26,7 @@ def note_presence(terms: Sequence[Term], gathered: Gathered, canon: Canon, today
     flag = _flag(gathered) if layers and any(isinstance(term, (DateTerm, FlagTerm)) for term in terms) else None
     if flag is None:
         return
-    present = canon.text(Comparison(flag.name, Operator.EQ, value=True))
+    _, present = canon.flag(flag.name, state=True)
     for term in terms:
         if isinstance(term, DateTerm) and term.within and _is_today(term, today):
             notes = gathered.result.ambiguities

@@ -94,15 +94,14 @@ def _runs(tokens: list[Token], resolved: Resolved, corrected: Mapping[int, str])
         if fates[index] is _FILLER:
             fates[index] = (-1, _CORRECTED, "")
     runs: list[tuple[int, int, Role, str]] = []
-    before: tuple[int, Role, str] | None = None
-    for index, fate in enumerate(fates):
-        if fate[0] < 0 and tokens[index].key == _COMMA:
-            before = None
-        elif fate == before:
-            runs[-1] = (runs[-1][0], index + 1, fate[1], fate[2])
-        else:
-            runs.append((index, index + 1, fate[1], fate[2]))
-            before = fate
+    first = 0
+    while first < len(fates):
+        fate, end = fates[first], first + 1
+        if fate[0] >= 0 or tokens[first].key != _COMMA:
+            while end < len(fates) and fates[end] == fate and (fate[0] >= 0 or tokens[end].key != _COMMA):
+                end += 1
+            runs.append((first, end, fate[1], fate[2]))
+        first = end
     return runs
 
 
