@@ -200,7 +200,7 @@ def _pulled(record: SyncRecord, event: Pulled, terms: Terms) -> Stepped:
         is_older = row.stamp is not None and values["pems_stamp"] is not None and row.stamp < values["pems_stamp"]
         return (record if is_older else _satisfied(record, event.requested_at, event.at)), ()
     if record.push is not None or record.state is State.PENDING:
-        return _to_be_read_again(record, event.at), ()
+        return _to_be_read_again(record, event.at), () if record.is_leased else (Get(Purpose.PULL),)
     sent = {name: row.values[name] for name in MERGED_NAMES if name in row.values}
     remote = record.remote | sent
     if (remote != record.remote or not is_known) and _is_outdated(record, event.requested_at):

@@ -33,7 +33,7 @@ class SyncRow:
     lease_until: datetime | None = None
     """Indexed: pushes whose lease has run out are taken over."""
     repull: datetime | None = None
-    """Indexed with push_id: where it is set and no push in flight, PEMS is to be read."""
+    """Indexed with lease_until: where it is set and no lease runs, PEMS is to be read directly."""
     next_attempt_at: datetime | None = None
     presence: str = Presence.PRESENT.value
     """Indexed where it is not "present": what is missing is to be confirmed."""

@@ -212,6 +212,16 @@ def test_updates_without_answers_end_in_an_error_that_remembers_them() -> None:
     assert story.read(remote(8, category="Pumps"), "p2", 52).record.state is State.PRISTINE
 
 
+def test_a_row_tells_that_a_forgotten_update_is_to_be_looked_up() -> None:
+    """The record is in error, and what became of its last update is not known: a direct read tells, not the row."""
+    story = Story(category="Pumps").send()
+    for _ in range(3):
+        story.tell(OutcomeUnknown("p1", "timed out", after(12))).read(remote())
+    story.tell(Pulled(row(after(13), category="Pumps"), after(20), after(19)))
+    assert (story.record.state, story.effects) == (State.ERROR, (Get(Purpose.PULL),))
+    assert story.read(remote(8, category="Pumps"), None, 21).record.state is State.PRISTINE
+
+
 def test_a_refusal_is_final_until_somebody_edits_or_asks() -> None:
     """An edit makes the record modified again, and forgets the failures."""
     story = Story(category="Pumps").send().tell(Refused("p1", "The value is not valid", after(12)))
