@@ -105,13 +105,15 @@ class Tagger:
         if readings and readings[0].tag == "SUFFIX" and end > index + 1 and not _ends_amount(tokens, end, before):
             # "or over 9k" and "or over budget" are not the "or over" of "$9,000 or over".
             end, readings = index + 1, self.fixed.exactly((token.key,))
-        timed = self._timed(tokens, before, today, Tagged(index, end, readings))
+        plain = Tagged(index, end, readings)
+        timed = self._timed(tokens, before, today, plain)
         if timed is not None:
             return timed
         if token.kind is not WORD or token.key in _AMOUNT_STARTS:
-            end, readings = self._with_amount(tokens, index, before, end, readings)
-        if before and (token.kind is NUMBER or _is_letter(token) or token.key in NUMBER_WORDS):
-            elided = self._elided(tokens, index, before, Tagged(index, end, readings or _UNKNOWN))
+            plain.end, readings = self._with_amount(tokens, index, before, end, readings)
+        plain.readings = readings or _UNKNOWN
+        if before and (token.kind is NUMBER or token.key in NUMBER_WORDS or _is_letter(token)):
+            elided = self._elided(tokens, index, before, plain)
             if elided is not None:
                 return elided
         if not readings:
@@ -121,7 +123,7 @@ class Tagger:
             partly = self.values.partly(tokens, index)
             if partly is not None:
                 return Tagged(index, partly[0], (partly[1],))
-        return Tagged(index, end, readings or _UNKNOWN)
+        return plain
 
     def _timed(self, tokens: list[Token], before: list[Tagged], today: date, plain: Tagged) -> Tagged | None:
         """Return the date, duration or percentage that starts where a stretch does, where it reaches farther."""
