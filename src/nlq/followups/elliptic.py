@@ -86,6 +86,9 @@ def names_nothing(tagged: Sequence[Tagged], tokens: Sequence[Token]) -> bool:
         return True  # "which manufacturers?"
     if "SHARE" in tags and _shares_nothing(tagged, tokens):
         return True  # "what percentage are rentals?"
+    content = [stretch for stretch in tagged if stretch.tag not in SILENT]
+    if content and content[-1].tag == "MOST" and tokens[0].key in _WHICH and not tags & _NAMING:
+        return True  # "which area has the most?"
     if not tags & _ASKING or tags & (_NAMING | _BEGINNINGS | {UNKNOWN}) or _has(tagged, RECORD):
         return False
     if tokens[0].key == "the" and "EXTREME" in tags and tags & {"NUMBER", "SOME"} and tags & {"MEASURE", "FIELD"}:

@@ -119,6 +119,7 @@ class _Reader:
         self._taken: set[int] = set()
         self._refers = False
         self._joined = False
+        self._widened = False
         self._first = 0
         """The stretch behind an order that edits the question before."""
         self.follow = FollowUp()
@@ -153,7 +154,7 @@ class _Reader:
             return True
         hanging = hangs(self._tagged, self._tokens)
         if hanging or self._joined:
-            self.follow.move = Move.NARROW if hanging == "NOT" else Move.ADJUST
+            self.follow.move = Move.NARROW if hanging == "NOT" else Move.WIDEN if self._widened else Move.ADJUST
             return True
         return names_nothing(self._tagged, self._tokens)
 
@@ -434,6 +435,7 @@ class _Reader:
         if self._key_after(place + 1) not in LEADS:
             self._joined = True
             stretch = self._tagged[place]
+            self._widened = stretch.tag == "OR"
             self.follow.cues.append((stretch.first, stretch.end))
             self._set(place, place + 1, _FILLER)
 

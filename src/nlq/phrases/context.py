@@ -337,6 +337,7 @@ def _settle_field(settled: Settled, position: int, tokens: list[Token]) -> None:
     named = stretch.field
     before = _skip_filler(tagged, position, -1)
     asked = before >= 0 and tagged[before].tag in _BEFORE_FIELD and not _is_none_of(tagged, before, position, tokens)
+    asked = asked or _goes_on_with_fields(tagged, before)
     run = _misfit_run(tagged, position, tokens) if not asked and stretch.tag in ("FIELD", "MEASURE") else position + 1
     if named is not None and run > position + 1 and named.type in _UNLISTED:
         settled.misfits[stretch.first] = (tagged[position + 1].first, named)
@@ -344,6 +345,15 @@ def _settle_field(settled: Settled, position: int, tokens: list[Token]) -> None:
             misfit.readings = _UNKNOWN
     elif stretch.reading(RECORD) is not None and not (asked or (before >= 0 and tagged[before].tag == "WITH")):
         stretch.readings = (Reading(RECORD),)
+
+
+def _goes_on_with_fields(tagged: list[Tagged], join: int) -> bool:
+    """Return whether a list of missing fields goes on: "without a contract or equipment"."""
+    if join < 0 or tagged[join].tag not in _JOINS:
+        return False
+    named = _skip_filler(tagged, join, -1)
+    missing = _skip_filler(tagged, named, -1) if named >= 0 and tagged[named].tag == "FIELD" else -1
+    return missing >= 0 and tagged[missing].tag in ("WITHOUT", "ABSENT")
 
 
 def _is_none_of(tagged: list[Tagged], no: int, position: int, tokens: list[Token]) -> bool:

@@ -164,7 +164,7 @@ class Figuring:
                 found[self._usual(self._schema.by_name[self._schema.conventions.ranking_field], rank)] = None
         found.update(dict.fromkeys(self._ordered_figures()))
         for having in gathered.havings:
-            if having.field is not None:
+            if having.field is not None and all(_has_figure(each, having.field) for each in having.functions):
                 found.update(dict.fromkeys(Aggregation(f, having.field.name) for f in having.functions))
         return list(found)
 
@@ -295,6 +295,9 @@ class Figuring:
     def _take_having(self) -> None:
         gathered = self._gathered
         for part in gathered.havings:
+            if part.field is not None and not all(_has_figure(each, part.field) for each in part.functions):
+                gathered.refuse(part)
+                continue
             figures = tuple(Aggregation(f, part.field.name if part.field else None) for f in part.functions)
             self._limit_group(figures[0], part, part.limits)
         for figure, bound in gathered.figure_bounds:

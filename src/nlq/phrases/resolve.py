@@ -147,12 +147,18 @@ class _Resolver:
             self._take_share_mark(mark)
         elif tag == "VERSUS":
             self._take_versus(mark)
-        elif tag == "WITHOUT" and isinstance(self._content, FieldPart) and self._content.field.groupable:
+        elif tag == "WITHOUT" and self._names_groups(self._content):
             # "silos that have no cranes": groups without records are none.
             self._list.close()
             self._gathered.refuse(mark)
         else:
             self._list.take_mark(mark)
+
+    def _names_groups(self, part: Part | None) -> bool:
+        """Return whether a part names groups, or counts them: "silos", "number of silos"."""
+        if isinstance(part, FigurePart):
+            return part.functions == (Function.COUNT_DISTINCT,)
+        return isinstance(part, DistinctPart) or (isinstance(part, FieldPart) and part.field.groupable)
 
     def _take_share_mark(self, mark: Mark) -> None:
         self._list.close()

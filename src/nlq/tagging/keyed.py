@@ -37,7 +37,7 @@ class KeyReader:
         """Return the key that starts at a token, None where no word before it announces one."""
         if not before or tokens[index].gap in _JOINED or tokens[index].key == TAKEN:
             return None
-        field = self._announced(tokens, before)
+        field, named = self._announced(tokens, before)
         if field is None:
             return None
         end = index + 1
@@ -45,17 +45,17 @@ class KeyReader:
             end += 1
         if not self._is_value(tokens[index:end], field):
             return None
-        if field is self._field and before[-1].field is not field and self._is_another(tokens, index, end):
+        if not named and self._is_another(tokens, index, end):
             return None
         value = tokens[index].raw + "".join(token.gap + token.raw for token in tokens[index + 1 : end])
         return Tagged(index, end, (Reading("VALUE", (Meaning(field, value),)),))
 
-    def _announced(self, tokens: Sequence[Token], before: Sequence[Tagged]) -> FieldSpec | None:
-        """Return the field that the words before announce a value of."""
+    def _announced(self, tokens: Sequence[Token], before: Sequence[Tagged]) -> tuple[FieldSpec | None, bool]:
+        """Return the field that the words before announce a value of, and whether they name it."""
         place = len(before) - 1
         tag = before[place].readings[0].tag
         if tag in _LISTING and place > 0 and self._is_key(before[place - 1]):
-            return self._field
+            return self._field, True
         nearest = max(0, place - _NEAR)
         while tag in _EQUALS and place > nearest and _equals(before[place]):
             place -= 1
@@ -63,11 +63,11 @@ class KeyReader:
         last = before[place]
         field = last.field
         if field is not None and (field is self._field or field.name in self._written):
-            return field
+            return field, True
         token = tokens[last.first] if last.end == last.first + 1 else None
         # "records 20" are twenty of them, "record 20" is one
         announced = token is not None and token.key in self._words and token.raw.casefold() == token.key
-        return self._field if announced else None
+        return (self._field if announced else None), False
 
     def _is_value(self, tokens: Sequence[Token], field: FieldSpec) -> bool:
         """Return whether tokens can be a value: quoted, with a digit, or a word that the language has no use for."""
