@@ -127,7 +127,7 @@ def _forgets_doubts(record: SyncRecord, event: Event, terms: Terms) -> Given:
 
 
 def _believes_a_late_reading(record: SyncRecord, event: Event, terms: Terms) -> Given:
-    if isinstance(event, Read) and event.requested_at < NOW:
+    if isinstance(event, Read):
         event = replace(event, requested_at=NOW)
     return step(record, event, terms)
 
@@ -197,5 +197,6 @@ MISTAKES: Final = (
     Mistake("a field in conflict is sent", "in open conflict and is sent", patched=_everything),
     Mistake("a late update is forgotten", "a second time", _forgets_doubts, bounds=_CHANGED_BACK),
     Mistake("equal values count as not applied", "a second time", _takes_equal_for_unapplied, bounds=_CHANGED_BACK),
+    Mistake("a direct reading that came late is believed", "goes back|believes", _believes_a_late_reading),
     Mistake("nobody takes over from a worker that crashed", "stuck in pending_sync", model=_NoTakeover),
 )
