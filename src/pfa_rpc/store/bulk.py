@@ -11,6 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pfa_rpc.store.binary_copy import in_parts, row_maker
+from pfa_rpc.store.types import NameList
 
 
 async def insert_rows(connection: AsyncConnection, table: sa.Table, rows: Iterable[dict[str, Any]]) -> None:
@@ -39,7 +40,7 @@ async def update_rows(
     names = [column.name for column in table.columns if column.name not in keys]
     if connection.dialect.name == "postgresql":
         statement = _update_from_arrays(table, tuple(names), connection.dialect)
-        arrays = [[_element(row[name]) for row in rows] for name in ("id", *names)]
+        arrays = [_array(table.c[name], [row[name] for row in rows]) for name in ("id", *names)]
         await connection.exec_driver_sql(statement, (organization_id, *arrays))
         return
     changes = ", ".join(f"{name} = ?" for name in names)
@@ -50,9 +51,11 @@ async def update_rows(
     await connection.exec_driver_sql(statement, [tuple(row[place] for place in order) for row in converted])
 
 
-def _element(value: Any) -> Any:
-    """Return a value as an element of an array parameter; an array in an array goes as text."""
-    return None if value == () else "{" + ",".join(value) + "}" if isinstance(value, tuple) else value
+def _array(column: sa.Column[Any], values: list[Any]) -> list[Any]:
+    """Return the values of a column as an array parameter; an array in an array goes as text."""
+    if not isinstance(column.type, NameList):
+        return values
+    return ["{" + ",".join(value) + "}" if value else None for value in values]
 
 
 @lru_cache(maxsize=16)

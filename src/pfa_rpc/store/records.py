@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from nlq.query import Condition
@@ -175,10 +176,24 @@ async def _by_key(
     names: Sequence[str],
     columns: Sequence[sa.Column[Any]],
 ) -> Any:
+    if connection.dialect.name == "postgresql":
+        # One statement for any number of names, which stays prepared.
+        among = {"organization_id": organization_id, "names": list(names)}
+        for row in await connection.execute(_among(key, tuple(columns)), among) if names else ():
+            yield row
+        return
     for part in batches(names, _IDS_A_QUERY):
         query = sa.select(*columns).where(records.c.organization_id == organization_id, key.in_(part))
         for row in await connection.execute(query):
             yield row
+
+
+@lru_cache(maxsize=16)
+def _among(key: sa.Column[Any], columns: tuple[sa.Column[Any], ...]) -> sa.Select[Any]:
+    """Return the statement that reads columns of the records whose key is among names (PostgreSQL)."""
+    names = sa.bindparam("names", type_=postgresql.ARRAY(sa.Text()))
+    of = sa.bindparam("organization_id", type_=sa.Text())
+    return sa.select(*columns).where(records.c.organization_id == of, key == sa.func.any(names))
 
 
 def batches(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:

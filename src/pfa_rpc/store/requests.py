@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -39,9 +40,8 @@ async def find_response(connection: AsyncConnection, key: RequestKey, now: datet
 
     Raises RequestIdReused where the name belongs to another request.
     """
-    table = request_results.c
-    query = sa.select(table.digest, table.response).where(*_is(key), table.committed_at > now - KEPT)
-    row = (await connection.execute(query)).one_or_none()
+    parameters = {**_names(key), "since": now - KEPT}
+    row = (await connection.execute(_FIND, parameters)).one_or_none()
     if row is None:
         return None
     if row.digest != key.digest:
@@ -55,21 +55,8 @@ async def find_response(connection: AsyncConnection, key: RequestKey, now: datet
 
 async def keep_response(connection: AsyncConnection, key: RequestKey, response: bytes, at: datetime) -> None:
     """Keep the response of a request; one that has expired makes room, one that is newer stays."""
-    insert = insert_for(connection.dialect.name, request_results).values(
-        organization_id=key.organization_id,
-        requester=key.requester,
-        request_id=key.request_id,
-        digest=key.digest,
-        response=response,
-        committed_at=at,
-    )
-    names = ("digest", "response", "committed_at")
-    upsert = insert.on_conflict_do_update(
-        index_elements=["organization_id", "requester", "request_id"],
-        set_={name: insert.excluded[name] for name in names},
-        where=request_results.c.committed_at <= at - KEPT,
-    )
-    await connection.execute(upsert)
+    parameters = {**_names(key), "digest": key.digest, "response": response, "committed_at": at, "expired": at - KEPT}
+    await connection.execute(_upsert(connection.dialect.name), parameters)
 
 
 async def drop_expired(connection: AsyncConnection, organization_id: str, now: datetime) -> None:
@@ -88,10 +75,32 @@ async def drop_expired(connection: AsyncConnection, organization_id: str, now: d
     )
 
 
-def _is(key: RequestKey) -> tuple[sa.ColumnElement[bool], ...]:
-    table = request_results.c
-    return (
-        table.organization_id == key.organization_id,
-        table.requester == key.requester,
-        table.request_id == key.request_id,
+def _names(key: RequestKey) -> dict[str, str]:
+    return {"of": key.organization_id, "requester": key.requester, "request_id": key.request_id}
+
+
+def _bound(name: str, column: sa.Column[Any]) -> sa.BindParameter[Any]:
+    return sa.bindparam(name, type_=column.type)
+
+
+_T: Final = request_results.c
+# Made once: to put them together takes as long as to run them.
+_FIND: Final = sa.select(_T.digest, _T.response).where(
+    _T.organization_id == _bound("of", _T.organization_id),
+    _T.requester == _bound("requester", _T.requester),
+    _T.request_id == _bound("request_id", _T.request_id),
+    _T.committed_at > _bound("since", _T.committed_at),
+)
+
+
+@cache
+def _upsert(dialect: str) -> sa.Insert:
+    insert = insert_for(dialect, request_results).values(
+        organization_id=_bound("of", _T.organization_id),
+        **{column.name: _bound(column.name, column) for column in _T if column.name != "organization_id"},
+    )
+    return insert.on_conflict_do_update(
+        index_elements=["organization_id", "requester", "request_id"],
+        set_={name: insert.excluded[name] for name in ("digest", "response", "committed_at")},
+        where=_T.committed_at <= _bound("expired", _T.committed_at),
     )

@@ -11,12 +11,15 @@ from typing import Any, Final
 from nlq.query import fold
 from nlq.schema import FieldType
 from pfa_rpc.records.cost import costs_of
-from pfa_rpc.records.encode import PAYLOAD_VERSION, Values, decode, to_message
+from pfa_rpc.records.deltas import decode_partial, encode_partial
+from pfa_rpc.records.encode import PAYLOAD_VERSION, Values
 from pfa_rpc.records.fragments import FragmentEncoder
 from pfa_rpc.records.remembered import Remembered
 from pfa_rpc.records.steps import Columns, columns_of
 from pfa_rpc.schema import FIELDS, MERGED_FIELDS
 
+_MERGED: Final = tuple(field.name for field in MERGED_FIELDS)
+_NOTHING: Final[Values] = dict.fromkeys(_MERGED)
 _FIELD_COLUMNS: Final = tuple((field.name, field.column, field.type is FieldType.TEXT) for field in FIELDS)
 
 
@@ -73,11 +76,9 @@ class RowMaker:
 
 def encode_base(values: Values, currency: str) -> bytes:
     """Return the stored form of the merged fields."""
-    merged = {field.name: values.get(field.name) for field in MERGED_FIELDS}
-    return to_message(merged, currency).SerializeToString()
+    return encode_partial(_NOTHING | values, _MERGED, currency)
 
 
 def decode_base(stored: bytes) -> Values:
     """Return the merged fields of a stored base."""
-    values = decode(stored)
-    return {field.name: values[field.name] for field in MERGED_FIELDS}
+    return decode_partial(stored, _MERGED)
