@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,10 +26,10 @@ class Shell:
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return run_pfa(self.folder, *arguments, server=self.service.address, organization="GEN01")
 
-    def json(self, *arguments: str) -> dict[str, object]:
+    def json(self, *arguments: str) -> dict[str, Any]:
         done = self.run(*arguments, "--json")
         assert done.returncode == exits.OK, done.stderr
-        value: dict[str, object] = json.loads(done.stdout)
+        value: dict[str, Any] = json.loads(done.stdout)
         return value
 
 
@@ -44,7 +45,7 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
 def pfa_id(shell: Shell) -> str:
     """A record that is not on site."""
     listed = shell.json("list", "--filter", "is_actualized = false AND source = RENTAL", "--page-size", "1")
-    [record] = listed["records"]  # type: ignore[misc] # JSON
+    [record] = listed["records"]
     return str(record["pfa_id"])
 
 
@@ -59,7 +60,7 @@ def test_one_record_is_edited_checked_and_set_back(shell: Shell, pfa_id: str) ->
     [change] = re.findall(r"pfa undo ([0-9a-f-]{36})", edited.stdout)
     assert shell.run("undo", change, "--yes").stdout == "1 record set back\n"
     after = shell.json("get", pfa_id)["record"]
-    assert after["monthly_rate"] == before["record"]["monthly_rate"]  # type: ignore[index] # JSON
+    assert after["monthly_rate"] == before["record"]["monthly_rate"]
     assert change in shell.run("undo").stdout
     assert shell.run("undo", change, "--redo", "--yes").stdout == "1 record changed again\n"
 
@@ -106,7 +107,7 @@ def test_changes_can_be_written_out_and_carried_out_at_once(shell: Shell) -> Non
     assert re.search(r"20\d\d-\d\d forecast", done.stdout)
     assert re.search(r"^\d+ records changed", done.stdout, re.MULTILINE)
     areas = shell.json("list", "--filter", 'category = "Pumps" AND is_actualized = false', "--fields", "area_silo")
-    assert {record["area_silo"] for record in areas["records"]} == {"Silo 4"}  # type: ignore[attr-defined] # JSON
+    assert {record["area_silo"] for record in areas["records"]} == {"Silo 4"}
 
 
 def test_an_order_or_changes_are_needed_not_both(shell: Shell) -> None:

@@ -93,7 +93,7 @@ async def commits(url: str) -> list[Any]:
     return rows
 
 
-def update(name: dict[str, str], etag: str = "", **values: str) -> Mutation:
+def update(name: dict[str, Any], etag: str = "", **values: Any) -> Mutation:
     return Mutation(operation=UPDATE, record=Record(**name, **values), update_mask=FieldMask(paths=values), etag=etag)
 
 
@@ -285,6 +285,8 @@ async def test_a_server_that_is_killed_at_each_step_of_a_write_leaves_nothing_of
                     asked = [asyncio.create_task(call) for call in calls]
                     await waiting(2)
                 async with served(tmp_path, url, port):
+                    edited: Any
+                    moved: Any
                     edited, moved = await asyncio.gather(*asked)
                     assert moved.changed == MOVED
                     assert await set_three(stub, f"Area {number}", names[0]) == edited
@@ -303,7 +305,7 @@ async def held(url: str, table: str) -> AsyncIterator[Callable[[int], Awaitable[
     async def waiting(number: int) -> None:
         query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
         async with asyncio.timeout(20):
-            while await observer.fetchval(query) < number:  # noqa: ASYNC110 (what is waited for tells nobody)
+            while await observer.fetchval(query) < number:  # noqa: ASYNC110 (a lock tells nobody)
                 await asyncio.sleep(0.02)
 
     transaction = holder.transaction()

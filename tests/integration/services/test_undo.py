@@ -41,7 +41,7 @@ def content(record: Record) -> Record:
     copy = Record()
     copy.CopyFrom(record)
     for name in ("etag", "revision"):
-        copy.ClearField(name)  # type: ignore[arg-type] # names of fields
+        copy.ClearField(name)
     for name in ("local_version", "modified_fields", "modified_by", "modified_at", "state"):
         copy.sync.ClearField(name)  # type: ignore[arg-type] # names of fields
     return copy
