@@ -69,7 +69,7 @@ def settle(tagged: list[Tagged], tokens: list[Token], *, goes_on: bool = False) 
     _settle_sorts(tagged)
     after = _next_content(tagged)
     for position, stretch in enumerate(tagged):
-        tag = stretch.tag
+        tag = stretch.readings[0].tag
         if tag in ("FROM", "TO"):
             _settle_frame(tagged, position, after[position], tokens)
         elif tag == "BY":
@@ -85,7 +85,7 @@ def settle(tagged: list[Tagged], tokens: list[Token], *, goes_on: bool = False) 
         elif stretch.field is not None and not _take_label(settled, position):
             _settle_field(settled, position, tokens)
     for position, stretch in enumerate(tagged):
-        if stretch.tag in _JOINS:
+        if stretch.readings[0].tag in _JOINS:
             _settle_join(tagged, position)
     return settled
 
@@ -96,7 +96,7 @@ def _next_content(tagged: list[Tagged]) -> list[Tagged | None]:
     content: Tagged | None = None
     for position in range(len(tagged) - 1, -1, -1):
         following[position] = content
-        if tagged[position].tag not in SILENT:
+        if tagged[position].readings[0].tag not in SILENT:
             content = tagged[position]
     return following
 
@@ -105,7 +105,7 @@ def _skip_filler(tagged: list[Tagged], position: int, step: int) -> int:
     """Return the next position with content in a direction, -1 where there is none."""
     position += step
     while 0 <= position < len(tagged):
-        if tagged[position].tag not in SILENT:
+        if tagged[position].readings[0].tag not in SILENT:
             return position
         position += step
     return -1
@@ -113,8 +113,8 @@ def _skip_filler(tagged: list[Tagged], position: int, step: int) -> int:
 
 def _settle_references(tagged: list[Tagged], tokens: list[Token], *, goes_on: bool) -> None:
     """Report what goes on from another question where there is none: "and Silo 5?", "those over 5k"."""
-    content = [stretch for stretch in tagged if stretch.tag not in SILENT]
-    fillers = not goes_on and all(stretch.tag == FILLER for stretch in tagged)
+    content = [stretch for stretch in tagged if stretch.readings[0].tag not in SILENT]
+    fillers = not goes_on and not content and all(stretch.tag == FILLER for stretch in tagged)
     if fillers and not any(token.key in EVERYTHING for token in tokens):
         for stretch in tagged:
             stretch.readings = _UNKNOWN
@@ -124,10 +124,11 @@ def _settle_references(tagged: list[Tagged], tokens: list[Token], *, goes_on: bo
             stretch.readings = _UNKNOWN
     said = goes_on
     for position, stretch in enumerate(tagged):
-        if stretch.tag == PRONOUN:
+        tag = stretch.readings[0].tag
+        if tag == PRONOUN:
             determines = tokens[stretch.first].key in _DETERMINERS and position + 1 < len(tagged)
             stretch.readings = _FILLER if said or (determines and tagged[position + 1].tag in _NOUNS) else _UNKNOWN
-        elif stretch.tag == "SORT" and not said and tokens[stretch.end - 2].key in PRONOUNS:
+        elif tag == "SORT" and not said and tokens[stretch.end - 2].key in PRONOUNS:
             stretch.readings = _UNKNOWN
         said = said or stretch.tag in _NOUNS
 
@@ -136,7 +137,7 @@ def _settle_sorts(tagged: list[Tagged]) -> None:
     """Read "sort rentals by rate" as "rentals sorted by rate"."""
     apart: Tagged | None = None
     for position, stretch in enumerate(tagged):
-        if stretch.tag not in ("SORT", "BY") or (after := _skip_filler(tagged, position, 1)) < 0:
+        if stretch.readings[0].tag not in ("SORT", "BY") or (after := _skip_filler(tagged, position, 1)) < 0:
             continue
         if stretch.tag == "SORT":
             grouped = tagged[after].field is not None and _is_by(tagged, after)

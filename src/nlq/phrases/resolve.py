@@ -113,8 +113,9 @@ class _Resolver:
         self._refuse_rest()
         mentioned = mentions(self._conditions.terms) | set(asked.group_by if asked is not None else ())
         where = self._conditions.where(terms, mentioned)
-        if asked is not None:
-            asked = replace(asked, including=self._included(asked))
+        including = self._included(asked) if asked is not None else ()
+        if asked is not None and including:
+            asked = replace(asked, including=including)
         self._result.query = Query(where, sort, limit, asked)
         return self._result
 

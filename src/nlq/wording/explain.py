@@ -6,6 +6,7 @@ Gives `Explainer`: pieces that cover the question, with suggestions for what was
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import groupby
 from typing import Final
 
 from nlq.interpretation import Assumption, Piece, Role
@@ -25,7 +26,9 @@ _COMMA: Final = ","
 _USED: Final = Role.USED
 _CORRECTED: Final = Role.CORRECTED
 _NOT_UNDERSTOOD: Final = Role.NOT_UNDERSTOOD
-_FILLER: Final[tuple[int, Role, str]] = (-1, Role.FILLER, "")
+_Fate = tuple[int, Role, str]
+"""What became of a token: the number of its use, -1 without one, its role and its meaning."""
+_FILLER: Final[_Fate] = (-1, Role.FILLER, "")
 """What becomes of a token that nothing else is said of."""
 
 
@@ -83,7 +86,7 @@ def _has_digit(text: str) -> bool:
 
 def _runs(tokens: list[Token], resolved: Resolved, corrected: Mapping[int, str]) -> list[tuple[int, int, Role, str]]:
     """Return (first, end, role, meaning) of runs of tokens that share their fate, commas left aside."""
-    fates = [_FILLER] * len(tokens)
+    fates: list[_Fate | None] = [_FILLER] * len(tokens)
     for number, use in enumerate(resolved.uses):
         mended = corrected and any(index in corrected for index in range(use.first, use.end))
         fates[use.first : use.end] = [(number, _CORRECTED if mended else _USED, use.meaning)] * (use.end - use.first)
@@ -93,13 +96,14 @@ def _runs(tokens: list[Token], resolved: Resolved, corrected: Mapping[int, str])
     for index in corrected:
         if fates[index] is _FILLER:
             fates[index] = (-1, _CORRECTED, "")
+    for index, token in enumerate(tokens):
+        if token.key == _COMMA and (fate := fates[index]) is not None and fate[0] < 0:
+            fates[index] = None
     runs: list[tuple[int, int, Role, str]] = []
     first = 0
-    while first < len(fates):
-        fate, end = fates[first], first + 1
-        if fate[0] >= 0 or tokens[first].key != _COMMA:
-            while end < len(fates) and fates[end] == fate and (fate[0] >= 0 or tokens[end].key != _COMMA):
-                end += 1
+    for fate, tokens_of_it in groupby(fates):
+        end = first + len(list(tokens_of_it))
+        if fate is not None:
             runs.append((first, end, fate[1], fate[2]))
         first = end
     return runs
