@@ -297,7 +297,7 @@ class _Carrier:
         text = " and ".join(self._schema.by_name[name].label for name in self._schema.by_name if name in new)
         notes = []
         for note in self._said.ambiguities:
-            moved_on = note.chosen in old and note.alternatives
+            moved_on = bool(new) and note.chosen in old and bool(note.alternatives)
             notes.append(
                 replace(note, text=f"the date is of the {text}, as in the question before", chosen=min(new))
                 if moved_on

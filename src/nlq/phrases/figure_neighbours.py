@@ -1,0 +1,116 @@
+"""Figure neighbours: which of their readings words have that ask for figures and groups.
+
+Gives `SETTLERS` and `settle_words_around`, parts of `neighbours.settle_neighbours`. "how much do the cranes cost" is a
+total, "group the cranes by area" a grouping, "by 10 %" a margin.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from nlq.phrases.line import Line, Settler
+from nlq.tagging.tags import FILLER, UNKNOWN, Reading, Tagged
+
+_FILLER: Final = (Reading(FILLER),)
+_UNKNOWN: Final = (Reading(UNKNOWN),)
+_MARGINS: Final = frozenset(("PERCENT", "NUMBER", "MONEY", "COMPARE", "DURATION", "ABOUT"))
+_COMPARING: Final = frozenset(("COMPARE", "WHEN", "CLAIM"))
+_ASKING: Final = frozenset(("FUNCTION", "COUNT", "TOTAL_OF"))
+_FIGURED: Final = frozenset(("FUNCTION", "COUNT", "EXTREME", "MEASURE"))
+_BEFORE_PART: Final = frozenset(("BY", "AND", "COMMA", "FIELD", "SORT", "THEN"))
+_GROUPING: Final = frozenset(("group", "split", "break", "divide", "tabulate"))
+
+
+def _settle_function(line: Line, number: int, stretch: Tagged) -> None:
+    """Read "how much do the cranes cost" as the total of what stands behind, "how much are they" as that of all."""
+    after = line.at(number + 1)
+    if line.key(stretch) != "how":
+        return
+    if after is not None and after.tag in _FIGURED:
+        if after.tag != "MEASURE":
+            stretch.readings = _FILLER
+        return
+    behind = [line.tagged[place] for place in line.content[number + 1 :]]
+    measured = [each for each in behind if each.reading("MEASURE") is not None]
+    if len(measured) == 1 and after is not None:
+        (last,) = measured
+        measure = last.reading("MEASURE")
+        assert measure is not None  # noqa: S101 - it was looked for
+        last.readings = (Reading("TOTAL_OF", measure.payload),)
+        stretch.readings = _FILLER
+    elif not measured and after is not None and not any(each.tag in _FIGURED for each in behind):
+        stretch.readings = (Reading("TOTAL_OF"),)
+
+
+def _settle_altogether(line: Line, number: int, stretch: Tagged) -> None:
+    """Read "in total" as a count where no figure is named that it could be said of."""
+    figured = any(place != line.content[number] and line.tagged[place].tag in _ASKING for place in line.content)
+    stretch.readings = _FILLER if figured else (Reading("COUNT"),)
+
+
+def _settle_versus(line: Line, number: int, stretch: Tagged) -> None:
+    """Read "plan cost versus actual cost" as the totals of both, or as two fields of the same figure."""
+    left, right = line.at(number - 1), line.at(number + 1)
+    figure = line.at(number - 2)
+    if left is None or right is None or left.reading("MEASURE") is None or right.reading("MEASURE") is None:
+        return
+    if figure is not None and figure.tag in ("FUNCTION", "SORT", "BY", "COUNT"):
+        stretch.readings = (Reading("JOIN_FIELD", "AND"),)
+        return
+    for side in (left, right):
+        measure = side.reading("MEASURE")
+        assert measure is not None  # noqa: S101 - it was looked for
+        side.readings = (Reading("TOTAL_OF", measure.payload),)
+    stretch.readings = _FILLER
+
+
+def settle_words_around(line: Line, number: int, stretch: Tagged) -> None:
+    """Take "compare" and "group" as words around the figures and groups that they announce."""
+    _settle_compared(line, number, stretch)
+    _settle_grouping(line, number, stretch)
+
+
+def _settle_grouping(line: Line, number: int, stretch: Tagged) -> None:
+    """Take "group", "split" and "break down" before what "by" groups as words around it."""
+    word, before = line.key(stretch), line.at(number - 1)
+    after = line.at(number + 1)
+    named = after is not None and (after.tag in ("VALUE", "FLAG", "BY") or line.key(after) == "down")
+    opens = not number and word in _GROUPING and named
+    goes_on = word == "down" and number == 1 and before is not None and line.key(before) in _GROUPING
+    grouped = any(line.tagged[place].tag == "BY" for place in line.content[number:]) if opens or goes_on else False
+    if grouped:
+        stretch.readings = _FILLER
+
+
+def _settle_compared(line: Line, number: int, stretch: Tagged) -> None:
+    """Take "compare" before two figures as a word around them."""
+    if number or line.key(stretch) != "compare":
+        return
+    figures = [place for place in line.content if line.tagged[place].reading("MEASURE") is not None]
+    if len(figures) > 1:
+        stretch.readings = _FILLER
+
+
+def _settle_date_part(line: Line, number: int, stretch: Tagged) -> None:
+    """Keep "month" where groups are named."""
+    before = line.at(number - 1)
+    if before is None or before.tag not in _BEFORE_PART:
+        stretch.readings = _UNKNOWN
+
+
+def _settle_by(line: Line, number: int, stretch: Tagged) -> None:
+    """Read "by" before an amount as a margin, behind a comparison."""
+    after = line.at(number + 1)
+    compared = any(line.tagged[place].tag in _COMPARING for place in line.content[:number])
+    if after is not None and after.tag in _MARGINS and compared:
+        stretch.readings = (Reading("MARGIN"),)
+
+
+SETTLERS: Final[dict[str, Settler]] = {
+    "BY": _settle_by,
+    "DATEPART": _settle_date_part,
+    "FUNCTION": _settle_function,
+    "ALTOGETHER": _settle_altogether,
+    "VERSUS": _settle_versus,
+}
+"""Tag → what settles the stretches that carry it."""

@@ -1,0 +1,38 @@
+"""Line: the stretches of a question as their neighbours see them.
+
+Gives `Line`, and `Settler`, which settles a stretch by what stands beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from nlq.normalize import Token
+from nlq.tagging.tags import SILENT, Tagged
+
+
+class Line:
+    """The stretches of a question, and those among them that have content."""
+
+    def __init__(self, tagged: list[Tagged], tokens: list[Token]) -> None:
+        self.tagged = tagged
+        self.tokens = tokens
+        self.content = [place for place, stretch in enumerate(tagged) if stretch.tag not in SILENT]
+
+    def at(self, number: int) -> Tagged | None:
+        """Return the stretch of that number among those with content, None beyond them."""
+        return self.tagged[self.content[number]] if 0 <= number < len(self.content) else None
+
+    def key(self, stretch: Tagged) -> str:
+        """Return the first key of a stretch, "" where it has no tokens."""
+        return self.tokens[stretch.first].key if stretch.end > stretch.first else ""
+
+    def is_other_side(self, number: int) -> bool:
+        """Return whether a stretch is the field behind a comparison."""
+        other, comparing = self.at(number), self.at(number - 1)
+        compared = comparing is not None and comparing.tag in ("COMPARE", "WHEN")
+        return compared and other is not None and other.field is not None
+
+
+Settler = Callable[[Line, int, Tagged], None]
+"""Settles the stretch of a number among those with content."""
