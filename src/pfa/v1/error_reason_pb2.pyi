@@ -94,6 +94,26 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION: fields that are to be set back were changed again since; BadRequest lists each, as
     PFA_ID.PATH. Metadata: change_id, conflicts.
     """
+    ERROR_REASON_DRAFT_NOT_FOUND: _ErrorReason.ValueType  # 30
+    """NOT_FOUND: the caller has no such draft in the organization. Metadata: organization_id, draft_id."""
+    ERROR_REASON_DRAFT_CONFLICT: _ErrorReason.ValueType  # 31
+    """ABORTED: fields that a draft changes were changed otherwise meanwhile; BadRequest lists each, as PFA_ID.PATH, with
+    what it was, is in the draft, and is now. GetDraft gives all. Metadata: draft_id, conflicts (how many fields).
+    """
+    ERROR_REASON_SYNC_ALREADY_RUNNING: _ErrorReason.ValueType  # 32
+    """FAILED_PRECONDITION: a run of the organization is under way. Metadata: organization_id, run_id, requested_by."""
+    ERROR_REASON_SYNC_NOT_FOUND: _ErrorReason.ValueType  # 33
+    """NOT_FOUND: the organization has no such run. Metadata: organization_id, run_id."""
+    ERROR_REASON_SYNC_NOT_CONFIGURED: _ErrorReason.ValueType  # 34
+    """FAILED_PRECONDITION: the service has no PEMS to be in step with. UNIMPLEMENTED: it does not write to PEMS."""
+    ERROR_REASON_SYNC_SUSPENDED: _ErrorReason.ValueType  # 35
+    """FAILED_PRECONDITION: the organization's synchronization is suspended, or only reads. Metadata: organization_id."""
+    ERROR_REASON_SYNC_LOST: _ErrorReason.ValueType  # 36
+    """ABORTED: the process that ran a synchronization stopped answering, and another has taken over. Metadata:
+    organization_id.
+    """
+    ERROR_REASON_SYNC_CANCELLED: _ErrorReason.ValueType  # 37
+    """CANCELLED: somebody has cancelled the run."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed: the `reason` of the google.rpc.ErrorInfo (domain "pfa") that every error of this service carries,
@@ -172,4 +192,24 @@ ERROR_REASON_CHANGE_CONFLICT: ErrorReason.ValueType  # 29
 """FAILED_PRECONDITION: fields that are to be set back were changed again since; BadRequest lists each, as
 PFA_ID.PATH. Metadata: change_id, conflicts.
 """
+ERROR_REASON_DRAFT_NOT_FOUND: ErrorReason.ValueType  # 30
+"""NOT_FOUND: the caller has no such draft in the organization. Metadata: organization_id, draft_id."""
+ERROR_REASON_DRAFT_CONFLICT: ErrorReason.ValueType  # 31
+"""ABORTED: fields that a draft changes were changed otherwise meanwhile; BadRequest lists each, as PFA_ID.PATH, with
+what it was, is in the draft, and is now. GetDraft gives all. Metadata: draft_id, conflicts (how many fields).
+"""
+ERROR_REASON_SYNC_ALREADY_RUNNING: ErrorReason.ValueType  # 32
+"""FAILED_PRECONDITION: a run of the organization is under way. Metadata: organization_id, run_id, requested_by."""
+ERROR_REASON_SYNC_NOT_FOUND: ErrorReason.ValueType  # 33
+"""NOT_FOUND: the organization has no such run. Metadata: organization_id, run_id."""
+ERROR_REASON_SYNC_NOT_CONFIGURED: ErrorReason.ValueType  # 34
+"""FAILED_PRECONDITION: the service has no PEMS to be in step with. UNIMPLEMENTED: it does not write to PEMS."""
+ERROR_REASON_SYNC_SUSPENDED: ErrorReason.ValueType  # 35
+"""FAILED_PRECONDITION: the organization's synchronization is suspended, or only reads. Metadata: organization_id."""
+ERROR_REASON_SYNC_LOST: ErrorReason.ValueType  # 36
+"""ABORTED: the process that ran a synchronization stopped answering, and another has taken over. Metadata:
+organization_id.
+"""
+ERROR_REASON_SYNC_CANCELLED: ErrorReason.ValueType  # 37
+"""CANCELLED: somebody has cancelled the run."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -32,12 +32,14 @@ from pfa_rpc.server.interceptor import CallInterceptor
 from pfa_rpc.server.metrics import serving_metrics
 from pfa_rpc.server.reflection import add_reflection
 from pfa_rpc.server.registration import add_services
+from pfa_rpc.server.schedule import scheduling
 from pfa_rpc.server.settings import Address, Settings, unknown_variables, variable
 from pfa_rpc.services.registry import build_services
 from pfa_rpc.services.tokens import Tokens
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.instance import shared_key
 from pfa_rpc.store.migrate import migrate, require_current
+from pfa_rpc.sync.runner import Runner
 
 Build = Callable[[Database, Tokens, Cache], Mapping[str, object]]
 """Makes the services, by their full names."""
@@ -149,7 +151,10 @@ async def running(
         stack.push_async_callback(cache.close)
         await _serve_metrics(settings, stack)
         await stack.enter_async_context(keeping_house(database, history_days=settings.history_days))
-        server = await _start(settings, (build or _build(settings))(database, tokens, cache))
+        runner = Runner(database, settings.pems)
+        stack.push_async_callback(runner.close)
+        await stack.enter_async_context(scheduling(database, runner))
+        server = await _start(settings, (build or _build(settings, runner))(database, tokens, cache))
         try:
             yield server
         finally:
@@ -159,8 +164,8 @@ async def running(
                 await server.stop_at_once()
 
 
-def _build(settings: Settings) -> Build:
-    return functools.partial(build_services, modified_records=settings.cache_modified_records)
+def _build(settings: Settings, runner: Runner) -> Build:
+    return functools.partial(build_services, modified_records=settings.cache_modified_records, runner=runner)
 
 
 def _make_cache(settings: Settings) -> Cache:

@@ -28,10 +28,14 @@ from pydantic_settings import (
 from pfa_rpc.cache.urls import Target
 from pfa_rpc.errors import SetupError
 from pfa_rpc.store.limits import Limits, without_password
+from pfa_rpc.sync.pems.settings import PREFIX as PEMS_PREFIX
+from pfa_rpc.sync.pems.settings import PemsSettings
 
 PREFIX: Final = "PFA_"
 CONFIG_FILE: Final = "PFA_CONFIG_FILE"
 """Variable that names the TOML file."""
+PEMS_TABLE: Final = "pems"
+"""Table of the file with the settings of PEMS."""
 OTHER_VARIABLES: Final = (CONFIG_FILE, "PFA_SERVER", "PFA_TOKEN", "PFA_ORGANIZATION")
 """Variables of ours that are no settings of the server: the file, and what the client commands read."""
 SECRET_LENGTH: Final = 16
@@ -264,6 +268,7 @@ class Settings(BaseSettings):
     )
 
     _sources: dict[str, str] = PrivateAttr(default_factory=dict)
+    _pems: PemsSettings | None = PrivateAttr(default=None)
 
     @classmethod
     def load(cls, **given: Any) -> Self:
@@ -278,6 +283,7 @@ class Settings(BaseSettings):
         except ValidationError as error:
             raise SetupError("; ".join(_sentences(error, sources))) from None
         settings._sources.update(sources)
+        settings._pems = PemsSettings.load(_read_pems_table())
         settings._check_exposure()
         return settings
 
@@ -291,7 +297,12 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Read the command line, the environment, and the file."""
-        return init_settings, env_settings, InitSettingsSource(settings_cls, _read_file(settings_cls))
+        return init_settings, env_settings, InitSettingsSource(settings_cls, _file_settings(settings_cls))
+
+    @property
+    def pems(self) -> PemsSettings:
+        """Where PEMS is, if anywhere, and what it is like. Raises SetupError."""
+        return self._pems or PemsSettings.load()
 
     @property
     def address(self) -> Address:
@@ -349,7 +360,8 @@ def variable(name: str) -> str:
 
 def unknown_variables(environment: Mapping[str, str]) -> list[tuple[str, str | None]]:
     """Return the PFA_ variables that nothing reads, each with the nearest one that is read."""
-    known = [*map(variable, Settings.model_fields), *OTHER_VARIABLES]
+    pems = [PEMS_PREFIX + name.upper() for name in PemsSettings.model_fields]
+    known = [*map(variable, Settings.model_fields), *OTHER_VARIABLES, *pems]
     unknown = sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
     return [(name, _nearest(name, known)) for name in unknown]
 
@@ -371,16 +383,29 @@ def _read_file(cls: type[BaseSettings]) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SetupError(f"{CONFIG_FILE}={path} is not TOML: {error}") from error
     for name in content:
-        if name not in cls.model_fields:
+        if name not in cls.model_fields and name != PEMS_TABLE:
             nearest = _nearest(name, cls.model_fields)
             hint = f"; did you mean {nearest}?" if nearest else f"; known are {', '.join(cls.model_fields)}"
             raise SetupError(f"{path} sets {name!r}, which is no setting{hint}")
     return content
 
 
+def _file_settings(cls: type[BaseSettings]) -> dict[str, Any]:
+    """Return what the file says besides the table about PEMS."""
+    return {name: value for name, value in _read_file(cls).items() if name != PEMS_TABLE}
+
+
+def _read_pems_table() -> dict[str, Any]:
+    """Return the table of the file that says where PEMS is. Raises SetupError where it is none."""
+    table = _read_file(Settings).get(PEMS_TABLE, {})
+    if not isinstance(table, dict):
+        raise SetupError(f"{os.environ[CONFIG_FILE]} sets {PEMS_TABLE!r} to {table!r}; write a table: [{PEMS_TABLE}]")
+    return table
+
+
 def _sources(cls: type[BaseSettings], given: Mapping[str, Any]) -> dict[str, str]:
     """Return where each setting that was set comes from."""
-    sources = dict.fromkeys(_read_file(cls), os.environ.get(CONFIG_FILE, ""))
+    sources = dict.fromkeys(_file_settings(cls), os.environ.get(CONFIG_FILE, ""))
     environment = {name.upper() for name in os.environ}
     sources |= {name: "environment" for name in cls.model_fields if variable(name) in environment}
     return sources | dict.fromkeys(given, "command line")

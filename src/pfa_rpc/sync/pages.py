@@ -35,6 +35,8 @@ BATCH_ROWS: Final = 1_000
 """Rows that one transaction writes, at most."""
 _AT_ONCE: Final = 50
 """Rows that are taken in before other calls get their turn: some 3 ms."""
+_FAULTS: Final = 5
+"""Faults that a record tells of; the list of rejected rows has all of them."""
 _COUNTED: Final = {
     Outcome.INSERTED: "inserted",
     Outcome.UPDATED: "updated",
@@ -196,8 +198,8 @@ def _key(row: SentRejected) -> str:
 
 
 def _reason(row: SentRejected) -> str:
-    """Return why a row cannot be taken in, with what stands in the cells at fault."""
-    return "; ".join(f"{fault.reason} ({fault.column} {fault.value[:80]!r})" for fault in row.rejection.faults[:5])
+    """Return why a row cannot be taken in; what stands in its cells may be money, which not everybody may see."""
+    return "; ".join(f"{fault.reason} ({fault.column or 'row'})" for fault in row.rejection.faults[:_FAULTS])
 
 
 async def _holding(connection: AsyncConnection, organization_id: str, rows: Sequence[SweptRow]) -> set[str]:

@@ -77,7 +77,7 @@ class PushNotAvailable(PfaError):
     """This version of the service does not write to PEMS."""
 
     status = "UNIMPLEMENTED"
-    reason = "NOT_IMPLEMENTED"
+    reason = "SYNC_NOT_CONFIGURED"
 
 
 class SyncNotFound(PfaError):
@@ -101,7 +101,7 @@ class Runner:
 
     Args:
         database: of the records.
-        settings: of PEMS.
+        settings: of PEMS; an attribute too.
         push: the phase that writes local edits to PEMS; None: there is none yet.
         lease_seconds: how long this process may be silent before its runs count as gone.
     """
@@ -115,7 +115,7 @@ class Runner:
         lease_seconds: float = LEASE_SECONDS,
     ) -> None:
         self._database = database
-        self._settings = settings
+        self.settings = settings
         self._push = push
         self._lease_seconds = lease_seconds
         self._link = Link(settings)
@@ -133,7 +133,12 @@ class Runner:
     @property
     def is_configured(self) -> bool:
         """Whether there is a PEMS."""
-        return self._settings.is_configured
+        return self.settings.is_configured
+
+    @property
+    def can_push(self) -> bool:
+        """Whether local edits can be written to PEMS."""
+        return self._push is not None
 
     async def start(self, organization_id: str, new: NewRun) -> Run:
         """Begin a run, and return it; a request that was made before returns the run that it has begun.
@@ -228,7 +233,7 @@ class Runner:
 
     def _terms(self, settings: SyncSettings) -> Terms:
         policies = {name: Policy(side) for name, side in settings.policies.items()}
-        return Terms(steps=money_steps(self._settings.money_decimals), policies=policies)
+        return Terms(steps=money_steps(self.settings.money_decimals), policies=policies)
 
     async def _execute(self, ongoing: Ongoing) -> None:
         """Carry a run out and log how it ended."""
@@ -260,7 +265,7 @@ class Runner:
 
     async def _phases(self, ongoing: Ongoing) -> None:
         direction = ongoing.run.direction
-        async with PemsClient(self._settings, self._link) as client:
+        async with PemsClient(self.settings, self._link) as client:
             if direction is not Direction.PUSH:
                 await pull(ongoing, client, self._copies)
                 PAGES.inc(ongoing.counts.pages)

@@ -194,6 +194,20 @@ class PemsSettings(BaseSettings):
         60.0, gt=0, le=3_600, description="Longest wait between two attempts, in seconds, whatever PEMS asks for."
     )
 
+    sync_seconds: float = Field(
+        900.0,
+        ge=0,
+        le=2_678_400,
+        description="Time between two synchronizations of an organization that begin by themselves, in seconds, where "
+        "the organization sets no other. 0: none does.",
+    )
+    full_sync_hours: float = Field(
+        24.0,
+        gt=0,
+        le=8_784,
+        description="Hours after which one of these reads everything, which finds records that PEMS has no more.",
+    )
+
     @classmethod
     def load(cls, file: Mapping[str, Any] | None = None, **given: Any) -> Self:
         """Return the settings of this process.
