@@ -2,8 +2,10 @@
 
 The vocabulary is that of the example export, with machines added. Questions are of all kinds: figures, dates, changes,
 words not understood, and some that go on from another. Each is read once, when nothing of it is remembered, and then
-in turn with the others; no reading is remembered as a whole. A bare call is an empty request to an empty handler in
-the same process.
+in turn with the others. No reading is remembered as a whole, but the conditions that it is made of are, with their
+text and their words: so a thousand questions more are read, of other values and amounts and no two alike, each once. A
+reading is all that the answer of Interpret shows: query, filter text, sentence, pieces, defaults and alternatives. A
+bare call is an empty request to an empty handler in the same process.
 
     python -m bench.interpret [--runs 200] [--values 20000]
 """
@@ -12,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import random
 import statistics
 import time
 from collections import Counter
@@ -81,6 +84,22 @@ FOLLOW_UPS = [
     ("cranes in Silo 4 over $5000", "what about Silo 5?"),
     ("rentals ending next month", "push those by a week"),
 ]
+FORMS = [
+    "{category} in {area} over ${amount}",
+    "how many {category} are in {area}?",
+    "{manufacturer} {category}, not discontinued, with a monthly rate between {count}k and {more}k",
+    "total forecast cost of {category} by area",
+    "rentals ending before {month} {year}",
+    "top {count} {category} by monthly rate",
+    "{category} or {manufacturer} in {area}",
+    "which {category} are from {manufacturer}?",
+    "average purchase price of {manufacturer} in {area}",
+    "areas with more than {count} {category}",
+]
+NAMED = {"area": "area_silo", "category": "category", "manufacturer": "manufacturer"}
+"""Place in a form → the field whose values stand there."""
+MONTHS = ("January", "March", "June", "October")
+NEW_QUESTIONS = 1000
 
 
 def vocabulary() -> Vocabulary:
@@ -126,6 +145,38 @@ def readings(values: Vocabulary, runs: int) -> dict[str, list[float]]:
             context = contexts.get(question)
             measured[question].append(seconds(partial(language.interpret, question, TODAY, context)))
     return measured
+
+
+def new_questions(values: Vocabulary) -> list[str]:
+    """Return questions of a few forms, no two alike, about values drawn from a vocabulary."""
+    draw = random.Random(1)
+    named: dict[str, list[str]] = {}
+    for term in values:
+        named.setdefault(term.field, []).append(term.spelling)
+    found: dict[str, None] = {}
+    while len(found) < NEW_QUESTIONS:
+        count = draw.randint(2, 60)
+        said = {field: draw.choice(named[name]) for field, name in NAMED.items()}
+        question = draw.choice(FORMS).format(
+            **said,
+            amount=f"{draw.randint(10, 990) * 10:,}",
+            count=count,
+            more=count + draw.randint(1, 40),
+            month=draw.choice(MONTHS),
+            year=draw.randint(2024, 2031),
+        )
+        found[question] = None
+    return list(found)
+
+
+def readings_of_new(values: Vocabulary) -> list[float]:
+    """Return the seconds of each reading of questions that are asked once."""
+    language = Language(SCHEMA, values)
+    for question in (*QUESTIONS, *MORE):
+        language.interpret(question, TODAY)
+    asked = new_questions(values)
+    gc.freeze()
+    return [seconds(partial(language.interpret, question, TODAY)) for question in asked]
 
 
 async def bare_call(runs: int) -> float:
@@ -174,6 +225,7 @@ def main() -> None:
     print(f"{call * 1e6:>10.0f}{'':9}  a bare unary call")
     print(f"{MEDIAN_TARGET * 1e6:>10.0f}{P99_TARGET * 1e6:>9.0f}  at most")
     print(row(f"all {len(measured)} questions, asked for the first time", [spent[0] for spent in measured.values()]))
+    print(row(f"{NEW_QUESTIONS:,} questions of other values, each asked once", readings_of_new(values)))
     print(row("all questions, asked again", [spent for each in later.values() for spent in each]))
     for question, spent in later.items():
         print(row(question, spent))

@@ -62,7 +62,7 @@ class Conditions:
         if apart is None:
             whole = copula_of(self._gathered)
             parts = [[t for t in terms if (t.first < whole) is before] for before in (True, False)]
-            kept = [term for part in parts for term in self._compatible(part)]
+            kept = [term for part in parts if part for term in self._compatible(part)]
             self.terms = self._settled(kept, asked, spread=spread)
             return
         named: list[Term] = [term for term in apart.common if isinstance(term, ValueTerm)]

@@ -350,14 +350,15 @@ class _Resolver:
             leftover += [*gathered.distinct, *gathered.groups]
         if gathered.yes_no is not None and not asked.yes_no:
             leftover.append(gathered.yes_no)
-        known = {*self._result.unread, *_used(self._result)}
+        known = {*self._result.unread, *_used(self._result)} if leftover else set()
         self._result.unread += [(each.first, each.end) for each in leftover if (each.first, each.end) not in known]
 
     def _refuse_rest(self) -> None:
         """Report the fields about which nothing was said, and what asks for figures where there are none."""
         gathered = self._gathered
-        known = {*self._result.unread, *_used(self._result)}
-        for part in (*gathered.most, *gathered.by_figures, *gathered.distinct, *gathered.havings):
+        figures = (*gathered.most, *gathered.by_figures, *gathered.distinct, *gathered.havings)
+        known = {*self._result.unread, *_used(self._result)} if figures or gathered.yes_no is not None else set()
+        for part in figures:
             if (part.first, part.end) not in known:
                 gathered.refuse(part)
         if gathered.yes_no is not None and (gathered.yes_no.first, gathered.yes_no.end) not in known:
