@@ -85,7 +85,8 @@ class Phrasing:
         said += spans
         last = [f"{self._flag_word(condition)} left out" for condition in left_out]
         # Negations last: a positive value of the same field would be taken into the negated list before it.
-        return sorted(said, key=lambda phrase: (" not " in f" {phrase}", not phrase.startswith(SPACED))), last
+        # "that are" says a field again, and so stands behind what says it first.
+        return sorted(said, key=_place), last
 
     def _stated(self, conditions: list[Condition], named: str) -> list[str]:
         """Return conditions in words; what is said of a field again is no list with what was said before."""
@@ -316,6 +317,12 @@ class Phrasing:
                 if self._schema.conventions.amount_fields.get((enum, name)) == money:
                     return operator, value
         return None
+
+
+def _place(phrase: str) -> tuple[bool, bool, bool]:
+    """Return what phrases are ordered by."""
+    again = phrase.startswith("that are ")
+    return " not " in f" {phrase}", again or not phrase.startswith(SPACED), again
 
 
 def _listed(condition: Condition) -> str:
