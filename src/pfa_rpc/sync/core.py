@@ -64,6 +64,12 @@ from pfa_rpc.sync.pushing import (
 from pfa_rpc.sync.sync_record import Presence, Push, Side, State, SyncRecord, rested, revived, with_values
 
 
+_GONE: Final = "PEMS does not have this record any more; its local changes were kept and not sent"
+_NEVER_THERE: Final = (
+    "PEMS has no record of this id, and lets none be created from outside: add it there, then sync again"
+)
+
+
 def step(record: SyncRecord, event: Event, terms: Terms = TERMS) -> Stepped:
     """Return what an event makes of a record, and what is then to be done. The record given is not changed.
 
@@ -175,8 +181,8 @@ def _gone(record: SyncRecord, before: Presence, at: datetime) -> Stepped:
     if not differing(record.values, record.base):
         after, wanted = released(record)
         return after, effects + wanted
-    message = "PEMS does not have this record any more; its local changes were kept and not sent"
-    after, wanted = given_up(record, None, message, at)
+    was_ever_there = any(value not in (None, False) for value in record.base.values())
+    after, wanted = given_up(record, None, _GONE if was_ever_there else _NEVER_THERE, at)
     return after, effects + wanted
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from pfa_rpc.sync.pems.errors import (
+    Away,
     CredentialsRefused,
     MalformedAnswer,
     NotAuthorized,
@@ -48,6 +49,8 @@ def failure_of(status: int, body: bytes, *, retry_after: float | None = None) ->
     said = sentence_of(frame)
     if status == 429:
         return TooManyRequests(f"PEMS has too many requests to answer{_quoted(said)}", retry_after=retry_after)
+    if status == 503:
+        return Away(f"PEMS is not available (status 503){_quoted(said)}", retry_after=retry_after)
     if status >= 500:
         return Transient(f"PEMS failed with status {status}{_quoted(said)}", retry_after=retry_after)
     if status == 401:

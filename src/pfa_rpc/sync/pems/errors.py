@@ -1,7 +1,8 @@
 """What can go wrong with PEMS: a small tree of errors, by what the caller should do about each.
 
-* `Transient` (`TooManyRequests`; `Resting`: PEMS was away a moment ago and is not asked again yet; `SessionExpired`):
-  try again later; what was asked for did not happen.
+* `Transient` (`TooManyRequests`; `Away`; `Resting`: PEMS was away a moment ago and is not asked again yet;
+  `SessionExpired`): try again later; what was asked for did not happen. Of another one that met a write, such as status
+  500, that is not certain.
 * `UnknownOutcome`: an UPDATE was sent and its answer is lost; read the record back.
 * `StaleLock`: somebody else changed the record; read it, merge, and send again.
 * `PermanentFailure` (`ObjectNotFound`, `NotAuthorized`, `NotValid`; `TooFine` and `NotOnScreen`, refused here before
@@ -39,6 +40,10 @@ class TooManyRequests(Transient):
 
 class Resting(Transient):
     """PEMS did not answer several times in a row and is given a rest."""
+
+
+class Away(Transient):
+    """PEMS cannot be reached, or says that it is not available; what was asked for has not reached it."""
 
 
 class SessionExpired(Transient):

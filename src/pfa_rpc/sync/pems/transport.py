@@ -17,6 +17,7 @@ import structlog
 from pfa_rpc.cache.breaker import Breaker
 from pfa_rpc.sync.pems.answers import failure_of
 from pfa_rpc.sync.pems.errors import (
+    Away,
     CredentialsRefused,
     MalformedAnswer,
     PemsError,
@@ -166,7 +167,11 @@ class Transport:
         what = str(error) or type(error).__name__
         if is_write and not isinstance(error, _NOT_SENT):
             return UnknownOutcome(f"PEMS may have written the record or not, the answer was lost: {what}")
-        return Transient(f"PEMS cannot be reached: {what}")
+        return (
+            Away(f"PEMS cannot be reached: {what}")
+            if isinstance(error, _NOT_SENT)
+            else Transient(f"PEMS cannot be reached: {what}")
+        )
 
     def _refused(self, response: httpx.Response, content: bytes, organization: str, *, is_write: bool) -> PemsError:
         asked = retry_after(response.headers.get("retry-after"))
