@@ -63,9 +63,8 @@ class _Driver:
 
     def take(self, tagged: Tagged) -> None:
         """Feed a stretch by its first reading that fits here; else begin a new part with it; else it is unread."""
-        row = self._actions[self._states[-1]]
         for reading in tagged.readings:
-            if reading.tag in row and self._feed(reading.tag, reading.payload, tagged.first, tagged.end):
+            if self._feed(reading.tag, reading.payload, tagged.first, tagged.end):
                 return
         for reading in tagged.readings:
             if reading.tag in self._between:
