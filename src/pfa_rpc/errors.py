@@ -189,6 +189,20 @@ class ChangeConflict(PfaError):
     reason = "CHANGE_CONFLICT"
 
 
+class DraftNotFound(PfaError):
+    """The caller has no such draft."""
+
+    status = "NOT_FOUND"
+    reason = "DRAFT_NOT_FOUND"
+
+
+class DraftConflict(PfaError):
+    """Fields that the draft changes were changed otherwise meanwhile; say what becomes of them."""
+
+    status = "ABORTED"
+    reason = "DRAFT_CONFLICT"
+
+
 class Unauthenticated(PfaError):
     """The call carries no valid token; send `authorization: Bearer TOKEN` with one of the server's PFA_API_TOKENS."""
 

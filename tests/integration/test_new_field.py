@@ -30,7 +30,8 @@ down_revision = {parent!r}
 
 
 def upgrade() -> None:
-    op.add_column("records", sa.Column("supplier_key", sa.Text()))
+    for table in ("records", "draft_records"):
+        op.add_column(table, sa.Column("supplier_key", sa.Text()))
 '''
 
 

@@ -82,12 +82,15 @@ class GetRecordRequest(_message.Message):
     READ_MASK_FIELD_NUMBER: _builtins.int
     CONSISTENCY_FIELD_NUMBER: _builtins.int
     AS_OF_TIME_FIELD_NUMBER: _builtins.int
+    DRAFT_ID_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
     """Code of the organization."""
     id: _builtins.str
     """Key of the record in this service: a UUID."""
     pfa_id: _builtins.str
     """Id of the record in PEMS."""
+    draft_id: _builtins.str
+    """A draft of the caller: the record as it would be were the draft committed. Always fresh; not with as_of_time."""
     @_builtins.property
     def read_mask(self) -> _field_mask_pb2.FieldMask:
         """Paths of Record to return, such as "forecast.start_date"; at most 100. Empty: all."""
@@ -111,10 +114,11 @@ class GetRecordRequest(_message.Message):
         read_mask: _field_mask_pb2.FieldMask | None = ...,
         consistency: _revision_pb2.Consistency | None = ...,
         as_of_time: _timestamp_pb2.Timestamp | None = ...,
+        draft_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["as_of_time", b"as_of_time", "consistency", b"consistency", "id", b"id", "name", b"name", "pfa_id", b"pfa_id", "read_mask", b"read_mask"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_time", b"as_of_time", "consistency", b"consistency", "id", b"id", "name", b"name", "organization_id", b"organization_id", "pfa_id", b"pfa_id", "read_mask", b"read_mask"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_time", b"as_of_time", "consistency", b"consistency", "draft_id", b"draft_id", "id", b"id", "name", b"name", "organization_id", b"organization_id", "pfa_id", b"pfa_id", "read_mask", b"read_mask"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_name: _TypeAlias = _typing.Literal["id", "pfa_id"]  # noqa: Y015
     _WhichOneofArgType_name: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
@@ -171,6 +175,7 @@ class ListRecordsRequest(_message.Message):
     READ_MASK_FIELD_NUMBER: _builtins.int
     INCLUDE_TOTAL_SIZE_FIELD_NUMBER: _builtins.int
     CONSISTENCY_FIELD_NUMBER: _builtins.int
+    DRAFT_ID_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
     """Code of the organization."""
     filter: _builtins.str
@@ -189,6 +194,8 @@ class ListRecordsRequest(_message.Message):
     """How many records to pass over from where the page would start, for a view that jumps."""
     include_total_size: _builtins.bool
     """Whether to count all records that match."""
+    draft_id: _builtins.str
+    """A draft of the caller: the records as they would be were the draft committed. Always fresh."""
     @_builtins.property
     def read_mask(self) -> _field_mask_pb2.FieldMask:
         """Paths of Record to return, such as "forecast.start_date"; at most 100. Empty: all."""
@@ -209,10 +216,11 @@ class ListRecordsRequest(_message.Message):
         read_mask: _field_mask_pb2.FieldMask | None = ...,
         include_total_size: _builtins.bool = ...,
         consistency: _revision_pb2.Consistency | None = ...,
+        draft_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["consistency", b"consistency", "read_mask", b"read_mask"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["consistency", b"consistency", "filter", b"filter", "include_total_size", b"include_total_size", "order_by", b"order_by", "organization_id", b"organization_id", "page_size", b"page_size", "page_token", b"page_token", "read_mask", b"read_mask", "skip", b"skip"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consistency", b"consistency", "draft_id", b"draft_id", "filter", b"filter", "include_total_size", b"include_total_size", "order_by", b"order_by", "organization_id", b"organization_id", "page_size", b"page_size", "page_token", b"page_token", "read_mask", b"read_mask", "skip", b"skip"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -274,6 +282,7 @@ class StreamRecordsRequest(_message.Message):
     RESUME_TOKEN_FIELD_NUMBER: _builtins.int
     READ_MASK_FIELD_NUMBER: _builtins.int
     CONSISTENCY_FIELD_NUMBER: _builtins.int
+    DRAFT_ID_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
     """Code of the organization."""
     filter: _builtins.str
@@ -284,6 +293,8 @@ class StreamRecordsRequest(_message.Message):
     """resume_token of the last batch received, to go on after it. organization_id and filter must be those of the
     request that began the stream.
     """
+    draft_id: _builtins.str
+    """A draft of the caller: the records as they would be were the draft committed. Always fresh."""
     @_builtins.property
     def read_mask(self) -> _field_mask_pb2.FieldMask:
         """Paths of Record to return, such as "forecast.start_date"; at most 100. Empty: all."""
@@ -304,10 +315,11 @@ class StreamRecordsRequest(_message.Message):
         resume_token: _builtins.str = ...,
         read_mask: _field_mask_pb2.FieldMask | None = ...,
         consistency: _revision_pb2.Consistency | None = ...,
+        draft_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["consistency", b"consistency", "read_mask", b"read_mask"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_size", b"batch_size", "consistency", b"consistency", "filter", b"filter", "organization_id", b"organization_id", "read_mask", b"read_mask", "resume_token", b"resume_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_size", b"batch_size", "consistency", b"consistency", "draft_id", b"draft_id", "filter", b"filter", "organization_id", b"organization_id", "read_mask", b"read_mask", "resume_token", b"resume_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -395,6 +407,7 @@ class AggregateRecordsRequest(_message.Message):
     INCLUDE_TRANSFERABLE_FIELD_NUMBER: _builtins.int
     CONSISTENCY_FIELD_NUMBER: _builtins.int
     INCLUDE_TOTALS_FIELD_NUMBER: _builtins.int
+    DRAFT_ID_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
     """Code of the organization."""
     filter: _builtins.str
@@ -405,6 +418,8 @@ class AggregateRecordsRequest(_message.Message):
     """Whether to answer totals, too: with two groups, such as "category" and "month", of each row and each column of the
     matrix that they make.
     """
+    draft_id: _builtins.str
+    """A draft of the caller: figures of the records as they would be were the draft committed. Always fresh."""
     @_builtins.property
     def aggregations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Aggregation]:
         """The figures, 1 to 10. Empty: a count of records."""
@@ -430,10 +445,11 @@ class AggregateRecordsRequest(_message.Message):
         include_transferable: _builtins.bool = ...,
         consistency: _revision_pb2.Consistency | None = ...,
         include_totals: _builtins.bool = ...,
+        draft_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["consistency", b"consistency"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregations", b"aggregations", "consistency", b"consistency", "filter", b"filter", "group_by", b"group_by", "include_totals", b"include_totals", "include_transferable", b"include_transferable", "organization_id", b"organization_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregations", b"aggregations", "consistency", b"consistency", "draft_id", b"draft_id", "filter", b"filter", "group_by", b"group_by", "include_totals", b"include_totals", "include_transferable", b"include_transferable", "organization_id", b"organization_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from pfa.v1 import draft_pb2 as pfa_dot_v1_dot_draft__pb2
 from pfa.v1 import history_pb2 as pfa_dot_v1_dot_history__pb2
 from pfa.v1 import mutation_pb2 as pfa_dot_v1_dot_mutation__pb2
 from pfa.v1 import proposal_pb2 as pfa_dot_v1_dot_proposal__pb2
@@ -101,6 +102,36 @@ class RecordServiceStub:
                 request_serializer=pfa_dot_v1_dot_undo__pb2.ListUndoableRequest.SerializeToString,
                 response_deserializer=pfa_dot_v1_dot_undo__pb2.ListUndoableResponse.FromString,
                 _registered_method=True)
+        self.CreateDraft = channel.unary_unary(
+                '/pfa.v1.RecordService/CreateDraft',
+                request_serializer=pfa_dot_v1_dot_draft__pb2.CreateDraftRequest.SerializeToString,
+                response_deserializer=pfa_dot_v1_dot_draft__pb2.CreateDraftResponse.FromString,
+                _registered_method=True)
+        self.ListDrafts = channel.unary_unary(
+                '/pfa.v1.RecordService/ListDrafts',
+                request_serializer=pfa_dot_v1_dot_draft__pb2.ListDraftsRequest.SerializeToString,
+                response_deserializer=pfa_dot_v1_dot_draft__pb2.ListDraftsResponse.FromString,
+                _registered_method=True)
+        self.GetDraft = channel.unary_unary(
+                '/pfa.v1.RecordService/GetDraft',
+                request_serializer=pfa_dot_v1_dot_draft__pb2.GetDraftRequest.SerializeToString,
+                response_deserializer=pfa_dot_v1_dot_draft__pb2.GetDraftResponse.FromString,
+                _registered_method=True)
+        self.EditDraft = channel.unary_unary(
+                '/pfa.v1.RecordService/EditDraft',
+                request_serializer=pfa_dot_v1_dot_draft__pb2.EditDraftRequest.SerializeToString,
+                response_deserializer=pfa_dot_v1_dot_draft__pb2.EditDraftResponse.FromString,
+                _registered_method=True)
+        self.CommitDraft = channel.unary_unary(
+                '/pfa.v1.RecordService/CommitDraft',
+                request_serializer=pfa_dot_v1_dot_draft__pb2.CommitDraftRequest.SerializeToString,
+                response_deserializer=pfa_dot_v1_dot_draft__pb2.CommitDraftResponse.FromString,
+                _registered_method=True)
+        self.DiscardDraft = channel.unary_unary(
+                '/pfa.v1.RecordService/DiscardDraft',
+                request_serializer=pfa_dot_v1_dot_draft__pb2.DiscardDraftRequest.SerializeToString,
+                response_deserializer=pfa_dot_v1_dot_draft__pb2.DiscardDraftResponse.FromString,
+                _registered_method=True)
 
 
 class RecordServiceServicer:
@@ -197,6 +228,50 @@ class RecordServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateDraft(self, request, context):
+        """Begins a draft: changes that only the caller sees until they are committed. At most 20 in an organization.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDrafts(self, request, context):
+        """Returns the drafts of the caller.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetDraft(self, request, context):
+        """Tells what a draft would do: how many records it changes, what that costs, and what was changed meanwhile.
+        NOT_FOUND where the caller has no such draft.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EditDraft(self, request, context):
+        """Changes records in a draft, by the rules of MutateRecords and ProposeChange. At most 20,000 records of a draft.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CommitDraft(self, request, context):
+        """Writes all that a draft changes, as one change. ABORTED where a field was changed meanwhile, unless the request says
+        what becomes of it; BadRequest lists each, as PFA_ID.PATH.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DiscardDraft(self, request, context):
+        """Drops a draft and all that it changes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RecordServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -259,6 +334,36 @@ def add_RecordServiceServicer_to_server(servicer, server):
                     servicer.ListUndoable,
                     request_deserializer=pfa_dot_v1_dot_undo__pb2.ListUndoableRequest.FromString,
                     response_serializer=pfa_dot_v1_dot_undo__pb2.ListUndoableResponse.SerializeToString,
+            ),
+            'CreateDraft': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateDraft,
+                    request_deserializer=pfa_dot_v1_dot_draft__pb2.CreateDraftRequest.FromString,
+                    response_serializer=pfa_dot_v1_dot_draft__pb2.CreateDraftResponse.SerializeToString,
+            ),
+            'ListDrafts': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDrafts,
+                    request_deserializer=pfa_dot_v1_dot_draft__pb2.ListDraftsRequest.FromString,
+                    response_serializer=pfa_dot_v1_dot_draft__pb2.ListDraftsResponse.SerializeToString,
+            ),
+            'GetDraft': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetDraft,
+                    request_deserializer=pfa_dot_v1_dot_draft__pb2.GetDraftRequest.FromString,
+                    response_serializer=pfa_dot_v1_dot_draft__pb2.GetDraftResponse.SerializeToString,
+            ),
+            'EditDraft': grpc.unary_unary_rpc_method_handler(
+                    servicer.EditDraft,
+                    request_deserializer=pfa_dot_v1_dot_draft__pb2.EditDraftRequest.FromString,
+                    response_serializer=pfa_dot_v1_dot_draft__pb2.EditDraftResponse.SerializeToString,
+            ),
+            'CommitDraft': grpc.unary_unary_rpc_method_handler(
+                    servicer.CommitDraft,
+                    request_deserializer=pfa_dot_v1_dot_draft__pb2.CommitDraftRequest.FromString,
+                    response_serializer=pfa_dot_v1_dot_draft__pb2.CommitDraftResponse.SerializeToString,
+            ),
+            'DiscardDraft': grpc.unary_unary_rpc_method_handler(
+                    servicer.DiscardDraft,
+                    request_deserializer=pfa_dot_v1_dot_draft__pb2.DiscardDraftRequest.FromString,
+                    response_serializer=pfa_dot_v1_dot_draft__pb2.DiscardDraftResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -587,6 +692,168 @@ class RecordService:
             '/pfa.v1.RecordService/ListUndoable',
             pfa_dot_v1_dot_undo__pb2.ListUndoableRequest.SerializeToString,
             pfa_dot_v1_dot_undo__pb2.ListUndoableResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateDraft(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pfa.v1.RecordService/CreateDraft',
+            pfa_dot_v1_dot_draft__pb2.CreateDraftRequest.SerializeToString,
+            pfa_dot_v1_dot_draft__pb2.CreateDraftResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDrafts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pfa.v1.RecordService/ListDrafts',
+            pfa_dot_v1_dot_draft__pb2.ListDraftsRequest.SerializeToString,
+            pfa_dot_v1_dot_draft__pb2.ListDraftsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetDraft(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pfa.v1.RecordService/GetDraft',
+            pfa_dot_v1_dot_draft__pb2.GetDraftRequest.SerializeToString,
+            pfa_dot_v1_dot_draft__pb2.GetDraftResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EditDraft(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pfa.v1.RecordService/EditDraft',
+            pfa_dot_v1_dot_draft__pb2.EditDraftRequest.SerializeToString,
+            pfa_dot_v1_dot_draft__pb2.EditDraftResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CommitDraft(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pfa.v1.RecordService/CommitDraft',
+            pfa_dot_v1_dot_draft__pb2.CommitDraftRequest.SerializeToString,
+            pfa_dot_v1_dot_draft__pb2.CommitDraftResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DiscardDraft(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pfa.v1.RecordService/DiscardDraft',
+            pfa_dot_v1_dot_draft__pb2.DiscardDraftRequest.SerializeToString,
+            pfa_dot_v1_dot_draft__pb2.DiscardDraftResponse.FromString,
             options,
             channel_credentials,
             insecure,

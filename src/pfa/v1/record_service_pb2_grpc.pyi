@@ -5,6 +5,7 @@ isort:skip_file
 
 from collections import abc as _abc
 from grpc import aio as _aio
+from pfa.v1 import draft_pb2 as _draft_pb2
 from pfa.v1 import history_pb2 as _history_pb2
 from pfa.v1 import mutation_pb2 as _mutation_pb2
 from pfa.v1 import proposal_pb2 as _proposal_pb2
@@ -74,6 +75,22 @@ class RecordServiceStub:
     """Carries out again a change that was undone. FAILED_PRECONDITION where a field was changed again since."""
     ListUndoable: _grpc.UnaryUnaryMultiCallable[_undo_pb2.ListUndoableRequest, _undo_pb2.ListUndoableResponse]
     """Returns the last changes of the caller that can be undone or redone, at most 200."""
+    CreateDraft: _grpc.UnaryUnaryMultiCallable[_draft_pb2.CreateDraftRequest, _draft_pb2.CreateDraftResponse]
+    """Begins a draft: changes that only the caller sees until they are committed. At most 20 in an organization."""
+    ListDrafts: _grpc.UnaryUnaryMultiCallable[_draft_pb2.ListDraftsRequest, _draft_pb2.ListDraftsResponse]
+    """Returns the drafts of the caller."""
+    GetDraft: _grpc.UnaryUnaryMultiCallable[_draft_pb2.GetDraftRequest, _draft_pb2.GetDraftResponse]
+    """Tells what a draft would do: how many records it changes, what that costs, and what was changed meanwhile.
+    NOT_FOUND where the caller has no such draft.
+    """
+    EditDraft: _grpc.UnaryUnaryMultiCallable[_draft_pb2.EditDraftRequest, _draft_pb2.EditDraftResponse]
+    """Changes records in a draft, by the rules of MutateRecords and ProposeChange. At most 20,000 records of a draft."""
+    CommitDraft: _grpc.UnaryUnaryMultiCallable[_draft_pb2.CommitDraftRequest, _draft_pb2.CommitDraftResponse]
+    """Writes all that a draft changes, as one change. ABORTED where a field was changed meanwhile, unless the request says
+    what becomes of it; BadRequest lists each, as PFA_ID.PATH.
+    """
+    DiscardDraft: _grpc.UnaryUnaryMultiCallable[_draft_pb2.DiscardDraftRequest, _draft_pb2.DiscardDraftResponse]
+    """Drops a draft and all that it changes."""
 
 @_typing.type_check_only
 class RecordServiceAsyncStub(RecordServiceStub):
@@ -116,6 +133,22 @@ class RecordServiceAsyncStub(RecordServiceStub):
     """Carries out again a change that was undone. FAILED_PRECONDITION where a field was changed again since."""
     ListUndoable: _aio.UnaryUnaryMultiCallable[_undo_pb2.ListUndoableRequest, _undo_pb2.ListUndoableResponse]  # type: ignore[assignment]
     """Returns the last changes of the caller that can be undone or redone, at most 200."""
+    CreateDraft: _aio.UnaryUnaryMultiCallable[_draft_pb2.CreateDraftRequest, _draft_pb2.CreateDraftResponse]  # type: ignore[assignment]
+    """Begins a draft: changes that only the caller sees until they are committed. At most 20 in an organization."""
+    ListDrafts: _aio.UnaryUnaryMultiCallable[_draft_pb2.ListDraftsRequest, _draft_pb2.ListDraftsResponse]  # type: ignore[assignment]
+    """Returns the drafts of the caller."""
+    GetDraft: _aio.UnaryUnaryMultiCallable[_draft_pb2.GetDraftRequest, _draft_pb2.GetDraftResponse]  # type: ignore[assignment]
+    """Tells what a draft would do: how many records it changes, what that costs, and what was changed meanwhile.
+    NOT_FOUND where the caller has no such draft.
+    """
+    EditDraft: _aio.UnaryUnaryMultiCallable[_draft_pb2.EditDraftRequest, _draft_pb2.EditDraftResponse]  # type: ignore[assignment]
+    """Changes records in a draft, by the rules of MutateRecords and ProposeChange. At most 20,000 records of a draft."""
+    CommitDraft: _aio.UnaryUnaryMultiCallable[_draft_pb2.CommitDraftRequest, _draft_pb2.CommitDraftResponse]  # type: ignore[assignment]
+    """Writes all that a draft changes, as one change. ABORTED where a field was changed meanwhile, unless the request says
+    what becomes of it; BadRequest lists each, as PFA_ID.PATH.
+    """
+    DiscardDraft: _aio.UnaryUnaryMultiCallable[_draft_pb2.DiscardDraftRequest, _draft_pb2.DiscardDraftResponse]  # type: ignore[assignment]
+    """Drops a draft and all that it changes."""
 
 class RecordServiceServicer(metaclass=_abc_1.ABCMeta):
     """Reads and changes the records of one organization. Filters are AIP-160 text over the names of the fields, such as
@@ -227,5 +260,57 @@ class RecordServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_undo_pb2.ListUndoableResponse, _abc.Awaitable[_undo_pb2.ListUndoableResponse]]:
         """Returns the last changes of the caller that can be undone or redone, at most 200."""
+
+    @_abc_1.abstractmethod
+    def CreateDraft(
+        self,
+        request: _draft_pb2.CreateDraftRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_draft_pb2.CreateDraftResponse, _abc.Awaitable[_draft_pb2.CreateDraftResponse]]:
+        """Begins a draft: changes that only the caller sees until they are committed. At most 20 in an organization."""
+
+    @_abc_1.abstractmethod
+    def ListDrafts(
+        self,
+        request: _draft_pb2.ListDraftsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_draft_pb2.ListDraftsResponse, _abc.Awaitable[_draft_pb2.ListDraftsResponse]]:
+        """Returns the drafts of the caller."""
+
+    @_abc_1.abstractmethod
+    def GetDraft(
+        self,
+        request: _draft_pb2.GetDraftRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_draft_pb2.GetDraftResponse, _abc.Awaitable[_draft_pb2.GetDraftResponse]]:
+        """Tells what a draft would do: how many records it changes, what that costs, and what was changed meanwhile.
+        NOT_FOUND where the caller has no such draft.
+        """
+
+    @_abc_1.abstractmethod
+    def EditDraft(
+        self,
+        request: _draft_pb2.EditDraftRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_draft_pb2.EditDraftResponse, _abc.Awaitable[_draft_pb2.EditDraftResponse]]:
+        """Changes records in a draft, by the rules of MutateRecords and ProposeChange. At most 20,000 records of a draft."""
+
+    @_abc_1.abstractmethod
+    def CommitDraft(
+        self,
+        request: _draft_pb2.CommitDraftRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_draft_pb2.CommitDraftResponse, _abc.Awaitable[_draft_pb2.CommitDraftResponse]]:
+        """Writes all that a draft changes, as one change. ABORTED where a field was changed meanwhile, unless the request says
+        what becomes of it; BadRequest lists each, as PFA_ID.PATH.
+        """
+
+    @_abc_1.abstractmethod
+    def DiscardDraft(
+        self,
+        request: _draft_pb2.DiscardDraftRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_draft_pb2.DiscardDraftResponse, _abc.Awaitable[_draft_pb2.DiscardDraftResponse]]:
+        """Drops a draft and all that it changes."""
 
 def add_RecordServiceServicer_to_server(servicer: RecordServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

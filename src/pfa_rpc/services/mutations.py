@@ -37,7 +37,7 @@ _AT_ONCE: Final = 100
 
 
 @dataclass(slots=True)
-class _Tried:
+class Tried:
     """A mutation, tried on the record as it is."""
 
     row: StoredRow | None
@@ -60,7 +60,7 @@ class Mutations:
         organization = await current_organization(self._database, organization_id)
         entries = await read_entries(request.mutations, organization)
         require_visible(call.principal, dict.fromkeys(name for entry in entries for name in entry.updates))
-        batch = _Batch(organization, entries, call.principal.name)
+        batch = MutationBatch(organization, entries, call.principal.name)
         if request.validate_only or len(entries) >= PREPARED_FROM:
             async with self._database.reading() as connection:
                 seen = (await get_organization(connection, organization_id)).revision
@@ -101,7 +101,7 @@ async def _masked(response: bytes, mask: Mask) -> bytes:
     return frame_records(payloads) + message.SerializeToString()
 
 
-class _Batch:
+class MutationBatch:
     """The mutations of a request, with the records that they are about."""
 
     def __init__(self, organization: Organization, entries: Sequence[Entry], by: str) -> None:
@@ -109,7 +109,7 @@ class _Batch:
         self._entries = entries
         self._by = by
         self._rows: list[StoredRow | None] = []
-        self._tried: list[_Tried | None] = [None] * len(entries)
+        self._tried: list[Tried | None] = [None] * len(entries)
 
     async def read(self, connection: AsyncConnection) -> None:
         """Read the records as the connection sees them."""
@@ -128,6 +128,11 @@ class _Batch:
                 self._tried[number] = _try(entry, row)
                 if number % _AT_ONCE == _AT_ONCE - 1:
                     await asyncio.sleep(0)
+
+    @property
+    def tried(self) -> list[Tried]:
+        """What becomes of the records, in the order of the mutations, once all were tried."""
+        return [tried for tried in self._tried if tried is not None]
 
     def require_sound(self) -> None:
         """Raise the error of the weightiest kind of thing that is wrong, with all of that kind."""
@@ -259,11 +264,11 @@ class _Batch:
         return [name for name in record.values["conflicting_fields"] if name in self._entries[number].updates]
 
 
-def _try(entry: Entry, row: StoredRow | None) -> _Tried:
+def _try(entry: Entry, row: StoredRow | None) -> Tried:
     if row is None or entry.operation == CREATE:
-        return _Tried(row, None, created(entry.updates) if entry.operation == CREATE else Edited({}))
+        return Tried(row, None, created(entry.updates) if entry.operation == CREATE else Edited({}))
     before = row.decoded()
-    return _Tried(row, before, edit(before.values, entry.updates))
+    return Tried(row, before, edit(before.values, entry.updates))
 
 
 def _sentence(violations: Sequence[Violation]) -> str:

@@ -113,7 +113,7 @@ class Outcome:
                 for rule, refused in self._by_count()
             ],
             notes=[ChangeNote(text=note.value, count=count) for note, count in self._notes.most_common()],
-            effect=None if self._effect is None else _effect_message(self._effect, self._organization.currency_code),
+            effect=None if self._effect is None else effect_message(self._effect, self._organization.currency_code),
             samples=[
                 RecordChange(before=self._record(before), after=self._record(after)) for before, after in self._samples
             ],
@@ -141,7 +141,8 @@ class Outcome:
         return to_message(shown, organization.currency_code, organization_id=organization.organization_id)
 
 
-def _effect_message(effect: Effect, currency: str) -> CostEffect:
+def effect_message(effect: Effect, currency: str) -> CostEffect:
+    """Return the message of what changes do to costs."""
     before, after = effect.before, effect.after
     months, more = _months(before, after, currency)
     return CostEffect(

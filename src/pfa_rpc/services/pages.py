@@ -15,7 +15,7 @@ from nlq.filters.order_text import parse_order
 from nlq.query import Condition, Sort
 from pfa_rpc.records.revision import Revision
 from pfa_rpc.schema import SCHEMA
-from pfa_rpc.services.answers import Answers, Need
+from pfa_rpc.services.answers import Answer, Answers, Need
 from pfa_rpc.services.framing import frame_records, split_frames
 from pfa_rpc.services.modified import Modified, ModifiedRecords, unsynced_states
 from pfa_rpc.services.orders import ViewOrders
@@ -95,10 +95,15 @@ class RecordPages:
             return await read_page(connection, organization.organization_id, page, order)
 
         answer = await self._answers.get(page.organization_id, page.asked, need, fill)
-        length = int.from_bytes(answer.value[:_LENGTH_BYTES], "big")
-        head_end = _LENGTH_BYTES + length
-        next_key, total, count = json.loads(answer.value[_LENGTH_BYTES:head_end])
-        return FramedPage(answer.revision, answer.age, answer.value[head_end:], count, next_key, total)
+        return framed_page(answer)
+
+
+def framed_page(answer: Answer) -> FramedPage:
+    """Return the page of what `read_page` made."""
+    length = int.from_bytes(answer.value[:_LENGTH_BYTES], "big")
+    head_end = _LENGTH_BYTES + length
+    next_key, total, count = json.loads(answer.value[_LENGTH_BYTES:head_end])
+    return FramedPage(answer.revision, answer.age, answer.value[head_end:], count, next_key, total)
 
 
 async def read_page(

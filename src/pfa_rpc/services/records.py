@@ -4,6 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
+from pfa.v1.draft_pb2 import (
+    CommitDraftRequest,
+    CreateDraftRequest,
+    CreateDraftResponse,
+    DiscardDraftRequest,
+    DiscardDraftResponse,
+    EditDraftRequest,
+    EditDraftResponse,
+    GetDraftRequest,
+    GetDraftResponse,
+    ListDraftsRequest,
+    ListDraftsResponse,
+)
 from pfa.v1.history_pb2 import ListChangesRequest
 from pfa.v1.mutation_pb2 import MutateRecordsRequest
 from pfa.v1.proposal_pb2 import ApplyChangeRequest, ProposeChangeRequest, ProposeChangeResponse
@@ -19,7 +32,10 @@ from pfa.v1.undo_pb2 import ListUndoableRequest, ListUndoableResponse, RedoChang
 from pfa.v1.watch_pb2 import WatchRecordsRequest
 from pfa_rpc.errors import InvalidRequest, RecordNotFound
 from pfa_rpc.records.revision import CHUNK_RECORDS
+from pfa_rpc.services.answers import FRESH
 from pfa_rpc.services.call import Call, endless
+from pfa_rpc.services.draft_reads import DraftName
+from pfa_rpc.services.drafts import Drafts, read_draft_id
 from pfa_rpc.services.figures import FiguresRequest, read_aggregate
 from pfa_rpc.services.framing import embed
 from pfa_rpc.services.history import RecordHistory
@@ -50,6 +66,7 @@ from pfa_rpc.services.undo import Undoing
 from pfa_rpc.services.watching import RecordWatch
 from pfa_rpc.store import reads
 
+_OfDraft = GetRecordRequest | ListRecordsRequest | StreamRecordsRequest | AggregateRecordsRequest
 MAX_BATCH: Final = 5_000
 MAX_SKIP: Final = 10_000_000
 
@@ -68,6 +85,8 @@ class RecordService:
         self._mutations = Mutations(sources.database, sources.tokens)
         self._proposals = Proposals(sources)
         self._undoing = Undoing(sources)
+        self._drafted = sources.drafts
+        self._drafts = Drafts(sources)
 
     async def get_record(self, request: GetRecordRequest, call: Call) -> bytes:
         """Return the record that the request names by id or pfa_id."""
@@ -76,10 +95,14 @@ class RecordService:
         mask = read_mask(request.read_mask, call.principal)
         need = read_need(request.consistency, self._tokens, organization_id)
         if request.HasField("as_of_time"):
+            if request.draft_id:
+                raise InvalidRequest.of("draft_id", "is of the present; leave it out with as_of_time")
             if request.HasField("consistency"):
                 raise InvalidRequest.of("consistency", "says nothing of a past time; leave it out with as_of_time")
             at = read_time("as_of_time", request.as_of_time)
             answer = await self._history.record(organization_id, field, value, at)
+        elif request.draft_id:
+            answer = await self._drafted.record(_draft_name(request, call), field, value)
         else:
             answer = await self._single.get(organization_id, field, value, need)
         if not answer.value:
@@ -103,7 +126,7 @@ class RecordService:
         page_size = bounded("page_size", request.page_size, default=DEFAULT_PAGE, most=MAX_PAGE)
         skip = bounded("skip", request.skip, default=0, most=MAX_SKIP)
         mask = read_mask(request.read_mask, call.principal)
-        request_digest = digest("ListRecords", *canonical(condition, order))
+        request_digest = digest("ListRecords", *canonical(condition, order), *_of_draft(request))
         after: reads.PageKey | None = None
         if request.page_token:
             after = self._tokens.open("page", request.page_token, organization_id, request_digest)
@@ -111,7 +134,11 @@ class RecordService:
         asked = PageRequest(
             organization_id, condition, order, page_size, mask, after, skip, with_total=request.include_total_size
         )
-        page = await self._pages.get(asked, need)
+        page = (
+            await self._drafted.page(_draft_name(request, call), asked)
+            if request.draft_id
+            else await self._pages.get(asked, need)
+        )
         response = ListRecordsResponse(
             total_size=page.total,
             age=page.age,
@@ -130,9 +157,11 @@ class RecordService:
             condition,
             read_mask(request.read_mask, call.principal),
             bounded("batch_size", request.batch_size, default=CHUNK_RECORDS, most=MAX_BATCH),
-            digest("StreamRecords", canonical(condition)[0]),
+            digest("StreamRecords", canonical(condition)[0], *_of_draft(request)),
             read_need(request.consistency, self._tokens, organization_id),
         )
+        if request.draft_id:
+            stream.draft, stream.need = _draft_name(request, call), FRESH
         if request.resume_token:
             stream.resume(self._tokens.open("resume", request.resume_token, organization_id, stream.request_digest))
         await self._streams.write(stream, call)
@@ -156,6 +185,8 @@ class RecordService:
             with_totals=request.include_totals,
         )
         need = read_need(request.consistency, self._tokens, organization_id)
+        if request.draft_id:
+            return await self._drafted.figures(_draft_name(request, call), asked)
         return await self._figures.get(asked, need)
 
     async def mutate_records(self, request: MutateRecordsRequest, call: Call) -> bytes:
@@ -181,6 +212,40 @@ class RecordService:
     async def list_undoable(self, request: ListUndoableRequest, call: Call) -> ListUndoableResponse:
         """Return the changes of the caller that can be reversed, or carried out again."""
         return await self._undoing.list_undoable(request, call)
+
+    async def create_draft(self, request: CreateDraftRequest, call: Call) -> CreateDraftResponse:
+        """Begin a draft."""
+        return await self._drafts.create(request, call)
+
+    async def list_drafts(self, request: ListDraftsRequest, call: Call) -> ListDraftsResponse:
+        """Return the drafts of the caller."""
+        return await self._drafts.list(request, call)
+
+    async def get_draft(self, request: GetDraftRequest, call: Call) -> GetDraftResponse:
+        """Return what a draft would do."""
+        return await self._drafts.get(request, call)
+
+    async def edit_draft(self, request: EditDraftRequest, call: Call) -> EditDraftResponse:
+        """Change records in a draft."""
+        return await self._drafts.edit(request, call)
+
+    async def commit_draft(self, request: CommitDraftRequest, call: Call) -> bytes:
+        """Write what a draft changes."""
+        return await self._drafts.commit(request, call)
+
+    async def discard_draft(self, request: DiscardDraftRequest, call: Call) -> DiscardDraftResponse:
+        """Drop a draft."""
+        return await self._drafts.discard(request, call)
+
+
+def _draft_name(request: _OfDraft, call: Call) -> DraftName:
+    """Return the draft that a read names."""
+    return DraftName(request.organization_id, read_draft_id(request.draft_id), call.principal.name)
+
+
+def _of_draft(request: _OfDraft) -> list[str]:
+    """Return what a token's digest says of the draft that a read names."""
+    return [read_draft_id(request.draft_id)] if request.draft_id else []
 
 
 def _record_name(request: GetRecordRequest) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from typing import Self
 from pfa_rpc.cache.interface import Cache
 from pfa_rpc.services.answers import Answers
 from pfa_rpc.services.chunk_reads import RecordChunks
+from pfa_rpc.services.draft_reads import DraftReads
 from pfa_rpc.services.figures import Figures
 from pfa_rpc.services.languages import Languages
 from pfa_rpc.services.modified import MOST_RECORDS, ModifiedRecords
@@ -29,6 +30,7 @@ class Sources:
     pages: RecordPages
     figures: Figures
     languages: Languages
+    drafts: DraftReads
 
     @classmethod
     def of(cls, database: Database, tokens: Tokens, cache: Cache, *, modified_records: int = MOST_RECORDS) -> Self:
@@ -48,4 +50,5 @@ class Sources:
             pages=RecordPages(answers, modified),
             figures=Figures(answers, tokens),
             languages=Languages(database, cache),
+            drafts=DraftReads(database, tokens),
         )

@@ -6,11 +6,13 @@ A stream runs in order of insertion, which never changes. It holds no database c
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from google.protobuf.duration_pb2 import Duration
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from nlq.query import Condition
 from pfa.v1.record_service_pb2 import StreamRecordsResponse
@@ -18,6 +20,7 @@ from pfa_rpc.records.revision import CHUNK_RECORDS, Revision, chunk_of
 from pfa_rpc.services.answers import FRESH, Answer, Need
 from pfa_rpc.services.call import Call
 from pfa_rpc.services.chunk_reads import ChunkPairs
+from pfa_rpc.services.draft_reads import DraftName
 from pfa_rpc.services.framing import frame_records, frames_length, split_by_bytes, split_frames
 from pfa_rpc.services.modified import unsynced_states
 from pfa_rpc.services.requests import Mask, revision_token
@@ -57,6 +60,8 @@ class Stream:
     """Names that revision; empty until the first batch is written."""
     age: Duration | None = None
     """How old what is read was when the stream began; None: it is read for it."""
+    draft: DraftName | None = None
+    """The draft that the records are seen through; None: they are read as they are."""
     other_trailer: Callable[[Stream], bytes] | None = None
     """Makes the fields of a message besides its records, for a stream that is part of another call."""
 
@@ -84,11 +89,14 @@ class RecordStreams:
         self._pairs = ChunkPairs(sources.database, sources.answers)
         self._tokens = sources.tokens
         self._modified = sources.modified
+        self._drafts = sources.drafts
 
     async def write(self, stream: Stream, call: Call) -> None:
         """Write a stream to its end. One that matches nothing is one message without records."""
         began_at = stream.position
-        if stream.condition is None:
+        if stream.draft is not None:
+            await self._write_filtered(stream, call)
+        elif stream.condition is None:
             await self._write_whole(stream, call)
         elif not await self._write_modified(stream, call):
             await self._write_filtered(stream, call)
@@ -120,12 +128,21 @@ class RecordStreams:
                 return
 
     async def _read_stretch(self, stream: Stream) -> Sequence[tuple[int, bytes]]:
-        async with self._database.reading() as connection:
+        async with self._reading(stream) as connection:
             if stream.revision is None:
                 stream.revision = (await get_organization(connection, stream.organization_id)).revision
             return await reads.read_stretch(
                 connection, stream.organization_id, stream.condition, after=stream.position, limit=STRETCH
             )
+
+    @asynccontextmanager
+    async def _reading(self, stream: Stream) -> AsyncIterator[AsyncConnection]:
+        if stream.draft is None:
+            async with self._database.reading() as connection:
+                yield connection
+        else:
+            async with self._drafts.reading(stream.draft) as seen:
+                yield seen.connection
 
     # --- from chunks -------------------------------------------------------------------------------------------------
 

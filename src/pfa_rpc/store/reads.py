@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -14,7 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from nlq.query import Condition, Sort
 from nlq.schema import FieldType
 from nlq.vocabulary import Vocabulary
-from pfa_rpc.schema import BY_NAME, Field
+from pfa_rpc.schema import BY_NAME, FIELDS, Field
+from pfa_rpc.store.draft_view import seen, view_of
+from pfa_rpc.store.drafts import changed_values
 from pfa_rpc.store.filters import Expression, column
 from pfa_rpc.store.statements import execute
 from pfa_rpc.store.synonyms import read_synonyms
@@ -40,7 +43,7 @@ async def get_payload(connection: AsyncConnection, organization_id: str, field: 
     query = sa.select(records.c.payload).where(
         records.c.organization_id == organization_id, column(BY_NAME[field]) == value
     )
-    payload: bytes | None = (await connection.execute(query)).scalar_one_or_none()
+    payload: bytes | None = (await connection.execute(seen(connection, query))).scalar_one_or_none()
     return payload
 
 
@@ -145,10 +148,25 @@ async def read_vocabulary(
     )
     if fields is not None:
         query = query.where(table.field.in_(sorted(fields)))
-    rows = (await connection.execute(query)).all()
+    rows = await _in_draft(connection, (await connection.execute(query)).all(), fields)
     stored = await read_synonyms(connection, organization_id) if fields is None else []
     # Tens of thousands of them where records have tags of their own: other calls go on meanwhile.
     return await asyncio.to_thread(Vocabulary, map(tuple, rows), [each.synonym for each in stored])
+
+
+async def _in_draft(
+    connection: AsyncConnection, rows: Sequence[Any], fields: Collection[str] | None
+) -> Iterable[Sequence[Any]]:
+    """Return rows of (field, spelling, uses) as they are in the draft that a connection sees records through."""
+    view = view_of(connection)
+    if view is None:
+        return rows
+    named = [field.name for field in FIELDS if field.named and (fields is None or field.name in fields)]
+    uses = Counter({(name, spelling): count for name, spelling, count in rows})
+    for old, new in await changed_values(connection, *view, named):
+        uses.subtract((name, value) for name, value in old.items() if value is not None)
+        uses.update((name, value) for name, value in new.items() if value is not None)
+    return [(*named_value, count) for named_value, count in uses.items() if count > 0]
 
 
 def orderings(sort: Sequence[Sort]) -> list[sa.ColumnElement[Any]]:

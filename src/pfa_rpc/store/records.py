@@ -27,6 +27,7 @@ from pfa_rpc.schema import FIELDS
 from pfa_rpc.store.bulk import insert_rows, update_rows
 from pfa_rpc.store.chunks import mark_chunks
 from pfa_rpc.store.database import Write
+from pfa_rpc.store.draft_view import seen
 from pfa_rpc.store.history import ROWS_AT_ONCE, record_history
 from pfa_rpc.store.organizations import Organization
 from pfa_rpc.store.rows import RowMaker, decode_base
@@ -179,12 +180,12 @@ async def _by_key(
     if connection.dialect.name == "postgresql":
         # One statement for any number of names, which stays prepared.
         among = {"organization_id": organization_id, "names": list(names)}
-        for row in await connection.execute(_among(key, tuple(columns)), among) if names else ():
+        for row in await connection.execute(seen(connection, _among(key, tuple(columns))), among) if names else ():
             yield row
         return
     for part in batches(names, _IDS_A_QUERY):
         query = sa.select(*columns).where(records.c.organization_id == organization_id, key.in_(part))
-        for row in await connection.execute(query):
+        for row in await connection.execute(seen(connection, query)):
             yield row
 
 

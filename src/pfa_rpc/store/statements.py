@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.util import LRUCache
 
 from nlq.query import And, Condition, Not, Or
+from pfa_rpc.store.draft_view import seen
 from pfa_rpc.store.filters import Expression, where
 
 SMALL: Final = 40
@@ -28,13 +29,13 @@ Build = Callable[[Expression], sa.Select[Any]]
 async def execute(
     connection: AsyncConnection, organization_id: str, condition: Condition | None, build: Build
 ) -> sa.CursorResult[Any]:
-    """Execute what `build` makes of an organization's records that a condition holds for."""
+    """Execute what `build` makes of an organization's records of a condition, as the connection sees them."""
     if is_small(condition):
-        return await connection.execute(build(where(organization_id, condition)))
+        return await connection.execute(seen(connection, build(where(organization_id, condition))))
     dialect = connection.dialect
 
     def compiled() -> sa.Select[Any]:
-        query = build(_where(organization_id, condition))
+        query = seen(connection, build(_where(organization_id, condition)))
         # SQLAlchemy has no public way to compile ahead; where this one changes, the tests of it say so.
         query._compile_w_cache(  # noqa: SLF001
             dialect, compiled_cache=_COMPILED, column_keys=[], for_executemany=False, schema_translate_map=None

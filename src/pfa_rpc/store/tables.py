@@ -6,6 +6,7 @@ gets is `payload`. Text orders by code point on both databases.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -80,25 +81,24 @@ organization_revisions = sa.Table(
     sa.Column("changed_at", UtcTime()),
 )
 
-records = sa.Table(
-    "records",
-    metadata,
-    organization_column(primary_key=True),
-    *(
-        sa.Column(field.column, column_type(field), nullable=not field.required, primary_key=field.name == "id")
-        for field in FIELDS
-    ),
+
+def record_columns() -> Iterator[sa.Column[Any]]:
+    """Yield the columns of a table of records, but for the organization's."""
+    for field in FIELDS:
+        yield sa.Column(field.column, column_type(field), nullable=not field.required, primary_key=field.name == "id")
     # Order of insertion, which never changes: streams run in it.
-    sa.Column("position", sa.BigInteger(), nullable=False),
+    yield sa.Column("position", sa.BigInteger(), nullable=False)
     # Revision of the organization that last changed the record.
-    sa.Column("revision", sa.BigInteger(), nullable=False),
-    sa.Column("payload", sa.LargeBinary(), nullable=False),
-    sa.Column("payload_version", sa.SmallInteger(), nullable=False),
+    yield sa.Column("revision", sa.BigInteger(), nullable=False)
+    yield sa.Column("payload", sa.LargeBinary(), nullable=False)
+    yield sa.Column("payload_version", sa.SmallInteger(), nullable=False)
     # The PEMS values that both sides last agreed on; missing while the record has no local edit: then they are its own.
-    sa.Column("base", sa.LargeBinary()),
+    yield sa.Column("base", sa.LargeBinary())
     # Digest of the row of PEMS that was taken in last, so that the same row is recognized without decoding.
-    sa.Column("seen_digest", sa.LargeBinary()),
-)
+    yield sa.Column("seen_digest", sa.LargeBinary())
+
+
+records = sa.Table("records", metadata, organization_column(primary_key=True), *record_columns())
 
 record_chunks = sa.Table(
     "record_chunks",

@@ -28,6 +28,8 @@ LATER_THAN_THE_INDEX: Final = (
     "DROP TABLE organization_commits",
     "DROP TABLE record_changes",
     "DROP TABLE request_results",
+    "DROP TABLE draft_records",
+    "DROP TABLE drafts",
     *(
         f"DROP TABLE {table}"
         for table in ("record_sync", "sync_conflicts", "sync_log", "sync_seen_rows", "sync_rejected_rows")
