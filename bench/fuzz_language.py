@@ -84,9 +84,9 @@ def broken(question: str, context: Query | None = None) -> str | None:
     """Return the law that a question breaks, None where it obeys them all."""
     try:
         _check_readers(question)
-        began = time.perf_counter()
+        began = time.process_time()
         reading = language().interpret(question, TODAY, context)
-        if time.perf_counter() - began > SLOWEST and _is_slow(question, context):
+        if time.process_time() - began > SLOWEST and _is_slow(question, context):
             return "takes too long"
         if context is None:
             check_laws(question, reading, language())
@@ -114,9 +114,9 @@ def _is_slow(question: str, context: Query | None) -> bool:
     """Return whether a question takes too long three times in a row."""
     seconds = []
     for _ in range(3):
-        began = time.perf_counter()
+        began = time.process_time()
         language().interpret(question, TODAY, context)
-        seconds.append(time.perf_counter() - began)
+        seconds.append(time.process_time() - began)
     return min(seconds) > SLOWEST
 
 
@@ -220,9 +220,9 @@ def _fastest(question: str) -> float:
     """Return the seconds of the fastest of three readings."""
     seconds = []
     for _ in range(3):
-        began = time.perf_counter()
+        began = time.process_time()
         language().interpret(question, TODAY)
-        seconds.append(time.perf_counter() - began)
+        seconds.append(time.process_time() - began)
     return min(seconds)
 
 

@@ -115,9 +115,12 @@ def left_aside(
 ) -> None:
     """Note of a terse question of its own ("cranes") that it leaves the one before aside, and what it would be of that.
 
-    Whole sentences ("show me all cranes") leave no doubt.
+    Whole sentences ("show me all cranes") leave no doubt, but those that name no records ("the three lowest rates") do.
     """
-    whole = len(tokens) > _TERSE or any(token.key in LEADS or token.key in EVERYTHING for token in tokens)
+    assumed = {note.chosen for note in resolved.defaults}
+    named = any(canon.text(each) not in assumed for each in conjuncts(resolved.query.where))
+    led = any(token.key in LEADS or token.key in EVERYTHING for token in tokens)
+    whole = led or (named and len(tokens) > _TERSE)
     if whole or before.where is None:
         return
     said = Said(resolved.query, parts, list(resolved.defaults), list(resolved.ambiguities))

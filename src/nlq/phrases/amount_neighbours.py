@@ -13,6 +13,7 @@ from nlq.query import Operator
 from nlq.schema import FieldType
 from nlq.tagging.tags import FILLER, UNKNOWN, Amount, Rank, Reading, Tagged
 
+_SORTED_BY: Final = frozenset(("BY", "COUNT", "FUNCTION", "EVENT"))
 _FILLER: Final = (Reading(FILLER),)
 _UNKNOWN: Final = (Reading(UNKNOWN),)
 _LIMITS: Final = frozenset(("NUMBER", "MONEY", "COMPARE", "SUFFIX", "ABOUT", "BETWEEN", "AND", "TO", "FROM"))
@@ -154,7 +155,16 @@ def settle_ranked(stretch: Tagged, after: Tagged) -> None:
         stretch.readings = (Reading("RANK", stretch.readings[0].payload),)
 
 
+def _settle_sort(line: Line, number: int, stretch: Tagged) -> None:
+    """Take "sort" as a word around "cheapest first" and the like, where nothing else is named to sort by."""
+    behind = [line.tagged[place] for place in line.content[number + 1 :]]
+    named = any(each.field is not None or each.tag in _SORTED_BY for each in behind)
+    if not named and any(each.tag == "DIRECTION" for each in behind):
+        stretch.readings = _FILLER
+
+
 SETTLERS: Final[dict[str, Settler]] = {
+    "SORT": _settle_sort,
     "COMPARE": _settle_compare,
     "MEASURE": _settle_purpose,
     "LONGER": _settle_longer,

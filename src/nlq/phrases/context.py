@@ -208,7 +208,14 @@ def _settle_frame(tagged: list[Tagged], position: int, after: Tagged | None, tok
             stretch.readings = (Reading("VERSUS"),)
             return
         plain = not listed and (stretch.end == stretch.first or tokens[stretch.first].key in ("from", "to"))
+        # "EQ-2087 to Silo 5" is an order without its verb
+        plain = plain and not (stretch.tag == "TO" and _names_both(tagged, before, after))
         stretch.readings = _FILLER if plain else _UNKNOWN
+
+
+def _names_both(tagged: list[Tagged], before: int, after: Tagged | None) -> bool:
+    """Return whether values stand on both sides."""
+    return before >= 0 and after is not None and tagged[before].tag == after.tag == "VALUE"
 
 
 def _goes_to(tagged: list[Tagged], position: int) -> bool:
