@@ -12,6 +12,7 @@ import os
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,15 +30,16 @@ from pfa.v1.proposal_pb2 import (
     ProposeChangeRequest,
     ProposeChangeResponse,
 )
-from pfa.v1.record_pb2 import Record
+from pfa.v1.record_pb2 import Period, Record
 from pfa.v1.record_service_pb2 import ListRecordsResponse
+from pfa_rpc.records.encode import date_message
 from tests.acceptance.service import serving
 from tests.servers.processes import Workplace
 
 MANY: Final = 1_000
 PROPOSED: Final = 10_000
+FAR: Final = date(2030, 1, 1)
 _TABLES: Final = ("records", "record_changes", "organization_commits", "request_results", "record_chunks")
-_KEYS: Final = {"record_chunks": "(organization_id, chunk)"}
 
 
 class Editor:
@@ -52,13 +54,14 @@ class Editor:
         self._names = itertools.count()
 
     def mutate(self, ids: Sequence[str], **options: Any) -> MutateRecordsResponse:
-        """Set the contract of some records to one that they do not have."""
-        contract = f"C-{next(self._names)}"
+        """Set the forecast end of some records to a day that they do not have."""
+        end = FAR + timedelta(days=next(self._names))
+        forecast = Period(end_date=date_message(end))
         mutations = [
             Mutation(
                 operation=MutationOperation.MUTATION_OPERATION_UPDATE,
-                record=Record(id=one, contract=contract),
-                update_mask=FieldMask(paths=["contract"]),
+                record=Record(id=one, forecast=forecast),
+                update_mask=FieldMask(paths=["forecast.end_date"]),
             )
             for one in ids
         ]

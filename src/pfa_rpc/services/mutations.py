@@ -26,7 +26,7 @@ from pfa_rpc.services.repeats import Answer, RepeatableWrites, read_request_id
 from pfa_rpc.services.requests import Mask, authorize, require_visible, revision_token
 from pfa_rpc.services.tokens import Tokens, digest
 from pfa_rpc.store.database import Database, Write
-from pfa_rpc.store.organizations import Organization, current_organization, get_organization
+from pfa_rpc.store.organizations import KnownOrganizations, Organization, get_organization
 from pfa_rpc.store.records import StoredRecord, StoredRow, new_record, read_rows, record_id
 from pfa_rpc.sync.batch import save_edits
 
@@ -52,12 +52,13 @@ class Mutations:
         self._database = database
         self._tokens = tokens
         self._writes = RepeatableWrites(database)
+        self._organizations = KnownOrganizations(database)
 
     async def mutate(self, request: MutateRecordsRequest, call: Call) -> bytes:
         """Carry mutations out, all or none; return the serialized response."""
         organization_id = authorize(call, Permission.EDIT, request.organization_id)
         request_id = read_request_id(request.request_id)
-        organization = await current_organization(self._database, organization_id)
+        organization = await self._organizations.get(organization_id)
         entries = await read_entries(request.mutations, organization)
         require_visible(call.principal, dict.fromkeys(name for entry in entries for name in entry.updates))
         batch = MutationBatch(organization, entries, call.principal.name)

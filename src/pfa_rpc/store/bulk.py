@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
-from typing import Any
+from operator import itemgetter
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -12,6 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pfa_rpc.store.binary_copy import in_parts, row_maker
 from pfa_rpc.store.types import NameList
+
+FEW: Final = 3
+"""Rows up to which PostgreSQL is given them one by one: COPY and arrays take longer to begin with."""
 
 
 async def insert_rows(connection: AsyncConnection, table: sa.Table, rows: Iterable[dict[str, Any]]) -> None:
@@ -23,7 +28,12 @@ async def insert_rows(connection: AsyncConnection, table: sa.Table, rows: Iterab
     """
     names = [column.name for column in table.columns]
     if connection.dialect.name == "postgresql":
-        await copy_rows(connection, table, names, map(row_maker(table), rows))
+        rows = iter(rows)
+        first = list(itertools.islice(rows, FEW + 1))
+        if len(first) <= FEW:
+            await _insert_few(connection, table, first)
+        else:
+            await copy_rows(connection, table, names, map(row_maker(table), itertools.chain(first, rows)))
         return
     statement = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"  # noqa: S608 (names of columns)
     await connection.exec_driver_sql(statement, list(map(_converter(table, connection.dialect), rows)))
@@ -38,6 +48,9 @@ async def update_rows(
     """
     keys = {column.name for column in table.primary_key}
     names = [column.name for column in table.columns if column.name not in keys]
+    if connection.dialect.name == "postgresql" and len(rows) <= FEW:
+        await _update_few(connection, table, rows, ("organization_id", "id", *names))
+        return
     if connection.dialect.name == "postgresql":
         statement = _update_from_arrays(table, tuple(names), connection.dialect)
         arrays = [_array(table.c[name], [row[name] for row in rows]) for name in ("id", *names)]
@@ -49,6 +62,27 @@ async def update_rows(
     order = [places[name] for name in (*names, "organization_id", "id")]
     converted = map(_converter(table, connection.dialect), rows)
     await connection.exec_driver_sql(statement, [tuple(row[place] for place in order) for row in converted])
+
+
+async def _insert_few(connection: AsyncConnection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
+    names = [column.name for column in table.columns]
+    places = ", ".join(f"${place}" for place in range(1, len(names) + 1))
+    statement = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({places})"  # noqa: S608 (names of columns)
+    for values in map(_converter(table, connection.dialect), rows):
+        await connection.exec_driver_sql(statement, values)
+
+
+async def _update_few(
+    connection: AsyncConnection, table: sa.Table, rows: Sequence[dict[str, Any]], names: Sequence[str]
+) -> None:
+    """Write rows one by one; the first two names are those of the key."""
+    of, key, *others = names
+    changes = ", ".join(f"{name} = ${place}" for place, name in enumerate(others, start=3))
+    statement = f"UPDATE {table.name} SET {changes} WHERE {of} = $1 AND {key} = $2"  # noqa: S608 (our own names)
+    places = {column.name: place for place, column in enumerate(table.columns)}
+    take = itemgetter(*(places[name] for name in names))
+    for values in map(_converter(table, connection.dialect), rows):
+        await connection.exec_driver_sql(statement, take(values))
 
 
 def _array(column: sa.Column[Any], values: list[Any]) -> list[Any]:

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -154,6 +154,30 @@ class Database:
         self.news.tell(organization_id)
 
 
+def _taking(nonce: sa.ColumnElement[int]) -> sa.UpdateBase:
+    """Return the statement that takes an organization's row and moves it on."""
+    table = organization_revisions.c
+    now = sa.bindparam("now", type_=UtcTime())
+    return (
+        sa.update(organization_revisions)
+        .where(table.organization_id == sa.bindparam("of", type_=table.organization_id.type))
+        .values(
+            revision=table.revision + 1,
+            nonce=nonce,
+            # The clocks of several servers differ, the history goes one way.
+            changed_at=sa.case((table.changed_at > now, table.changed_at), else_=now),
+        )
+        .returning(table.revision, table.nonce, table.next_position, table.changed_at)
+    )
+
+
+# Made once: to put them together takes as long as to run them.
+_NONCE: Final = sa.bindparam("nonce", type_=sa.BigInteger())
+_BEGIN_HISTORY: Final = _taking(_NONCE)
+_GO_ON: Final = _taking(organization_revisions.c.nonce.bitwise_and(HISTORY_BITS).bitwise_or(_NONCE))
+_PUT_DOWN: Final = sa.insert(organization_commits)
+
+
 class NothingChanged(Exception):
     """The body of a write found nothing to change."""
 
@@ -161,25 +185,12 @@ class NothingChanged(Exception):
 async def _take_revision(
     connection: AsyncConnection, organization_id: str, cause: Cause, *, new_history: bool
 ) -> Write:
-    table = organization_revisions
-    now = sa.literal(datetime.now(UTC), UtcTime())
-    nonce: sa.ColumnElement[int] | int = secrets.randbits(63)
-    if not new_history:
-        drawn = secrets.randbits(DRAWN_BITS)
-        nonce = table.c.nonce.bitwise_and(HISTORY_BITS).bitwise_or(drawn)
-    row = (
-        await connection.execute(
-            sa.update(table)
-            .where(table.c.organization_id == organization_id)
-            .values(
-                revision=table.c.revision + 1,
-                nonce=nonce,
-                # The clocks of several servers differ, the history goes one way.
-                changed_at=sa.case((table.c.changed_at > now, table.c.changed_at), else_=now),
-            )
-            .returning(table.c.revision, table.c.nonce, table.c.next_position, table.c.changed_at)
-        )
-    ).one_or_none()
+    parameters: dict[str, Any] = {"of": organization_id, "now": datetime.now(UTC)}
+    if new_history:
+        statement, parameters["nonce"] = _BEGIN_HISTORY, secrets.randbits(63)
+    else:
+        statement, parameters["nonce"] = _GO_ON, secrets.randbits(DRAWN_BITS)
+    row = (await connection.execute(statement, parameters)).one_or_none()
     if row is None:
         raise OrganizationNotFound(
             f"there is no organization {organization_id!r}", metadata={"organization_id": organization_id}
@@ -190,7 +201,7 @@ async def _take_revision(
 
 async def _store_changes(write: Write) -> None:
     """Put down what the body of a write has changed of the organization itself, and that it was written."""
-    await write.connection.execute(sa.insert(organization_commits), _commit_row(write))
+    await write.connection.execute(_PUT_DOWN, _commit_row(write))
     values: dict[str, int] = {}
     if write.reserved:
         values["next_position"] = write.next_position + write.reserved

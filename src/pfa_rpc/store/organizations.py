@@ -111,6 +111,21 @@ async def current_organization(database: Database, organization_id: str) -> Orga
     return _organization(rows[0])
 
 
+class KnownOrganizations:
+    """Organizations of a database, for who needs of them what never changes: currency, time zone, name."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._known: dict[str, Organization] = {}
+
+    async def get(self, organization_id: str) -> Organization:
+        """Return an organization as it was when it was first asked for. Raises OrganizationNotFound."""
+        known = self._known.get(organization_id)
+        if known is None:
+            known = self._known[organization_id] = await current_organization(self._database, organization_id)
+        return known
+
+
 async def list_organizations(
     connection: AsyncConnection, *, limit: int, after: str = "", among: Collection[str] | None = None
 ) -> list[Organization]:
