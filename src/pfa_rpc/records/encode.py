@@ -19,6 +19,7 @@ from google.type.money_pb2 import Money
 
 from nlq.schema import FieldType
 from pfa.v1.record_pb2 import Record
+from pfa_rpc.records.remembered import Remembered
 from pfa_rpc.records.wire import prefix
 from pfa_rpc.schema import FIELDS, Field
 
@@ -61,6 +62,10 @@ def timestamp_message(moment: datetime) -> Timestamp:
     return Timestamp(seconds=delta.days * 86_400 + delta.seconds, nanos=delta.microseconds * 1000)
 
 
+# A write gives all of its records the same times.
+_moments: Final = Remembered(lambda pair: Timestamp(seconds=pair[0], nanos=pair[1]).ToDatetime(tzinfo=UTC))
+
+
 def _to_wire(field: Field) -> Callable[[Any, str], Any]:
     """Return the function (value, currency) → wire value of a field."""
     match field.type:
@@ -85,7 +90,7 @@ def _from_wire(field: Field) -> Callable[[Any], Any]:
         case FieldType.DATE:
             return lambda message: date(message.year, message.month, message.day)
         case FieldType.TIME:
-            return lambda message: message.ToDatetime(tzinfo=UTC)
+            return lambda message: _moments[message.seconds, message.nanos]
         case FieldType.ENUM:
             stored = {value.number: value.stored for value in field.values}
             return stored.get
@@ -171,8 +176,12 @@ def from_message(record: Record) -> Values:
 
 def some_from_message(record: Record, names: Iterable[str]) -> Values:
     """Return the values of some fields of a pfa.v1.Record; names that are no fields are passed over."""
-    find = _READER_OF.get
-    return _read(record, [reader for name in names if (reader := find(name)) is not None])
+    return _read(record, _readers_of(tuple(names)))
+
+
+@lru_cache(maxsize=256)
+def _readers_of(names: tuple[str, ...]) -> tuple[_Reader, ...]:
+    return tuple(reader for name in names if (reader := _READER_OF.get(name)) is not None)
 
 
 def _read(record: Record, readers: Iterable[_Reader]) -> Values:
@@ -188,9 +197,20 @@ def _reader(field: Field) -> Callable[[Message, str], Any]:
     convert = _from_wire(field)
     parent, _, leaf = field.proto.rpartition(".")
     holder = type(getattr(Record(), parent)) if parent else Record
-    if holder.DESCRIPTOR.fields_by_name[leaf].has_presence:
+    has_presence = holder.DESCRIPTOR.fields_by_name[leaf].has_presence
+    if field.type in _AS_THEY_ARE:
+        return _optional if has_presence else getattr
+    if has_presence:
         return lambda message, name: convert(getattr(message, name)) if message.HasField(name) else None
     return lambda message, name: convert(getattr(message, name))
+
+
+_AS_THEY_ARE: Final = (FieldType.ID, FieldType.TEXT, FieldType.BOOL, FieldType.INTEGER)
+
+
+def _optional(message: Message, name: str) -> Any:
+    value = getattr(message, name)
+    return value if value or message.HasField(name) else None
 
 
 _Reader = tuple[str, str, str, Callable[[Message, str], Any]]
