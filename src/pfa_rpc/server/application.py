@@ -39,6 +39,7 @@ from pfa_rpc.services.tokens import Tokens
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.instance import shared_key
 from pfa_rpc.store.migrate import migrate, require_current
+from pfa_rpc.sync.push import Pushing
 from pfa_rpc.sync.runner import Runner
 
 Build = Callable[[Database, Tokens, Cache], Mapping[str, object]]
@@ -151,7 +152,7 @@ async def running(
         stack.push_async_callback(cache.close)
         await _serve_metrics(settings, stack)
         await stack.enter_async_context(keeping_house(database, history_days=settings.history_days))
-        runner = Runner(database, settings.pems)
+        runner = Runner(database, settings.pems, push=Pushing(settings.pems))
         stack.push_async_callback(runner.close)
         await stack.enter_async_context(scheduling(database, runner))
         server = await _start(settings, (build or _build(settings, runner))(database, tokens, cache))

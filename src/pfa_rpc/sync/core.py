@@ -63,11 +63,8 @@ from pfa_rpc.sync.pushing import (
 )
 from pfa_rpc.sync.sync_record import Presence, Push, Side, State, SyncRecord, rested, revived, with_values
 
-
 _GONE: Final = "PEMS does not have this record any more; its local changes were kept and not sent"
-_NEVER_THERE: Final = (
-    "PEMS has no record of this id, and lets none be created from outside: add it there, then sync again"
-)
+_NEVER_THERE: Final = "PEMS has no record of this id and lets none be added from outside: add it there, then sync again"
 
 
 def step(record: SyncRecord, event: Event, terms: Terms = TERMS) -> Stepped:

@@ -12,6 +12,7 @@ from pfa_rpc.simulator.faults import Delay, Drip, Drop, Expire, Match, Refuse, R
 from pfa_rpc.simulator.running import Simulator
 from pfa_rpc.sync.pems import PemsClient, RemoteObject, differing
 from pfa_rpc.sync.pems.errors import (
+    Away,
     CredentialsRefused,
     NotAuthorized,
     NotOnScreen,
@@ -104,7 +105,7 @@ async def test_a_record_that_somebody_changed_meanwhile_is_not_written(connected
         (Reply(status=204), UnknownOutcome, False),
         (Reply(status=429, retry_after="7"), TooManyRequests, False),
         (Reply(status=500), Transient, False),
-        (Reply(status=503, body="envelope"), Transient, False),
+        (Reply(status=503, body="envelope"), Away, False),
         (Reply(status=401, body="envelope"), SessionExpired, False),
         (Expire(), SessionExpired, False),
         (Refuse(), NotValid, False),

@@ -87,14 +87,14 @@ async def pushing_site(
     url: str, *, simulator: dict[str, Any] | None = None, lease: float = 60.0, **settings: Any
 ) -> AsyncIterator[PushSite]:
     """Give a site whose records were pulled already."""
-    installation = {"records": ROWS, "users": {"pfa": PHRASE}} | (simulator or {})
+    installation: dict[str, Any] = {"records": ROWS, "users": {"pfa": PHRASE}} | (simulator or {})
     database = Database(url)
     async with running_simulator(Settings(**installation)) as pems:
         made: list[Runner] = []
 
         def make_runner(lease: float = lease, **given: Any) -> Runner:
             known = settings_for(pems.url, **settings)
-            pushing = Pushing(known, **{"lease": timedelta(seconds=lease), "first_delay": timedelta(0)} | given)
+            pushing = Pushing(known, lease=timedelta(seconds=lease), first_delay=timedelta(0), **given)
             runner = Runner(database, known, push=pushing, lease_seconds=lease)
             made.append(runner)
             return runner

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -64,7 +65,7 @@ async def test_many_edits_are_claimed_and_acknowledged_together(site: PushSite) 
 
 @pytest.mark.parametrize("when", ["before", "after"])
 async def test_an_edit_of_the_same_field_during_the_push_survives_it_and_is_pushed_next(
-    site: PushSite, when: str
+    site: PushSite, when: Literal["before", "after"]
 ) -> None:
     first = site.ids()[0]
     await site.edit(first, model="ONE")
@@ -149,10 +150,12 @@ async def test_a_stale_recordid_is_read_again_merged_and_sent(site: PushSite) ->
 
 
 @pytest.mark.parametrize("when", ["before", "after", "within"])
-async def test_a_lost_answer_is_read_back_and_the_value_is_written_once(site: PushSite, when: str) -> None:
+async def test_a_lost_answer_is_read_back_and_the_value_is_written_once(
+    site: PushSite, when: Literal["before", "after", "within"]
+) -> None:
     first = site.ids()[0]
     await site.edit(first, model="ONCE")
-    site.simulator.faults.add(Drop(when), UPDATE, times=1)  # type: ignore[arg-type]
+    site.simulator.faults.add(Drop(when), UPDATE, times=1)
     run = await site.go()
     assert run.counts.pushed == 1
     assert len(site.writes(first)) == 1
@@ -225,10 +228,12 @@ async def test_three_attempts_that_count_end_in_an_error(site: PushSite) -> None
     ids=str,
 )
 @pytest.mark.parametrize("call", ["GET", "UPDATE"])
-async def test_what_passes_is_waited_for_and_uses_up_no_attempt(site: PushSite, reply: Reply, call: str) -> None:
+async def test_what_passes_is_waited_for_and_uses_up_no_attempt(
+    site: PushSite, reply: Reply, call: Literal["GET", "UPDATE"]
+) -> None:
     first = site.ids()[0]
     await site.edit(first, model="PATIENT")
-    site.simulator.faults.add(reply, Match(service="screen", call=call), times=2)  # type: ignore[arg-type]
+    site.simulator.faults.add(reply, Match(service="screen", call=call), times=2)
     run = await site.go()
     assert (run.state, run.counts.pushed) == (RunState.SUCCEEDED, 1)
     assert (len(site.writes(first)), await site.states()) == (1, {})

@@ -8,6 +8,7 @@ import pytest
 
 from pfa_rpc.sync.pems.answers import failure_of, result_of
 from pfa_rpc.sync.pems.errors import (
+    Away,
     CredentialsRefused,
     MalformedAnswer,
     NotAuthorized,
@@ -50,7 +51,7 @@ def alert(message: str) -> bytes:
         (429, alert("Too many requests."), TooManyRequests),
         (500, b"", Transient),
         (500, alert(STALE), Transient),
-        (503, b"\xff\xfe", Transient),
+        (503, b"\xff\xfe", Away),
         (200 + 4, b"", MalformedAnswer),
         (500, b"[" * 100_000, Transient),
     ],
