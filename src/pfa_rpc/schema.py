@@ -218,6 +218,8 @@ FIELDS: Final[tuple[Field, ...]] = (
                 "being billed",
                 "here already",
             ),
+            *("has arrived", "have arrived", "has started", "have started", "already started", "that have arrived"),
+            *("that has arrived", "which have arrived", "that have started", "that have already arrived"),
             *("already on site", "already arrived", "is on site", "currently on site", "on-site", "already billing"),
         ),
         (
