@@ -158,6 +158,10 @@ class SyncBatch:
             is_untouched = kept.stored is not None and kept.after is kept.before and not kept.effects
             if is_untouched and record_id not in written:
                 continue
+            if kept.stored is None and kept.after is kept.before and not kept.effects:
+                # Nothing can be remembered of a record that is new, which most of a first pull are.
+                changes[record_id] = None, StoredRecord(kept.after.values, None, kept.after.seen_digest)
+                continue
             saved, row = stored(kept.after)
             if kept.stored is None or record_id in written or _is_changed(kept.stored, saved):
                 changes[record_id] = kept.stored, saved

@@ -1,0 +1,194 @@
+"""Pulls from PEMS compared with reading the same pages and throwing them away: `python -m bench.sync_pull`.
+
+The simulator runs in a process of its own without latency. Printed are seconds and seconds of this process' processor,
+of a bare httpx that reads the pages, and of pulls of everything, of everything again, and of 100 changes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import multiprocessing
+import resource
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import structlog
+
+from pfa_rpc.simulator.running import running_simulator
+from pfa_rpc.simulator.settings import Settings
+from pfa_rpc.store.database import Database
+from pfa_rpc.store.migrate import migrate
+from pfa_rpc.store.organizations import create_organization
+from pfa_rpc.store.sync_runs import Direction, Mode, NewRun, Run, RunState
+from pfa_rpc.sync.pems import PemsSettings
+from pfa_rpc.sync.pems.grid_requests import GridRequests
+from pfa_rpc.sync.pems.transport import GRID_PATH
+from pfa_rpc.sync.runner import Runner
+from tests.servers.finding import postgresql_binaries
+from tests.servers.postgresql import running_postgresql
+from tests.servers.processes import Workplace
+
+CODE: Final = "GEN01"
+CHANGED: Final = 100
+PASSWORD: Final = "pfa-demo"  # noqa: S105 (of the simulator)
+
+
+@contextmanager
+def simulator(records: int) -> Iterator[tuple[str, Connection]]:
+    """Run a simulator in a process of its own; what is sent to it is a list of rows to be edited."""
+    spawn = multiprocessing.get_context("spawn")
+    here, there = spawn.Pipe()
+    process = spawn.Process(target=_simulate, args=(records, there), daemon=True)
+    process.start()
+    try:
+        yield here.recv(), here
+    finally:
+        here.send(None)
+        process.join(10)
+
+
+def _simulate(records: int, pipe: Connection) -> None:
+    asyncio.run(_simulating(records, pipe))
+
+
+async def _simulating(records: int, pipe: Connection) -> None:
+    async with running_simulator(Settings(records=records)) as running:
+        pipe.send(running.url)
+        while (ids := await asyncio.to_thread(pipe.recv)) is not None:
+            for pfa_id in ids:
+                running.edit(pfa_id, {"pfs_f_model": f"M-{time.monotonic_ns()}"}, organization=CODE)
+            pipe.send("done")
+
+
+def settings_for(url: str) -> PemsSettings:
+    """Return settings of the simulator."""
+    return PemsSettings.load(
+        base_url=url, tenant="DEMO", user="pfa", password=PASSWORD, requests_per_second=1000, retry_seconds=0.01
+    )
+
+
+async def read_and_drop(settings: PemsSettings) -> None:
+    """Read every page by httpx, and throw it away."""
+    requests = GridRequests(settings)
+    headers = {"tenant": settings.tenant, "organization": CODE}
+    async with httpx.AsyncClient(auth=("pfa", PASSWORD), headers=headers, timeout=60) as http:
+        cursor = 1
+        while True:
+            body = requests.page([requests.of(CODE)], cursor=cursor)
+            answer = await http.post(settings.base_url + GRID_PATH, json=body)
+            if b'"MORERECORDPRESENT":"+"' not in answer.content.replace(b" ", b""):
+                return
+            cursor += settings.page_rows
+
+
+Timed = tuple[float, float]
+"""Seconds, and those of this process' processor."""
+
+
+async def timed(work: Callable[[], Awaitable[object]]) -> Timed:
+    """Return how long something took."""
+    began, used = time.perf_counter(), time.process_time()
+    await work()
+    return time.perf_counter() - began, time.process_time() - used
+
+
+@asynccontextmanager
+async def runner_at(url: str, settings: PemsSettings) -> AsyncIterator[Callable[[Mode], Awaitable[Run]]]:
+    """Give what pulls into a database, as another process than the one before."""
+    database = Database(url)
+    runner = Runner(database, settings)
+
+    async def run(mode: Mode) -> Run:
+        begun = await runner.start(CODE, NewRun(Direction.PULL, mode, "bench", runner.holder))
+        ended = await runner.finished(CODE, begun.run_id)
+        if ended.state is not RunState.SUCCEEDED:
+            raise SystemExit(f"a pull failed: {ended.message}")
+        return ended
+
+    yield run
+    await runner.close()
+    await database.close()
+
+
+async def longest_hold(work: Awaitable[Any]) -> float:
+    """Return the longest time in seconds that the event loop did nothing else, while something runs."""
+    longest, stop = 0.0, False
+
+    async def watch() -> None:
+        nonlocal longest
+        while not stop:
+            began = time.perf_counter()
+            await asyncio.sleep(0.001)
+            longest = max(longest, time.perf_counter() - began - 0.001)
+
+    watching = asyncio.create_task(watch())
+    await work
+    stop = True
+    await watching
+    return longest
+
+
+async def measure(url: str, settings: PemsSettings, pipe: Connection, runs: int) -> None:
+    """Print the table of one database."""
+    database = Database(url)
+    await migrate(database)
+    await create_organization(database, CODE)
+    await database.close()
+    bare = min([await timed(lambda: read_and_drop(settings)) for _ in range(runs)])
+    print_row("read the pages and drop them", bare, bare)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    async with runner_at(url, settings) as run:
+        first = await timed(lambda: run(Mode.FULL))
+        print_row("full pull into an empty organization", first, bare)
+        again = min([await timed(lambda: run(Mode.FULL)) for _ in range(runs)])
+        print_row("again, unchanged", again, bare)
+    async with runner_at(url, settings) as run:
+        print_row("again, unchanged, by a process that was just started", await timed(lambda: run(Mode.FULL)), bare)
+        pipe.send([str(70_001 + 7 * number) for number in range(CHANGED)])
+        await asyncio.to_thread(pipe.recv)
+        counts: list[Run] = []
+
+        async def incremental() -> None:
+            counts.append(await run(Mode.INCREMENTAL))
+
+        print_row(f"incremental, {CHANGED} changed", await timed(incremental), bare)
+        print(f"    it fetched {counts[0].counts.fetched} rows and updated {counts[0].counts.updated}")
+        print(f"    the event loop was held {1000 * await longest_hold(run(Mode.FULL)):.0f} ms at most by a full pull")
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak
+    print(f"    peak memory grew by {grown / 1024:.0f} MB")
+
+
+def print_row(what: str, took: Timed, bare: Timed) -> None:
+    """Print a line of the table."""
+    print(f"{what:54} {took[0]:7.2f} s {took[0] / bare[0]:6.2f}   {took[1]:7.2f} s of CPU {took[1] / bare[1]:6.2f}")
+
+
+def main() -> None:
+    """Measure on SQLite and on PostgreSQL."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--records", type=int, default=60_000)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--database", choices=["sqlite", "postgresql"], action="append")
+    options = parser.parse_args()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
+    with Workplace() as workplace, tempfile.TemporaryDirectory() as place, simulator(options.records) as (url, pipe):
+        settings = settings_for(url)
+        for kind in options.database or ["sqlite", "postgresql"]:
+            print(f"\n{kind}, {options.records:,} records: seconds, and how many times those of reading alone")
+            if kind == "sqlite":
+                target = f"sqlite:///{Path(place) / 'pfa.sqlite3'}"
+                asyncio.run(measure(target, settings, pipe, options.runs))
+            else:
+                with running_postgresql(workplace, postgresql_binaries()) as server:
+                    asyncio.run(measure(server.url(), settings, pipe, options.runs))
+
+
+if __name__ == "__main__":
+    main()
