@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import os
@@ -19,7 +20,9 @@ from typing import Any
 import grpc
 import pytest
 import typer
+from google.protobuf import message_factory
 from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
@@ -32,11 +35,7 @@ from pfa.v1 import cache_service_pb2 as cache_api
 from pfa.v1 import organization_service_pb2 as organization_api
 from pfa.v1 import query_service_pb2 as query_api
 from pfa.v1 import record_service_pb2 as record_api
-from pfa.v1.cache_service_pb2_grpc import CacheServiceServicer, add_CacheServiceServicer_to_server
-from pfa.v1.organization_service_pb2_grpc import OrganizationServiceServicer, add_OrganizationServiceServicer_to_server
-from pfa.v1.query_service_pb2_grpc import QueryServiceServicer, add_QueryServiceServicer_to_server
 from pfa.v1.record_pb2 import DOR_BEO, SOURCE_RENTAL, SYNC_STATE_SYNC_ERROR, Period, Record, SyncStatus
-from pfa.v1.record_service_pb2_grpc import RecordServiceServicer, add_RecordServiceServicer_to_server
 from pfa_rpc.cli import exits, streaming
 from pfa_rpc.cli.main import app, main
 from pfa_rpc.cli.reading import marked_question
@@ -44,6 +43,7 @@ from pfa_rpc.cli.render import DEFAULT_COLUMNS, Output, column_widths, records_c
 from pfa_rpc.cli.text import caret, cell, excerpt, money, plain
 from pfa_rpc.errors import PfaError
 from pfa_rpc.schema import BY_NAME, FIELDS, SCHEMA
+from pfa_rpc.server.registration import service_descriptors
 
 HOSTILE = "[bold red]big[/] \x1b[31mred\x1b[0m \x07bell\r\n:smile: \u202ereversed \x9b31m"
 CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]")
@@ -79,8 +79,8 @@ def a_record(pfa_id: str = "78497", **changes: Any) -> Record:
 Answer = Callable[[Any, grpc.ServicerContext], Any]
 
 
-class FakeServer(RecordServiceServicer, QueryServiceServicer, OrganizationServiceServicer, CacheServiceServicer):
-    """Answers by a function for each method, and keeps what it was sent."""
+class FakeServer:
+    """Answers by a function for each method of every service, and keeps what it was sent."""
 
     def __init__(self) -> None:
         self.answers: dict[str, Answer] = {}
@@ -92,6 +92,22 @@ class FakeServer(RecordServiceServicer, QueryServiceServicer, OrganizationServic
     def address(self) -> str:
         return f"127.0.0.1:{self.port}"
 
+    def handlers(self) -> Iterator[grpc.GenericRpcHandler]:
+        """Yield what serves each service."""
+        for name, service in service_descriptors().items():
+            methods = {method.name: self._handler(method) for method in service.methods}
+            yield grpc.method_handlers_generic_handler(name, methods)
+
+    def _handler(self, method: MethodDescriptor) -> grpc.RpcMethodHandler[Any, Any]:
+        is_stream = method.server_streaming
+        make = grpc.unary_stream_rpc_method_handler if is_stream else grpc.unary_unary_rpc_method_handler
+        answer = self._stream if is_stream else self._answer
+        return make(
+            functools.partial(answer, method.name),
+            request_deserializer=message_factory.GetMessageClass(method.input_type).FromString,
+            response_serializer=lambda message: message.SerializeToString(),
+        )
+
     def _answer(self, method: str, request: Any, context: grpc.ServicerContext) -> Any:
         self.requests.append(request)
         self.metadata = {key: str(value) for key, value in context.invocation_metadata()}
@@ -100,61 +116,13 @@ class FakeServer(RecordServiceServicer, QueryServiceServicer, OrganizationServic
     def _stream(self, method: str, request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
         yield from self._answer(method, request, context)
 
-    def GetRecord(self, request: Any, context: Any) -> Any:  # noqa: N802
-        return self._answer("GetRecord", request, context)
-
-    def ListRecords(self, request: Any, context: Any) -> Any:  # noqa: N802
-        return self._answer("ListRecords", request, context)
-
-    def StreamRecords(self, request: Any, context: Any) -> Any:  # noqa: N802
-        return self._stream("StreamRecords", request, context)
-
-    def AggregateRecords(self, request: Any, context: Any) -> Any:  # noqa: N802
-        return self._answer("AggregateRecords", request, context)
-
-    def Interpret(self, request: Any, context: Any) -> Any:  # noqa: N802
-        return self._answer("Interpret", request, context)
-
-    def Ask(self, request: Any, context: Any) -> Any:  # noqa: N802
-        return self._stream("Ask", request, context)
-
-    def Suggest(self, request: Any, context: Any) -> Any:  # noqa: N802
-        return self._answer("Suggest", request, context)
-
-    def ListVocabulary(self, request: Any, context: Any) -> Any:  # noqa: N802
-        return self._answer("ListVocabulary", request, context)
-
-    def AddSynonym(self, request: Any, context: Any) -> Any:  # noqa: N802
-        return self._answer("AddSynonym", request, context)
-
-    def RemoveSynonym(self, request: Any, context: Any) -> Any:  # noqa: N802
-        return self._answer("RemoveSynonym", request, context)
-
-    def ListOrganizations(self, request: Any, context: Any) -> Any:  # noqa: N802
-        return self._answer("ListOrganizations", request, context)
-
-    def CreateOrganization(self, request: Any, context: Any) -> Any:  # noqa: N802
-        return self._answer("CreateOrganization", request, context)
-
-    def WarmCache(self, request: Any, context: Any) -> Any:  # noqa: N802
-        return self._answer("WarmCache", request, context)
-
-    def GetCacheStatus(self, request: Any, context: Any) -> Any:  # noqa: N802
-        return self._answer("GetCacheStatus", request, context)
-
-    def ClearCache(self, request: Any, context: Any) -> Any:  # noqa: N802
-        return self._answer("ClearCache", request, context)
-
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeServer]:
     """A server that the commands of the test talk to."""
     fake = FakeServer()
     running = grpc.server(futures.ThreadPoolExecutor(max_workers=4))
-    add_RecordServiceServicer_to_server(fake, running)
-    add_QueryServiceServicer_to_server(fake, running)
-    add_OrganizationServiceServicer_to_server(fake, running)
-    add_CacheServiceServicer_to_server(fake, running)
+    running.add_generic_rpc_handlers(tuple(fake.handlers()))
     fake.port = running.add_insecure_port("127.0.0.1:0")
     running.start()
     monkeypatch.setenv("PFA_SERVER", fake.address)

@@ -216,8 +216,9 @@ async def _totals(reading: _Reading, groups: Sequence[Group], currency: str) -> 
         found = added_up(groups, place) if name == MONTH else await reading.groups(of_one)
         for start in range(0, len(found), _GROUPS_AT_ONCE):
             messages = [_group_message(group, of_one, currency) for group in found[start : start + _GROUPS_AT_ONCE]]
-            member = "column_totals" if place else "row_totals"
-            parts.append(AggregateRecordsResponse(**{member: messages}).SerializeToString())
+            response = AggregateRecordsResponse()
+            (response.column_totals if place else response.row_totals).extend(messages)
+            parts.append(response.SerializeToString())
             await asyncio.sleep(0)
     return b"".join(parts)
 

@@ -31,7 +31,10 @@ async def execute(
 ) -> sa.CursorResult[Any]:
     """Execute what `build` makes of an organization's records of a condition, as the connection sees them."""
     if is_small(condition):
-        return await connection.execute(seen(connection, build(where(organization_id, condition))))
+        small: sa.CursorResult[Any] = await connection.execute(
+            seen(connection, build(where(organization_id, condition)))
+        )
+        return small
     dialect = connection.dialect
 
     def compiled() -> sa.Select[Any]:
