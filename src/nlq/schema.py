@@ -187,6 +187,20 @@ class DateConventions:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangedFields:
+    """How questions name the fields of a record that were changed."""
+
+    field: str = ""
+    """The field that lists the names of changed fields, "" for none."""
+    fields: tuple[str, ...] = ()
+    """The fields whose names it can hold, flags apart."""
+    verbs: tuple[str, ...] = ()
+    """Verbs that say of a field that it was changed, in the form for what is over, that of sentences first."""
+    note: str = ""
+    """What it means in a question that asks for records: a sentence's beginning, without a full stop."""
+
+
+@dataclass(frozen=True, slots=True)
 class Conventions:
     """How questions are read where they leave something open. Every use is reported with its alternatives."""
 
@@ -209,6 +223,8 @@ class Conventions:
     """What commands change."""
     dates: DateConventions = DateConventions()
     """How dates and periods are named."""
+    changed: ChangedFields = ChangedFields()
+    """How fields are named that were changed."""
     compared: Mapping[str, str] = field(default_factory=dict)
     """Field → the field that is meant to be compared with it where none is named: "over budget"."""
     sayings: tuple[Saying, ...] = ()

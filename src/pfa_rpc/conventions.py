@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from nlq.query import And, Comparison, FieldComparison, Not, Operator, Or, Present
-from nlq.schema import TODAY, CommandConventions, Conventions, DateConventions, Layer, Saying
+from nlq.schema import TODAY, ChangedFields, CommandConventions, Conventions, DateConventions, Layer, Saying
 
 _PLAN_IS_LOCKED: Final = "The plan is the locked budget: it never changes once it is set."
 _SET_ON_ARRIVAL: Final = "The day that equipment came on site is a fact that PEMS keeps."
@@ -56,6 +56,16 @@ COMMANDS: Final = CommandConventions(
         "forecast_cost": "A cost is computed from the dates and the rate or price.",
         "actual_cost": "A cost is computed from the dates and the rate or price.",
     },
+)
+CHANGED: Final = ChangedFields(
+    field="modified_fields",
+    fields=(
+        *("area_silo", "category", "forecast_category", "class", "source", "dor", "monthly_rate", "purchase_price"),
+        *("manufacturer", "model", "plan_start", "plan_end", "forecast_start", "forecast_end", "actual_start"),
+        *("actual_end", "contract", "equipment", "description"),
+    ),
+    verbs=("changed", "modified", "edited", "updated", "touched", "altered"),
+    note="the fields that differ from PEMS at present are meant; who changed them, the history tells",
 )
 DATES: Final = DateConventions(
     layers=(
@@ -260,6 +270,7 @@ SAYINGS: Final = (
 CONVENTIONS: Final = Conventions(
     commands=COMMANDS,
     dates=DATES,
+    changed=CHANGED,
     sayings=SAYINGS,
     compared={
         "plan_cost": "forecast_cost",

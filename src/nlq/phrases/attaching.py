@@ -28,6 +28,7 @@ from nlq.phrases.saying import on_day
 from nlq.phrases.terms import BoundTerm, DateTerm, TermList
 from nlq.query import Condition, FieldComparison, Operator
 from nlq.schema import FieldSpec, FieldType, Layer
+from nlq.tagging.changed import is_changed
 from nlq.tagging.tags import Event
 
 
@@ -225,7 +226,8 @@ class Attaching:
         term.assumed = bool(term.others)
         text = self._canon.text(term.stated)
         term.note = f"the words are read as {text}"
-        self._add_against(term, open_side=True)
+        changed = is_changed(term.stated, self._schema.conventions.changed.field)
+        self._add_against(term, open_side=not changed)
 
     def take_gap(self, part: GapPart) -> None:
         """Keep a gap until its limit comes."""

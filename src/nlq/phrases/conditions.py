@@ -23,6 +23,7 @@ from nlq.phrases.sharing import copula_of
 from nlq.phrases.terms import BoundTerm, DateTerm, FlagTerm, Term, ValueTerm, joined
 from nlq.query import And, Condition, FieldComparison, Operator, Or, conjunction
 from nlq.schema import FieldSpec
+from nlq.tagging.changed import is_changed
 from nlq.tagging.fillers import UNITS
 from nlq.tagging.tags import RECORD, Tagged
 
@@ -57,6 +58,7 @@ class Conditions:
         `asked` is the field whose values are asked for; `spread` says that costs are totalled.
         """
         terms = _told_once(terms)
+        self._note_changed(terms, asked)
         figured = self._gathered.share is not None or self._gathered.versus is not None
         apart = None if figured else parallel(terms)
         if apart is None:
@@ -72,6 +74,15 @@ class Conditions:
         if either is not None:
             either.groups = groups
         self.terms = [*common, *([either] if either is not None else ())]
+
+    def _note_changed(self, terms: Sequence[Term], asked: FieldSpec | None) -> None:
+        """Say which changes of fields are meant where the question asks for no people."""
+        conventions = self._schema.conventions
+        if asked is not None and asked.name in conventions.dates.deeds:
+            return
+        for term in terms:
+            if isinstance(term, AgainstTerm) and is_changed(term.stated, conventions.changed.field):
+                self._gathered.note(conventions.changed.note, term, self._canon.text(term.condition()), ())
 
     def _settled(
         self, terms: list[Term], asked: FieldSpec | None, *, spread: bool, beside: Sequence[Term] = ()

@@ -14,9 +14,11 @@ from typing import Final
 
 from nlq.dates.conventions import RANGE_REVERSED
 from nlq.dates.limits import Manner
+from nlq.phrases.comparing import AgainstTerm
 from nlq.phrases.terms import DateTerm, FlagTerm, Term, ValueTerm
 from nlq.query import Comparison, Condition, Operator, conjunction
 from nlq.schema import FieldSpec, FieldType, Layer, Schema
+from nlq.tagging.changed import is_changed
 from nlq.tagging.tags import Event
 
 _DAY: Final = timedelta(days=1)
@@ -48,6 +50,7 @@ class Dated:
 def settle_dates(terms: Sequence[Term], schema: Schema, asked: FieldSpec | None) -> Dated:
     """Give every date its condition. `asked` is the field whose values are asked for ("who"), if one is."""
     dated = Dated()
+    asked = asked or _changer(terms, schema)
     before: Term | None = None
     for term in terms:
         if isinstance(term, DateTerm):
@@ -59,6 +62,15 @@ def settle_dates(terms: Sequence[Term], schema: Schema, asked: FieldSpec | None)
                 _settle(term, before, schema, asked, dated)
         before = term
     return dated
+
+
+def _changer(terms: Sequence[Term], schema: Schema) -> FieldSpec | None:
+    """Return the field of who made changes where the question tells which fields were changed, None elsewhere."""
+    conventions = schema.conventions
+    told = (term.stated for term in terms if isinstance(term, AgainstTerm))
+    if not any(is_changed(stated, conventions.changed.field) for stated in told):
+        return None
+    return next((schema.by_name[name] for name in conventions.dates.deeds), None)
 
 
 def _inherit(term: DateTerm, before: Term | None) -> None:

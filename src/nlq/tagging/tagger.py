@@ -17,6 +17,7 @@ from nlq.dates import DateReading
 from nlq.normalize import NUMBER, QUOTED, TAKEN, WORD, Token, keys, stem
 from nlq.query import Operator
 from nlq.schema import FieldType, Schema
+from nlq.tagging.changed import ChangedReader
 from nlq.tagging.keyed import KeyReader
 from nlq.tagging.tags import FILLER, RECORD, UNKNOWN, Amount, Meaning, Reading, Tagged
 from nlq.tagging.timing import can_be_timed, read_timed
@@ -61,6 +62,7 @@ class Tagger:
         """Every single word that some reader knows."""
         self._currency = currency
         self._keys = KeyReader(schema, self.fixed, self.values)
+        self._changed = ChangedReader(schema)
         self._recorded = frozenset(schema.conventions.dates.recorded)
         self._rates = [schema.by_name[name] for name in dict.fromkeys(schema.conventions.amount_words.values())]
         self._costs = [schema.by_name[name] for name in schema.conventions.dates.spread]
@@ -89,7 +91,7 @@ class Tagger:
             index = stretch.end
             if stretch.tag in _RANGE_ENDS:
                 close_range(tagged, tokens, self.values)
-        return tagged
+        return self._changed.read(tagged, tokens, today)
 
     def _next(self, tokens: list[Token], index: int, before: list[Tagged], today: date) -> Tagged:
         """Return the stretch that starts at a token."""

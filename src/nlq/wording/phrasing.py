@@ -7,14 +7,14 @@ bare words could be read otherwise), and one way of saying for each condition.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from typing import Final
 
 from nlq.filters.literals import plain
-from nlq.query import And, Comparison, Condition, FieldComparison, Not, Operator, Or, Present, Value
+from nlq.query import And, Comparison, Condition, Contains, FieldComparison, Not, Operator, Or, Present, Value
 from nlq.schema import FieldSpec, FieldType, Layer, Schema
 
 _SIGNS: Final = {"EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹"} | dict.fromkeys(
@@ -30,7 +30,7 @@ OPERATORS: Final = {
     Operator.NE: "not exactly",
 }
 _PLAIN: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9]|[ .\-/](?=[A-Za-z0-9]))*")
-SPACED: Final = ("in ", "of ", "with ", "without ", "under ", "on ", "at ", "that are ")
+SPACED: Final = ("in ", "of ", "with ", "without ", "under ", "on ", "at ", "that are ", "whose ")
 """How phrases begin that follow a noun without a comma."""
 _REMEMBERED: Final = 4096
 """Conditions whose words are kept; the least recently used give way."""
@@ -124,10 +124,10 @@ class Phrasing:
         match condition:
             case FieldComparison():
                 return self._against(condition)
-            case Not(Present(name)):
-                return f"without {with_article(self.label(name))}"
+            case Contains(_, name):
+                return self._changed((name,))
             case Not(operand):
-                return f"not {self._phrase(operand)}"
+                return self._not(operand)
             case Or(operands):
                 return self._either(operands)
             case And((Comparison() as low, Comparison() as high)) if low.field == high.field:
@@ -144,6 +144,8 @@ class Phrasing:
         """Return alternatives in words: lists of one field together, negations last so that they reach no further."""
         lists: dict[str, list[str]] = {}
         phrases: list[str] = []
+        changed = [operand.text for operand in operands if isinstance(operand, Contains)]
+        phrases += [self._changed(changed)] if changed else []
         limits = self._limits_of_all(operands)
         phrases += [f"with an amount {OPERATORS[operator]} {self.money(value)}" for operator, value in limits]
         for operand in operands:
@@ -152,10 +154,26 @@ class Phrasing:
             match operand:
                 case Comparison(name, Operator.EQ, str(value)):
                     lists.setdefault(name, []).append(self.value(self._schema.by_name[name], value))
+                case Contains():
+                    continue
                 case _:
                     phrases.append(self._phrase(operand))
         listed = [f"{self._named(self._schema.by_name[name])} {' or '.join(values)}" for name, values in lists.items()]
         return " or ".join(sorted([*listed, *phrases], key=lambda phrase: phrase.startswith("not ")))
+
+    def _not(self, operand: Condition) -> str:
+        """Return in words that a condition does not hold."""
+        match operand:
+            case Present(name):
+                return f"without {with_article(self.label(name))}"
+            case Contains(_, name):
+                return self._changed((name,), "not ")
+        return f"not {self._phrase(operand)}"
+
+    def _changed(self, names: Iterable[str], negation: str = "") -> str:
+        """Return in words that one of some fields was changed, or that a field was not."""
+        verb = self._schema.conventions.changed.verbs[0]
+        return f"whose {' or '.join(map(self.label, names))} was {negation}{verb}"
 
     def _limits_of_all(self, operands: tuple[Condition, ...]) -> list[tuple[Operator, Value]]:
         """Return the limits that are set for every kind of record that has an amount of its own."""

@@ -15,7 +15,10 @@ from pfa_rpc.schema import SCHEMA
 
 ROOT = Path(__file__).parents[3]
 TODAY = date(2026, 3, 11)
-QUESTION_FILES = ("questions.txt", "questions_of_dates_and_figures.txt", "questions_in_other_words.txt")
+QUESTION_FILES = (
+    *("questions.txt", "questions_of_dates_and_figures.txt", "questions_in_other_words.txt"),
+    "questions_of_changed_fields.txt",
+)
 """The fixture files of whole questions."""
 
 

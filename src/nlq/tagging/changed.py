@@ -1,0 +1,317 @@
+"""Changed: fields of which a question says that they were changed: "who changed the rate", "whose dates were changed".
+
+Gives `ChangedReader`. Such words become one claim: that the field which lists the names of changed fields holds one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+from nlq.dates import read_date
+from nlq.normalize import NUMBER, Token, keys
+from nlq.query import Condition, Contains, Not, Or
+from nlq.schema import FieldSpec, Schema
+from nlq.tagging.tags import FILLER, RECORD, Claim, Event, Meaning, Reading, Tagged
+from nlq.tagging.tries import Trie
+
+
+def _keyed(*words: str) -> frozenset[str]:
+    return frozenset(key for word in words for key in keys(word))
+
+
+_ARTICLES: Final = _keyed("the", "a", "an", "any", "all", "its", "their", "his", "her", "our", "my")
+_COPULAS: Final = _keyed("was", "were", "is", "are", "has", "have", "had", "been", "being", "be", "got", "get", "last")
+_COPULAS_TOO: Final = _COPULAS | _keyed("recently", "lately", "just", "already")
+_OPENING: Final = _ARTICLES | _keyed("whose", "with", "having", "has", "have", "had")
+_OF: Final = _keyed("of", "for", "on", "to")
+_DID: Final = _keyed("did", "does", "has", "have", "had")
+_LISTING: Final = frozenset(("AND", "OR", "COMMA"))
+_NAMING: Final = frozenset(("FIELD", "MEASURE", "EVENT"))
+_BETWEEN: Final = frozenset(("VALUE", "FLAG", "CLAIM", RECORD))
+"""Tags of what can stand between a verb and a field: "who changed the late crane rates"."""
+_LIMITED: Final = frozenset(("COMPARE", "WHEN", "BETWEEN", "MONEY", "NUMBER", "ABOUT", "ABSENT", "TO"))
+"""Tags that say of a field before them what it holds, and not that it was changed."""
+_SINGLED: Final = frozenset(
+    ("BY", "FUNCTION", "EXTREME", "RANK", "SORT", "THEN", "COUNT", "DIFFERENT", "MOST", "RANKED", "BY_PART")
+)
+"""Tags of words that group, sort or compute by a field behind them."""
+_PASSED: Final = _LISTING | {*_BETWEEN, FILLER, "LABEL", "DATE"}
+"""Tags of what can stand between what was changed and when."""
+_SHORTEST_KEY: Final = 4
+"""Fewest digits of a number that names a record behind "the rate of"."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """Fields that a list of words names."""
+
+    place: int
+    """Place of the stretch after the last."""
+    names: tuple[str, ...]
+
+
+class ChangedReader:
+    """Reads which fields were changed, by the conventions of a schema."""
+
+    def __init__(self, schema: Schema) -> None:
+        conventions = schema.conventions
+        self._changed = conventions.changed
+        self._key: FieldSpec | None = schema.by_name.get(conventions.key)
+        self._verbs = _keyed(*self._changed.verbs)
+        self._people = frozenset(conventions.dates.deeds)
+        self._forms = _keyed(*(verb for verbs in conventions.dates.deeds.values() for verb in verbs))
+        self._said = self._forms | self._verbs
+        self._nouns = frozenset(noun for nouns in conventions.dates.done.values() for noun in nouns)
+        self._periods = Trie()
+        self._ends: dict[str, tuple[str, str]] = {}
+        for words, ends in conventions.commands.periods.items():
+            self._periods.add(keys(words), Reading("PERIOD", words))
+            self._ends[words] = ends
+
+    def read(self, tagged: list[Tagged], tokens: Sequence[Token], today: date) -> list[Tagged]:
+        """Return stretches with those together that say of fields that they were changed."""
+        if not self._changed.field or self._said.isdisjoint([token.key for token in tokens]):
+            return tagged
+        found: list[Tagged] = []
+        place = 0
+        while place < len(tagged):
+            line = _Line(self, tagged, tokens, place)
+            taken = line.behind_verb() or line.before_verb()
+            if taken is None:
+                found.append(tagged[place])
+                place += 1
+                continue
+            claims, place = taken
+            found += claims
+            place = self._take_key(found, tagged, tokens, place)
+        self._set_past(found, tokens, today)
+        return found
+
+    def _take_key(self, found: list[Tagged], tagged: list[Tagged], tokens: Sequence[Token], place: int) -> int:
+        """Take "of 78497" as the record of that key; return the place after it."""
+        if self._key is None or place + 1 >= len(tagged):
+            return place
+        of, number = tagged[place : place + 2]
+        single = number.end == number.first + 1 and of.end == of.first + 1
+        token = tokens[number.first]
+        if not single or tokens[of.first].key not in _OF or token.kind is not NUMBER or not token.raw.isdigit():
+            return place
+        if len(token.raw) < _SHORTEST_KEY:
+            return place
+        found.append(Tagged(of.first, of.end, (Reading(FILLER),)))
+        found.append(Tagged(number.first, number.end, (Reading("VALUE", (Meaning(self._key, token.raw),)),)))
+        return place + 2
+
+    def _set_past(self, found: list[Tagged], tokens: Sequence[Token], today: date) -> None:
+        """Read dates behind claims in place as over: "changed the rate of the pumps on Monday"."""
+        told = False
+        for number, stretch in enumerate(found):
+            if told and stretch.tag == "DATE":
+                past = read_date(tokens, stretch.first, today, past=True)
+                if past is not None and past.end == stretch.end:
+                    found[number] = Tagged(stretch.first, stretch.end, (Reading("DATE", past),))
+            told = self._is_claim(stretch) or (told and stretch.tag in _PASSED)
+
+    def _is_claim(self, stretch: Tagged) -> bool:
+        claim = stretch.readings[0].payload
+        return isinstance(claim, Claim) and is_changed(claim.condition, self._changed.field)
+
+    def claim(self, first: int, end: int, names: Iterable[str], *, negative: bool = False) -> Tagged:
+        """Return the claim of some tokens that one of the fields was changed, or that none was."""
+        each: tuple[Condition, ...] = tuple(Contains(self._changed.field, name) for name in dict.fromkeys(names))
+        condition = each[0] if len(each) == 1 else Or(each)
+        return Tagged(first, end, (Reading("CLAIM", Claim(Not(condition) if negative else condition)),))
+
+    def period(self, tokens: Sequence[Token], index: int) -> tuple[int, tuple[str, ...]] | None:
+        """Return the index after the words for a period that start at a token, and the fields of its ends."""
+        longest = self._periods.longest(tokens, index)
+        if longest is None:
+            return None
+        words = str(longest[1][0].payload)
+        return longest[0], tuple(name for name in self._ends[words] if name in self._changed.fields)
+
+    def named(self, stretch: Tagged) -> tuple[str, ...]:
+        """Return the field that a stretch names, if its changes are told."""
+        payload = stretch.readings[0].payload
+        field = payload.field if isinstance(payload, Event) else stretch.field if stretch.tag in _NAMING else None
+        return (field.name,) if field is not None and field.name in self._changed.fields else ()
+
+    def is_person(self, stretch: Tagged) -> bool:
+        """Return whether a stretch can be somebody who changes records."""
+        return any(meaning.field.name in self._people for meaning in stretch.meanings)
+
+    def is_verb(self, stretch: Tagged, tokens: Sequence[Token], *, any_form: bool = False) -> bool:
+        """Return whether a stretch ends with a verb that says that something was changed."""
+        return tokens[stretch.end - 1].key in (self._said if any_form else self._verbs)
+
+    def is_noun(self, stretch: Tagged, tokens: Sequence[Token]) -> bool:
+        """Return whether a stretch is a noun for what was done: "changes"."""
+        return stretch.end == stretch.first + 1 and tokens[stretch.first].raw.casefold() in self._nouns
+
+    def is_passive_by(self, stretch: Tagged, tokens: Sequence[Token]) -> bool:
+        """Return whether a stretch says by whom something was changed: "changed by"."""
+        field = stretch.field
+        said = any(token.key in self._verbs for token in tokens[stretch.first : stretch.end])
+        return said and field is not None and field.name in self._people
+
+
+class _Line:
+    """The stretches of a question, from a place on."""
+
+    def __init__(self, reader: ChangedReader, tagged: Sequence[Tagged], tokens: Sequence[Token], place: int) -> None:
+        self._reader = reader
+        self._tagged = tagged
+        self._tokens = tokens
+        self._place = place
+
+    def behind_verb(self) -> tuple[list[Tagged], int] | None:
+        """Return the claim of fields behind a verb at the place: "who changed the rate", "a modified rate"."""
+        verb = self._tagged[self._place]
+        who = verb.tag == "WHO"
+        doing = who or self._is_done_here(verb)
+        if not doing and not self._reader.is_verb(verb, self._tokens):
+            return None
+        place = self._place + 1
+        if who and self._keys(place) <= _OF and self._keys(place):
+            place += 1  # "who made changes to the rate"
+        between = place
+        while self._is_passed(place, doing=doing):
+            place += 1
+        named = self._list(place)
+        if named is None:
+            return None
+        first = self._tagged[place].first
+        end = self._tagged[named.place - 1].end
+        if not doing:
+            opening = self._tagged[self._place].first
+            return [self._reader.claim(opening, end, named.names)], named.place
+        silent = map(self._silent, range(self._place + 1, between))
+        claim = self._reader.claim(first, end, named.names)
+        return [verb, *silent, *self._tagged[between:place], claim], named.place
+
+    def _silent(self, place: int) -> Tagged:
+        stretch = self._tagged[place]
+        return Tagged(stretch.first, stretch.end, (Reading(FILLER),))
+
+    def _is_done_here(self, verb: Tagged) -> bool:
+        """Return whether a verb, in any form, stands behind the person who did it."""
+        before = self._tagged[self._place - 1] if self._place else None
+        said = self._reader.is_verb(verb, self._tokens, any_form=True)
+        return said and before is not None and self._reader.is_person(before)
+
+    def _is_passed(self, place: int, *, doing: bool) -> bool:
+        """Return whether a stretch can stand between a verb and the field."""
+        said = self._keys(place)
+        if said and said <= _ARTICLES:
+            return True
+        return doing and bool(said) and self._tagged[place].tag in _BETWEEN and self._named(place) is None
+
+    def before_verb(self) -> tuple[list[Tagged], int] | None:
+        """Return the claim of fields before the verb: "whose rate was changed", "which rates did maria change"."""
+        start = self._place
+        place = start
+        while self._keys(place) and self._keys(place) <= _OPENING:
+            place += 1
+        named = self._list(place)
+        if named is None or self._is_singled(start):
+            return None
+        first = self._tagged[start].first
+        active = self._active(named)
+        if active is not None:
+            return [self._reader.claim(first, self._tagged[named.place - 1].end, named.names), *active], named.place + 1
+        return self._passive(first, named)
+
+    def _active(self, named: _Named) -> list[Tagged] | None:
+        """Return the word behind fields that somebody is said to have changed, as it is to be read."""
+        if not self._keys(named.place) & _DID or named.place + 2 >= len(self._tagged):
+            return None
+        who, verb = self._tagged[named.place + 1 : named.place + 3]
+        if not self._reader.is_person(who) or not self._reader.is_verb(verb, self._tokens, any_form=True):
+            return None
+        return [self._silent(named.place)]
+
+    def _passive(self, first: int, named: _Named) -> tuple[list[Tagged], int] | None:
+        place, negative = named.place, False
+        while place < len(self._tagged) and (self._keys(place) <= _COPULAS_TOO or self._tagged[place].tag == "NOT"):
+            if self._reader.is_passive_by(self._tagged[place], self._tokens):
+                break
+            negative = negative or self._tagged[place].tag == "NOT"
+            place += 1
+        if place >= len(self._tagged):
+            return None
+        verb = self._tagged[place]
+        if self._reader.is_passive_by(verb, self._tokens):
+            end = self._tagged[place - 1].end
+            return None if negative else ([self._reader.claim(first, end, named.names)], place)
+        if place == named.place and self._reader.is_noun(verb, self._tokens):
+            return [self._reader.claim(first, verb.end, named.names)], place + 1  # "rate changes"
+        dated = place + 1 < len(self._tagged) and self._tagged[place + 1].tag == "DATE"
+        if not self._reader.is_verb(verb, self._tokens) or verb.tag == "WHO" or (negative and dated):
+            return None
+        if self._list(place + 1) is not None:
+            return None  # "forecast changed rate"
+        return [self._reader.claim(first, verb.end, named.names, negative=negative)], place + 1
+
+    def _is_singled(self, start: int) -> bool:
+        """Return whether the word before fields groups, sorts or computes by them."""
+        return start > 0 and self._tagged[start - 1].tag in _SINGLED
+
+    def _list(self, place: int) -> _Named | None:
+        """Return the fields that a list names, as far as it goes."""
+        named = self._named(place)
+        names: tuple[str, ...] = ()
+        found = None
+        while named is not None:
+            names += named.names
+            found = _Named(named.place, names)
+            place = named.place
+            while place < len(self._tagged) and self._tagged[place].tag in _LISTING:
+                place += 1
+            if place == named.place:
+                break
+            while self._keys(place) and self._keys(place) <= _OPENING:
+                place += 1
+            named = self._named(place)
+        return found
+
+    def _named(self, place: int) -> _Named | None:
+        """Return the field or period that is named at a place, where no value or limit of it follows."""
+        if place >= len(self._tagged):
+            return None
+        stretch = self._tagged[place]
+        names, after = self._reader.named(stretch), place + 1
+        period = self._reader.period(self._tokens, stretch.first)
+        if period is not None and period[0] >= stretch.end:
+            ending = (number for number in range(place, len(self._tagged)) if self._tagged[number].end == period[0])
+            last = next(ending, None)
+            names, after = (period[1], last + 1) if last is not None else (names, after)
+        return _Named(after, names) if names and not self._is_limited(names, after) else None
+
+    def _is_limited(self, names: Iterable[str], after: int) -> bool:
+        """Return whether a value of a field follows, or a limit that is set to it."""
+        if after >= len(self._tagged):
+            return False
+        follows = self._tagged[after]
+        return follows.tag in _LIMITED or any(meaning.field.name in names for meaning in follows.meanings)
+
+    def _keys(self, place: int) -> frozenset[str]:
+        """Return the keys of a stretch, none behind the last."""
+        if place >= len(self._tagged):
+            return frozenset()
+        stretch = self._tagged[place]
+        return frozenset(token.key for token in self._tokens[stretch.first : stretch.end])
+
+
+def is_changed(condition: Condition, names: str) -> bool:
+    """Return whether a condition is that fields were changed, or that they were not, by the field of their names."""
+    match condition:
+        case Not(operand):
+            return is_changed(operand, names)
+        case Or(operands):
+            return all(is_changed(each, names) for each in operands)
+        case Contains(name):
+            return name == names
+    return False
