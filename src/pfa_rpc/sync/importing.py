@@ -11,7 +11,7 @@ import asyncio
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
@@ -19,22 +19,26 @@ from typing import Any, Final
 
 from pfa_rpc.errors import InvalidRequest, OrganizationExists
 from pfa_rpc.records.cause import Cause, How
-from pfa_rpc.store.database import Database, NothingChanged
-from pfa_rpc.store.organizations import CODE_RULE, create_organization, get_organization, is_code, list_organizations
-from pfa_rpc.store.records import Change, StoredRecord, read_for_write, save_records, seen_rows
+from pfa_rpc.store.database import Database
+from pfa_rpc.store.organizations import CODE_RULE, create_organization, is_code, list_organizations
+from pfa_rpc.store.records import seen_rows
 from pfa_rpc.store.tables import CODE_LENGTH
+from pfa_rpc.sync.batch import SyncBatch
+from pfa_rpc.sync.events import Pulled
 from pfa_rpc.sync.export_file import ExportFile
 from pfa_rpc.sync.mapping import UNKNOWN_ORGANIZATION, Rejection, RowMapper
 from pfa_rpc.sync.merge import is_seen
 from pfa_rpc.sync.rejected_file import RejectedFile, rejected_path
 from pfa_rpc.sync.staging import Duplicate, StagedRow, Staging
-from pfa_rpc.sync.taking import Outcome, take_in
+from pfa_rpc.sync.taking import Outcome
 
 BATCH_ROWS: Final = 1_000
 """Rows that one transaction writes, at most."""
 LISTED: Final = 1_000
 """Duplicates and conflicts that a summary lists one by one; it counts all of them."""
 _PROGRESS_ROWS: Final = 500
+_AT_ONCE: Final = 100
+"""Rows that are taken in before others get their turn."""
 _CAUSE: Final = Cause(How.IMPORT, "pfa import")
 _PAGE: Final = 1_000
 
@@ -316,26 +320,21 @@ async def _take_batch(database: Database, organization_id: str, batch: Sequence[
     if not fresh:
         return result
     async with database.write(organization_id, _CAUSE) as write:
-        organization = await get_organization(write.connection, organization_id)
-        stored = await read_for_write(write, [staged.pfa_id for staged in fresh])
-        changes = _take_rows(fresh, stored, result)
-        if not changes:
-            raise NothingChanged
-        await save_records(write, organization, changes)
+        taking = await SyncBatch.begin(write)
+        await taking.read("pfa_id", [staged.pfa_id for staged in fresh])
+        await _take_rows(fresh, taking, write.at, result)
+        result.changed = await taking.save()
     return result
 
 
-def _take_rows(rows: Sequence[StagedRow], stored: Mapping[str, StoredRecord], result: _Batch) -> list[Change]:
-    """Return what rows change in the records as they are stored, and add it to the result."""
-    now = datetime.now(UTC)
-    changes: list[Change] = []
-    for staged in rows:
-        before = stored.get(staged.pfa_id)
-        taken = take_in(before, staged.row(), now)
-        result.outcomes[taken.outcome] += 1
-        if taken.outcome is Outcome.CONFLICT:
-            result.conflicts.append(Conflict(staged.number, staged.organization_id, staged.pfa_id, taken.conflicts))
-        if taken.record is not None:
-            changes.append((before, taken.record))
-    result.changed = len(changes)
-    return changes
+async def _take_rows(rows: Sequence[StagedRow], taking: SyncBatch, at: datetime, result: _Batch) -> None:
+    """Take rows in, and add what became of them to the result."""
+    for number, staged in enumerate(rows, start=1):
+        outcome = taking.take(Pulled(staged.row(), at))
+        result.outcomes[outcome] += 1
+        record = taking.find(staged.pfa_id)
+        if outcome is Outcome.CONFLICT and record is not None:
+            names = tuple(conflict.field for conflict in record.conflicts)
+            result.conflicts.append(Conflict(staged.number, staged.organization_id, staged.pfa_id, names))
+        if number % _AT_ONCE == 0:
+            await asyncio.sleep(0)
