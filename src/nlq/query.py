@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -242,8 +242,11 @@ def conjunction(*conditions: Condition | None) -> Condition | None:
     return And(tuple(operands))
 
 
-def fields_of(condition: Condition | None) -> frozenset[str]:
-    """Return the names of the fields that a condition speaks of."""
+def fields_of(condition: Condition | None, listing: Container[str] = ()) -> frozenset[str]:
+    """Return the names of the fields that a condition speaks of.
+
+    `listing` names the fields that list names of others: a condition on one of these speaks of what it lists, too.
+    """
     names: set[str] = set()
     pending = [condition] if condition is not None else []
     while pending:
@@ -255,6 +258,8 @@ def fields_of(condition: Condition | None) -> frozenset[str]:
                 pending.append(operand)
             case FieldComparison(field=name, other=other):
                 names |= {name, other}
+            case Contains(name, text) if name in listing:
+                names |= {name, text}
             case Comparison(name) | Contains(name) | Matches(name) | Present(name):
                 names.add(name)
     return frozenset(names)
@@ -268,13 +273,13 @@ def group_field(name: str) -> tuple[str, DatePart | None]:
     return name, None
 
 
-def fields_of_query(query: Query) -> frozenset[str]:
-    """Return the names of all fields that a query speaks of, wherever it does."""
-    names = set(fields_of(query.where)) | {term.field for term in query.sort}
+def fields_of_query(query: Query, listing: Container[str] = ()) -> frozenset[str]:
+    """Return the names of all fields that a query speaks of, wherever it does; `listing` is as in `fields_of`."""
+    names = set(fields_of(query.where, listing)) | {term.field for term in query.sort}
     if query.aggregate is not None:
         figures = [*query.aggregate.aggregations, *(having.figure for having in query.aggregate.having)]
         figures += [term.by for term in query.aggregate.order if isinstance(term.by, Aggregation)]
         names.update(figure.field for figure in figures if figure.field is not None)
         names.update(group_field(name)[0] for name in query.aggregate.group_by if name != SPREAD)
-        names |= fields_of(query.aggregate.part)
+        names |= fields_of(query.aggregate.part, listing)
     return frozenset(names)

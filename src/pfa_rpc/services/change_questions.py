@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from nlq.query import And, Comparison, Condition, Contains, Function, Operator, Query, fields_of
+from nlq.query import And, Comparison, Condition, Contains, Function, Operator, Or, Query, fields_of
 from pfa.v1.query_service_pb2 import AskResponse
 from pfa.v1.record_service_pb2 import AggregateGroup, AggregateRecordsResponse, AggregateValue, GroupKey
 from pfa_rpc.services.call import Call
@@ -70,9 +70,16 @@ def _narrowed(sought: Sought, operand: Condition) -> Sought | None:
             return replace(sought, before=at)
         case Comparison(field=name, operator=Operator.LE, value=datetime() as at) if name == _AT:
             return replace(sought, before=at + _INSTANT)
-        case Contains(field=name, text=changed) if name == _FIELDS and changed in AUDITED:
-            return replace(sought, fields=(*sought.fields, changed))
+        case _ if not sought.fields and (names := _changed(operand)):
+            return replace(sought, fields=names)
     return None
+
+
+def _changed(operand: Condition) -> tuple[str, ...]:
+    """Return the fields of which one was changed, none where the condition is another."""
+    each = operand.operands if isinstance(operand, Or) else (operand,)
+    names = tuple(leaf.text for leaf in each if isinstance(leaf, Contains) and leaf.field == _FIELDS)
+    return names if len(names) == len(each) and all(name in AUDITED for name in names) else ()
 
 
 class ChangeQuestions:

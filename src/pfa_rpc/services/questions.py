@@ -12,7 +12,7 @@ from pfa_rpc.services.call import Call
 from pfa_rpc.services.contexts import open_context
 from pfa_rpc.services.languages import Languages, Prepared
 from pfa_rpc.services.principal import Permission
-from pfa_rpc.services.requests import authorize, read_date, require_visible
+from pfa_rpc.services.requests import LISTING, authorize, read_date, require_visible
 from pfa_rpc.services.tokens import Tokens
 from pfa_rpc.store.organizations import Organization
 
@@ -33,7 +33,8 @@ async def read_question(
     prepared = await languages.get(organization_id)
     today = read_date("today", request.today) if request.HasField("today") else _local_day(prepared.organization)
     reading = await languages.read(prepared, request.question, today, context)
-    require_visible(call.principal, fields_of_query(reading.query) | {change.field for change in reading.changes})
+    named = fields_of_query(reading.query, LISTING) | {change.field for change in reading.changes}
+    require_visible(call.principal, named)
     return prepared, reading
 
 

@@ -20,6 +20,7 @@ from nlq.filters.canonical import canonical_filter
 from nlq.filters.filter_text import parse_filter
 from nlq.filters.order_text import canonical_order, parse_order
 from nlq.query import Condition, Sort, fields_of
+from nlq.schema import FieldType
 from pfa.v1.record_pb2 import Record
 from pfa.v1.revision_pb2 import Consistency
 from pfa_rpc.errors import (
@@ -45,6 +46,8 @@ MAX_PAGE: Final = 1_000
 DEFAULT_PAGE: Final = 100
 MAX_PATHS: Final = 100
 """Most paths in a read_mask; a record has fewer."""
+LISTING: Final = frozenset(field.name for field in FIELDS if field.type is FieldType.NAMES)
+"""Fields that list names of fields: a condition on what they list tells of these."""
 _MASKED_AT_ONCE: Final = 200
 """Payloads that a mask is applied to before other calls get their turn: about 3 ms."""
 _SHORT_TEXT: Final = 1_024
@@ -86,7 +89,7 @@ async def read_filter(text: str, principal: Principal) -> Condition | None:
         condition = await asyncio.to_thread(_parse, text) if len(text) > _SHORT_TEXT else parse_filter(text, SCHEMA)
     except LanguageError as error:
         raise language_error("filter", error) from error
-    require_visible(principal, fields_of(condition))
+    require_visible(principal, fields_of(condition, LISTING))
     return condition
 
 

@@ -241,6 +241,18 @@ async def test_who_changed_something_is_answered_from_the_history(site: Served) 
     assert told(list(changes.changes.changes)) == [("8", "anna"), ("7", "bob"), ("7", "anna")]
 
 
+async def test_who_changed_a_field_is_answered_with_the_changes_of_that_field(site: Served) -> None:
+    await change(site, ANNA, "7", category="Cranes", forecast_end=date(2031, 5, 6))
+    await change(site, BOB, "7", area_silo="Dock 9", modified_by="bob", modified_at=datetime.now(UTC))
+    await change(site, BOB, "8", category="Cranes", area_silo="Dock 9")
+    for question in ("who changed the crane duration today", "who changed the forecast end of record 7 today"):
+        request = AskRequest(organization_id="RIO", question=f"{question}, including discontinued")
+        reading, figures, changes = [part async for part in site.questions.Ask(request)]
+        assert reading.interpretation.complete
+        assert {group.keys[0].text: group.values[0].count for group in figures.figures.groups} == {"anna": 1}
+        assert told(list(changes.changes.changes)) == [("7", "anna")]
+
+
 def test_only_questions_about_who_changed_what_are_answered_so() -> None:
     who = Aggregate((Aggregation(Function.COUNT),), ("modified_by",), distinct=True)
 
@@ -255,6 +267,10 @@ def test_only_questions_about_who_changed_what_are_answered_so() -> None:
     assert sought("modified_at >= 2026-03-01T00:00:00Z") == changes(since=day)
     assert sought("modified_at < 2026-03-01T00:00:00Z") == changes(before=day)
     assert sought('modified_fields:"forecast_end"') == changes(fields=("forecast_end",))
+    ends = ("forecast_end", "forecast_start")
+    assert sought("modified_fields:forecast_end OR modified_fields:forecast_start") == changes(fields=ends)
+    assert sought("modified_fields:forecast_end AND modified_fields:forecast_start") is None
+    assert sought('modified_fields:forecast_end OR category = "Cranes"') is None
     assert sought('category = "Cranes" OR modified_by = "anna"') is None
     assert sought('modified_by != "anna"') is None
     assert sought('category = "Cranes"', None) is None

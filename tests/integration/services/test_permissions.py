@@ -121,6 +121,8 @@ async def test_money_cannot_be_probed(records: RecordService, filled: Filled) ->
         "cranes over budget",
         "what percentage of cranes are over $5?",
         "which areas have a monthly rate over 5?",
+        "who changed the rate of cranes?",
+        "cranes whose rate or area was changed",
         "set the monthly rate of cranes to $5",
         "raise the monthly rate of cranes by 5%",
         "discontinue all cranes over $5",
