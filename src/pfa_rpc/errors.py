@@ -168,6 +168,20 @@ class ChangeRefused(PfaError):
     reason = "CHANGE_REFUSED"
 
 
+class ConflictNotOpen(PfaError):
+    """A conflict is not open any more; list them again."""
+
+    status = "FAILED_PRECONDITION"
+    reason = "CONFLICT_NOT_OPEN"
+
+
+class ResolutionRefused(PfaError):
+    """Rules refuse what was decided about a conflict."""
+
+    status = "FAILED_PRECONDITION"
+    reason = "RESOLUTION_REFUSED"
+
+
 class ChangeNotFound(PfaError):
     """None of the last changes of the caller has this change_id."""
 

@@ -114,6 +114,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     ERROR_REASON_SYNC_CANCELLED: _ErrorReason.ValueType  # 37
     """CANCELLED: somebody has cancelled the run."""
+    ERROR_REASON_CONFLICT_NOT_OPEN: _ErrorReason.ValueType  # 38
+    """FAILED_PRECONDITION: a conflict that was to be resolved is not open, or never was; BadRequest lists each. List them
+    again. Metadata: organization_id, conflict_id.
+    """
+    ERROR_REASON_RESOLUTION_REFUSED: _ErrorReason.ValueType  # 39
+    """FAILED_PRECONDITION: rules refuse decisions about conflicts; BadRequest lists each rule. Metadata: organization_id."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed: the `reason` of the google.rpc.ErrorInfo (domain "pfa") that every error of this service carries,
@@ -212,4 +218,10 @@ organization_id.
 """
 ERROR_REASON_SYNC_CANCELLED: ErrorReason.ValueType  # 37
 """CANCELLED: somebody has cancelled the run."""
+ERROR_REASON_CONFLICT_NOT_OPEN: ErrorReason.ValueType  # 38
+"""FAILED_PRECONDITION: a conflict that was to be resolved is not open, or never was; BadRequest lists each. List them
+again. Metadata: organization_id, conflict_id.
+"""
+ERROR_REASON_RESOLUTION_REFUSED: ErrorReason.ValueType  # 39
+"""FAILED_PRECONDITION: rules refuse decisions about conflicts; BadRequest lists each rule. Metadata: organization_id."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

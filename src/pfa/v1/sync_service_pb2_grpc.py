@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from pfa.v1 import conflict_pb2 as pfa_dot_v1_dot_conflict__pb2
 from pfa.v1 import sync_service_pb2 as pfa_dot_v1_dot_sync__service__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -76,6 +77,21 @@ class SyncServiceStub:
                 request_serializer=pfa_dot_v1_dot_sync__service__pb2.UpdateSyncSettingsRequest.SerializeToString,
                 response_deserializer=pfa_dot_v1_dot_sync__service__pb2.UpdateSyncSettingsResponse.FromString,
                 _registered_method=True)
+        self.ListConflicts = channel.unary_unary(
+                '/pfa.v1.SyncService/ListConflicts',
+                request_serializer=pfa_dot_v1_dot_conflict__pb2.ListConflictsRequest.SerializeToString,
+                response_deserializer=pfa_dot_v1_dot_conflict__pb2.ListConflictsResponse.FromString,
+                _registered_method=True)
+        self.ResolveConflicts = channel.unary_unary(
+                '/pfa.v1.SyncService/ResolveConflicts',
+                request_serializer=pfa_dot_v1_dot_conflict__pb2.ResolveConflictsRequest.SerializeToString,
+                response_deserializer=pfa_dot_v1_dot_conflict__pb2.ResolveConflictsResponse.FromString,
+                _registered_method=True)
+        self.RetryRecords = channel.unary_unary(
+                '/pfa.v1.SyncService/RetryRecords',
+                request_serializer=pfa_dot_v1_dot_conflict__pb2.RetryRecordsRequest.SerializeToString,
+                response_deserializer=pfa_dot_v1_dot_conflict__pb2.RetryRecordsResponse.FromString,
+                _registered_method=True)
 
 
 class SyncServiceServicer:
@@ -141,6 +157,27 @@ class SyncServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListConflicts(self, request, context):
+        """Lists fields that were changed here and in PEMS to different values.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResolveConflicts(self, request, context):
+        """Settles conflicts, all of a request or none. Needs the permission sync.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RetryRecords(self, request, context):
+        """Sends records again whose write to PEMS was given up. Needs the permission sync.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SyncServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -183,6 +220,21 @@ def add_SyncServiceServicer_to_server(servicer, server):
                     servicer.UpdateSyncSettings,
                     request_deserializer=pfa_dot_v1_dot_sync__service__pb2.UpdateSyncSettingsRequest.FromString,
                     response_serializer=pfa_dot_v1_dot_sync__service__pb2.UpdateSyncSettingsResponse.SerializeToString,
+            ),
+            'ListConflicts': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListConflicts,
+                    request_deserializer=pfa_dot_v1_dot_conflict__pb2.ListConflictsRequest.FromString,
+                    response_serializer=pfa_dot_v1_dot_conflict__pb2.ListConflictsResponse.SerializeToString,
+            ),
+            'ResolveConflicts': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResolveConflicts,
+                    request_deserializer=pfa_dot_v1_dot_conflict__pb2.ResolveConflictsRequest.FromString,
+                    response_serializer=pfa_dot_v1_dot_conflict__pb2.ResolveConflictsResponse.SerializeToString,
+            ),
+            'RetryRecords': grpc.unary_unary_rpc_method_handler(
+                    servicer.RetryRecords,
+                    request_deserializer=pfa_dot_v1_dot_conflict__pb2.RetryRecordsRequest.FromString,
+                    response_serializer=pfa_dot_v1_dot_conflict__pb2.RetryRecordsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -403,6 +455,87 @@ class SyncService:
             '/pfa.v1.SyncService/UpdateSyncSettings',
             pfa_dot_v1_dot_sync__service__pb2.UpdateSyncSettingsRequest.SerializeToString,
             pfa_dot_v1_dot_sync__service__pb2.UpdateSyncSettingsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListConflicts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pfa.v1.SyncService/ListConflicts',
+            pfa_dot_v1_dot_conflict__pb2.ListConflictsRequest.SerializeToString,
+            pfa_dot_v1_dot_conflict__pb2.ListConflictsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResolveConflicts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pfa.v1.SyncService/ResolveConflicts',
+            pfa_dot_v1_dot_conflict__pb2.ResolveConflictsRequest.SerializeToString,
+            pfa_dot_v1_dot_conflict__pb2.ResolveConflictsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RetryRecords(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pfa.v1.SyncService/RetryRecords',
+            pfa_dot_v1_dot_conflict__pb2.RetryRecordsRequest.SerializeToString,
+            pfa_dot_v1_dot_conflict__pb2.RetryRecordsResponse.FromString,
             options,
             channel_credentials,
             insecure,

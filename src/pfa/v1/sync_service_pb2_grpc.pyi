@@ -5,6 +5,7 @@ isort:skip_file
 
 from collections import abc as _abc
 from grpc import aio as _aio
+from pfa.v1 import conflict_pb2 as _conflict_pb2
 from pfa.v1 import sync_service_pb2 as _sync_service_pb2
 import abc as _abc_1
 import grpc as _grpc
@@ -55,6 +56,12 @@ class SyncServiceStub:
     """Returns what an organization wants of its synchronization."""
     UpdateSyncSettings: _grpc.UnaryUnaryMultiCallable[_sync_service_pb2.UpdateSyncSettingsRequest, _sync_service_pb2.UpdateSyncSettingsResponse]
     """Changes it; a run that is under way is not ended. Needs the permission sync."""
+    ListConflicts: _grpc.UnaryUnaryMultiCallable[_conflict_pb2.ListConflictsRequest, _conflict_pb2.ListConflictsResponse]
+    """Lists fields that were changed here and in PEMS to different values."""
+    ResolveConflicts: _grpc.UnaryUnaryMultiCallable[_conflict_pb2.ResolveConflictsRequest, _conflict_pb2.ResolveConflictsResponse]
+    """Settles conflicts, all of a request or none. Needs the permission sync."""
+    RetryRecords: _grpc.UnaryUnaryMultiCallable[_conflict_pb2.RetryRecordsRequest, _conflict_pb2.RetryRecordsResponse]
+    """Sends records again whose write to PEMS was given up. Needs the permission sync."""
 
 @_typing.type_check_only
 class SyncServiceAsyncStub(SyncServiceStub):
@@ -83,6 +90,12 @@ class SyncServiceAsyncStub(SyncServiceStub):
     """Returns what an organization wants of its synchronization."""
     UpdateSyncSettings: _aio.UnaryUnaryMultiCallable[_sync_service_pb2.UpdateSyncSettingsRequest, _sync_service_pb2.UpdateSyncSettingsResponse]  # type: ignore[assignment]
     """Changes it; a run that is under way is not ended. Needs the permission sync."""
+    ListConflicts: _aio.UnaryUnaryMultiCallable[_conflict_pb2.ListConflictsRequest, _conflict_pb2.ListConflictsResponse]  # type: ignore[assignment]
+    """Lists fields that were changed here and in PEMS to different values."""
+    ResolveConflicts: _aio.UnaryUnaryMultiCallable[_conflict_pb2.ResolveConflictsRequest, _conflict_pb2.ResolveConflictsResponse]  # type: ignore[assignment]
+    """Settles conflicts, all of a request or none. Needs the permission sync."""
+    RetryRecords: _aio.UnaryUnaryMultiCallable[_conflict_pb2.RetryRecordsRequest, _conflict_pb2.RetryRecordsResponse]  # type: ignore[assignment]
+    """Sends records again whose write to PEMS was given up. Needs the permission sync."""
 
 class SyncServiceServicer(metaclass=_abc_1.ABCMeta):
     """Keeps records in step with PEMS. One run of an organization is under way at a time, in whatever process of the
@@ -156,5 +169,29 @@ class SyncServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_sync_service_pb2.UpdateSyncSettingsResponse, _abc.Awaitable[_sync_service_pb2.UpdateSyncSettingsResponse]]:
         """Changes it; a run that is under way is not ended. Needs the permission sync."""
+
+    @_abc_1.abstractmethod
+    def ListConflicts(
+        self,
+        request: _conflict_pb2.ListConflictsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_conflict_pb2.ListConflictsResponse, _abc.Awaitable[_conflict_pb2.ListConflictsResponse]]:
+        """Lists fields that were changed here and in PEMS to different values."""
+
+    @_abc_1.abstractmethod
+    def ResolveConflicts(
+        self,
+        request: _conflict_pb2.ResolveConflictsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_conflict_pb2.ResolveConflictsResponse, _abc.Awaitable[_conflict_pb2.ResolveConflictsResponse]]:
+        """Settles conflicts, all of a request or none. Needs the permission sync."""
+
+    @_abc_1.abstractmethod
+    def RetryRecords(
+        self,
+        request: _conflict_pb2.RetryRecordsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_conflict_pb2.RetryRecordsResponse, _abc.Awaitable[_conflict_pb2.RetryRecordsResponse]]:
+        """Sends records again whose write to PEMS was given up. Needs the permission sync."""
 
 def add_SyncServiceServicer_to_server(servicer: SyncServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

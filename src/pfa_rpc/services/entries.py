@@ -162,6 +162,14 @@ def _take(entry: Entry, names: Iterable[str], record: Record, currency: str, vio
             violations.append(Violation(entry.of(name), str(wrong)))
 
 
+def read_value(record: Record, name: str, currency: str) -> Any:
+    """Return the value that a message gives a field, as `entered` takes it; None for none. Raises NotRead."""
+    read = _READERS.get(name)
+    if read is None:
+        raise NotRead(f"cannot be set: {why_fixed(BY_NAME[name])}")
+    return read(record, currency)
+
+
 _Reader = Callable[[Record, str], Any]
 
 

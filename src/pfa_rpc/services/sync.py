@@ -5,8 +5,15 @@ from __future__ import annotations
 from typing import Final
 
 from pfa.v1 import sync_service_pb2 as pb
+from pfa.v1.conflict_pb2 import (
+    ListConflictsRequest,
+    ListConflictsResponse,
+    ResolveConflictsRequest,
+    RetryRecordsRequest,
+)
 from pfa_rpc.schema import BY_NAME
 from pfa_rpc.services.call import Call, endless
+from pfa_rpc.services.conflicts import Conflicts
 from pfa_rpc.services.principal import Permission
 from pfa_rpc.services.repeats import read_request_id
 from pfa_rpc.services.requests import DEFAULT_PAGE, MAX_PAGE, authorize, bounded
@@ -32,6 +39,7 @@ class SyncService:
         self._database = database
         self._tokens = tokens
         self._runner = runner
+        self._conflicts = Conflicts(database, tokens, runner)
 
     async def start_sync(self, request: pb.StartSyncRequest, call: Call) -> pb.StartSyncResponse:
         """Begin a run."""
@@ -118,3 +126,15 @@ class SyncService:
             settings = updated_settings(await read_sync_settings(connection, organization_id), request, call)
             await save_sync_settings(connection, organization_id, settings)
         return pb.UpdateSyncSettingsResponse(settings=settings_message(settings))
+
+    async def list_conflicts(self, request: ListConflictsRequest, call: Call) -> ListConflictsResponse:
+        """Return a page of conflicts."""
+        return await self._conflicts.list(request, call)
+
+    async def resolve_conflicts(self, request: ResolveConflictsRequest, call: Call) -> bytes:
+        """Settle conflicts."""
+        return await self._conflicts.resolve(request, call)
+
+    async def retry_records(self, request: RetryRecordsRequest, call: Call) -> bytes:
+        """Send records in error again."""
+        return await self._conflicts.retry(request, call)

@@ -163,7 +163,7 @@ class Runner:
             return earlier
         _check_allowed(settings, new.direction, organization_id)
         run, lease = await self._begin(organization_id, new)
-        terms = self._terms(settings)
+        terms = self.terms(settings)
         ongoing = Ongoing(self._database, run, lease, terms, lease_seconds=self._lease_seconds)
         task = asyncio.create_task(self._execute(ongoing), name=f"sync of {organization_id}")
         self._tasks[run.run_id] = _Task(ongoing, task)
@@ -231,7 +231,8 @@ class Runner:
             metadata={"organization_id": organization_id, "run_id": run.run_id, "requested_by": run.requested_by},
         )
 
-    def _terms(self, settings: SyncSettings) -> Terms:
+    def terms(self, settings: SyncSettings) -> Terms:
+        """Return the terms of an organization, by its settings and those of PEMS."""
         policies = {name: Policy(side) for name, side in settings.policies.items()}
         return Terms(steps=money_steps(self.settings.money_decimals), policies=policies)
 
