@@ -45,6 +45,7 @@ _AFTER_NUMBER: Final = (
 """Words that can stand behind a number that is a date or counts units of one."""
 _LISTING: Final = frozenset((",", "and"))
 _EACH: Final = frozenset(("by", "per", "each", "every"))
+_ANY: Final = frozenset(("a", "an", "any", "each", "every"))
 _GLUE: Final = frozenset(("", "-", "/", "_", "#"))
 _LISTS: Final = frozenset((",", "and", "or"))
 _NAMES: Final = MONTHS.keys() | WEEKDAYS.keys()
@@ -58,6 +59,8 @@ def can_begin(tokens: Sequence[Token], index: int) -> bool:
     before = tokens[index - 1] if index else None
     if token.kind is NUMBER:
         return _can_be_date(tokens, index) and (before is None or not _goes_on_from(before, token))
+    if before is not None and before.key in _ANY and token.key in WEEKDAYS:
+        return False  # "on a Monday" is no day of the calendar
     if token.key not in DATE_STARTS or (token.key not in _ALONE and not _goes_on(tokens, index + 1)):
         return False
     grouped = before is not None and before.key in _EACH and token.key in ARTICLES

@@ -124,7 +124,7 @@ def _share_fields(terms: Sequence[Term]) -> None:
                 and joint is not None
                 and joint.linked
                 and term.field is None
-                and term.exact == before.exact
+                and (term.exact == before.exact or term.equals == before.equals)
                 and not term.unnamed
             ):
                 term.field = before.field

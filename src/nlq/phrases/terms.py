@@ -110,6 +110,11 @@ class BoundTerm(Term):
     resolved: Condition | None = None
     """The condition, once it is known which field is meant."""
 
+    @property
+    def equals(self) -> bool:
+        """Whether it is one amount, whatever word of comparison says so."""
+        return self.exact or [operator for operator, _ in self.limits] == [Operator.EQ]
+
     def condition(self) -> Condition | None:
         """Return the condition on the field that is meant."""
         if self.resolved is None:
@@ -325,7 +330,7 @@ class TermList:
             return periods and not term.is_bound and self._join in ("AND", "COMMA")
         if not isinstance(before, BoundTerm) or not isinstance(term, BoundTerm) or self._negation is not None:
             return False
-        same = term.field in (None, before.field) and before.exact and term.exact
+        same = term.field in (None, before.field) and before.equals and term.exact
         return same and self._join in ("AND", "COMMA")
 
     def _span(self, part: Part) -> tuple[int, int]:
