@@ -32,6 +32,8 @@ BATCH_BYTES: Final = 1 << 20
 """Most bytes of records in one message."""
 STRETCH: Final = 2_000
 """Records that a filtered stream reads from the database at once."""
+DRAFT_STRETCH: Final = 10_000
+"""The same through a draft, where the database sorts all that is left for each stretch."""
 WINDOW: Final = 8
 """Chunks that a whole stream fetches at once, after the first."""
 FIRST_BATCH: Final = 50
@@ -124,7 +126,7 @@ class RecordStreams:
         while True:
             stretch = await self._while_alive(self._read_stretch(stream), stream, call)
             await self._write_records(stream, stretch, call)
-            if len(stretch) < STRETCH:
+            if len(stretch) < stretch_of(stream):
                 return
 
     async def _read_stretch(self, stream: Stream) -> Sequence[tuple[int, bytes]]:
@@ -132,7 +134,7 @@ class RecordStreams:
             if stream.revision is None:
                 stream.revision = (await get_organization(connection, stream.organization_id)).revision
             return await reads.read_stretch(
-                connection, stream.organization_id, stream.condition, after=stream.position, limit=STRETCH
+                connection, stream.organization_id, stream.condition, after=stream.position, limit=stretch_of(stream)
             )
 
     @asynccontextmanager
@@ -218,6 +220,11 @@ class RecordStreams:
             if not task.done():
                 task.cancel()
                 await asyncio.wait([task])
+
+
+def stretch_of(stream: Stream) -> int:
+    """Return how many records a filtered stream reads from the database at once."""
+    return STRETCH if stream.draft is None else DRAFT_STRETCH
 
 
 def _windows(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
