@@ -43,6 +43,8 @@ class Served:
     simulator: Simulator
     database_url: str
     organization_id: str
+    target: str
+    """Address of the server."""
 
     async def start(self, **request: Any) -> pb.SyncRun:
         """Begin a pull."""
@@ -74,7 +76,7 @@ async def served(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
         await database.close()
         settings = Settings.load(database_url=database_url, listen="127.0.0.1:0", stop_seconds=1)
         async with running(settings) as up, grpc.aio.insecure_channel(up.target) as channel:
-            yield Served(SyncServiceStub(channel), simulator, database_url, code)
+            yield Served(SyncServiceStub(channel), simulator, database_url, code, up.target)
 
 
 async def test_a_run_is_begun_watched_and_logged(served: Served) -> None:
