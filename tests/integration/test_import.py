@@ -272,8 +272,7 @@ async def test_a_record_that_is_being_written_is_deferred_and_looked_at_again(im
     await importing.edit("pending_sync", category="Pumps")
     newer = table({"description": "new", "pfs_lastmodified": "06/02/2026 12:00"})
     before = await importing.values()
-    summary = await importing(newer)
-    assert (summary.total("deferred"), summary.changed) == (1, 0)
+    assert (await importing(newer)).total("deferred") == 1
     assert await importing.values() == before
     await importing.edit("modified", category="Pumps")
     assert (await importing(newer)).total("updated") == 1
