@@ -275,7 +275,7 @@ BEFORE_CONDITION: Final = frozenset(
 )
 """Words, as keys, behind which a duration or a field is part of a condition on the records."""
 LEADING_TO: Final = frozenset(
-    ("assigned", "belonging", "allocated", "related", "linked", "due", "charged", "up", "prior")
+    ("equal", "assigned", "belonging", "allocated", "related", "linked", "due", "charged", "up", "prior")
 )
 """Words, as keys, behind which "to" belongs to a condition: "rentals assigned to BEO"."""
 QUALIFYING: Final = frozenset(
