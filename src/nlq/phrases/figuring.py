@@ -1,4 +1,4 @@
-"""Figuring: the figures, groups and shares that a question asks for, and the order of the groups.
+"""Figuring: the figures, groups and shares that a question asks for; the order of groups is `group_order.py`'s.
 
 Gives `Figuring`. A question asks for figures where it names one, groups by something, names groups with a condition or
 a rank ("categories with more than 10 rentals"), or asks for the values of a field, a share, or whether there are any.
@@ -7,15 +7,16 @@ a rank ("categories with more than 10 rentals"), or asks for the values of a fie
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 from nlq.phrases.amounts import is_whole
 from nlq.phrases.figure_words import figure_words
 from nlq.phrases.gathered import Gathered
+from nlq.phrases.group_order import GroupOrder
 from nlq.phrases.grouping import DISTINCT_LEADS, group_keys
 from nlq.phrases.notes import money_fields
-from nlq.phrases.ordering import is_extreme, limit_of
-from nlq.phrases.parts import FieldPart, FigurePart, Part, RankPart, SortKey, SortPart
+from nlq.phrases.ordering import is_extreme
+from nlq.phrases.parts import FieldPart, FigurePart, Part, RankPart, SortPart
 from nlq.query import (
     Aggregate,
     Aggregation,
@@ -29,8 +30,6 @@ from nlq.tagging.tags import Amount
 
 MAX_FIGURES: Final = 10
 _MEASURED: Final = (FieldType.MONEY, FieldType.INTEGER)
-_NO_NOUN: Final = frozenset(("in", "for", "on", "at", "by", "this", "next", "last", "overall"))
-"""Words behind "the most" that are no beginning of what is counted."""
 _OF: Final = frozenset(("of", "for"))
 _Limits = tuple[tuple[Operator, Amount], ...]
 
@@ -63,7 +62,8 @@ class Figuring:
         distinct = distinct and list(self._figures) == [Aggregation(Function.COUNT)]
         if self._groups:
             self._take_having()
-            self._take_order()
+            order = GroupOrder(gathered, list(self._figures), self._groups, self._ranked_figures)
+            self._order, self.limit = order.run()
         else:
             self._refuse_bounds()
         return Aggregate(
@@ -330,102 +330,6 @@ class Figuring:
         for part in parts:
             gathered.refuse(part)
             gathered.result.warnings.append("A limit of a figure needs groups: name what to group by.")
-
-    # The order of groups
-
-    def _take_order(self) -> None:
-        """Order the groups by what is said of their order and their rank."""
-        gathered = self._gathered
-        first = next(iter(self._figures))
-        ranks = [rank for rank in gathered.ranks if not is_extreme(rank, gathered.ranks)]
-        self.limit = limit_of(gathered, ranks)
-        default: bool | None = None
-        for rank in ranks:
-            if rank.rank is not None:
-                default = rank.rank.descending
-            gathered.use(rank, "ranked")
-        keys = [self._sorted_by(key, part) for part in gathered.sorts for key in part.keys]
-        for part in gathered.sorts:
-            gathered.use(part, "the order of the groups")
-        by = self._ranked_by()
-        for most in gathered.most:
-            default = most.rank.descending
-            by = first if self._is_of_figure(most) else Aggregation(Function.COUNT)
-            gathered.use(most, f"{'most' if default else 'fewest'} first")
-            self.limit = self.limit or (1 if self._is_one(most) else None)
-        for mark in gathered.directions:
-            rank_of: Any = mark.payload
-            if rank_of.dated:  # groups have no date that they could be ordered by
-                gathered.refuse(mark)
-                continue
-            if keys:
-                keys[-1] = FigureSort(keys[-1].by, rank_of.descending)
-            else:
-                default = rank_of.descending
-            gathered.use(mark, "descending" if rank_of.descending else "ascending")
-        if not keys and (default is not None or by is not None):
-            keys = [FigureSort(by or first, default if default is not None else True)]
-        self._order = [key for key in keys if self._fits(key)]
-
-    def _is_of_figure(self, part: Part) -> bool:
-        """Return whether "the most" is said of a figure, and counts nothing: "which silo costs the most"."""
-        tokens = self._gathered.tokens
-        return part.end == len(tokens) or tokens[part.end].key in _NO_NOUN
-
-    def _ranked_by(self) -> Aggregation | None:
-        """Return the figure that groups are ranked by, None where none is said."""
-        gathered = self._gathered
-        for part in gathered.by_figures:
-            gathered.use(part, "the figure to rank by")
-        for group in gathered.groups:
-            for key in group.keys:
-                if key.field is not None and key.field.type in _MEASURED:
-                    gathered.use(group, f"by {key.field.label}")
-        ranked = self._ranked_figures_again()
-        return ranked[-1] if ranked else None
-
-    def _ranked_figures_again(self) -> list[Aggregation]:
-        """Return the figures that a rank or "by" names, which the question's own figures may be as well."""
-        notes = list(self._gathered.result.ambiguities)
-        found = self._ranked_figures()
-        self._gathered.result.ambiguities[:] = notes
-        ranked = [figure for figure in found if figure in self._figures or figure.function is Function.COUNT]
-        asked = bool(self._gathered.by_figures or self._gathered.ranks or self._measured_groups())
-        return ranked if asked else []
-
-    def _measured_groups(self) -> bool:
-        keys = (key for group in self._gathered.groups for key in group.keys)
-        return any(key.field is not None and key.field.type in _MEASURED for key in keys)
-
-    def _is_one(self, part: Part) -> bool:
-        """Return whether one group is asked for: "which area has the most cranes"."""
-        uses = [use for use in self._gathered.result.uses if use.meaning.startswith("by ") and use.end <= part.first]
-        return bool(uses) and not self._gathered.is_plural(Part(uses[-1].first, uses[-1].end))
-
-    def _sorted_by(self, key: SortKey, part: SortPart) -> FigureSort:
-        """Return a term of the order; where groups are ranked by a figure, the largest comes first."""
-        by = self._by(key)
-        falls = part.ranked and isinstance(by, Aggregation)
-        return FigureSort(by, falls if key.descending is None else key.descending)
-
-    def _by(self, key: SortKey) -> Aggregation | str:
-        """Return what a term of "sorted by" orders groups by."""
-        if key.function is not None:
-            return Aggregation(key.function, key.field.name if key.field else None)
-        if key.field is None:
-            return Aggregation(Function.COUNT)
-        if key.field.type in _MEASURED:
-            same = (figure for figure in self._figures if figure.field == key.field.name)
-            return next(same, Aggregation(Function.SUM, key.field.name))
-        return key.field.name
-
-    def _fits(self, key: FigureSort) -> bool:
-        """Return whether groups can be ordered so: by a figure, or by a group."""
-        if isinstance(key.by, str) and key.by not in self._groups:
-            for part in self._gathered.sorts:
-                self._gathered.refuse(part)
-            return False
-        return True
 
 
 def _orders_by_figure(part: SortPart) -> bool:
