@@ -77,12 +77,12 @@ DEFAULT_SAMPLE: Final = 5
 MAX_SAMPLE: Final = 100
 PROPOSAL: Final = "proposal"
 """Kind of the token, and first word of the name of a proposal in the cache."""
-_STRETCH: Final = 2_000
+_STRETCH: Final = 1_000
 """Records that are read at once."""
-_SAVED: Final = 1_000
+_SAVED: Final = 500
 """Records that are written at once."""
-_AT_ONCE: Final = 100
-"""Records that are worked on before other calls get their turn: some 5 ms."""
+_AT_ONCE: Final = 50
+"""Records that are worked on before other calls get their turn: some 3 ms."""
 _DIGEST: Final = digest("proposal of a change", 1)
 """Names the form of the token's content; another form gets another number."""
 

@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
@@ -247,10 +247,12 @@ async def save_records(write: Write, organization: Organization, changes: Sequen
     return [row["payload"] for row in rows]
 
 
-async def _count_uses(write: Write, changes: Iterable[Change]) -> None:
+async def _count_uses(write: Write, changes: Sequence[Change]) -> None:
     """Add the values that records gained to the vocabulary, and take away those that they lost."""
     uses: Counter[tuple[str, str]] = Counter()
-    for before, after in changes:
+    for number, (before, after) in enumerate(changes, start=1):
+        if number % ROWS_AT_ONCE == 0:
+            await asyncio.sleep(0)
         for name in _NAMED:
             old = before.values.get(name) if before is not None else None
             new = after.values.get(name)
