@@ -256,6 +256,17 @@ class Schema:
         return {field.name: field for field in self.fields}
 
     @cached_property
+    def money_names(self) -> tuple[str, ...]:
+        """Names of the fields that hold money."""
+        return tuple(field.name for field in self.fields if field.type is FieldType.MONEY)
+
+    @cached_property
+    def presence(self) -> FieldSpec | None:
+        """The flag that words for an overlap with a date say as well: "on site"; None where none does."""
+        within = frozenset(self.conventions.dates.within_words)
+        return next((field for field in self.fields if within.intersection(field.true_words)), None)
+
+    @cached_property
     def places(self) -> Mapping[str, tuple[int, FieldType]]:
         """Place and type of each field, by name."""
         return {field.name: (place, field.type) for place, field in enumerate(self.fields)}

@@ -33,7 +33,7 @@ from nlq.normalize import Token
 from nlq.phrases.conditions import ALWAYS_EMPTY
 from nlq.phrases.emptiness import why_empty
 from nlq.phrases.figure_words import figure_words
-from nlq.phrases.notes import Note, money_fields
+from nlq.phrases.notes import Note
 from nlq.phrases.parts import FlagPart, Part
 from nlq.phrases.resolve import Resolved, Use
 from nlq.query import SPREAD, Aggregate, Comparison, Condition, Operator, Query, conjunction, fold, group_field
@@ -172,7 +172,7 @@ class _Carrier:
         query = refit_query(self._before, before, now, self._schema)
         if query != self._before:
             name = moved(before, now, self._schema)[1]
-            others = tuple(each for each in money_fields(self._schema) if each != name)
+            others = tuple(each for each in self._schema.money_names if each != name)
             label = self._schema.by_name[name].label
             text = f"what was asked of another amount is asked of the {label}, which these records have"
             self._result.ambiguities.append(Note(text, 0, 0, name, others))
@@ -187,7 +187,7 @@ class _Carrier:
             return []
         measure, first, end, known = self._follow.measure
         why = "the question before is about it" if known else "no question names another"
-        others = tuple(name for name in money_fields(self._schema) if name != measure.name)
+        others = tuple(name for name in self._schema.money_names if name != measure.name)
         return [Note(f"the figure is of the {measure.label}, because {why}", first, end, measure.name, others)]
 
     # Conditions
@@ -312,7 +312,7 @@ class _Carrier:
         """Say which field an amount is of, by the question before."""
         names = about(condition, self._schema)
         labels = " or the ".join(self._schema.by_name[name].label for name in self._schema.by_name if name in names)
-        others = tuple(name for name in money_fields(self._schema) if name not in names)
+        others = tuple(name for name in self._schema.money_names if name not in names)
         text = f"the amount is the {labels}, by the question before"
         chosen = next(iter(names)) if len(names) == 1 else self._canon.text(condition)
         return Note(text, 0, 0, chosen, others)

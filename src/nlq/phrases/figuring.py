@@ -14,7 +14,6 @@ from nlq.phrases.figure_words import figure_words
 from nlq.phrases.gathered import Gathered
 from nlq.phrases.group_order import GroupOrder
 from nlq.phrases.grouping import DISTINCT_LEADS, group_keys
-from nlq.phrases.notes import money_fields
 from nlq.phrases.ordering import is_extreme
 from nlq.phrases.parts import FieldPart, FigurePart, Part, RankPart, SortPart
 from nlq.query import (
@@ -78,7 +77,7 @@ class Figuring:
         for part in self._gathered.figures:
             if part.functions == (Function.SUM,) and part.field is None and ranking is not None:
                 part.field = ranking
-                others = tuple(f"sum({name})" for name in money_fields(self._schema) if name != ranking.name)
+                others = tuple(f"sum({name})" for name in self._schema.money_names if name != ranking.name)
                 text = f"the total {ranking.label} is meant, because the question names no figure"
                 self._gathered.note(text, part, f"sum({ranking.name})", others)
 

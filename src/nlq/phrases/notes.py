@@ -13,7 +13,7 @@ from nlq.phrases.amounts import Choice
 from nlq.phrases.figure_words import plural
 from nlq.phrases.terms import BoundTerm, Term, ValueTerm, holds_together
 from nlq.query import Comparison, Condition, Not, Operator, conjunction
-from nlq.schema import FieldType, Schema
+from nlq.schema import Schema
 from nlq.tagging.tags import Amount
 
 
@@ -28,15 +28,10 @@ class Note:
     alternatives: tuple[str, ...]
 
 
-def money_fields(schema: Schema) -> tuple[str, ...]:
-    """Return the names of the fields that hold money."""
-    return tuple(field.name for field in schema.fields if field.type is FieldType.MONEY)
-
-
 def choice_note(choice: Choice, canon: Canon) -> Note:
     """Say which field an amount was taken to be of."""
     term, schema = choice.term, canon.schema
-    money = money_fields(schema)
+    money = schema.money_names
     if len(choice.options) > 1:
         each = (
             f"{schema.by_name[name].label} for {_called(enum, value, schema)}" for enum, value, name in choice.options

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any, Final
 
 from nlq.phrases.gathered import Gathered
-from nlq.phrases.notes import money_fields
 from nlq.phrases.parts import Part, RankPart, SortPart
 from nlq.query import Sort
 from nlq.schema import FieldSpec, FieldType
@@ -167,7 +166,7 @@ class _Ordering:
         if ranking is None:
             gathered.refuse(part)
             return []
-        others = tuple(name for name in money_fields(self._schema) if name != ranking.name)
+        others = tuple(name for name in self._schema.money_names if name != ranking.name)
         text = f"records are ranked by {ranking.label}, because the question names no figure"
         gathered.note(text, part, ranking.name, others)
         return [(ranking, None, part)]

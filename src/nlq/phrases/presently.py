@@ -14,7 +14,6 @@ from nlq.filters.canon import Canon
 from nlq.phrases.dating import overlap
 from nlq.phrases.gathered import Gathered
 from nlq.phrases.terms import DateTerm, FlagTerm, Term
-from nlq.schema import FieldSpec
 
 _NOW: Final = frozenset(("now", "currently"))
 _ONE_DAY: Final = timedelta(days=1)
@@ -23,7 +22,7 @@ _ONE_DAY: Final = timedelta(days=1)
 def note_presence(terms: Sequence[Term], gathered: Gathered, canon: Canon, today: date) -> None:
     """Report for each term that says what is there at present how else it can be read."""
     layers = canon.schema.conventions.dates.layers
-    flag = _flag(gathered) if layers and any(isinstance(term, (DateTerm, FlagTerm)) for term in terms) else None
+    flag = canon.schema.presence if layers and any(isinstance(term, (DateTerm, FlagTerm)) for term in terms) else None
     if flag is None:
         return
     _, present = canon.flag(flag.name, state=True)
@@ -37,12 +36,6 @@ def note_presence(terms: Sequence[Term], gathered: Gathered, canon: Canon, today
             period = canon.text(overlap(layers[0], today, today + _ONE_DAY, canon.schema))
             text = f"what is recorded as {flag.true_words[0]} is meant, whatever the {layers[0].name} period"
             gathered.note(text, term, present, (period,))
-
-
-def _flag(gathered: Gathered) -> FieldSpec | None:
-    """Return the flag that words for an overlap with a date say as well: "on site"."""
-    within = frozenset(gathered.schema.conventions.dates.within_words)
-    return next((field for field in gathered.schema.fields if within.intersection(field.true_words)), None)
 
 
 def _is_today(term: DateTerm, today: date) -> bool:
