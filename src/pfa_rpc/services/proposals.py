@@ -22,7 +22,7 @@ from nlq.changes import Change, canonical_changes
 from nlq.errors import LanguageError
 from nlq.filters.filter_text import parse_filter
 from nlq.interpretation import Interpretation, InterpretationKind
-from nlq.query import Condition
+from nlq.query import Condition, fields_of
 from pfa.v1.proposal_pb2 import (
     ApplyChangeRequest,
     ApplyChangeResponse,
@@ -206,6 +206,7 @@ class Proposals:
             return earlier
         if proposed.by != call.principal.name:
             raise InvalidToken("the proposal token was made for somebody else; propose the change yourself")
+        require_visible(call.principal, proposed.asked.fields | fields_of(proposed.asked.condition))
 
         async def body(write: Write) -> Answer:
             return await self._carry_out(write, organization, proposed, allow_refused=request.allow_refused)

@@ -7,9 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
+from google.type.money_pb2 import Money
 
+from pfa.v1.change_pb2 import Change, ChangeOperation
+from pfa.v1.mutation_pb2 import MutateRecordsRequest, MutateRecordsResponse, Mutation, MutationOperation
 from pfa.v1.organization_service_pb2 import CreateOrganizationRequest, ListOrganizationsRequest
+from pfa.v1.proposal_pb2 import ApplyChangeRequest, ProposeChangeRequest
 from pfa.v1.query_service_pb2 import (
     AddSynonymRequest,
     AskRequest,
@@ -32,8 +37,9 @@ from pfa.v1.record_service_pb2 import (
     StreamRecordsRequest,
     StreamRecordsResponse,
 )
+from pfa.v1.undo_pb2 import ListUndoableRequest, RedoChangeRequest, UndoChangeRequest
 from pfa_rpc.cache.nothing import NoCache
-from pfa_rpc.errors import PermissionDenied
+from pfa_rpc.errors import InvalidToken, PermissionDenied
 from pfa_rpc.schema import FIELDS
 from pfa_rpc.services.organizations import OrganizationService
 from pfa_rpc.services.principal import LOCAL_ADMIN, Permission, Principal
@@ -196,3 +202,61 @@ async def test_only_own_organizations_are_listed_and_only_an_admin_creates_one(f
     assert [item.organization_id for item in listed.organizations] == ["RIO"]
     with pytest.raises(PermissionDenied, match="'admin'"):
         await service.create_organization(CreateOrganizationRequest(organization_id="RIO"), RecordedCall())
+
+
+EDITOR = Principal("editor", frozenset({"RIO"}), frozenset({Permission.READ, Permission.EDIT}))
+
+
+def set_fields(record: Record, *paths: str) -> MutateRecordsRequest:
+    mutation = Mutation(
+        operation=MutationOperation.MUTATION_OPERATION_UPDATE, record=record, update_mask=FieldMask(paths=paths)
+    )
+    return MutateRecordsRequest(organization_id="RIO", mutations=[mutation], request_id="named")
+
+
+async def test_who_may_only_read_changes_no_records(records: RecordService) -> None:
+    attempts: list[Awaitable[Any]] = [
+        records.mutate_records(set_fields(Record(pfa_id="1", area_silo="X"), "area_silo"), RecordedCall()),
+        records.propose_change(ProposeChangeRequest(organization_id="RIO"), RecordedCall()),
+        records.apply_change(ApplyChangeRequest(organization_id="RIO", proposal_token="x"), RecordedCall()),
+        records.undo_change(UndoChangeRequest(organization_id="RIO", change_id="x"), RecordedCall()),
+        records.redo_change(RedoChangeRequest(organization_id="RIO", change_id="x"), RecordedCall()),
+        records.list_undoable(ListUndoableRequest(organization_id="RIO"), RecordedCall()),
+    ]
+    for attempt in attempts:
+        with pytest.raises(PermissionDenied, match="'edit'"):
+            await attempt
+
+
+async def test_an_editor_who_may_not_see_money_sets_none_and_is_shown_none(records: RecordService) -> None:
+    call = RecordedCall(EDITOR)
+    rate = Record(pfa_id="1", monthly_rate=Money(units=5))
+    with pytest.raises(PermissionDenied, match="may not see monthly_rate"):
+        await records.mutate_records(set_fields(rate, "monthly_rate"), call)
+    request = set_fields(Record(pfa_id="1", area_silo="X"), "area_silo")
+    for _ in range(2):  # what is kept for a repeat is no way around
+        [edited] = MutateRecordsResponse.FromString(await records.mutate_records(request, call)).records
+        assert edited.area_silo == "X"
+        assert not shows_money(edited)
+    area = Change(field="area_silo", operation=ChangeOperation.CHANGE_OPERATION_SET, text_value="Y")
+    proposed = await records.propose_change(ProposeChangeRequest(organization_id="RIO", changes=[area]), call)
+    proposal = proposed.proposal
+    assert proposal.samples
+    assert not proposal.HasField("effect")
+    assert not any(shows_money(record) for sample in proposal.samples for record in (sample.before, sample.after))
+    dearer = Change(field="monthly_rate", operation=ChangeOperation.CHANGE_OPERATION_SCALE, factor="2")
+    with pytest.raises(PermissionDenied, match="may not see monthly_rate"):
+        await records.propose_change(ProposeChangeRequest(organization_id="RIO", changes=[dearer]), call)
+
+
+async def test_a_proposal_is_applied_by_who_it_was_made_for(records: RecordService, filled: Filled) -> None:
+    area = Change(field="area_silo", operation=ChangeOperation.CHANGE_OPERATION_SET, text_value="Y")
+    request = ProposeChangeRequest(organization_id="RIO", filter='pfa_id = "1"', changes=[area])
+    token = (await records.propose_change(request, RecordedCall(LOCAL_ADMIN))).proposal.proposal_token
+    application = ApplyChangeRequest(organization_id="RIO", proposal_token=token)
+    with pytest.raises(InvalidToken, match="somebody else"):
+        await records.apply_change(application, RecordedCall(EDITOR))
+    asked = RecordedCall()
+    questions = QueryService(Sources.of(filled.database, Tokens(b"k" * 16), NoCache()))
+    await questions.ask(AskRequest(organization_id="RIO", question="set the area of all cranes to Silo 4"), asked)
+    assert not AskResponse.FromString(asked.written[-1]).proposal.proposal_token, "who may not edit gets none"
