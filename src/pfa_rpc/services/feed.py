@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
@@ -39,7 +39,9 @@ LOOK_SECONDS: Final = 1.0
 """How long a change may stay unseen whose news was lost, or that a process wrote which sends none."""
 RETRY_SECONDS: Final = 1.0
 _AT_ONCE: Final = 200
-"""Records that filters are applied to before other calls get their turn."""
+"""Records, each in each of its states, that filters are applied to before other calls get their turn."""
+_VIEWS_AT_ONCE: Final = 100
+"""Views that are told of a few records before other calls get their turn."""
 _LEFT_FIELD: Final = WatchRecordsResponse.LEFT_FIELD_NUMBER
 
 _log: Final = structlog.stdlib.get_logger("pfa")
@@ -59,20 +61,30 @@ class View:
         """Whether every record is in it."""
         return self._matches is None
 
-    async def messages(self, changes: Sequence[ChangedRecord], through: str) -> list[bytes]:
-        """Return the messages that tell of changes, the last with `through`; none where nothing is to be told."""
+    async def messages(self, changes: Sequence[ChangedRecord], through: str, *, is_begun: bool = False) -> list[bytes]:
+        """Return the messages that tell of changes, the last with `through`; none where nothing is to be told.
+
+        `is_begun`: messages were sent that `through` is still to come for.
+        """
         matching: list[bytes] = []
         left: list[bytes] = []
-        for number, change in enumerate(changes, start=1):
+        done = 0
+        for change in changes:
+            done += 1
             if self._matches is None or self._matches(change.values):
                 matching.append(change.payload)
-            elif any(map(self._matches, change.earlier())):
-                left.append(LeftRecord(id=change.record_id, pfa_id=change.pfa_id).SerializeToString())
-            if number % _AT_ONCE == 0:
+            else:
+                done += len(change.deltas)
+                if any(map(self._matches, change.earlier())):
+                    left.append(LeftRecord(id=change.record_id, pfa_id=change.pfa_id).SerializeToString())
+            if done >= _AT_ONCE:
+                done = 0
                 await asyncio.sleep(0)
         payloads = await self.mask.apply_all(matching)
         bodies = [frame_records(part) for part in _parts(payloads)]
         bodies += [_frame_left(left[start : start + BATCH_RECORDS]) for start in range(0, len(left), BATCH_RECORDS)]
+        if through and is_begun and not bodies:
+            bodies.append(b"")
         if bodies:
             bodies[-1] += WatchRecordsResponse(changes_through=through).SerializeToString()
         return bodies
@@ -154,8 +166,8 @@ class Subscription:
 
     @property
     def through(self) -> Revision | None:
-        """What the feed has come to, where nothing of it is waiting here; else None."""
-        return None if self._queue or self.is_behind else self.followed.through
+        """What the feed has come to, where nothing of it is waiting here or being handed out; else None."""
+        return None if self._queue or self.is_behind else self.followed.at_rest
 
 
 class ChangeFeed:
@@ -187,7 +199,7 @@ class ChangeFeed:
             followed.remove(subscription)
             if followed.is_idle:
                 self._followed.pop(organization_id, None)
-                followed.stop()
+                await followed.stop()
 
 
 class _Followed:
@@ -200,7 +212,13 @@ class _Followed:
         self._by_view: dict[object, tuple[View, set[Subscription]]] = {}
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._is_moving = False
         self.through = through
+
+    @property
+    def at_rest(self) -> Revision | None:
+        """What everybody was told of; None while changes are handed out: who comes now comes too late for some."""
+        return None if self._is_moving else self.through
 
     @property
     def is_idle(self) -> bool:
@@ -218,9 +236,10 @@ class _Followed:
     def start(self) -> None:
         self._task = asyncio.create_task(self._run())
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         if self._task is not None:
             self._task.cancel()
+            await asyncio.wait([self._task])
 
     def _hear(self, organization_id: str) -> None:
         if organization_id == self._organization_id:
@@ -240,6 +259,11 @@ class _Followed:
                 except PfaError as error:
                     _log.warning("the change feed waits", organization_id=self._organization_id, error=error.message)
                     await asyncio.sleep(RETRY_SECONDS)
+                except Exception:
+                    # Those who watch read from the database: either that does better, or they are told.
+                    _log.exception("the change feed failed", organization_id=self._organization_id)
+                    self._drop_all()
+                    await asyncio.sleep(RETRY_SECONDS)
 
     async def _advance(self) -> None:
         """Read what has changed since the last time, and hand it to everybody."""
@@ -248,10 +272,18 @@ class _Followed:
             return
         if not now.shows(self.through):
             self.through = now
-            for view, _ in self._views():
-                self._drop(view)  # restored: each finds out by itself that its history has ended
+            self._drop_all()  # restored: each finds out by itself that its history has ended
             return
+        self._is_moving = True
+        try:
+            self.through = await self._hand_out()
+        finally:
+            self._is_moving = False
+
+    async def _hand_out(self) -> Revision:
+        """Hand what has changed to everybody; return what that comes to."""
         after: Place | None = None
+        begun: set[object] = set()
         while True:
             with_earlier = any(not view.is_whole for view, _ in self._views())
             async with self._database.reading() as connection:
@@ -263,28 +295,41 @@ class _Followed:
                     limit=STRETCH,
                     with_earlier=with_earlier,
                 )
-            await self._distribute(stretch, with_earlier=with_earlier)
+            await self._distribute(stretch, begun, with_earlier=with_earlier)
             after = stretch.end
             if after is None:
-                self.through = stretch.revision
-                return
+                return stretch.revision
 
-    async def _distribute(self, stretch: Stretch, *, with_earlier: bool) -> None:
+    async def _distribute(self, stretch: Stretch, begun: set[object], *, with_earlier: bool) -> None:
+        """Hand a stretch to everybody; `begun` has the keys of the views that were told of one before."""
         is_last = stretch.end is None
         through = revision_token(self._tokens, self._organization_id, stretch.revision) if is_last else ""
-        for view, subscriptions in self._views():
+        for number, (view, subscriptions) in enumerate(self._views(), start=1):
+            if number % _VIEWS_AT_ONCE == 0:
+                await asyncio.sleep(0)
             if not (view.is_whole or with_earlier):
-                self._drop(view)  # it came while the others' changes were read
+                _drop(subscriptions)  # it came while the others' changes were read
                 continue
-            messages = await view.messages(stretch.changes, through)
-            batch = Batch(messages, stretch.revision, is_last, sum(map(len, messages)))
+            try:
+                messages = await view.messages(stretch.changes, through, is_begun=view.key in begun)
+            except Exception:
+                _log.exception("a view of the change feed failed", organization_id=self._organization_id)
+                _drop(subscriptions)
+                continue
             if messages:
+                begun.add(view.key)
+                batch = Batch(messages, stretch.revision, is_last, sum(map(len, messages)))
                 for subscription in tuple(subscriptions):
                     subscription.put(batch)
 
     def _views(self) -> list[tuple[View, set[Subscription]]]:
         return list(self._by_view.values())
 
-    def _drop(self, view: View) -> None:
-        for subscription in self._by_view[view.key][1]:
-            subscription.drop()
+    def _drop_all(self) -> None:
+        for _, subscriptions in self._views():
+            _drop(subscriptions)
+
+
+def _drop(subscriptions: Iterable[Subscription]) -> None:
+    for subscription in subscriptions:
+        subscription.drop()

@@ -113,6 +113,7 @@ class _Watch:
         """Write what has changed since, from the database, in stretches: none waits for a client that reads slowly."""
         assert self.since is not None, "the current records come first"  # noqa: S101 (for the type)
         after: Place | None = None
+        is_begun = False
         while True:
             async with self.database.reading() as connection:
                 if after is None:
@@ -131,8 +132,9 @@ class _Watch:
                 )
             after = stretch.end
             through = "" if after is not None else self._token(stretch.revision)
-            for message in await self.view.messages(stretch.changes, through):
+            for message in await self.view.messages(stretch.changes, through, is_begun=is_begun):
                 await self.call.write(message)
+                is_begun = True
             if after is None:
                 self.since = stretch.revision
                 return
