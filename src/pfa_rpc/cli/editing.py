@@ -58,7 +58,7 @@ def edit_command(
     values = assignments(texts)
     request = MutateRecordsRequest(
         organization_id=organization,
-        mutations=[_mutation(name, values, etag)],
+        mutations=[mutation_of(name, values, etag)],
         validate_only=validate_only,
         request_id=request_id,
     )
@@ -71,7 +71,8 @@ def edit_command(
         _show(output, response, values, validate_only=validate_only)
 
 
-def _mutation(name: str, values: Mapping[str, Any], etag: str) -> Mutation:
+def mutation_of(name: str, values: Mapping[str, Any], etag: str = "") -> Mutation:
+    """Return the update of some fields of a record, named by its id in PEMS or its UUID."""
     from google.protobuf.field_mask_pb2 import FieldMask
 
     from pfa.v1.mutation_pb2 import Mutation, MutationOperation

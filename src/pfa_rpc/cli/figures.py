@@ -51,6 +51,7 @@ def aggregate_command(
     totals: Annotated[
         bool, typer.Option("--totals", help="Total all groups, too; of two, each row and each column.")
     ] = False,
+    draft: options.Draft = "",
     consistency: options.Consistency = options.FRESH,
     as_json: options.AsJson = False,
     server: options.Server = options.DEFAULT_SERVER,
@@ -79,6 +80,7 @@ def aggregate_command(
         group_by=by or (),
         include_transferable=include_transferable,
         include_totals=totals,
+        draft_id=draft,
         consistency=need,
     )
     with connect(target) as connection, pointing(filter_text=filter_text):

@@ -18,6 +18,7 @@ from pfa_rpc.cli import (
     caches,
     copying,
     doctor,
+    drafts,
     editing,
     exits,
     figures,
@@ -95,6 +96,7 @@ app.command("apply", epilog=proposals.APPLY_EXAMPLE)(proposals.apply_command)
 app.command("undo", epilog=undoing.UNDO_EXAMPLE)(undoing.undo_command)
 app.command("watch", epilog=watching.WATCH_EXAMPLE)(watching.watch_command)
 app.command("aggregate", epilog=figures.AGGREGATE_EXAMPLE)(figures.aggregate_command)
+app.add_typer(drafts.drafts, name="draft", help="Change records in drafts that only you see, and commit them.")
 app.add_typer(organizations.organizations, name="organizations", help="List or create organizations.")
 app.add_typer(vocabulary.vocabulary, name="vocabulary", help="List, add or remove what questions call things.")
 app.add_typer(caches.cache, name="cache", help="Look at, fill or clear the cache of a server.")

@@ -42,6 +42,12 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")
 Filter = Annotated[
     str, typer.Option("--filter", "-f", metavar="TEXT", show_default=False, help="AIP-160 filter; none: every record.")
 ]
+Draft = Annotated[
+    str,
+    typer.Option(
+        "--draft", metavar="UUID", show_default=False, help="A draft of yours: records as they would be once committed."
+    ),
+]
 Columns = Annotated[
     str | None,
     typer.Option(

@@ -40,11 +40,12 @@ def show_outcome(output: Output, proposal: ChangeProposal, *, with_months: bool 
     for note in proposal.notes:
         output.line(f"  note     {note.count:,}: {plain(note.text)}")
     if proposal.HasField("effect"):
-        _show_effect(output, proposal.effect, with_months=with_months)
+        show_effect(output, proposal.effect, with_months=with_months)
     _show_samples(output, proposal)
 
 
-def _show_effect(output: Output, effect: CostEffect, *, with_months: bool) -> None:
+def show_effect(output: Output, effect: CostEffect, *, with_months: bool) -> None:
+    """Write what records cost before and after."""
     currency = effect.layers[0].before.currency_code if effect.layers else ""
     table = new_table()
     table.add_column(Text(f"cost {plain(currency)}".strip()))

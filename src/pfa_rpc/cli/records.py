@@ -52,6 +52,7 @@ def list_command(
     total: Annotated[bool, typer.Option("--total", help="Count all records that match, too.")] = False,
     fields: options.Fields = None,
     columns: options.Columns = None,
+    draft: options.Draft = "",
     consistency: options.Consistency = options.FRESH,
     as_json: options.AsJson = False,
     server: options.Server = options.DEFAULT_SERVER,
@@ -78,6 +79,7 @@ def list_command(
         page_token=page_token,
         skip=skip,
         include_total_size=total,
+        draft_id=draft,
         read_mask=_read_mask(mask),
         consistency=need,
     )
@@ -135,6 +137,7 @@ def get_command(
     as_of: Annotated[
         str, typer.Option("--as-of", metavar="TIME", show_default=False, help="The record as it was at that time.")
     ] = "",
+    draft: options.Draft = "",
     consistency: options.Consistency = options.FRESH,
     as_json: options.AsJson = False,
     server: options.Server = options.DEFAULT_SERVER,
@@ -154,7 +157,9 @@ def get_command(
     from pfa_rpc.cli.connection import connect
     from pfa_rpc.cli.render import Output, as_object, pairs_table, record_pairs, show_age
 
-    request = GetRecordRequest(organization_id=organization, read_mask=_read_mask(mask), consistency=need)
+    request = GetRecordRequest(
+        organization_id=organization, read_mask=_read_mask(mask), consistency=need, draft_id=draft
+    )
     if at is not None:
         request.ClearField("consistency")
         request.as_of_time.FromDatetime(at)
@@ -183,6 +188,7 @@ def stream_command(
     batch_size: Annotated[
         int, typer.Option("--batch-size", min=0, max=5000, metavar="NUMBER", help="Records in a batch; 0: as it suits.")
     ] = 0,
+    draft: options.Draft = "",
     consistency: options.Consistency = options.FRESH,
     server: options.Server = options.DEFAULT_SERVER,
     token: options.Token = None,
@@ -206,6 +212,7 @@ def stream_command(
         batch_size=batch_size,
         read_mask=_read_mask(mask),
         consistency=need,
+        draft_id=draft,
     )
     with connect(target) as connection, pointing(filter_text=filter_text):
         stream_records(connection, request, output)
