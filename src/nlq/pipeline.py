@@ -305,7 +305,7 @@ class Language:
         """Yield what can be said in answer to what has to be asked back, each a complete order."""
         before = reading.context
         if command.ask == WHICH and before is not None and before.aggregate is None and before.limit is None:
-            records, where = self._sentence(replace(before, sort=())), self._canon.text(before.where)
+            records, where = self._sentence(replace(before, sort=(), history=False)), self._canon.text(before.where)
             if command.changes and before.where is not None:
                 yield Alternative(self._order_text(command.changes, records), where)
         named = reading.resolved.query

@@ -208,6 +208,8 @@ class Query:
     limit: int | None = None
     """Most records, or most groups of an aggregate."""
     aggregate: Aggregate | None = None
+    history: bool = False
+    """Whether the changes of the records are asked for in place of the records; there are no figures then."""
 
 
 def pattern_of(pieces: Sequence[str]) -> str:

@@ -196,6 +196,8 @@ class ChangedFields:
     """The fields whose names it can hold, flags apart."""
     verbs: tuple[str, ...] = ()
     """Verbs that say of a field that it was changed, in the form for what is over, that of sentences first."""
+    histories: tuple[str, ...] = ()
+    """How a question begins that asks for the changes themselves, besides nouns for what was done."""
     note: str = ""
     """What it means in a question that asks for records: a sentence's beginning, without a full stop."""
 

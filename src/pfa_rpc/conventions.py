@@ -65,6 +65,23 @@ CHANGED: Final = ChangedFields(
         *("actual_end", "contract", "equipment", "description"),
     ),
     verbs=("changed", "modified", "edited", "updated", "touched", "altered"),
+    histories=(
+        *(
+            f"{noun} {of}"
+            for noun in ("changes", "edits", "modifications", "updates")
+            for of in ("to", "of", "in", "on")
+        ),
+        *("changes made to", "edits made to", "updates made to", "what changed in", "audit trail of", "audit log of"),
+        *(
+            "history of",
+            "history for",
+            "change history of",
+            "change log of",
+            "edit history of",
+            "history of changes to",
+        ),
+        *("history of changes of", "history of the changes to", "change history for", "changes for"),
+    ),
     note="the fields that differ from PEMS at present are meant; who changed them, the history tells",
 )
 DATES: Final = DateConventions(

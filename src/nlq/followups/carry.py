@@ -158,6 +158,8 @@ class _Carrier:
         if self._result.refused:
             return self._result
         query = included(replace(shape.query, where=where), self._said.query, self._schema)
+        of_records = query.aggregate is None and not query.sort and query.limit is None
+        query = replace(query, history=of_records and (query.history or self._said.query.history))
         self._result.query = query
         self._result.warnings += shape.warnings
         self._result.ambiguities += [note for note in self._said.ambiguities if note not in shape.settled]

@@ -64,6 +64,8 @@ class Gathered:
     tokens: list[Token]
     schema: Schema
     result: Resolved = field(default_factory=Resolved)
+    history: Mark | None = None
+    """The words that ask for changes in place of records."""
     figures: list[FigurePart] = field(default_factory=list)
     groups: list[GroupPart] = field(default_factory=list)
     by_figures: list[ByFigurePart] = field(default_factory=list)

@@ -50,7 +50,7 @@ from nlq.phrases.presently import note_presence
 from nlq.phrases.sharing import COPULAS, mentions, share_of
 from nlq.phrases.singling import asks_for_one
 from nlq.phrases.terms import BoundTerm, FlagTerm, TermList
-from nlq.query import Aggregate, Function, Operator, Query
+from nlq.query import Aggregate, Function, Operator, Query, Sort
 from nlq.schema import FieldSpec, FieldType
 from nlq.tagging.tags import RECORD, UNKNOWN, Tagged
 
@@ -116,7 +116,8 @@ class _Resolver:
         including = self._included(asked) if asked is not None else ()
         if asked is not None and including:
             asked = replace(asked, including=including)
-        self._result.query = Query(where, sort, limit, asked)
+        history = self._is_history(asked, sort, limit)
+        self._result.query = Query(where, sort, limit, asked, history)
         return self._result
 
     def _is_behind_copula(self, part: Part) -> bool:
@@ -142,6 +143,8 @@ class _Resolver:
         elif tag == "MARGIN":
             if not isinstance(self._attaching.last(), AgainstTerm):
                 self._gathered.refuse(mark)
+        elif tag == "HISTORY":
+            self._gathered.history = mark
         elif tag == "YES_NO":
             self._gathered.yes_no = mark
         elif tag == "SHARE":
@@ -325,8 +328,21 @@ class _Resolver:
 
     # What is left
 
+    def _is_history(self, asked: Aggregate | None, sort: tuple[Sort, ...], limit: int | None) -> bool:
+        """Return whether changes are asked for; they come newest first, and none are counted."""
+        history = self._gathered.history
+        if history is None:
+            return False
+        if asked is not None or sort or limit is not None:
+            self._gathered.refuse(history)
+            return False
+        self._gathered.use(history, "changes, newest first")
+        return True
+
     def _asked_field(self) -> FieldSpec | None:
         """Return the field whose values are asked for: "who changed ..."."""
+        if self._gathered.history is not None:
+            return next((self._schema.by_name[name] for name in self._schema.conventions.dates.deeds), None)
         parts = [use for use in self._result.uses if use.meaning.startswith("the different values of ")]
         if not parts:
             return None

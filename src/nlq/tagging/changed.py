@@ -28,6 +28,7 @@ _COPULAS_TOO: Final = _COPULAS | _keyed("recently", "lately", "just", "already")
 _OPENING: Final = _ARTICLES | _keyed("whose", "with", "having", "has", "have", "had")
 _OF: Final = _keyed("of", "for", "on", "to")
 _DID: Final = _keyed("did", "does", "has", "have", "had")
+HISTORY: Final = "HISTORY"
 _LISTING: Final = frozenset(("AND", "OR", "COMMA"))
 _NAMING: Final = frozenset(("FIELD", "MEASURE", "EVENT"))
 _BETWEEN: Final = frozenset(("VALUE", "FLAG", "CLAIM", RECORD))
@@ -65,6 +66,10 @@ class ChangedReader:
         self._forms = _keyed(*(verb for verbs in conventions.dates.deeds.values() for verb in verbs))
         self._said = self._forms | self._verbs
         self._nouns = frozenset(noun for nouns in conventions.dates.done.values() for noun in nouns)
+        self._histories = Trie()
+        for words in self._changed.histories:
+            self._histories.add(keys(words), Reading(HISTORY))
+        self._known = self._said | {key for words in self._changed.histories for key in keys(words)[:1]}
         self._periods = Trie()
         self._ends: dict[str, tuple[str, str]] = {}
         for words, ends in conventions.commands.periods.items():
@@ -73,13 +78,13 @@ class ChangedReader:
 
     def read(self, tagged: list[Tagged], tokens: Sequence[Token], today: date) -> list[Tagged]:
         """Return stretches with those together that say of fields that they were changed."""
-        if not self._changed.field or self._said.isdisjoint([token.key for token in tokens]):
+        if not self._changed.field or self._known.isdisjoint([token.key for token in tokens]):
             return tagged
-        found: list[Tagged] = []
-        place = 0
+        found, place = self._opening(tagged, tokens)
         while place < len(tagged):
             line = _Line(self, tagged, tokens, place)
-            taken = line.behind_verb() or line.before_verb()
+            behind = bool(found) and found[-1].tag == HISTORY
+            taken = (line.fields_from(place) if behind else line.behind_verb()) or line.before_verb()
             if taken is None:
                 found.append(tagged[place])
                 place += 1
@@ -90,20 +95,52 @@ class ChangedReader:
         self._set_past(found, tokens, today)
         return found
 
+    def _opening(self, tagged: Sequence[Tagged], tokens: Sequence[Token]) -> tuple[list[Tagged], int]:
+        """Return the stretches by which a question begins that asks for changes, and the place behind them."""
+        place = 0
+        while place < len(tagged) and tagged[place].tag == FILLER:
+            place += 1
+        if place == len(tagged):
+            return [], 0
+        first = tagged[place].first
+        longest = self._histories.longest(tokens, first)
+        ends = [number for number, each in enumerate(tagged) if longest is not None and each.end == longest[0]]
+        if longest is not None and ends:
+            begun = [*tagged[:place], Tagged(first, longest[0], (Reading(HISTORY),))]
+            return begun, self._key_at(begun, tagged, tokens, ends[-1] + 1)
+        if self._begins_with_noun(tagged, tokens, place):
+            return [*tagged[:place], Tagged(first, first, (Reading(HISTORY),))], place
+        return [], 0
+
+    def _begins_with_noun(self, tagged: Sequence[Tagged], tokens: Sequence[Token], place: int) -> bool:
+        """Return whether nouns for what was done begin a question: "changes by maria", "rate changes"."""
+        if tokens[tagged[place].first].raw.casefold() in self._nouns:
+            return tagged[place].field is not None
+        claimed = _Line(self, tagged, tokens, place).before_verb()
+        return claimed is not None and tokens[claimed[0][0].end - 1].raw.casefold() in self._nouns
+
     def _take_key(self, found: list[Tagged], tagged: list[Tagged], tokens: Sequence[Token], place: int) -> int:
         """Take "of 78497" as the record of that key; return the place after it."""
-        if self._key is None or place + 1 >= len(tagged):
+        if place + 1 >= len(tagged):
             return place
-        of, number = tagged[place : place + 2]
-        single = number.end == number.first + 1 and of.end == of.first + 1
+        of = tagged[place]
+        if of.end > of.first + 1 or tokens[of.first].key not in _OF:
+            return place
+        after = self._key_at(found, tagged, tokens, place + 1)
+        if after > place + 1:
+            found.insert(-1, Tagged(of.first, of.end, (Reading(FILLER),)))
+        return after if after > place + 1 else place
+
+    def _key_at(self, found: list[Tagged], tagged: Sequence[Tagged], tokens: Sequence[Token], place: int) -> int:
+        """Take the number at a place as the key of a record; return the place after it."""
+        number = tagged[place] if place < len(tagged) else None
+        if self._key is None or number is None or number.end != number.first + 1:
+            return place
         token = tokens[number.first]
-        if not single or tokens[of.first].key not in _OF or token.kind is not NUMBER or not token.raw.isdigit():
+        if token.kind is not NUMBER or not token.raw.isdigit() or len(token.raw) < _SHORTEST_KEY:
             return place
-        if len(token.raw) < _SHORTEST_KEY:
-            return place
-        found.append(Tagged(of.first, of.end, (Reading(FILLER),)))
         found.append(Tagged(number.first, number.end, (Reading("VALUE", (Meaning(self._key, token.raw),)),)))
-        return place + 2
+        return place + 1
 
     def _set_past(self, found: list[Tagged], tokens: Sequence[Token], today: date) -> None:
         """Read dates behind claims in place as over: "changed the rate of the pumps on Monday"."""
@@ -177,20 +214,27 @@ class _Line:
         place = self._place + 1
         if who and self._keys(place) <= _OF and self._keys(place):
             place += 1  # "who made changes to the rate"
-        between = place
-        while self._is_passed(place, doing=doing):
+        if not doing:
+            while self._is_passed(place, doing=False):
+                place += 1
+            named = self._list(place)
+            if named is None:
+                return None
+            return [self._reader.claim(verb.first, self._tagged[named.place - 1].end, named.names)], named.place
+        taken = self.fields_from(place)
+        silent = map(self._silent, range(self._place + 1, place))
+        return ([verb, *silent, *taken[0]], taken[1]) if taken is not None else None
+
+    def fields_from(self, place: int) -> tuple[list[Tagged], int] | None:
+        """Return the claim of fields that are named from a place on, with what can stand before them."""
+        start = place
+        while self._is_passed(place, doing=True):
             place += 1
         named = self._list(place)
         if named is None:
             return None
-        first = self._tagged[place].first
-        end = self._tagged[named.place - 1].end
-        if not doing:
-            opening = self._tagged[self._place].first
-            return [self._reader.claim(opening, end, named.names)], named.place
-        silent = map(self._silent, range(self._place + 1, between))
-        claim = self._reader.claim(first, end, named.names)
-        return [verb, *silent, *self._tagged[between:place], claim], named.place
+        claim = self._reader.claim(self._tagged[place].first, self._tagged[named.place - 1].end, named.names)
+        return [*self._tagged[start:place], claim], named.place
 
     def _silent(self, place: int) -> Tagged:
         stretch = self._tagged[place]

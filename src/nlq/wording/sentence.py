@@ -63,6 +63,8 @@ class SentenceWriter:
         text = records.text
         if asked is not None:
             text = f"{self._figures(asked)}{text}{self._groups(asked)}{self._group_order(asked.order)}"
+        elif query.history:
+            text = f"{self._schema.conventions.changed.histories[0]} {text}"
         elif query.sort:
             text += self._order(query.sort)
         if query.limit is not None:

@@ -288,7 +288,7 @@ class AskResponse(_message.Message):
     @_builtins.property
     def changes(self) -> _history_pb2.ListChangesResponse:
         """For a question that asks who changed something: after figures of how many records each has changed, the newest
-        changes, at most 100, from the history.
+        changes, at most 100, from the history. For one that asks for the changes themselves, these alone.
         """
 
     def __init__(
@@ -596,6 +596,7 @@ class Interpretation(_message.Message):
     ALTERNATIVES_FIELD_NUMBER: _builtins.int
     ERRORS_FIELD_NUMBER: _builtins.int
     CONFIRM_FIELD_NUMBER: _builtins.int
+    HISTORY_FIELD_NUMBER: _builtins.int
     filter: _builtins.str
     """Canonical AIP-160 filter; ListRecords accepts it. Empty: no condition."""
     sentence: _builtins.str
@@ -613,6 +614,10 @@ class Interpretation(_message.Message):
     question_back: _builtins.str
     """Set where several readings are equally good: the question to put to who asked. Nothing is looked up; the
     alternatives are all the readings.
+    """
+    history: _builtins.bool
+    """Whether the changes of the records are asked for, in place of the records: of the history, conditions on
+    modified_at, modified_by and modified_fields are the time, the person and the changed fields.
     """
     @_builtins.property
     def aggregate(self) -> Global___AggregateSpec:
@@ -670,10 +675,11 @@ class Interpretation(_message.Message):
         alternatives: _abc.Iterable[Global___Alternative] | None = ...,
         errors: _abc.Iterable[_builtins.str] | None = ...,
         confirm: _abc.Iterable[_builtins.str] | None = ...,
+        history: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["aggregate", b"aggregate"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregate", b"aggregate", "alternatives", b"alternatives", "ambiguities", b"ambiguities", "changes", b"changes", "complete", b"complete", "confirm", b"confirm", "defaults", b"defaults", "errors", b"errors", "filter", b"filter", "kind", b"kind", "limit", b"limit", "order_by", b"order_by", "pieces", b"pieces", "question_back", b"question_back", "reason", b"reason", "sentence", b"sentence", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregate", b"aggregate", "alternatives", b"alternatives", "ambiguities", b"ambiguities", "changes", b"changes", "complete", b"complete", "confirm", b"confirm", "defaults", b"defaults", "errors", b"errors", "filter", b"filter", "history", b"history", "kind", b"kind", "limit", b"limit", "order_by", b"order_by", "pieces", b"pieces", "question_back", b"question_back", "reason", b"reason", "sentence", b"sentence", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -43,7 +43,7 @@ class Answer:
     figures: AggregateRecordsResponse | None = None
     proposal: ChangeProposal | None = None
     changes: ListChangesResponse | None = None
-    """The newest changes, beside figures of who made them."""
+    """The newest changes, beside figures of who made them where that was asked for."""
 
     def take(self, part: AskResponse) -> None:
         """Add a part as it comes."""
@@ -119,6 +119,10 @@ def show_answer(output: Output, answer: Answer, names: Sequence[str] | None) -> 
         if answer.changes is not None and answer.changes.changes:
             output.line()
             show_changes(output, answer.changes)
+    elif answer.changes is not None:
+        show_changes(output, answer.changes)
+        shown = len(answer.changes.changes)
+        output.line(count(shown, "change") if shown else "No change matches.", "dim")
     elif answer.has_records:
         show_records(output, answer.records, names)
         shown, total = len(answer.records), answer.total_size

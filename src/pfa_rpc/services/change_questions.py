@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from nlq.query import And, Comparison, Condition, Contains, Function, Operator, Or, Query, fields_of
+from nlq.query import Aggregate, And, Comparison, Condition, Contains, Function, Operator, Or, Query, fields_of
 from pfa.v1.query_service_pb2 import AskResponse
 from pfa.v1.record_service_pb2 import AggregateGroup, AggregateRecordsResponse, AggregateValue, GroupKey
 from pfa_rpc.services.call import Call
@@ -34,13 +34,10 @@ _INSTANT: Final = timedelta(microseconds=1)
 
 
 def about_changes(query: Query) -> Sought | None:
-    """Return which changes a question is about that asks who made them; None for any other question."""
-    spec = query.aggregate
-    if spec is None or spec.group_by != (_BY,) or spec.having or spec.percent or spec.part is not None:
+    """Return which changes a question is about that asks for them, or who made them; None for any other question."""
+    if not query.history and not _asks_who(query.aggregate):
         return None
-    if any(item.function is not Function.COUNT or item.field is not None for item in spec.aggregations):
-        return None
-    sought, rest = Sought(created=False), []
+    sought, rest = Sought(created=query.history), []
     for operand in _operands(query.where):
         if _TRACES.isdisjoint(fields_of(operand)):
             rest.append(operand)
@@ -51,6 +48,13 @@ def about_changes(query: Query) -> Sought | None:
         sought = narrowed
     condition = rest[0] if len(rest) == 1 else And(tuple(rest)) if rest else None
     return replace(sought, condition=condition)
+
+
+def _asks_who(spec: Aggregate | None) -> bool:
+    """Return whether people are asked for, and nothing of them but how many records each has changed."""
+    if spec is None or spec.group_by != (_BY,) or spec.having or spec.percent or spec.part is not None:
+        return False
+    return all(item.function is Function.COUNT and item.field is None for item in spec.aggregations)
 
 
 def _operands(condition: Condition | None) -> Iterable[Condition]:
@@ -90,8 +94,16 @@ class ChangeQuestions:
         self._tokens = tokens
         self._history = RecordHistory(database, tokens)
 
-    async def write(self, organization_id: str, sought: Sought, limit: int | None, call: Call) -> None:
-        """Write who made the changes, each with the number of records, and then the newest changes."""
+    async def write(self, organization_id: str, query: Query, sought: Sought, call: Call) -> None:
+        """Write the newest changes, after who made them where that is asked for."""
+        if not query.history:
+            await self._write_people(organization_id, sought, query.limit, call)
+        see_money = call.principal.may(Permission.SEE_MONEY)
+        changes = await self._history.newest(organization_id, sought, SHOWN, see_money=see_money)
+        await call.write(embed(AskResponse.CHANGES_FIELD_NUMBER, changes))
+
+    async def _write_people(self, organization_id: str, sought: Sought, limit: int | None, call: Call) -> None:
+        """Write who made the changes, each with the number of records."""
         async with self._database.reading() as connection:
             organization = await get_organization(connection, organization_id)
             changers, matched = await count_changers(connection, organization_id, sought, limit=limit)
@@ -102,6 +114,3 @@ class ChangeQuestions:
         token = revision_token(self._tokens, organization_id, organization.revision)
         figures = AggregateRecordsResponse(groups=groups, matched=matched, revision_token=token)
         await call.write(AskResponse(figures=figures))
-        see_money = call.principal.may(Permission.SEE_MONEY)
-        changes = await self._history.newest(organization_id, sought, SHOWN, see_money=see_money)
-        await call.write(embed(AskResponse.CHANGES_FIELD_NUMBER, changes))

@@ -29,6 +29,7 @@ def seal_context(tokens: Tokens, organization_id: str, query: Query) -> str:
         canonical_order(query.sort),
         query.limit,
         None if query.aggregate is None else aggregate_content(query.aggregate),
+        *([True] if query.history else ()),
     ]
     try:
         return tokens.seal("context", organization_id, _DIGEST, content)
@@ -42,12 +43,13 @@ def open_context(tokens: Tokens, organization_id: str, token: str) -> Query | No
         return None
     content = tokens.open("context", token, organization_id, _DIGEST)
     try:
-        where, order, limit, aggregate = content
+        where, order, limit, aggregate, *history = content
         return Query(
             parse_filter(where, SCHEMA),
             parse_order(order, SCHEMA),
             limit,
             None if aggregate is None else aggregate_of(aggregate),
+            bool(history),
         )
     except (LanguageError, ValueError, KeyError) as error:  # another version of the service knew other fields
         raise InvalidToken(

@@ -54,6 +54,7 @@ def interpretation_message(reading: Interpretation, currency: str) -> Interpreta
         alternatives=[AlternativeMessage(sentence=one.sentence, filter=one.filter) for one in reading.alternatives],
         errors=reading.errors,
         confirm=reading.confirm,
+        history=query.history,
     )
 
 

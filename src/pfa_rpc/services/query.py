@@ -26,7 +26,7 @@ from pfa.v1.query_service_pb2 import (
     SuggestResponse,
 )
 from pfa.v1.query_service_pb2 import Suggestion as SuggestionMessage
-from pfa_rpc.errors import InvalidRequest
+from pfa_rpc.errors import InvalidQuestion, InvalidRequest
 from pfa_rpc.schema import BY_NAME
 from pfa_rpc.services.answers import Need
 from pfa_rpc.services.call import Call
@@ -59,6 +59,9 @@ MAX_RECORDS: Final = 100_000
 DEFAULT_SUGGESTIONS: Final = 10
 MAX_SUGGESTIONS: Final = 20
 _RECORDS_FIELD: Final = AskResponse.RECORDS_FIELD_NUMBER
+_HISTORY_LIMITS: Final = (
+    "The history can be asked for the changes by one person, in one span of time, of any of some fields."
+)
 _COUNT: Final = Aggregate((Aggregation(Function.COUNT),))
 
 
@@ -95,6 +98,9 @@ class QueryService:
         need = read_need(request.consistency, self._tokens, organization.organization_id)
         need = replace(need, seen=organization.revision)
         is_answered = _is_answered(reading, request)
+        sought = about_changes(reading.query)
+        if is_answered and reading.query.history and sought is None:
+            raise InvalidQuestion(_HISTORY_LIMITS)
         token = self._context_token(organization, reading) if is_answered else ""
         message = interpretation_message(reading, organization.currency_code)
         await call.write(AskResponse(interpretation=message, context_token=token))
@@ -102,8 +108,8 @@ class QueryService:
             return
         if reading.kind is InterpretationKind.CHANGE:
             await self._write_proposal(organization, reading, need, call)
-        elif (sought := about_changes(reading.query)) is not None:
-            await self._changes.write(organization.organization_id, sought, reading.query.limit, call)
+        elif sought is not None:
+            await self._changes.write(organization.organization_id, reading.query, sought, call)
         elif reading.query.aggregate is not None:
             await self._write_figures(organization, reading, reading.query.aggregate, need, call)
         else:

@@ -15,7 +15,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from nlq.filters.filter_text import parse_filter
 from nlq.query import Aggregate, Aggregation, Function, Query
 from pfa.v1.history_pb2 import ChangeOrigin, HistoryEntry, ListChangesRequest, ListChangesResponse
-from pfa.v1.query_service_pb2 import AskRequest
+from pfa.v1.query_service_pb2 import AskRequest, AskResponse
 from pfa.v1.record_service_pb2 import GetRecordRequest
 from pfa.v1.revision_pb2 import Consistency
 from pfa_rpc.records.cause import Cause, How
@@ -251,6 +251,33 @@ async def test_who_changed_a_field_is_answered_with_the_changes_of_that_field(si
         assert reading.interpretation.complete
         assert {group.keys[0].text: group.values[0].count for group in figures.figures.groups} == {"anna": 1}
         assert told(list(changes.changes.changes)) == [("7", "anna")]
+
+
+async def test_the_changes_themselves_are_answered_newest_first(site: Served) -> None:
+    await change(site, ANNA, "7", category="Cranes", forecast_end=date(2031, 5, 6))
+    await change(site, BOB, "7", area_silo="Dock 9")
+    await change(site, BOB, "8", forecast_end=date(2031, 5, 7))
+
+    async def answered(question: str, token: str = "") -> tuple[AskResponse, list[tuple[str, str]]]:
+        request = AskRequest(organization_id="RIO", question=question, context_token=token)
+        reading, changes = [part async for part in site.questions.Ask(request)]
+        assert reading.interpretation.complete
+        assert reading.interpretation.history
+        return reading, told(list(changes.changes.changes))
+
+    reading, every = await answered("show the history of record 7")
+    assert every[:2] == [("7", "bob"), ("7", "anna")]
+    assert {pfa_id for pfa_id, _ in every} == {"7"}
+    _, of_end = await answered("changes to the forecast end today, including discontinued")
+    assert of_end == [("8", "bob"), ("7", "anna")]
+    _, of_area = await answered("only those whose area was changed", reading.context_token)
+    assert of_area == [("7", "bob")]
+
+
+async def test_what_the_history_cannot_tell_apart_is_refused(site: Served) -> None:
+    question = "changes to the forecast end of records whose area was changed"
+    found = await failure(site.questions.Ask(AskRequest(organization_id="RIO", question=question)))
+    assert (found.code, found.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_QUESTION")
 
 
 def test_only_questions_about_who_changed_what_are_answered_so() -> None:

@@ -45,7 +45,11 @@ def language() -> Language:
 def asked(reading: Interpretation) -> str:
     """Return order, limit and figures of a reading as the fixture files write them."""
     query = reading.query
-    words = [reading.order_by, f"limit {query.limit}" if query.limit is not None else ""]
+    words = [
+        "changes" if query.history else "",
+        reading.order_by,
+        f"limit {query.limit}" if query.limit is not None else "",
+    ]
     if query.aggregate is not None:
         words += _figures(query.aggregate)
     return " ".join(filter(None, words))

@@ -10,7 +10,8 @@ import pytest
 from nlq.answer import answers, read_vocabulary
 from nlq.interpretation import Interpretation, InterpretationKind, Role
 from nlq.meaning import meaning_of
-from pfa_rpc.schema import SCHEMA
+from nlq.schema import FieldType
+from pfa_rpc.schema import MERGED_FIELDS, SCHEMA
 from tests.unit.nlq.cases import TODAY, language
 
 
@@ -70,6 +71,35 @@ def test_over_budget_offers_the_other_costs() -> None:
     (note,) = read("over budget").ambiguities
     assert note.chosen == "forecast_cost > plan_cost"
     assert note.alternatives == ("actual_cost > plan_cost",)
+
+
+def test_records_whose_field_was_changed_say_which_changes_are_meant() -> None:
+    reading = read("cranes whose forecast dates were changed last week")
+    assert reading.sentence == (
+        "Records of category Cranes, whose forecast end or forecast start was changed, "
+        "last modified from 2026-03-02 to 2026-03-08, discontinued left out."
+    )
+    assert any("differ from PEMS at present" in note.text for note in reading.ambiguities)
+
+
+@pytest.mark.parametrize("question", ["who changed the rate of cranes", "changes to the rate of cranes"])
+def test_questions_for_the_history_mean_each_change(question: str) -> None:
+    assert not any("PEMS" in note.text for note in read(question).ambiguities)
+
+
+def test_every_field_that_can_differ_from_pems_can_be_said_to_have_changed() -> None:
+    flags = {field.name for field in MERGED_FIELDS if field.type is FieldType.BOOL}
+    assert set(SCHEMA.conventions.changed.fields) == {field.name for field in MERGED_FIELDS} - flags
+
+
+def test_changes_that_are_asked_for_go_on_as_changes() -> None:
+    before = read("changes by maria last week")
+    assert before.query.history
+    after = language().interpret("only the pumps", TODAY, before.query)
+    assert after.query.history
+    assert after.sentence.startswith("Changes to records of category Pumps")
+    counted = language().interpret("how many are there?", TODAY, before.query)
+    assert not counted.query.history
 
 
 def test_a_comparison_that_the_question_states_settles_the_phrase_for_it() -> None:
