@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -120,8 +120,12 @@ class _Pull:
     async def _missing(self) -> list[str]:
         """Return the ids of records that PEMS once had and that no row came for."""
         missing: list[str] = []
+        organization_id = self._ongoing.organization_id
         async with self._ongoing.database.reading() as connection:
-            for part in await _ids_by_part(connection, self._ongoing.organization_id):
+            count = await connection.scalar(_known(sa.func.count(), organization_id))
+            if count == len(self._ids) and not self._rejected:
+                return missing  # every row that is not rejected has its record
+            for part in await _ids_by_part(connection, organization_id):
                 missing += [pfa_id for pfa_id in part if pfa_id not in self._ids]
                 await asyncio.sleep(0)
         return missing
@@ -152,13 +156,17 @@ class _Pull:
             await self._ongoing.report(connection)
 
 
-async def _ids_by_part(connection: AsyncConnection, organization_id: str) -> list[list[str]]:
-    """Return the ids of the records that PEMS once had, and is not known to have no more."""
+def _known(what: sa.ColumnElement[Any], organization_id: str) -> sa.Select[Any]:
+    """Return the query of the records that PEMS once had, and is not known to have no more."""
     r = records.c
-    query = sa.select(r.pfa_id).where(
+    return sa.select(what).where(
         r.organization_id == organization_id,
         sa.not_(r.deleted_in_pems),
         sa.or_(r.last_synced_at.is_not(None), r.seen_digest.is_not(None)),
     )
-    result = await connection.stream_scalars(query)
+
+
+async def _ids_by_part(connection: AsyncConnection, organization_id: str) -> list[list[str]]:
+    """Return their ids."""
+    result = await connection.stream_scalars(_known(records.c.pfa_id, organization_id))
     return [list(part) async for part in result.partitions(_IDS_AT_ONCE)]
