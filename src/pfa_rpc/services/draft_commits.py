@@ -24,7 +24,10 @@ from pfa_rpc.sync.batch import save_edits
 MAX_RESOLUTIONS: Final = 1_000
 NAMED: Final = 10
 """Conflicts, and broken rules, that are named one by one."""
-_STRETCH: Final = 1_000
+_STRETCH: Final = 200
+"""Records of the draft that are read at once."""
+_SAVED: Final = 1_000
+"""Records that are written at once."""
 _AT_ONCE: Final = 100
 """Records that are worked on before other calls get their turn: some 5 ms."""
 _OPEN: Final = DraftResolution.DRAFT_RESOLUTION_UNSPECIFIED
@@ -124,7 +127,8 @@ class DraftCommit:
                 self._take(one, row)
             if number % _AT_ONCE == 0:
                 await asyncio.sleep(0)
-        await self._save()
+        if len(self._changes) >= _SAVED:
+            await self._save()
         return list(drafted)[-1] if len(drafted) == _STRETCH else None
 
     def _make(self, drafted: DraftRecord, row: StoredRow | None) -> None:

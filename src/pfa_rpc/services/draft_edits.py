@@ -20,7 +20,7 @@ from pfa_rpc.store.drafts import MOST_RECORDS, Draft, DraftRecord
 from pfa_rpc.store.organizations import Organization
 from pfa_rpc.store.records import StoredRecord, StoredRow, batches, new_record, read_rows
 
-_SAVED: Final = 500
+_SAVED: Final = 200
 """Records that are written at once."""
 _STEP: Final = 100
 """Records that are worked on before other calls get their turn: some 5 ms."""

@@ -53,7 +53,8 @@ from pfa_rpc.store.records import StoredRow, read_rows
 NAME_LENGTH: Final = 200
 DEFAULT_CONFLICTS: Final = 100
 MAX_CONFLICTS: Final = 1_000
-_STRETCH: Final = 500
+_STRETCH: Final = 200
+"""Records of a draft that are read at once."""
 
 
 class Drafts:
@@ -88,7 +89,8 @@ class Drafts:
                     revision=organization.revision.number,
                     next_position=stored_drafts.FIRST_POSITION,
                 )
-                await stored_drafts.create_draft(connection, draft)
+                if not await stored_drafts.create_draft(connection, draft):
+                    raise InvalidRequest.of("draft_id", "is taken; draw another one")
             counts = await stored_drafts.count_records(connection, organization_id, [draft_id])
         return CreateDraftResponse(draft=_message(draft, counts[draft_id]))
 

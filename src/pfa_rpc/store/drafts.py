@@ -17,7 +17,7 @@ from pfa_rpc.errors import DraftNotFound
 from pfa_rpc.records.deltas import decode_partial, encode_partial
 from pfa_rpc.records.encode import Values
 from pfa_rpc.records.tracking import MERGED_NAMES, differing
-from pfa_rpc.store.bulk import insert_rows
+from pfa_rpc.store.bulk import insert_for, insert_rows
 from pfa_rpc.store.draft_tables import draft_records, drafts
 from pfa_rpc.store.organizations import Organization
 from pfa_rpc.store.records import StoredRecord, StoredRow, batches, to_rows
@@ -30,6 +30,8 @@ MOST_RECORDS: Final = 20_000
 FIRST_POSITION: Final = 1 << 40
 """Position of the first record that a draft makes: behind all that the organization has, and will have."""
 _IDS_A_QUERY: Final = 500
+_FAR: Final = 1_000
+"""Revisions after which a draft is laid over its records anew, lest ever more changes be looked through."""
 _T: Final = drafts.c
 _D: Final = draft_records.c
 _R: Final = records.c
@@ -77,10 +79,11 @@ class Counts(NamedTuple):
     created: int
 
 
-async def create_draft(connection: AsyncConnection, draft: Draft) -> None:
-    """Keep a new draft."""
+async def create_draft(connection: AsyncConnection, draft: Draft) -> bool:
+    """Keep a new draft; return whether its name was free."""
     row = {name: getattr(draft, name) for name in Draft.__slots__}
-    await connection.execute(sa.insert(drafts), row)
+    inserting = insert_for(connection.dialect.name, drafts).values(row).on_conflict_do_nothing()
+    return (await connection.execute(inserting)).rowcount == 1
 
 
 async def list_drafts(connection: AsyncConnection, organization_id: str, owner: str) -> list[Draft]:
@@ -144,9 +147,11 @@ async def count_records(
 
 
 async def is_outdated(connection: AsyncConnection, draft: Draft, revision: int) -> bool:
-    """Tell whether records that a draft changes were changed since it was last laid over them."""
+    """Tell whether records that a draft changes were changed since it was last laid over them, or that is long ago."""
     if draft.revision >= revision:
         return False
+    if revision - draft.revision > _FAR:
+        return True
     query = (
         sa.select(sa.literal(1)).select_from(draft_records).join(records, _same_record()).where(*_changed_since(draft))
     )

@@ -38,6 +38,7 @@ from pfa.v1.record_service_pb2 import (
 )
 from pfa.v1.undo_pb2 import UndoChangeRequest
 from pfa_rpc.records.encode import Values, date_message, money_amount
+from pfa_rpc.services import draft_changes, draft_edits
 from tests.integration.services.conftest import Client
 from tests.integration.services.test_mutations import create, get, mutate, update, violations
 from tests.wire import Failure
@@ -321,6 +322,30 @@ async def test_drafts_are_at_most_twenty(client: Client) -> None:
         await begin(client)
     failure = await failed(begin(client))
     assert (failure.info.reason, failure.code) == ("LIMIT_EXCEEDED", grpc.StatusCode.RESOURCE_EXHAUSTED)
+
+
+async def test_a_draft_holds_no_more_records_than_fit(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other, third = idle(client, 3)
+    monkeypatch.setattr(draft_edits, "MOST_RECORDS", 2)
+    monkeypatch.setattr(draft_changes, "MOST_RECORDS", 2)
+    draft_id = await begin(client)
+    await edit(client, draft_id, moved_end(one, 7), moved_end(other, 7))
+    failure = await failed(edit(client, draft_id, moved_end(third, 7)))
+    assert (failure.info.reason, failure.info.metadata["limit"]) == ("LIMIT_EXCEEDED", "draft_records")
+    change = Change(field="area_silo", operation=ChangeOperation.CHANGE_OPERATION_SET, text_value="X")
+    assert (await failed(edit(client, draft_id, changes=[change]))).info.reason == "LIMIT_EXCEEDED"
+    assert (await show(client, draft_id)).draft.changed == 2
+
+
+async def test_a_draft_that_many_writes_have_passed_by_is_read_as_before(client: Client) -> None:
+    one, other = idle(client, 2)
+    draft_id = await begin(client)
+    await edit(client, draft_id, moved_end(one, 7))
+    before = await drafted(client, draft_id, one["pfa_id"])
+    for days in range(1, 4):
+        await mutate(client, moved_end(other, days))
+    assert await drafted(client, draft_id, one["pfa_id"]) == before
+    assert await drafted(client, draft_id, other["pfa_id"]) == await get(client, other["pfa_id"])
 
 
 async def test_a_page_of_a_draft_goes_on_in_that_draft_only(client: Client) -> None:
