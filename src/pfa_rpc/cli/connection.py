@@ -22,6 +22,7 @@ from pfa.v1.cache_service_pb2_grpc import CacheServiceStub
 from pfa.v1.organization_service_pb2_grpc import OrganizationServiceStub
 from pfa.v1.query_service_pb2_grpc import QueryServiceStub
 from pfa.v1.record_service_pb2_grpc import RecordServiceStub
+from pfa.v1.sync_service_pb2_grpc import SyncServiceStub
 from pfa_rpc.cli import exits
 from pfa_rpc.cli.errors import CommandError
 from pfa_rpc.cli.text import caret, plain
@@ -98,6 +99,7 @@ class Connection:
         self.questions = QueryServiceStub(channel)
         self.organizations = OrganizationServiceStub(channel)
         self.caches = CacheServiceStub(channel)
+        self.syncs = SyncServiceStub(channel)
         self.health: Any = HealthStub(channel)  # the library's types know none of its methods
         self._target = target
         self._metadata = (("authorization", f"Bearer {target.token}"),) if target.token else ()

@@ -16,6 +16,7 @@ import typer
 
 from pfa_rpc.cli import (
     caches,
+    conflicts,
     copying,
     doctor,
     drafts,
@@ -33,6 +34,7 @@ from pfa_rpc.cli import (
     restored,
     service,
     simulating,
+    syncing,
     undoing,
     vocabulary,
     watching,
@@ -99,6 +101,8 @@ app.command("aggregate", epilog=figures.AGGREGATE_EXAMPLE)(figures.aggregate_com
 app.add_typer(drafts.drafts, name="draft", help="Change records in drafts that only you see, and commit them.")
 app.add_typer(organizations.organizations, name="organizations", help="List or create organizations.")
 app.add_typer(vocabulary.vocabulary, name="vocabulary", help="List, add or remove what questions call things.")
+app.add_typer(syncing.sync, name="sync", help="Keep records in step with PEMS: run, look, cancel, set.")
+app.add_typer(conflicts.conflicts, name="conflicts", help="Settle what was changed here and in PEMS.")
 app.add_typer(caches.cache, name="cache", help="Look at, fill or clear the cache of a server.")
 app.command("health", epilog=health.HEALTH_EXAMPLE)(health.health_command)
 app.command("simulate-pems", epilog=simulating.SIMULATE_EXAMPLE)(simulating.simulate_command)
