@@ -221,6 +221,7 @@ class Attaching:
 
     def take_claim(self, part: ClaimPart) -> None:
         """Take a phrase that stands for a condition."""
+        self._gathered.claimed.update(range(part.first, part.end))
         term = AgainstTerm(part.first, part.end, False, False, False, on_day(part.claim.condition, self._today))
         term.others = tuple(on_day(other, self._today) for other in part.claim.others)
         term.assumed = bool(term.others)

@@ -66,6 +66,8 @@ class Gathered:
     result: Resolved = field(default_factory=Resolved)
     history: Mark | None = None
     """The words that ask for changes in place of records."""
+    claimed: set[int] = field(default_factory=set)
+    """Tokens of phrases that stand for a condition as a whole: their verbs are no verbs of the question."""
     figures: list[FigurePart] = field(default_factory=list)
     groups: list[GroupPart] = field(default_factory=list)
     by_figures: list[ByFigurePart] = field(default_factory=list)

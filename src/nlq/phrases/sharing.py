@@ -71,6 +71,8 @@ def _copula(gathered: Gathered, index: int) -> int | None:
     """Return the token of the "are" that stands between whole and part, None where none does."""
     for place in range(index, len(gathered.tokens) - 1):
         token = gathered.tokens[place]
+        if place in gathered.claimed:
+            continue  # "percentage of cranes whose rate was changed"
         if token.key in COPULAS and gathered.tokens[place + 1].key != "there":
             return place
     return None
