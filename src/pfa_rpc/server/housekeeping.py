@@ -47,6 +47,8 @@ async def _keep_house(database: Database, kept: timedelta) -> None:
             await drop_old_history(database, datetime.now(UTC) - kept)
         except PfaError as error:
             _log.warning("old history stays for now", error=error.message)
+        except Exception:
+            _log.exception("old history stays for now")
         await asyncio.sleep(PAUSE_SECONDS)
 
 

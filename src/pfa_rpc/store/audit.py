@@ -30,7 +30,9 @@ AUDITED: Final = tuple(field.name for field in MERGED_FIELDS)
 MOST_CHANGERS: Final = 1_000
 """Most people that are told to have changed something."""
 PRUNED_AT_ONCE: Final = 200
-"""Writes whose history one transaction drops."""
+"""Most writes whose history one transaction drops."""
+PRUNED_CHANGES: Final = 20_000
+"""Most changed records of them, if there is more than one: a transaction has a time limit."""
 
 _C: Final = organization_commits.c
 _R: Final = records.c
@@ -316,7 +318,7 @@ async def prune_history(database: Database, organization_id: str, before: dateti
         async with database.writing() as connection:
             newest = sa.select(sa.func.max(_C.revision)).where(_C.organization_id == organization_id)
             query = (
-                sa.select(_C.revision)
+                sa.select(_C.revision, _C.changed)
                 .where(
                     _C.organization_id == organization_id,
                     _C.committed_at < sa.literal(before, UtcTime()),
@@ -325,10 +327,22 @@ async def prune_history(database: Database, organization_id: str, before: dateti
                 .order_by(_C.revision)
                 .limit(PRUNED_AT_ONCE)
             )
-            revisions = (await connection.execute(query)).scalars().all()
+            revisions = _at_once((row.revision, row.changed) for row in await connection.execute(query))
             if not revisions:
                 return dropped
             for table in (record_changes, organization_commits):
                 old = sa.and_(table.c.organization_id == organization_id, table.c.revision <= revisions[-1])
                 await connection.execute(sa.delete(table).where(old))
         dropped += len(revisions)
+
+
+def _at_once(writes: Iterable[tuple[int, int]]) -> list[int]:
+    """Return the first of some revisions, given with what they changed, as many as one transaction drops."""
+    revisions: list[int] = []
+    total = 0
+    for revision, changed in writes:
+        total += changed
+        if revisions and total > PRUNED_CHANGES:
+            break
+        revisions.append(revision)
+    return revisions

@@ -7,6 +7,7 @@ import functools
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from unittest.mock import Mock
 
 import grpc
 import pytest
@@ -26,6 +27,7 @@ from pfa_rpc.services.change_questions import about_changes
 from pfa_rpc.services.history import RecordHistory
 from pfa_rpc.services.principal import Permission, Principal
 from pfa_rpc.services.tokens import Tokens
+from pfa_rpc.store import audit
 from pfa_rpc.store.audit import Sought, prune_history
 from pfa_rpc.store.organizations import get_organization
 from pfa_rpc.store.records import new_record, read_for_write, save_records
@@ -174,6 +176,16 @@ async def test_history_that_was_dropped_is_not_guessed(site: Served) -> None:
     request.as_of_time.CopyFrom(stamp(third))
     assert (await site.records.GetRecord(request)).record.area_silo == "Dock 9"
     assert await prune_history(site.database, "RIO", datetime.now(UTC) + timedelta(days=1)) == 0, "the newest stays"
+
+
+async def test_large_writes_are_dropped_a_few_at_a_time(site: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit, "PRUNED_CHANGES", 700)
+    transactions = Mock(side_effect=site.database.writing)
+    for area in ("Dock 9", "Dock 5", "Dock 9", "Dock 5"):
+        await site.move_all(area)
+    monkeypatch.setattr(site.database, "writing", transactions)
+    assert await prune_history(site.database, "RIO", datetime.now(UTC) + timedelta(days=1)) == 4
+    assert transactions.call_count == 3, "the first write and two of 300 changes, one of 300, and nothing"
 
 
 async def test_money_is_hidden_from_who_may_not_see_it(filled: Filled) -> None:
