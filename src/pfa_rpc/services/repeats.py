@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Final
@@ -19,8 +20,10 @@ from pfa_rpc.store.revisions import get_revision
 
 REQUEST_ID_LENGTH: Final = 100
 """Longest request_id, in characters."""
+DROP_EVERY: Final = 100
+"""Responses kept, after which a process looks for expired ones of the organization: fewer than are dropped at once."""
 _DROP_SECONDS: Final = 60.0
-"""How long a process waits before it looks for expired responses of an organization again."""
+"""How long it waits where fewer are kept."""
 
 Answer = Callable[[Revision], bytes]
 """Makes the response, given the revision that shows what it tells."""
@@ -40,6 +43,7 @@ class RepeatableWrites:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._dropped: dict[str, float] = {}
+        self._kept: Counter[str] = Counter()
 
     async def earlier(self, organization_id: str, cause: Cause, request_digest: bytes) -> bytes | None:
         """Return what a request returned the first time; None where it was not carried out. Raises RequestIdReused."""
@@ -76,10 +80,13 @@ class RepeatableWrites:
 
     async def _keep(self, write: Write, key: RequestKey, response: bytes) -> None:
         await keep_response(write.connection, key, response, write.at)
-        now = time.monotonic()
-        if now - self._dropped.get(key.organization_id, -_DROP_SECONDS) >= _DROP_SECONDS:
-            self._dropped[key.organization_id] = now
-            await drop_expired(write.connection, key.organization_id, write.at)
+        organization_id, now = key.organization_id, time.monotonic()
+        self._kept[organization_id] += 1
+        waited = now - self._dropped.get(organization_id, -_DROP_SECONDS)
+        if waited >= _DROP_SECONDS or self._kept[organization_id] >= DROP_EVERY:
+            self._dropped[organization_id] = now
+            self._kept[organization_id] = 0
+            await drop_expired(write.connection, organization_id, write.at)
 
     async def _unchanged(self, organization_id: str, key: RequestKey | None, answer: Answer) -> bytes:
         """Return the response of a request that changed nothing. A repeat must change nothing either."""
