@@ -26,6 +26,7 @@ _ARTICLES: Final = _keyed("the", "a", "an", "any", "all", "its", "their", "his",
 _COPULAS: Final = _keyed("was", "were", "is", "are", "has", "have", "had", "been", "being", "be", "got", "get", "last")
 _COPULAS_TOO: Final = _COPULAS | _keyed("recently", "lately", "just", "already")
 _OPENING: Final = _ARTICLES | _keyed("whose", "with", "having", "has", "have", "had")
+_WHOSE: Final = _keyed("whose")
 _OF: Final = _keyed("of", "for", "on", "to")
 _DID: Final = _keyed("did", "does", "has", "have", "had")
 HISTORY: Final = "HISTORY"
@@ -36,9 +37,23 @@ _BETWEEN: Final = frozenset(("VALUE", "FLAG", "CLAIM", RECORD))
 _LIMITED: Final = frozenset(("COMPARE", "WHEN", "BETWEEN", "MONEY", "NUMBER", "ABOUT", "ABSENT", "TO"))
 """Tags that say of a field before them what it holds, and not that it was changed."""
 _SINGLED: Final = frozenset(
-    ("BY", "FUNCTION", "EXTREME", "RANK", "SORT", "THEN", "COUNT", "DIFFERENT", "MOST", "RANKED", "BY_PART")
+    (
+        "BY",
+        "FUNCTION",
+        "EXTREME",
+        "RANK",
+        "SORT",
+        "THEN",
+        "COUNT",
+        "DIFFERENT",
+        "MOST",
+        "RANKED",
+        "BY_PART",
+        "COMPARE",
+        "WHEN",
+    )
 )
-"""Tags of words that group, sort or compute by a field behind them."""
+"""Tags of words that group, sort, compute by or compare with a field behind them."""
 _PASSED: Final = _LISTING | {*_BETWEEN, FILLER, "LABEL", "DATE"}
 """Tags of what can stand between what was changed and when."""
 _SHORTEST_KEY: Final = 4
@@ -259,7 +274,7 @@ class _Line:
         place = start
         while self._keys(place) and self._keys(place) <= _OPENING:
             place += 1
-        named = self._list(place)
+        named = self._list(place, again=any(self._keys(number) == _WHOSE for number in range(start, place)))
         if named is None or self._is_singled(start):
             return None
         first = self._tagged[start].first
@@ -301,10 +316,13 @@ class _Line:
 
     def _is_singled(self, start: int) -> bool:
         """Return whether the word before fields groups, sorts or computes by them."""
+        while start > 0 and self._keys(start - 1) and self._keys(start - 1) <= _ARTICLES:
+            start -= 1
         return start > 0 and self._tagged[start - 1].tag in _SINGLED
 
-    def _list(self, place: int) -> _Named | None:
-        """Return the fields that a list names, as far as it goes."""
+    def _list(self, place: int, *, again: bool = False) -> _Named | None:
+        """Return the fields that a list names, as far as it goes; `again`: "whose" can stand before each."""
+        between = _ARTICLES | _WHOSE if again else _ARTICLES
         named = self._named(place)
         names: tuple[str, ...] = ()
         found = None
@@ -316,7 +334,7 @@ class _Line:
                 place += 1
             if place == named.place:
                 break
-            while self._keys(place) and self._keys(place) <= _OPENING:
+            while self._keys(place) and self._keys(place) <= between:
                 place += 1
             named = self._named(place)
         return found
