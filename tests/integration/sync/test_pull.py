@@ -122,7 +122,9 @@ async def test_a_change_in_pems_comes_with_the_next_pull_alone(site: Site) -> No
     await site.run()
     first = site.ids()[0]
     site.simulator.edit(first, {"pfs_f_model": "Z-9"})
+    asked = site.simulator.requests.total()
     run = await site.run()
+    assert site.simulator.requests.total() - asked == 3  # columns, count, one page
     assert (run.counts.updated, run.counts.inserted) == (1, 0)
     record = await site.values(first)
     assert (record["model"], record["pems_modified_by"]) == ("Z-9", "okafor")
