@@ -247,7 +247,9 @@ class Proposals:
     async def _stale(self, organization: Organization, proposed: Proposed, principal: Principal) -> PfaError:
         """Return the error for a proposal that is not what it was, with a fresh one."""
         fresh = await self.proposal(organization, proposed.asked, principal, samples=1)
-        del fresh.samples[:], fresh.effect.months[:]
+        del fresh.samples[:]
+        if fresh.HasField("effect"):
+            del fresh.effect.months[:]
         return ProposalStale(
             f"records of the proposal were changed since; {fresh.matched:,} match now; look at the fresh proposal",
             metadata={"matched": str(fresh.matched)},

@@ -14,7 +14,7 @@ from google.type.money_pb2 import Money
 from pfa.v1.change_pb2 import Change, ChangeOperation
 from pfa.v1.mutation_pb2 import MutateRecordsRequest, MutateRecordsResponse, Mutation, MutationOperation
 from pfa.v1.organization_service_pb2 import CreateOrganizationRequest, ListOrganizationsRequest
-from pfa.v1.proposal_pb2 import ApplyChangeRequest, ProposeChangeRequest
+from pfa.v1.proposal_pb2 import ApplyChangeRequest, ChangeProposal, ProposeChangeRequest
 from pfa.v1.query_service_pb2 import (
     AddSynonymRequest,
     AskRequest,
@@ -39,7 +39,7 @@ from pfa.v1.record_service_pb2 import (
 )
 from pfa.v1.undo_pb2 import ListUndoableRequest, RedoChangeRequest, UndoChangeRequest
 from pfa_rpc.cache.nothing import NoCache
-from pfa_rpc.errors import InvalidToken, PermissionDenied
+from pfa_rpc.errors import InvalidToken, PermissionDenied, ProposalStale
 from pfa_rpc.schema import FIELDS
 from pfa_rpc.services.organizations import OrganizationService
 from pfa_rpc.services.principal import LOCAL_ADMIN, Permission, Principal
@@ -247,6 +247,20 @@ async def test_an_editor_who_may_not_see_money_sets_none_and_is_shown_none(recor
     dearer = Change(field="monthly_rate", operation=ChangeOperation.CHANGE_OPERATION_SCALE, factor="2")
     with pytest.raises(PermissionDenied, match="may not see monthly_rate"):
         await records.propose_change(ProposeChangeRequest(organization_id="RIO", changes=[dearer]), call)
+
+
+async def test_a_fresh_proposal_shows_money_as_little_as_the_stale_one(records: RecordService) -> None:
+    call = RecordedCall(EDITOR)
+    area = Change(field="area_silo", operation=ChangeOperation.CHANGE_OPERATION_SET, text_value="Y")
+    request = ProposeChangeRequest(organization_id="RIO", filter='pfa_id = "1"', changes=[area])
+    token = (await records.propose_change(request, call)).proposal.proposal_token
+    await records.mutate_records(set_fields(Record(pfa_id="1", area_silo="X"), "area_silo"), call)
+    with pytest.raises(ProposalStale) as caught:
+        await records.apply_change(ApplyChangeRequest(organization_id="RIO", proposal_token=token), call)
+    [fresh] = caught.value.details
+    assert isinstance(fresh, ChangeProposal)
+    assert fresh.proposal_token
+    assert not fresh.HasField("effect")
 
 
 async def test_a_proposal_is_applied_by_who_it_was_made_for(records: RecordService, filled: Filled) -> None:
