@@ -93,7 +93,6 @@ class _Task:
 
     ongoing: Ongoing
     task: asyncio.Task[None]
-    is_lost: bool = False
 
 
 class Runner:
