@@ -88,7 +88,9 @@ class DraftEdits:
         Raises LimitExceeded where the draft would grow too large.
         """
         payloads: dict[str, bytes] = {}
-        for part in batches(edits, _SAVED):
+        # Neighbours of the key together; those that are made keep their order.
+        in_order = sorted(edits, key=lambda edit: "" if edit.before is None else edit.before["id"])
+        for part in batches(in_order, _SAVED):
             payloads |= await self._apply(part)
             await asyncio.sleep(0)
         size = sum(await self.counts())

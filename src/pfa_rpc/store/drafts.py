@@ -82,7 +82,11 @@ class Counts(NamedTuple):
 async def create_draft(connection: AsyncConnection, draft: Draft) -> bool:
     """Keep a new draft; return whether its name was free."""
     row = {name: getattr(draft, name) for name in Draft.__slots__}
-    inserting = insert_for(connection.dialect.name, drafts).values(row).on_conflict_do_nothing()
+    inserting = (
+        insert_for(connection.dialect.name, drafts)
+        .values(row)
+        .on_conflict_do_nothing(index_elements=["organization_id", "draft_id"])
+    )
     return (await connection.execute(inserting)).rowcount == 1
 
 
@@ -198,9 +202,14 @@ async def read_records(connection: AsyncConnection, draft: Draft, ids: Sequence[
     """Return id → what a draft makes of those records among the ids that it changes or makes."""
     found: dict[str, DraftRecord] = {}
     for part in batches(ids, _IDS_A_QUERY):
-        for row in await connection.execute(_select(draft).where(_D.id.in_(part))):
+        for row in await connection.execute(_select(draft).where(*_among(part))):
             found[row.id] = _record(row)
     return found
+
+
+def _among(ids: Sequence[str]) -> tuple[sa.ColumnElement[bool], ...]:
+    """Return the conditions for some ids. Their bounds let the key be used before the database has counted the rows."""
+    return _D.id >= min(ids), _D.id <= max(ids), _D.id.in_(ids)
 
 
 async def read_stretch(connection: AsyncConnection, draft: Draft, *, after: str, limit: int) -> dict[str, DraftRecord]:
@@ -248,7 +257,7 @@ async def drop_records(connection: AsyncConnection, draft: Draft, ids: Sequence[
     dropped = 0
     mine = (_D.organization_id == draft.organization_id, _D.draft_id == draft.draft_id)
     for part in batches(ids, _IDS_A_QUERY):
-        dropped += (await connection.execute(sa.delete(draft_records).where(*mine, _D.id.in_(part)))).rowcount
+        dropped += (await connection.execute(sa.delete(draft_records).where(*mine, *_among(part)))).rowcount
     return dropped
 
 
