@@ -83,6 +83,20 @@ def test_changes_are_printed_with_what_was_before(served: tuple[str, Path]) -> N
     assert (change["record"]["pfa_id"], change["record"]["area_silo"]) == ("1", "Silo 6")
 
 
+def test_from_a_token_a_record_that_left_is_told_although_it_never_came(served: tuple[str, Path]) -> None:
+    address, path = served
+    matching = ("--filter", 'area_silo = "Silo 4"')
+    with watching(address, *matching) as process:
+        until_waiting(process)
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=30)
+    token = error.split("--from ")[1].split()[0]
+    asyncio.run(move(path, "2", "Silo 5"))
+    with watching(address, *matching, "--from", token, "--changes", "1") as process:
+        out, _ = process.communicate(timeout=30)
+    assert out.split() == ["-", "2"]
+
+
 def test_fields_are_told_before_and_after(served: tuple[str, Path]) -> None:
     address, path = served
     with watching(address, "--changes", "1") as process:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pfa.v1.watch_pb2 import WatchRecordsRequest, WatchRecordsResponse
     from pfa_rpc.cli.connection import Connection
     from pfa_rpc.cli.render import Output
-    from pfa_rpc.client import Change
+    from pfa_rpc.client import Change, Replica
 
 WATCH_EXAMPLE: Final = example(
     "pfa watch -o RIO --filter 'source = RENTAL'",
@@ -46,9 +46,10 @@ def watch_command(
     """Print changes of records as they are committed, until Ctrl-C.
 
     A record that comes to match is marked +, one that changes ~ with each field before and after, one that matches no
-    more -. With --json each change is a line: kind, record, before. A connection that is lost is made again, and
-    nothing is missed. At the end, standard error has the token for --from. The time limit is the longest silence of the
-    server, which tells every ten seconds that it is there.
+    more -. With --json each change is a line: kind, record, before. With --from a record's first change is marked +,
+    and one that leaves unseen has its ids alone. A connection that is lost is made again, and nothing is missed. At the
+    end, standard error has the token for --from. The time limit is the longest silence of the server, which tells every
+    ten seconds that it is there.
     """
     target = options.target_of(server, token, timeout)
     from pfa.v1.watch_pb2 import WatchRecordsRequest
@@ -62,7 +63,7 @@ def watch_command(
     try:
         with connect(target) as connection, pointing(filter_text=filter_text):
             for message in _messages(connection, request):
-                for change in replica.apply(message):
+                for change in [*_unknown(replica, message if since else None), *replica.apply(message)]:
                     if current or not message.is_current:
                         _show(output, change)
                         told += 1
@@ -74,6 +75,16 @@ def watch_command(
     finally:
         if replica.token:
             tell(f"--from {replica.token} goes on from here")
+
+
+def _unknown(replica: Replica, message: WatchRecordsResponse | None) -> Iterator[Change]:
+    """Yield the records of a message that left without ever having come here: a watch from a token begins with none."""
+    from pfa.v1.record_pb2 import Record
+    from pfa_rpc.client import Change, ChangeKind
+
+    for left in message.left if message is not None else ():
+        if left.id not in replica.records:
+            yield Change(ChangeKind.REMOVED, Record(id=left.id, pfa_id=left.pfa_id), None)
 
 
 def _messages(connection: Connection, request: WatchRecordsRequest) -> Iterator[WatchRecordsResponse]:
