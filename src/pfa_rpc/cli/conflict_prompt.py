@@ -57,7 +57,7 @@ def resolve_by_asking(
 
 def _by_record(conflicts: Iterable[pb.Conflict]) -> list[list[pb.Conflict]]:
     records: dict[str, list[pb.Conflict]] = {}
-    for conflict in conflicts:
+    for conflict in sorted(conflicts, key=lambda each: each.pfa_id):
         records.setdefault(conflict.id, []).append(conflict)
     return list(records.values())
 
