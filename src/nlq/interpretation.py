@@ -85,7 +85,7 @@ class Alternative:
     """Canonical filter text of its conditions."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)  # never changed; frozen ones take three times as long to make
 class Interpretation:
     """The reading of a question."""
 

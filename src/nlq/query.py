@@ -90,21 +90,21 @@ class Present:
     field: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)  # never changed; frozen ones take three times as long to make
 class Not:
     """The condition does not hold; so a record whose field is missing matches."""
 
     operand: Condition
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)  # never changed; frozen ones take three times as long to make
 class And:
     """All hold. Two operands or more."""
 
     operands: tuple[Condition, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)  # never changed; frozen ones take three times as long to make
 class Or:
     """At least one holds. Two operands or more."""
 
@@ -114,7 +114,7 @@ class Or:
 Condition = Comparison | FieldComparison | Contains | Matches | Present | Not | And | Or
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)  # never changed; frozen ones take three times as long to make
 class Sort:
     """One term of an order. Missing values come last either way."""
 
@@ -134,7 +134,7 @@ class Function(enum.Enum):
     MEDIAN = "median"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)  # never changed; frozen ones take three times as long to make
 class Aggregation:
     """One figure: a function of a field; only a count needs none."""
 
@@ -173,7 +173,7 @@ class FigureSort:
     descending: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)  # never changed; frozen ones take three times as long to make
 class Aggregate:
     """Figures in place of records, for each group."""
 
@@ -198,7 +198,7 @@ class Aggregate:
     """Whether it is asked if there are any; the one figure is their count."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)  # never changed; frozen ones take three times as long to make
 class Query:
     """What is asked for."""
 
