@@ -5,8 +5,8 @@ Gives `Resolved`, `Use` and `Gathered`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
 from nlq.normalize import Token
 from nlq.phrases.notes import Note
@@ -28,6 +28,8 @@ from nlq.phrases.terms import Term
 from nlq.query import Query
 from nlq.schema import Schema
 
+_EVERYTHING: Final = Query()
+
 
 @dataclass(slots=True)
 class Use:
@@ -38,56 +40,58 @@ class Use:
     meaning: str
 
 
-@dataclass(slots=True)
 class Resolved:
     """A query, and what each token did for it."""
 
-    query: Query = Query()  # noqa: RUF009 - it is never changed
-    uses: list[Use] = field(default_factory=list)
-    unread: list[tuple[int, int]] = field(default_factory=list)
-    """Tokens (first, end) that were not understood."""
-    reasons: dict[int, str] = field(default_factory=dict)
-    """First token of something not understood → why, where it is understood but cannot be."""
-    hints: dict[int, tuple[str, ...]] = field(default_factory=dict)
-    """First token of something not understood → what could be said instead."""
-    defaults: list[Note] = field(default_factory=list)
-    ambiguities: list[Note] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    errors: list[str] = field(default_factory=list)
-    codes: list[str] = field(default_factory=list)
+    def __init__(self) -> None:
+        """Begin with a query for everything."""
+        self.query = _EVERYTHING
+        self.uses: list[Use] = []
+        self.unread: list[tuple[int, int]] = []
+        """Tokens (first, end) that were not understood."""
+        self.reasons: dict[int, str] = {}
+        """First token of something not understood → why, where it is understood but cannot be."""
+        self.hints: dict[int, tuple[str, ...]] = {}
+        """First token of something not understood → what could be said instead."""
+        self.defaults: list[Note] = []
+        self.ambiguities: list[Note] = []
+        self.warnings: list[str] = []
+        self.errors: list[str] = []
+        self.codes: list[str] = []
 
 
-@dataclass(slots=True)
 class Gathered:
     """The parts of one question that are no conditions, and the accounts of its tokens."""
 
-    tokens: list[Token]
-    schema: Schema
-    result: Resolved = field(default_factory=Resolved)
-    history: Mark | None = None
-    """The words that ask for changes in place of records."""
-    claimed: set[int] = field(default_factory=set)
-    """Tokens of phrases that stand for a condition as a whole: their verbs are no verbs of the question."""
-    figures: list[FigurePart] = field(default_factory=list)
-    groups: list[GroupPart] = field(default_factory=list)
-    by_figures: list[ByFigurePart] = field(default_factory=list)
-    havings: list[HavingPart] = field(default_factory=list)
-    distinct: list[DistinctPart] = field(default_factory=list)
-    most: list[MostPart] = field(default_factory=list)
-    sorts: list[SortPart] = field(default_factory=list)
-    ranks: list[RankPart] = field(default_factory=list)
-    bare: list[FieldPart] = field(default_factory=list)
-    directions: list[Mark] = field(default_factory=list)
-    figure_bounds: list[tuple[FigurePart, BoundPart]] = field(default_factory=list)
-    """Limits right behind a figure: they are of the figure, not of single records."""
-    counted: list[BoundPart] = field(default_factory=list)
-    """Limits on how many records there are of something."""
-    event: Mark | None = None
-    """A word for an end of a period that no date follows; taken out by what uses it."""
-    yes_no: Mark | None = None
-    share: Mark | None = None
-    versus: Mark | None = None
-    """What tells the values of a list apart: "rentals versus purchases"."""
+    def __init__(self, tokens: list[Token], schema: Schema) -> None:
+        """Begin with nothing said."""
+        self.tokens = tokens
+        self.schema = schema
+        self.result = Resolved()
+        self.history: Mark | None = None
+        """The words that ask for changes in place of records."""
+        self.claimed: set[int] = set()
+        """Tokens of phrases that stand for a condition as a whole: their verbs are no verbs of the question."""
+        self.figures: list[FigurePart] = []
+        self.groups: list[GroupPart] = []
+        self.by_figures: list[ByFigurePart] = []
+        self.havings: list[HavingPart] = []
+        self.distinct: list[DistinctPart] = []
+        self.most: list[MostPart] = []
+        self.sorts: list[SortPart] = []
+        self.ranks: list[RankPart] = []
+        self.bare: list[FieldPart] = []
+        self.directions: list[Mark] = []
+        self.figure_bounds: list[tuple[FigurePart, BoundPart]] = []
+        """Limits right behind a figure: they are of the figure, not of single records."""
+        self.counted: list[BoundPart] = []
+        """Limits on how many records there are of something."""
+        self.event: Mark | None = None
+        """A word for an end of a period that no date follows; taken out by what uses it."""
+        self.yes_no: Mark | None = None
+        self.share: Mark | None = None
+        self.versus: Mark | None = None
+        """What tells the values of a list apart: "rentals versus purchases"."""
 
     @property
     def asks_for_figures(self) -> bool:
