@@ -251,15 +251,15 @@ class Language:
             query=query,
             filter=self._canon.text(query.where),
             sentence=reading.sentence,
-            order_by=canonical_order(query.sort),
+            order_by=canonical_order(query.sort) if query.sort else "",
             pieces=reading.pieces,
-            defaults=assumptions(resolved.defaults, reading.tokens),
-            carried=assumptions(reading.carried, reading.tokens),
-            ambiguities=assumptions(resolved.ambiguities, reading.tokens),
+            defaults=assumptions(resolved.defaults, reading.tokens) if resolved.defaults else (),
+            carried=assumptions(reading.carried, reading.tokens) if reading.carried else (),
+            ambiguities=assumptions(resolved.ambiguities, reading.tokens) if resolved.ambiguities else (),
             complete=_NOT_UNDERSTOOD not in [piece.role for piece in reading.pieces],
-            warnings=_once(resolved.warnings),
-            errors=_once(resolved.errors),
-            codes=_once(resolved.codes),
+            warnings=_once(resolved.warnings) if resolved.warnings else (),
+            errors=_once(resolved.errors) if resolved.errors else (),
+            codes=_once(resolved.codes) if resolved.codes else (),
             kind=InterpretationKind.RECORDS if query.aggregate is None else InterpretationKind.FIGURES,
         )
         return found if reading.command is None else self._proposal(found, reading, reading.command)
@@ -325,4 +325,4 @@ class Language:
 
 def _once(texts: Sequence[str]) -> tuple[str, ...]:
     """Return texts without those that were said before."""
-    return tuple(dict.fromkeys(texts)) if texts else ()
+    return tuple(dict.fromkeys(texts))

@@ -17,7 +17,7 @@ class Line:
     def __init__(self, tagged: list[Tagged], tokens: list[Token]) -> None:
         self.tagged = tagged
         self.tokens = tokens
-        self.content = [place for place, stretch in enumerate(tagged) if stretch.tag not in SILENT]
+        self.content = [place for place, stretch in enumerate(tagged) if stretch.readings[0].tag not in SILENT]
 
     def at(self, number: int) -> Tagged | None:
         """Return the stretch of that number among those with content, None beyond them."""

@@ -56,21 +56,23 @@ _OPERANDS: Final = frozenset(("COMPARE", "FUNCTION", "WHEN", "SORT"))
 def settle_neighbours(tagged: list[Tagged], tokens: list[Token]) -> None:
     """Settle in place what the tags beside a stretch say of it. Linear in the number of tags."""
     line = Line(tagged, tokens)
-    for number, place in enumerate(line.content):
+    content = line.content
+    last = len(content) - 1
+    for number, place in enumerate(content):
         stretch = tagged[place]
-        settler = _SETTLERS.get(stretch.tag)
+        settler = _SETTLERS.get(stretch.readings[0].tag)
         if settler is not None:
             settler(line, number, stretch)
-        if stretch.reading("DEED") is not None:
+        if "DEED" in [reading.tag for reading in stretch.readings]:
             _settle_deed(line, number, stretch)
-        after = line.at(number + 1)
-        if after is None:
-            continue
-        if stretch.tag == "EXTREME":
+        if number == last:
+            break
+        after = tagged[content[number + 1]]
+        if stretch.readings[0].tag == "EXTREME":
             settle_ranked(stretch, after)
         if len(stretch.readings) > 1 and after.tag in ("DATE", "WHEN"):
             _settle_time(stretch, after)
-        sign = _STEPS.get(line.key(stretch))
+        sign = _STEPS.get(tokens[stretch.first].key) if stretch.first < stretch.end else None
         if sign is not None and after.tag in _STEPPED and line.is_other_side(number - 1):
             stretch.readings = (Reading("STEP", sign),)
 

@@ -57,7 +57,7 @@ class KeyReader:
         if tag in _LISTING and place > 0 and self._is_key(before[place - 1]):
             return self._field, True
         nearest = max(0, place - _NEAR)
-        while tag in _EQUALS and place > nearest and _equals(before[place]):
+        while tag in _EQUALS and place > nearest and (tag != "COMPARE" or _equals(before[place])):
             place -= 1
             tag = before[place].readings[0].tag
         last = before[place]
@@ -94,7 +94,5 @@ def _goes_on(token: Token, after: Token) -> bool:
 
 
 def _equals(stretch: Tagged) -> bool:
-    """Return whether "is" or "=" stands there."""
-    if stretch.tag == "COMPARE":
-        return stretch.readings[0].payload in (Operator.EQ, Operator.NE)
-    return stretch.tag in (FILLER, "NOT")
+    """Return whether a comparison is "is" or "="."""
+    return stretch.readings[0].payload in (Operator.EQ, Operator.NE)

@@ -89,7 +89,7 @@ class Tagger:
                 tagged.append(Tagged(index, index, _TO))
             tagged.append(stretch)
             index = stretch.end
-            if stretch.tag in _RANGE_ENDS:
+            if len(tagged) > 1 and stretch.readings[0].tag in _RANGE_ENDS:
                 close_range(tagged, tokens, self.values)
         return self._changed.read(tagged, tokens, today)
 
@@ -101,7 +101,9 @@ class Tagger:
         if token.gap == "/" and before and before[-1].is_amount and (rate := self.fixed.exactly(("per", token.key))):
             return Tagged(index, index + 1, rate)
         end, readings = self._longest_word(tokens, index)
-        spelled = self._spelled(tokens, index, end) if readings else None
+        behind = index + 1
+        numbered = bool(readings) and behind < len(tokens) and tokens[behind].key in _NUMERALS
+        spelled = self._spelled(tokens, index, end) if numbered else None
         if spelled is not None:
             return spelled
         if readings and readings[0].tag == "SUFFIX" and end > index + 1 and not _ends_amount(tokens, end, before):
@@ -114,7 +116,9 @@ class Tagger:
         if token.kind is not WORD or token.key in _AMOUNT_STARTS:
             plain.end, readings = self._with_amount(tokens, index, before, end, readings)
         plain.readings = readings or _UNKNOWN
-        if before and (token.kind is NUMBER or token.key in NUMBER_WORDS or _is_letter(token)):
+        if before and (
+            token.kind is NUMBER or token.key in NUMBER_WORDS or (len(token.raw) == 1 and _is_letter(token))
+        ):
             elided = self._elided(tokens, index, before, plain)
             if elided is not None:
                 return elided
@@ -193,6 +197,8 @@ class Tagger:
         self, tokens: list[Token], index: int, fixed: tuple[int, tuple[Reading, ...]]
     ) -> tuple[int, tuple[Reading, ...]]:
         """Leave a value its beginning: "area silo 4" is the field "area" and the value, not the field "area silo"."""
+        if fixed[0] == index + 1:
+            return fixed
         layered = fixed[1][0].tag in _LAYERED
         shorter = self._apart(tokens, index, fixed)
         if shorter:
@@ -287,10 +293,8 @@ class Tagger:
         return None
 
     def _spelled(self, tokens: list[Token], index: int, plain_end: int) -> Tagged | None:
-        """Read a value whose number is written in words, or announced: "Silo four", "Silo no. 4"; None if no longer."""
+        """Read a value before a numeral: "Silo four", "Silo no. 4"; None where it is no longer than without."""
         place = index + 1
-        if place == len(tokens) or tokens[place].key not in _NUMERALS:
-            return None
         if place + 1 < len(tokens) and tokens[place].key in _NUMBERED and tokens[place + 1].kind is NUMBER:
             place += 1
         elif tokens[place].key not in NUMBER_WORDS:

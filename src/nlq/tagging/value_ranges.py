@@ -42,7 +42,9 @@ def close_range(tagged: list[Tagged], tokens: Sequence[Token], values: Trie) -> 
 def _ends(tagged: list[Tagged], tokens: Sequence[Token]) -> tuple[int, Tagged, Tagged] | None:
     """Return the position where a range begins that the last stretch ends, and both ends; None where none does."""
     high = tagged[-1]
-    if high.tag not in ("VALUE", "NUMBER", "UNKNOWN") or len(tagged) < 2:
+    if len(tagged) < 2 or high.tag not in ("VALUE", "NUMBER", "UNKNOWN"):
+        return None
+    if (before := tagged[-2].readings[0].tag) != FILLER and before not in _JOINING:
         return None
     start = max(0, len(tagged) - 8)
     content = [place for place in range(start, len(tagged) - 1) if tagged[place].readings[0].tag != FILLER]
