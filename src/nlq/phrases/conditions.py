@@ -62,9 +62,7 @@ class Conditions:
         figured = self._gathered.share is not None or self._gathered.versus is not None
         apart = None if figured else parallel(terms)
         if apart is None:
-            whole = copula_of(self._gathered)
-            parts = [[t for t in terms if (t.first < whole) is before] for before in (True, False)]
-            kept = [term for part in parts if part for term in self._compatible(part)]
+            kept = self._compatible(terms) if not figured else self._compatible_parts(terms)
             self.terms = self._settled(kept, asked, spread=spread)
             return
         named: list[Term] = [term for term in apart.common if isinstance(term, ValueTerm)]
@@ -74,6 +72,12 @@ class Conditions:
         if either is not None:
             either.groups = groups
         self.terms = [*common, *([either] if either is not None else ())]
+
+    def _compatible_parts(self, terms: list[Term]) -> list[Term]:
+        """Return the terms that hold together, apart for the whole that a share is of and for its part."""
+        whole = copula_of(self._gathered)
+        parts = [[term for term in terms if (term.first < whole) is before] for before in (True, False)]
+        return [term for part in parts if part for term in self._compatible(part)]
 
     def _note_changed(self, terms: Sequence[Term], asked: FieldSpec | None) -> None:
         """Say which changes of fields are meant where the question asks for no people."""
@@ -89,8 +93,11 @@ class Conditions:
     ) -> list[Term]:
         """Return terms that hold together, each with its condition; `beside` hold as well and are settled elsewhere."""
         self.terms = [*beside, *terms]
-        self._settle_amounts()
-        self._settle_dates(asked, spread=spread)
+        kinds = {*map(type, self.terms)}
+        if BoundTerm in kinds:
+            self._settle_amounts()
+        if DateTerm in kinds:
+            self._settle_dates(asked, spread=spread)
         settled = self.terms[len(beside) :]
         for term in settled:
             self._account(term)
@@ -127,8 +134,6 @@ class Conditions:
     def _settle_amounts(self) -> None:
         """Give amounts their fields, and write down what was chosen and what was refused."""
         terms = self.terms
-        if not any(isinstance(term, BoundTerm) for term in terms):
-            return
         choices, refusals, remarks = settle_amounts(terms, self._schema, self._currency, counted=self._counts)
         refused = {id(refusal.term) for refusal in refusals}
         self.terms = [term for term in terms if id(term) not in refused]
@@ -153,8 +158,6 @@ class Conditions:
 
     def _settle_dates(self, asked: FieldSpec | None, *, spread: bool) -> None:
         """Give dates their fields, and write down what was chosen and what does not exist."""
-        if not any(isinstance(term, DateTerm) for term in self.terms):
-            return
         open_terms = [term for term in self.terms if isinstance(term, DateTerm) and not term.is_bound]
         dated = settle_dates(self.terms, self._schema, asked)
         if spread:
@@ -195,7 +198,10 @@ class Conditions:
         """Return the terms without those that ask one field for something else again: they need a question each."""
         kept: list[Term] = []
         asked: dict[str, Term] = {}
-        optional = {each.first for before, term in pairwise(terms) if term.alternative for each in (before, term)}
+        optional: set[int] = set()
+        for before, term in pairwise(terms):
+            if term.alternative:
+                optional |= {before.first, term.first}
         for number, term in enumerate(terms):
             if isinstance(term, BoundTerm) and term.field is None and len(kept) < number:
                 # "rentals over $5k and purchases over $100k": what is not asked has no amount either.
@@ -250,6 +256,8 @@ def counts_things(end: int, bound: BoundTerm | HavingPart, gathered: Gathered, s
 
 def _absorbed(conditions: list[Condition]) -> list[Condition]:
     """Return the conditions without alternatives of which one holds anyway: "cranes, cranes or rentals"."""
+    if len(conditions) < 2:
+        return conditions
     kept = []
     for condition in conditions:
         others = [each for each in conditions if each is not condition]

@@ -64,8 +64,10 @@ class ValueTerm(Term):
 
     def condition(self) -> Condition:
         """Return the comparison with each value, joined by Or."""
-        each = tuple([Comparison(self.field.name, _EQ, value) for value in self.values])
-        condition = Or(each) if len(each) > 1 else each[0]
+        name, values = self.field.name, self.values
+        condition: Condition = Comparison(name, _EQ, values[0])
+        if len(values) > 1:
+            condition = Or(tuple([Comparison(name, _EQ, value) for value in values]))
         return Not(condition) if self.negative else condition
 
 
@@ -163,7 +165,8 @@ class TermList:
 
     def close(self) -> None:
         """End the list that is open: something else stands between it and what follows."""
-        self._drop_negation()
+        if self._negation is not None:
+            self._drop_negation()
         self._open = None
         self._join = None
 
