@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from typing import Final
 
 import grpc
@@ -80,10 +81,12 @@ class RecordClient:
                 organization_id=organization_id, filter=filter, revision_token=replica.token, read_mask=read_mask
             )
             try:
-                async for message in self._messages(request):
-                    failures = 0
-                    for change in replica.apply(message):
-                        yield change
+                # Closed at once when the caller stops: the server would go on until the garbage is collected.
+                async with aclosing(self._messages(request)) as messages:
+                    async for message in messages:
+                        failures = 0
+                        for change in replica.apply(message):
+                            yield change
             except grpc.aio.AioRpcError as error:
                 reason, seconds = _details(error)
                 if replica.token and reason in _OUTDATED:
@@ -98,7 +101,7 @@ class RecordClient:
                 if not replica.token:
                     replica.restart()
 
-    async def _messages(self, request: WatchRecordsRequest) -> AsyncIterator[WatchRecordsResponse]:
+    async def _messages(self, request: WatchRecordsRequest) -> AsyncGenerator[WatchRecordsResponse, None]:
         """Yield the messages of one watch. Raises AioRpcError at its end, whichever way it ends."""
         call = self._records.WatchRecords(request, metadata=self._metadata)
         try:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 
 import grpc
 import pytest
 
 from pfa.v1.record_service_pb2 import ListRecordsRequest
+from pfa.v1.watch_pb2 import WatchRecordsRequest, WatchRecordsResponse
 from pfa_rpc.client import Change, ChangeKind, RecordClient, Replica, following
 from pfa_rpc.server.application import running
 from pfa_rpc.server.settings import Settings
@@ -57,6 +58,25 @@ async def test_a_change_says_what_was_before(site: Served, channel: grpc.aio.Cha
     assert change.kind is ChangeKind.CHANGED
     assert change.before is not None
     assert (change.before.area_silo, change.record.area_silo) != ("Dock 9", change.before.area_silo)
+
+
+async def test_who_stops_following_has_ended_the_call(site: Served, channel: grpc.aio.Channel) -> None:
+    ended: list[bool] = []
+    client = RecordClient(channel)
+    messages = client._messages
+
+    async def noted(request: WatchRecordsRequest) -> AsyncGenerator[WatchRecordsResponse, None]:
+        try:
+            async for message in messages(request):
+                yield message
+        finally:
+            ended.append(True)
+
+    client._messages = noted  # type: ignore[method-assign]
+    changes = client.follow("RIO")
+    await some(changes, 1)
+    await changes.aclose()
+    assert ended, "not some time later, when the garbage is collected"
 
 
 async def test_a_replica_goes_on_on_another_connection(site: Served, channel: grpc.aio.Channel) -> None:
