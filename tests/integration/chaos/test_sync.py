@@ -1,0 +1,228 @@
+"""Two processes synchronize while people edit on both sides, and are killed at random: nothing is lost, nothing twice.
+
+PFA_CHAOS_SECONDS says how long it goes on. A seed that failed is printed; PFA_CHAOS_SEED takes it up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import sys
+import time
+from asyncio.subprocess import Process
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import sqlalchemy as sa
+
+from pfa_rpc.errors import DatabaseUnavailable
+from pfa_rpc.records.cause import Cause, How
+from pfa_rpc.records.deltas import decode_partial
+from pfa_rpc.simulator.faults import Delay, Drop, Match, Reply
+from pfa_rpc.simulator.ledger import Effect, Origin
+from pfa_rpc.store.sync_runs import Direction
+from pfa_rpc.store.sync_tables import sync_conflicts
+from pfa_rpc.store.tables import record_changes
+from pfa_rpc.sync.batch import SyncBatch
+from pfa_rpc.sync.events import Keep, Resolved, RetryAsked
+from tests.integration.store.conftest import make_migrated
+from tests.integration.sync.pushing_site import pushing_site
+from tests.integration.sync.test_crashes import Crashing
+from tests.integration.sync.worker import FOREVER
+from tests.servers.stock import Stock
+
+SECONDS: Final = float(os.environ.get("PFA_CHAOS_SECONDS", "10"))
+SEED: Final = int(os.environ.get("PFA_CHAOS_SEED", "0")) or random.SystemRandom().randrange(1, 1_000_000)
+WORKERS: Final = 2
+COLUMNS: Final = {"model": "pfs_f_model", "area_silo": "pfs_f_area", "manufacturer": "pfs_f_manufacturer"}
+"""The fields that are edited, and what PEMS calls them."""
+SCREEN: Final = Match(service="screen")
+
+
+class Chaos:
+    """Edits on both sides, and processes that are killed."""
+
+    def __init__(self, site: Crashing) -> None:
+        self.site = site
+        self.random = random.Random(SEED)
+        self.ids = site.ids()[:12]
+        self.numbers = iter(range(1_000_000))
+        self.local: dict[tuple[str, str], str] = {}
+        """The last local value of each field of each record."""
+        self.remote: dict[tuple[str, str], str] = {}
+        self.workers: list[Process] = []
+
+    async def run(self) -> None:
+        """Go on for a while, then come to rest."""
+        ends = time.monotonic() + SECONDS
+        self.site.simulator.faults.add(Drop("after"), Match(call="UPDATE"), probability=0.1)
+        self.site.simulator.faults.add(Drop("before"), SCREEN, probability=0.05)
+        self.site.simulator.faults.add(Reply(500), SCREEN, probability=0.05)
+        self.site.simulator.faults.add(Reply(429, retry_after="0"), SCREEN, probability=0.05)
+        self.site.simulator.faults.add(Delay(0.05), SCREEN, probability=0.2)
+        self.workers = [await self.site.worker(FOREVER, Direction.BOTH) for _ in range(WORKERS)]
+        tasks = [asyncio.create_task(one(ends)) for one in (self._edit_here, self._edit_there, self._kill)]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for worker in self.workers:
+                with suppress(ProcessLookupError):
+                    worker.kill()
+                await worker.communicate()
+        self.site.simulator.faults.clear()
+
+    async def _edit_here(self, ends: float) -> None:
+        while time.monotonic() < ends:
+            pfa_id, field = self.random.choice(self.ids), self.random.choice(list(COLUMNS))
+            value = f"L{next(self.numbers)}"
+            try:
+                await self.site.edit(pfa_id, **{field: value})
+            except DatabaseUnavailable:
+                continue
+            self.local[pfa_id, field] = value
+            await asyncio.sleep(self.random.uniform(0, 0.2))
+
+    async def _edit_there(self, ends: float) -> None:
+        while time.monotonic() < ends:
+            pfa_id, field = self.random.choice(self.ids), self.random.choice(list(COLUMNS))
+            value = f"R{next(self.numbers)}"
+            self.site.simulator.edit(pfa_id, {COLUMNS[field]: value})
+            self.remote[pfa_id, field] = value
+            await asyncio.sleep(self.random.uniform(0, 0.6))
+
+    async def _kill(self, ends: float) -> None:
+        while time.monotonic() < ends:
+            await asyncio.sleep(self.random.uniform(1.0, 4.0))
+            number = self.random.randrange(WORKERS)
+            with suppress(ProcessLookupError):
+                self.workers[number].send_signal(signal.SIGKILL)
+            await self.workers[number].communicate()
+            self.workers[number] = await self.site.worker(FOREVER, Direction.BOTH)
+
+    async def rest(self) -> None:
+        """Synchronize until nothing is left to be done but decisions."""
+        await asyncio.sleep(1.3)  # the leases of who was killed
+        for _ in range(10):
+            run = await self.site.go(Direction.BOTH, runner=self.site.make_runner(lease=30.0))
+            await self._retry()
+            waiting = {state for state in (await self.site.states()).values() if state != "modified"}
+            if not waiting and not run.counts.pushed and not run.message:
+                return
+        pytest.fail(f"it does not come to rest: {await self.site.states()}")
+
+    async def _retry(self) -> None:
+        async with self.site.database.write(self.site.organization_id, Cause(How.SYNC, "anna")) as write:
+            batch = await SyncBatch.begin(write)
+            await batch.read("pfa_id", self.ids)
+            for pfa_id in self.ids:
+                record = batch.find(pfa_id)
+                assert record is not None
+                if record.values["sync_state"] == "sync_error":
+                    batch.step(record.values["id"], RetryAsked("anna", write.at))
+            await batch.save()
+
+    async def decide(self) -> None:
+        """Settle every open conflict, by PEMS or by the local value."""
+        async with self.site.database.write(self.site.organization_id, Cause(How.SYNC, "anna")) as write:
+            batch = await SyncBatch.begin(write)
+            await batch.read("pfa_id", self.ids)
+            for pfa_id in self.ids:
+                record = batch.find(pfa_id)
+                assert record is not None
+                if record.conflicts:
+                    choices = {one.field: self.random.choice(list(Keep)) for one in record.conflicts}
+                    batch.step(record.values["id"], Resolved(choices, "anna", write.at))
+            await batch.save()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def chaos(request: pytest.FixtureRequest, stock: Stock, tmp_path: Path) -> AsyncIterator[Chaos]:
+    """A PEMS of 30 rows, all of them pulled."""
+    with stock.copy(request.param, tmp_path, make_migrated) as (url, _):
+        async with pushing_site(url) as plain:
+            site = Crashing(plain.simulator, plain.database, plain.runner, plain.organization_id, plain.make_runner)
+            site.url = url
+            yield Chaos(site)
+
+
+async def test_nothing_is_lost_and_nothing_written_twice_while_processes_are_killed(chaos: Chaos) -> None:
+    sys.stdout.write(f"PFA_CHAOS_SEED={SEED}\n")
+    await chaos.run()
+    await chaos.rest()
+    shown = await _shown(chaos)
+    local = {(*where, value) for where, value in chaos.local.items()}
+    remote = {(*where, value) for where, value in chaos.remote.items()}
+    assert local - shown.here - shown.written - shown.mine == set(), "local edits that are lost"
+    assert remote - shown.there - shown.theirs == set(), "edits in PEMS that were overwritten by who had not seen them"
+    await chaos.decide()
+    await chaos.rest()
+    assert (await chaos.site.states(), await chaos.site.conflicts()) == ({}, [])
+    for pfa_id in chaos.ids:
+        record = await chaos.site.values(pfa_id)
+        here = {field: record[field] for field in COLUMNS}
+        assert here == {field: chaos.site.remote(pfa_id, column) for field, column in COLUMNS.items()}
+    assert _written_twice(chaos) == {}
+
+
+def _written_twice(chaos: Chaos) -> dict[Any, int]:
+    """Return local values that PEMS was given more than once without a change of them in between."""
+    written: Counter[Any] = Counter()
+    for entry in chaos.site.simulator.ledger.entries:
+        if entry.origin is Origin.SERVICE and entry.effect is Effect.CHANGED:
+            written.update((entry.pfa_id, value) for value in entry.after.values() if str(value).startswith("L"))
+    return {value: times for value, times in written.items() if times > 1}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Values of each field of each record that are to be found somewhere."""
+
+    mine: set[tuple[str, str, str]]
+    """Local ones that a person was asked about."""
+    theirs: set[tuple[str, str, str]]
+    """Those of PEMS that were shown here, in the record or in a conflict."""
+    written: set[tuple[str, str, str]]
+    """Local ones that PEMS was given."""
+    here: set[tuple[str, str, str]]
+    """Those of the records now."""
+    there: set[tuple[str, str, str]]
+    """Those of PEMS now."""
+
+
+async def _shown(chaos: Chaos) -> Shown:
+    """Return what is to be found where."""
+    site = chaos.site
+    async with site.database.reading() as connection:
+        conflicts = list(await connection.execute(sa.select(sync_conflicts)))
+        changes = list(await connection.execute(sa.select(record_changes)))
+    values = {pfa_id: await site.values(pfa_id) for pfa_id in chaos.ids}
+    names = {record["id"]: pfa_id for pfa_id, record in values.items()}
+
+    def found(record_id: str, part: bytes, fields: Iterable[str]) -> set[tuple[str, str, str]]:
+        decoded = decode_partial(part, [field for field in fields if field in COLUMNS])
+        return {(names[record_id], field, str(value)) for field, value in decoded.items()}
+
+    mine, theirs = set[tuple[str, str, str]](), set[tuple[str, str, str]]()
+    for conflict in conflicts:
+        mine |= found(conflict.record_id, conflict.mine, [conflict.field])
+        theirs |= found(conflict.record_id, conflict.theirs, [conflict.field])
+    for change in changes:
+        theirs |= found(change.record_id, change.new, change.fields)
+    written = {
+        (entry.pfa_id, field, str(entry.after[column]))
+        for entry in site.simulator.ledger.entries
+        for field, column in COLUMNS.items()
+        if entry.origin is Origin.SERVICE and column in entry.after
+    }
+    here = {(pfa_id, field, str(record[field])) for pfa_id, record in values.items() for field in COLUMNS}
+    there = {
+        (pfa_id, field, str(site.remote(pfa_id, column))) for pfa_id in chaos.ids for field, column in COLUMNS.items()
+    }
+    return Shown(mine, theirs, written, here, there)
