@@ -263,6 +263,17 @@ async def test_a_fresh_proposal_shows_money_as_little_as_the_stale_one(records: 
     assert not fresh.HasField("effect")
 
 
+async def test_who_may_not_see_money_any_more_applies_no_change_of_it(records: RecordService) -> None:
+    dearer = Change(field="monthly_rate", operation=ChangeOperation.CHANGE_OPERATION_SCALE, factor="2")
+    request = ProposeChangeRequest(organization_id="RIO", filter="monthly_rate > 0", changes=[dearer])
+    before = Principal(EDITOR.name, EDITOR.organizations, EDITOR.permissions | {Permission.SEE_MONEY})
+    token = (await records.propose_change(request, RecordedCall(before))).proposal.proposal_token
+    with pytest.raises(PermissionDenied, match="may not see monthly_rate"):
+        await records.apply_change(
+            ApplyChangeRequest(organization_id="RIO", proposal_token=token), RecordedCall(EDITOR)
+        )
+
+
 async def test_a_proposal_is_applied_by_who_it_was_made_for(records: RecordService, filled: Filled) -> None:
     area = Change(field="area_silo", operation=ChangeOperation.CHANGE_OPERATION_SET, text_value="Y")
     request = ProposeChangeRequest(organization_id="RIO", filter='pfa_id = "1"', changes=[area])
