@@ -15,7 +15,7 @@ from typing import Final
 
 from nlq.amounts.money import could_be_thousands
 from nlq.amounts.numbers import shared_scale
-from nlq.phrases.terms import BoundTerm, Term, ValueTerm, holds_together
+from nlq.phrases.terms import BoundTerm, Term, ValueTerm, holds_together, without
 from nlq.query import And, Comparison, Condition, Operator, Or
 from nlq.schema import FieldSpec, FieldType, Schema
 from nlq.tagging.tags import Amount
@@ -68,7 +68,7 @@ def settle_amounts(
         else:
             remarks += remark
     refused = {id(refusal.term) for refusal in refusals}
-    kept = [term for term in terms if id(term) not in refused]
+    kept = without(terms, lambda term: id(term) in refused)
     options = _options(kept, schema)
     for term in (term for term in kept if isinstance(term, BoundTerm)):
         if term.field is not None:

@@ -20,7 +20,7 @@ from nlq.phrases.gathered import Gathered
 from nlq.phrases.notes import Note, choice_note, left_out_note, partly_note, reach_note, roughly_note, value_note
 from nlq.phrases.parts import HavingPart
 from nlq.phrases.sharing import copula_of
-from nlq.phrases.terms import BoundTerm, DateTerm, FlagTerm, Term, ValueTerm, joined
+from nlq.phrases.terms import BoundTerm, DateTerm, FlagTerm, Term, ValueTerm, joined, without
 from nlq.query import And, Condition, FieldComparison, Operator, Or, conjunction
 from nlq.schema import FieldSpec
 from nlq.tagging.changed import is_changed
@@ -136,7 +136,7 @@ class Conditions:
         terms = self.terms
         choices, refusals, remarks = settle_amounts(terms, self._schema, self._currency, counted=self._counts)
         refused = {id(refusal.term) for refusal in refusals}
-        self.terms = [term for term in terms if id(term) not in refused]
+        self.terms = without(terms, lambda term: id(term) in refused)
         for refusal in refusals:
             key = self._key_said(refusal.term)
             self._gathered.refuse(refusal.term, *key)
@@ -172,7 +172,7 @@ class Conditions:
             self._gathered.refuse(term)
             self._result.errors.append(reason)
             self._result.reasons[term.first] = reason
-        self.terms = [t for t in self.terms if not isinstance(t, DateTerm) or t.resolved is not None]
+        self.terms = without(self.terms, lambda term: isinstance(term, DateTerm) and term.resolved is None)
 
     def _refuse_windows(self, terms: list[DateTerm], dated: Dated) -> None:
         """Report dates that say which part of the costs is meant, not which records: totals are of whole costs."""

@@ -7,7 +7,7 @@ joins the two terms beside it; everything else holds together.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from dataclasses import field as dataclass_field
 from typing import Final
@@ -345,6 +345,21 @@ class TermList:
 def _is_variant(field: FieldSpec, of: FieldSpec) -> bool:
     """Return whether a field is a kind of another by its name, as "forecast category" is of "category"."""
     return field.label.endswith(f" {of.label}")
+
+
+def without(terms: Iterable[Term], is_refused: Callable[[Term], bool]) -> list[Term]:
+    """Return the terms that are not refused. Those that follow a refused one are no alternatives to what is before it.
+
+    "rentals 7 or $5,000" lists 7 and $5,000; where the 7 says nothing, $5,000 stands beside the rentals as the 7 did.
+    """
+    kept: list[Term] = []
+    opens = False
+    for term in terms:
+        term.alternative = term.alternative and not opens
+        opens = is_refused(term) and not term.alternative
+        if not is_refused(term):
+            kept.append(term)
+    return kept
 
 
 def joined(terms: list[Term]) -> list[Condition]:
