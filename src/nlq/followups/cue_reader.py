@@ -1,46 +1,32 @@
 """Cue reader: takes the words out of a question by which it goes on from another, and notes what they say.
 
-Gives `CueReader`, `split_fillers`, `copied` and `PRONOUN_KEYS`.
+Gives `CueReader`, `copied` and `PRONOUN_KEYS`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final
 
-from nlq.followups.cues import EVERY, LEADS, Cue, cues_at
+from nlq.followups.cues import EVERY, LEADS, Cue
 from nlq.followups.dropping import named_fields, read_dropped
 from nlq.followups.editing import Edit
-from nlq.followups.elliptic import hangs, is_everything, is_preposition, names_nothing
+from nlq.followups.elliptic import hangs, is_preposition, names_nothing
 from nlq.followups.figures import lend_measure, take_order
 from nlq.followups.follow_up import FollowUp, Move
+from nlq.followups.stretches import FILLERS, JOINS, NAMING, NEGATIONS, NOUNS, Stretches, split_fillers
 from nlq.normalize import TAKEN, Token, stem
 from nlq.query import Query, fields_of
 from nlq.schema import Schema
-from nlq.tagging.tags import FILLER, PRONOUN, RECORD, SILENT, Reading, Tagged
+from nlq.tagging.tags import FILLER, PRONOUN, RECORD, Reading, Tagged
 
-_FILLER: Final = (Reading(FILLER),)
-_JOINS: Final = frozenset(("AND", "OR", "BUT", "COMMA"))
-_NEGATIONS: Final = frozenset(("NOT", "EXCEPT", "WITHOUT"))
-_NAMING: Final = frozenset(("VALUE", "FLAG", RECORD))
-_NOUNS: Final = frozenset((*_NAMING, "FIELD", "MEASURE"))
 PRONOUN_KEYS: Final = frozenset(("it", "them", "these", "they", "those"))
 """Words, as keys, for what was said before."""
 _POINTING: Final = frozenset((*PRONOUN_KEYS, "their", "its"))
-_ENDS: Final = frozenset(("RANK", "EXTREME"))
 _NO_PAGES: Final = (
     "A question cannot ask for the records after those it had; ask for more of them, such as “top 20”, or for all."
 )
 _WITH_WHAT: Final = "“One” can be anything here: say what the records have, such as “with a contract”."
-
-
-def split_fillers(tagged: list[Tagged]) -> None:
-    """Make each filler one of its own, so that no cue ends within one: "what about the pumps" holds "about the"."""
-    for place in range(len(tagged) - 1, -1, -1):
-        stretch = tagged[place]
-        if stretch.tag == FILLER and stretch.end > stretch.first + 1:
-            tagged[place : place + 1] = [Tagged(each, each + 1, _FILLER) for each in range(stretch.first, stretch.end)]
 
 
 def copied(stretch: Tagged) -> Tagged:
@@ -55,13 +41,12 @@ class CueReader:
         self, tagged: list[Tagged], tokens: list[Token], before: Query, schema: Schema, *, alone: bool = False
     ) -> None:
         split_fillers(tagged)
+        self._said = Stretches(tagged, tokens)
         self._tagged = tagged
         self._tokens = tokens
         self._before = before
         self._schema = schema
-        self._ends = {stretch.end: position for position, stretch in enumerate(tagged)}
         self._alone = alone
-        self._taken: set[int] = set()
         self._refers = False
         self._joined = False
         self._widened = False
@@ -88,7 +73,7 @@ class CueReader:
     def points(self) -> bool:
         """Return whether a command that names no records points to those before: "set their rate to 5k"."""
         pointing = any(token.key == TAKEN and stem(token.raw) in _POINTING for token in self._tokens)
-        return pointing and not self._content() and not self._has(RECORD)
+        return pointing and not self._said.content() and not self._said.has(RECORD)
 
     def _goes_on(self) -> bool:
         """Take out the cues; return whether the question goes on from another."""
@@ -105,16 +90,10 @@ class CueReader:
 
     def _join_sort(self) -> None:
         """Read "sort those by rate" as "sort by rate"."""
-        content = self._content()
+        content = self._said.content()
         for stretch, after in pairwise(content):
             if stretch.tag == "SORT" and after.tag == "BY":
-                after.readings = _FILLER
-
-    def _content(self) -> list[Tagged]:
-        return self._content_from(0)
-
-    def _content_from(self, place: int) -> list[Tagged]:
-        return [stretch for stretch in self._tagged[place:] if stretch.tag not in SILENT]
+                after.readings = FILLERS
 
     # The beginning
 
@@ -125,7 +104,7 @@ class CueReader:
             after = self._page(place) or self._opening(place)
             if after is not None:
                 place = after
-            elif self._tagged[place].tag in _JOINS:
+            elif self._tagged[place].tag in JOINS:
                 self._join(place)
                 place += 1
             elif self._tagged[place].tag == FILLER and not is_preposition(self._tagged[place], self._tokens):
@@ -136,40 +115,34 @@ class CueReader:
 
     def _opening(self, place: int) -> int | None:
         """Take a cue that begins at a position of the beginning; return the position after it, None without one."""
-        for after, cues in self._cues(place):
-            if Cue.INSTEAD_OF in cues and self._tag_after(after) in ("VALUE", "FLAG"):
+        for after, cues in self._said.cues(place):
+            if Cue.INSTEAD_OF in cues and self._said.tag_after(after) in ("VALUE", "FLAG"):
                 return self._instead_of(place, after)
-            if (Cue.OTHER in cues or Cue.INSTEAD in cues) and not self._names_layer(place):
+            if (Cue.OTHER in cues or Cue.INSTEAD in cues) and not self._said.names_layer(place):
                 return self._cue(place, after, Move.EXCHANGE)
-            if Cue.ALSO in cues and self._widens(after):
+            if Cue.ALSO in cues and self._said.widens(after):
                 return self._also(place, after)
             if (end := self._opened(cues, place, after)) is not None:
                 return end
-            if Cue.LESS in cues and self._tag_after(after) in _NAMING:
+            if Cue.LESS in cues and self._said.tag_after(after) in NAMING:
                 self._cue(place, after, Move.EXCLUDE)
                 return after
-            if cues & {Cue.ONLY, Cue.LIMIT_TO} and self._is_count(after):
-                self._set(place, after, (Reading("LIMIT"),))
+            if cues & {Cue.ONLY, Cue.LIMIT_TO} and self._said.is_count(after):
+                self._said.set(place, after, (Reading("LIMIT"),))
                 self._refers = True
                 return after
-            if cues & {Cue.ONLY, Cue.LIMIT_TO} and self._narrows(after):
+            if cues & {Cue.ONLY, Cue.LIMIT_TO} and self._said.narrows(after):
                 return self._cue(place, after, Move.NARROW, needs=False)
-            if Cue.ASK in cues and not self._names_after_rank(after):
+            if Cue.ASK in cues and not self._said.names_after_rank(after):
                 self.follow.wants_records = True
-                self.follow.single = self._is_single(place, after)
+                self.follow.single = self._said.is_single(place, after)
                 return self._cue(place, after, Move.NARROW, needs=False)
-            if Cue.NOW in cues and self._key_after(after) not in LEADS:
+            if Cue.NOW in cues and self._said.key_after(after) not in LEADS:
                 self._join(place)
                 return after
-        if self._tagged[place].tag in _NEGATIONS:
+        if self._tagged[place].tag in NEGATIONS:
             return self._drop(place, place + 1)
         return self._every_field(place)
-
-    def _names_layer(self, place: int) -> bool:
-        """Return whether a word says which period is meant: "actually started in March"."""
-        after = place + 1
-        layered = self._tagged[place].reading("LAYER") is not None
-        return layered and after < len(self._tagged) and self._tagged[after].tag == "EVENT"
 
     def _opened(self, cues: frozenset[Cue], place: int, after: int) -> int | None:
         """Take what takes conditions back: "regardless of the silo", "drop the silo", "remove the silo filter"."""
@@ -180,15 +153,15 @@ class CueReader:
 
     def _page(self, place: int) -> int | None:
         """Take "next 10", which asks for what no question can, to the end."""
-        for after, cues in self._cues(place):
-            if Cue.PAGE in cues and all(each.tag == "NUMBER" for each in self._content_from(after)):
+        for after, cues in self._said.cues(place):
+            if Cue.PAGE in cues and all(each.tag == "NUMBER" for each in self._said.content(after)):
                 self.follow.refused = _NO_PAGES
                 return self._cue(place, len(self._tagged), Move.NARROW)
         return None
 
     def _open_field(self, place: int, after: int) -> int | None:
         """Take "regardless of the silo", where a field is all that follows."""
-        named = [each for each in self._tagged[after:] if each.tag not in (FILLER, *_JOINS)]
+        named = [each for each in self._tagged[after:] if each.tag not in (FILLER, *JOINS)]
         if not named or any(each.field is None for each in named):
             return None
         self.follow.dropped.fields |= {each.field.name for each in named if each.field is not None}
@@ -207,19 +180,19 @@ class CueReader:
             return None
         every, named_by = self._tagged[place], self._tagged[after]
         named = named_by.field
-        across = self._tagged[place - 1] if place and self._key_after(place - 1) == "across" else None
+        across = self._tagged[place - 1] if place and self._said.key_after(place - 1) == "across" else None
         # "show all discontinued" names records by a flag
         stated = named_by.tag == "FLAG"
-        if named is None or stated or any(each not in (every, named_by, across) for each in self._content()):
+        if named is None or stated or any(each not in (every, named_by, across) for each in self._said.content()):
             return None
         if across is not None:
-            across.readings = _FILLER
+            across.readings = FILLERS
         self.follow.dropped.fields |= set(named_fields(named_by, self._before, self._schema))
         return self._cue(place, after + 1, Move.EXCHANGE, needs=False)
 
     def _also(self, place: int, after: int) -> int:
         """Take "also" as an alternative of values; before a flag it includes those with the flag."""
-        if self._tag_after(after) == "FLAG":
+        if self._said.tag_after(after) == "FLAG":
             self._cue(place, after, Move.NARROW)
             self._tagged[after - 1].readings = (Reading("INCLUDING"),)
             return after
@@ -246,27 +219,22 @@ class CueReader:
             after = None if named else self._reference(place)
             after = self._anywhere(place) if after is None else after
             if after is None:
-                named = named or stretch.tag in _NOUNS
+                named = named or stretch.tag in NOUNS
                 place += 1
             else:
                 place = after
 
-    def _determines(self, place: int) -> bool:
-        """Return whether "those" belongs to a noun: "those cranes" asks for cranes."""
-        after = place + 1
-        return after < len(self._tagged) and self._tagged[after].tag in _NOUNS
-
     def _reference(self, place: int) -> int | None:
         """Take a word that stands for records, before any are named."""
         stretch = self._tagged[place]
-        if stretch.tag == PRONOUN and not (self._alone and self._determines(place)):
+        if stretch.tag == PRONOUN and not (self._alone and self._said.determines(place)):
             self._ask_records()
             return self._cue(place, place + 1, self.follow.move)
         if stretch.tag == "SORT" and any(cue.key in PRONOUN_KEYS for cue in self._tokens[stretch.first : stretch.end]):
             self._refers = True
             self.needing.append((stretch.first, stretch.end))
             return place + 1
-        for after, cues in self._cues(place):
+        for after, cues in self._said.cues(place):
             if Cue.REFER in cues:
                 return self._cue(place, after, self.follow.move)
             if Cue.POSSESSIVE in cues and stretch.tag == FILLER:
@@ -275,8 +243,8 @@ class CueReader:
 
     def _anywhere(self, place: int) -> int | None:
         """Take a cue that may stand anywhere."""
-        for after, cues in self._cues(place):
-            if Cue.UNLIMITED in cues and (after == len(self._tagged) or self._key_after(place) not in LEADS):
+        for after, cues in self._said.cues(place):
+            if Cue.UNLIMITED in cues and (after == len(self._tagged) or self._said.key_after(place) not in LEADS):
                 self.follow.unlimited = True
                 return self._cue(place, after, self.follow.move)
             if Cue.REVERSE in cues and after == len(self._tagged):
@@ -285,9 +253,9 @@ class CueReader:
             if Cue.UNSORTED in cues:
                 self.follow.dropped.order = True
                 return self._cue(place, after, self.follow.move)
-            if Cue.INSTEAD_OF in cues and self._tag_after(after) in ("VALUE", "FLAG"):
+            if Cue.INSTEAD_OF in cues and self._said.tag_after(after) in ("VALUE", "FLAG"):
                 return self._instead_of(place, after)
-            if Cue.ONES in cues and self._tagged[place].tag == FILLER and self._stands_for_others(place):
+            if Cue.ONES in cues and self._tagged[place].tag == FILLER and self._said.stands_for_others(place):
                 return self._ones(place, after)
         return None
 
@@ -297,64 +265,37 @@ class CueReader:
             self.follow.refused = _WITH_WHAT
             return self._cue(place - 1, after, self.follow.move)
         self._ask_records()
-        negated = any(stretch.tag in _NEGATIONS for stretch in self._tagged[:place])
-        return self._cue(place, after, self.follow.move, needs=negated)
-
-    def _stands_for_others(self, place: int) -> bool:
-        """Return whether "ones" stands for records that the question does not name: what is before it is its own."""
-        position = place - 1
-        while position >= 0 and self._tagged[position].tag in (*_NAMING, *_JOINS, FILLER, "FIELD"):
-            position -= 1
-        return not any(stretch.tag in _NOUNS for stretch in self._tagged[: position + 1]) and not any(
-            stretch.tag == RECORD for stretch in self._tagged
-        )
+        return self._cue(place, after, self.follow.move, needs=self._said.is_negated(place))
 
     def _instead_of(self, place: int, after: int) -> int:
         """Take the values that give way."""
         end = after
-        comma = self._last_comma(after) if not place else len(self._tagged)
+        comma = self._said.last_comma(after) if not place else len(self._tagged)
         while end < comma and self._tagged[end].tag in (FILLER, "VALUE", "FLAG", "OR", "COMMA", "FIELD"):
             if self._tagged[end].tag in ("VALUE", "FLAG"):
                 self.follow.instead_of.append(copied(self._tagged[end]))
             end += 1
         return self._cue(place, end, Move.EXCHANGE)
 
-    def _last_comma(self, place: int) -> int:
-        """Return where a list has its last comma, its end where it has none or more stands behind it.
-
-        What stands behind the comma of "instead of Silo 4, Silo 5" is what is asked for.
-        """
-        end = len(self._tagged)
-        if any(stretch.tag not in (FILLER, "VALUE", "FLAG", "COMMA", "FIELD") for stretch in self._tagged[place:]):
-            return end
-        return max((each for each in range(place, end) if self._tagged[each].tag == "COMMA"), default=end)
-
     def _closings(self) -> None:
         """Take the cues at the end: "instead", "too", "only"."""
         for place in range(max(0, len(self._tagged) - 3), len(self._tagged)):
-            for after, cues in self._cues(place):
+            for after, cues in self._said.cues(place):
                 if after < len(self._tagged) or not place:
                     continue
                 if Cue.INSTEAD in cues:
                     self._cue(place, after, Move.EXCHANGE)
                 elif Cue.TOO in cues:
                     self._cue(place, after, Move.WIDEN)
-                elif Cue.ONLY in cues and self._tagged[place].tag == FILLER and not self._has(RECORD):
+                elif Cue.ONLY in cues and self._tagged[place].tag == FILLER and not self._said.has(RECORD):
                     self._cue(place, after, Move.NARROW, needs=False)
 
     # Small questions
 
-    def _cues(self, place: int) -> Iterator[tuple[int, frozenset[Cue]]]:
-        """Yield the cues at a position with the position after them, the longest first; none that cuts a stretch."""
-        for end, cues in cues_at(self._tokens, self._tagged[place].first):
-            if end in self._ends and self._tagged[place].end <= end and self._tagged[place].first not in self._taken:
-                yield self._ends[end] + 1, cues
-
     def _cue(self, place: int, after: int, move: Move, *, needs: bool = True) -> int:
         """Take stretches out as a cue; return the position after them."""
         span = (self._tagged[place].first, self._tagged[after - 1].end)
-        self._set(place, after, _FILLER)
-        self._taken.update(range(*span))
+        self._said.take(place, after)
         self._refers = True
         self.follow.move = move
         self.follow.cues.append(span)
@@ -364,54 +305,13 @@ class CueReader:
 
     def _ask_records(self) -> None:
         """Note that a verb asks for the records themselves: "show them"."""
-        self.follow.wants_records |= any(token.key in LEADS for token in self._tokens)
-
-    def _is_count(self, place: int) -> bool:
-        """Return whether a number of records is all that follows: "limit it to 10", "just 10 of them"."""
-        tags = [each.tag for each in self._tagged[place:] if each.tag not in (*SILENT, PRONOUN)]
-        return tags == ["NUMBER"]
-
-    def _is_single(self, place: int, after: int) -> bool:
-        """Return whether "which is" or "which one" asks for one record."""
-        return any(self._tokens[each.first].key in ("is", "one", "has", "was") for each in self._tagged[place:after])
+        self.follow.wants_records |= self._said.leads
 
     def _join(self, place: int) -> None:
         """Take a word that joins a question to the one before, unless a whole question follows it."""
-        if self._key_after(place + 1) not in LEADS:
+        if self._said.key_after(place + 1) not in LEADS:
             self._joined = True
             stretch = self._tagged[place]
             self._widened = stretch.tag == "OR"
             self.follow.cues.append((stretch.first, stretch.end))
-            self._set(place, place + 1, _FILLER)
-
-    def _set(self, place: int, after: int, readings: tuple[Reading, ...]) -> None:
-        for stretch in self._tagged[place:after]:
-            stretch.readings = _FILLER
-        self._tagged[place].readings = readings
-
-    def _tag_after(self, place: int) -> str:
-        """Return the tag of the next stretch with content, "" at the end."""
-        for stretch in self._tagged[place:]:
-            if stretch.tag != FILLER:
-                return stretch.tag
-        return ""
-
-    def _key_after(self, place: int) -> str:
-        """Return the next key, "" at the end."""
-        return self._tokens[self._tagged[place].first].key if place < len(self._tagged) else ""
-
-    def _widens(self, place: int) -> bool:
-        return self._tag_after(place) in ("VALUE", "FLAG", "DATE") or (self._tag_after(place) == PRONOUN)
-
-    def _has(self, tag: str) -> bool:
-        return any(stretch.tag == tag for stretch in self._tagged)
-
-    def _narrows(self, place: int) -> bool:
-        """Return whether "only" narrows: "just show me all purchases" does not."""
-        return bool(self._tag_after(place)) and not is_everything(self._tagged[place:], self._tokens)
-
-    def _names_after_rank(self, place: int) -> bool:
-        """Return whether records are named behind "the cheapest": "which is the cheapest crane?"."""
-        if self._tag_after(place) not in _ENDS:
-            return False
-        return any(stretch.tag == "VALUE" for stretch in self._tagged[place:])
+            self._said.set(place, place + 1, FILLERS)

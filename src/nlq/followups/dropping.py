@@ -16,6 +16,8 @@ from nlq.query import Query, fold
 from nlq.schema import FieldSpec, FieldType, Schema
 from nlq.tagging.tags import FILLER, LABEL, RECORD, Event, Flagged, Tagged
 
+_FAR: Final = 40
+"""Stretches after a cue, or a word like "filter", in which another such word is looked for."""
 _BETWEEN: Final = frozenset((FILLER, LABEL, "AND", "OR", "COMMA", "VALUE", "FLAG", "FIELD", "MEASURE", "EVENT", "SPAN"))
 _NAMED: Final = frozenset(("VALUE", "FLAG", "FIELD", "MEASURE", "EVENT", "SPAN"))
 _DATED: Final = frozenset((FieldType.DATE, FieldType.TIME))
@@ -60,7 +62,7 @@ def read_dropped(
     filtered = False
     every = False
     start = end = place
-    while place < len(tagged):
+    while place < min(len(tagged), end + _FAR):
         stretch = tagged[place]
         thing = _thing(tokens, tagged, place)
         if thing is not None and not (stretch.tag in ("FIELD", "MEASURE", "SORT") and filtered):

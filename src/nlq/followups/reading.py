@@ -7,13 +7,15 @@ grammar reads the rest as it reads every question; `carry.py` then edits the que
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
-from nlq.followups.cue_reader import PRONOUN_KEYS, CueReader, copied, split_fillers
+from nlq.followups.cue_reader import PRONOUN_KEYS, CueReader, copied
 from nlq.followups.cues import CUE_STARTS, cues_at
 from nlq.followups.dropping import DROPPED
 from nlq.followups.editing import Tag, read_edit
 from nlq.followups.follow_up import FollowUp
+from nlq.followups.stretches import split_fillers
 from nlq.normalize import Token
 from nlq.query import Query
 from nlq.schema import Schema
@@ -51,19 +53,22 @@ def needs_another(tagged: list[Tagged], tokens: list[Token], schema: Schema) -> 
     reader = CueReader([copied(stretch) for stretch in tagged], tokens, Query(), schema, alone=True)
     if not reader.read():
         return []
-    needing = [span for span in reader.needing if not _says_itself(tagged, *span)]
+    themselves = _saying_themselves(tagged)
+    needing = [span for span in reader.needing if span not in themselves]
+    inside = {index for span in needing for index in range(*span)}
     for stretch in tagged:
-        if any(first <= stretch.first and stretch.end <= end for first, end in needing):
+        if stretch.first in inside or (stretch.first == stretch.end and stretch.first - 1 in inside):
             stretch.readings = _UNKNOWN
     return [NO_CONTEXT.format(" ".join(token.raw for token in tokens[first:end])) for first, end in needing]
 
 
-def _says_itself(tagged: list[Tagged], first: int, end: int) -> bool:
-    """Return whether a cue leaves out or takes in what follows it, without a question before: "don't show cranes"."""
-    for place, stretch in enumerate(tagged):
-        if (stretch.first, stretch.end) == (first, end) and stretch.tag in ("EXCEPT", "INCLUDING"):
-            return place + 1 < len(tagged) and tagged[place + 1].tag in ("VALUE", "FLAG")
-    return False
+def _saying_themselves(tagged: list[Tagged]) -> set[tuple[int, int]]:
+    """Return the cues that leave out or take in what follows, without a question before: "don't show cranes"."""
+    return {
+        (stretch.first, stretch.end)
+        for stretch, after in pairwise(tagged)
+        if stretch.tag in ("EXCEPT", "INCLUDING") and after.tag in ("VALUE", "FLAG")
+    }
 
 
 def _may_need(tagged: Sequence[Tagged], tokens: Sequence[Token]) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -225,3 +227,19 @@ def test_follow_ups_of_follow_ups_obey_the_laws(before: str, questions: list[str
 @settings(max_examples=300, deadline=None)
 def test_without_a_question_before_the_laws_hold_too(question: str) -> None:
     check_laws(question, follow("", question), language())
+
+
+@pytest.mark.parametrize("words", ["one ", "them ", "whatever the "])
+def test_a_text_of_words_that_refer_to_another_question_takes_time_in_proportion(words: str) -> None:
+    seconds = [_fastest(words * (length // len(words))) for length in (500, 2_000)]
+    assert seconds[1] < 7 * seconds[0]  # four times the length; a quadratic step would take 16 times
+
+
+def _fastest(question: str) -> float:
+    """Processor seconds of the fastest of five readings."""
+    spent = []
+    for _ in range(5):
+        began = time.process_time()
+        language().interpret(question, TODAY)
+        spent.append(time.process_time() - began)
+    return min(spent)
