@@ -62,7 +62,7 @@ class Token:
 # the token behind them, and never given back, so that each is looked at once.
 _TOKEN: Final = re.compile(
     r"""
-    (?>(?:
+    (?>\ (?=[A-Za-z0-9])|(?:  # most words stand behind a space alone
       (?:[\s\-–—−/\\.:?()\[\]{}“”'‘’`´_\#*\u200b-\u200d\ufe0f]|!(?!=))
       (?:[\s\-–—−/\\.:?()\[\]{}“”'‘’`´_\#*\u200b-\u200d\ufe0f]|!(?!=)|~(?!\s?[$€£¥₹]?\d))*
     )?)
