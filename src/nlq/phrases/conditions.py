@@ -232,15 +232,16 @@ class Conditions:
 
     def _left_out(self, mentioned: set[str]) -> list[Condition]:
         """Return the conditions that questions have unless they mention the flag."""
-        if any(self._names_record(term) and not _is_optional(at, self.terms) for at, term in enumerate(self.terms)):
-            return []
+        for at, term in enumerate(self.terms):
+            if isinstance(term, ValueTerm) and self._names_record(term) and not _is_optional(at, self.terms):
+                return []
         names = [name for name in self._schema.conventions.left_out if name not in mentioned]
         self._result.defaults += [left_out_note(name, self._canon) for name in names]
         return [self._canon.flag(name, state=False)[0] for name in names]
 
-    def _names_record(self, term: Term) -> bool:
+    def _names_record(self, term: ValueTerm) -> bool:
         """Return whether a term names single records by their key, which are found whatever their state is."""
-        return isinstance(term, ValueTerm) and term.field.name == self._schema.conventions.key and not term.negative
+        return term.field.name == self._schema.conventions.key and not term.negative
 
 
 def counts_things(end: int, bound: BoundTerm | HavingPart, gathered: Gathered, stretches: Mapping[int, Tagged]) -> bool:

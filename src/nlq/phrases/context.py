@@ -114,14 +114,14 @@ def _skip_filler(tagged: list[Tagged], position: int, step: int) -> int:
 def _settle_references(tagged: list[Tagged], tokens: list[Token], *, goes_on: bool) -> None:
     """Report what goes on from another question where there is none: "and Silo 5?", "those over 5k"."""
     content = [stretch for stretch in tagged if stretch.readings[0].tag not in SILENT]
-    fillers = not goes_on and not content and all(stretch.tag == FILLER for stretch in tagged)
+    fillers = not content and not goes_on and all(stretch.tag == FILLER for stretch in tagged)
     if fillers and not any(token.key in EVERYTHING for token in tokens):
         for stretch in tagged:
             stretch.readings = _UNKNOWN
-    plus = len(content) > 1 and content[-2].is_amount and tokens[content[-1].first].key == "plus"  # "$12k plus"
-    for stretch in content[:1] + content[-1:]:
-        if stretch.tag in _CONNECTING and not plus:
-            stretch.readings = _UNKNOWN
+    ends = [stretch for stretch in content[:1] + content[-1:] if stretch.readings[0].tag in _CONNECTING]
+    plus = len(ends) > 0 and len(content) > 1 and content[-2].is_amount and tokens[content[-1].first].key == "plus"
+    for stretch in ends if not plus else ():  # "$12k plus"
+        stretch.readings = _UNKNOWN
     said = goes_on
     for position, stretch in enumerate(tagged):
         tag = stretch.readings[0].tag

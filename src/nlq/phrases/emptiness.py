@@ -22,7 +22,7 @@ def why_empty(where: Condition | None, schema: Schema) -> str | None:
         return None
     of: dict[str, list[Condition]] = {}
     for operand in where.operands:
-        for name in _single(operand):
+        for name in (operand.field,) if isinstance(operand, Comparison) else _single(operand):
             of.setdefault(name, []).append(operand)
     for name, conditions in of.items():
         if len(conditions) > 1 and (_contradict(conditions) or _out_of_order(conditions)):
@@ -33,9 +33,9 @@ def why_empty(where: Condition | None, schema: Schema) -> str | None:
 
 def _single(condition: Condition) -> tuple[str, ...]:
     """Return the one field that a condition is about, none where it is about several."""
-    if isinstance(condition, Comparison):
-        return (condition.field,)
     match condition:
+        case Comparison(name):
+            return (name,)
         case Present(name) | Not(Present(name)):
             return (name,)
         case Or(operands) | Not(Or(operands)):
@@ -98,7 +98,7 @@ def _above(low: Comparison, high: Comparison) -> bool:
 def _excluded(of: dict[str, list[Condition]], schema: Schema) -> str | None:
     """Return the pair of flags that no record has both of, where both are asked for."""
     for first, second in schema.conventions.exclusive:
-        if _is_set(of.get(first, [])) and _is_set(of.get(second, [])):
+        if first in of and second in of and _is_set(of[first]) and _is_set(of[second]):
             labels = (schema.by_name[name].label for name in (first, second))
             return f"No record is both {' and '.join(labels)}: one excludes the other."
     return None

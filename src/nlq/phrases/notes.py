@@ -77,8 +77,10 @@ def partly_note(term: ValueTerm, canon: Canon) -> Note:
 def reach_note(term: Term, canon: Canon) -> Note | None:
     """Say that a negation could reach over the next term ("except cranes in Silo 4"), None where it could not."""
     before = term.beside
+    if not isinstance(before, ValueTerm) or term.negative:
+        return None
     condition = term.condition()
-    if not isinstance(before, ValueTerm) or condition is None or term.negative:
+    if condition is None:
         return None
     stated = conjunction(before.condition(), condition)
     both = holds_together((replace(before, negative=False).condition(), condition))

@@ -213,14 +213,14 @@ class TermList:
             return
         field = part.meanings[0].field
         # A range of values has several of one field.
-        values = [meaning.value for meaning in part.meanings if meaning.field is field]
-        others = tuple(m for m in part.meanings if m.field is not field and not _is_variant(m.field, field))
-        self._add(ValueTerm(first, end, False, False, False, field, values, others))
-        self.terms[-1].stated_of = stated
-        partly = [meaning.value for meaning in part.meanings if meaning.partly and meaning.field is field]
-        added = self.terms[-1]
-        if partly and isinstance(added, ValueTerm):
-            added.partly = partly
+        meant = [meaning for meaning in part.meanings if meaning.field is field]
+        others: tuple[Meaning, ...] = ()
+        if len(meant) < len(part.meanings):
+            others = tuple(m for m in part.meanings if m.field is not field and not _is_variant(m.field, field))
+        values, partly = [each.value for each in meant], [each.value for each in meant if each.partly]
+        added = ValueTerm(first, end, False, False, False, field, values, others, partly)
+        self._add(added)
+        added.stated_of = stated
 
     def _states(self, part: ValuePart) -> Term | None:
         """Return what a value is said of that was named before: "rentals that are purchases"."""

@@ -6,7 +6,6 @@ Gives `Explainer`: pieces that cover the question, with suggestions for what was
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from itertools import groupby
 from typing import Final
 
 from nlq.interpretation import Assumption, Piece, Role
@@ -30,6 +29,8 @@ _Fate = tuple[int, Role, str]
 """What became of a token: the number of its use, -1 without one, its role and its meaning."""
 _FILLER: Final[_Fate] = (-1, Role.FILLER, "")
 """What becomes of a token that nothing else is said of."""
+_END: Final[_Fate] = (-2, Role.FILLER, "")
+"""What stands behind the last token; no token's fate is the same."""
 
 
 class Explainer:
@@ -101,11 +102,12 @@ def _runs(tokens: list[Token], resolved: Resolved, corrected: Mapping[int, str])
             fates[index] = None
     runs: list[tuple[int, int, Role, str]] = []
     first = 0
-    for fate, tokens_of_it in groupby(fates):
-        end = first + len(list(tokens_of_it))
-        if fate is not None:
-            runs.append((first, end, fate[1], fate[2]))
-        first = end
+    for end, after in enumerate((*fates[1:], _END), 1):
+        fate = fates[first]
+        if after != fate:
+            if fate is not None:
+                runs.append((first, end, fate[1], fate[2]))
+            first = end
     return runs
 
 
