@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from nlq.amounts.numbers import read_percent
 from nlq.commands.words import (
     ARTICLES,
     ASKING,
@@ -30,6 +31,18 @@ from nlq.tagging.fuzzy import Speller
 
 _PAUSES: Final = (":", "—", "–", " -", "- ")
 _COMMA: Final = ","
+_TERSE: Final = {
+    "up": Verb(frozenset((Act.SCALE,)), 1, weak=True),
+    "down": Verb(frozenset((Act.SCALE,)), -1, weak=True),
+}
+"""Words, as keys, that order a change by a share where the verb is left out: "rates up by 10 %"."""
+_TELLING: Final = frozenset(
+    (
+        *("with", "whose", "that", "which", "who", "where", "if", "go", "went", "gone", "has", "have", "had"),
+        *("is", "are", "was", "were"),
+    )
+)
+"""Words, as keys, behind which "up by 10 %" tells of what is, and orders nothing."""
 _ADJECTIVES: Final = frozenset(("blank", "empty", "trash"))
 """Verbs that say what something is like where no article follows: "blank contract"."""
 
@@ -58,6 +71,8 @@ class Frame:
     """Tokens (first, end) that carry no meaning in a command."""
     corrected: dict[int, str] = field(default_factory=dict)
     """Token → the verb that it was read as."""
+    terse: bool = False
+    """Whether the verb is left out, so that the field that changes has to be named."""
 
 
 class Verbs:
@@ -130,6 +145,9 @@ def frames(tokens: Sequence[Token], verbs: Verbs, spelt: Callable[[Token], str |
         if frame is not None and not any(_is_about_the_view(tokens, clause) for clause in frame.clauses):
             yield _closed(frame, tokens, end)
     frame = _misspelt(tokens, verbs, spelt, lead, end)
+    if frame is not None:
+        yield _closed(frame, tokens, end)
+    frame = None if _TERSE.keys().isdisjoint(said) else _terse(tokens, lead, end)
     if frame is not None:
         yield _closed(frame, tokens, end)
 
@@ -282,6 +300,19 @@ def _misspelt(
         return None
     clauses = _clauses(tokens, verbs, Clause(verbs.named(word), lead, lead + 1, end))
     return Frame(clauses, [(0, lead)] if lead else [], {lead: word})
+
+
+def _terse(tokens: Sequence[Token], lead: int, end: int) -> Frame | None:
+    """Read an order without its verb: "crane rates up by 10 %"."""
+    for index in range(1, end - 1):
+        if tokens[index - 1].key in _TELLING:
+            return None
+        verb = _TERSE.get(tokens[index].key)
+        share = index + 1 + (tokens[index + 1].key == "by")
+        if verb is not None and lead < index and share < end and read_percent(tokens, share) is not None:
+            clause = Clause(verb, index, index + 1, end, before=(lead, index))
+            return Frame([clause], [(0, lead)] if lead else [], terse=True)
+    return None
 
 
 def names_nothing(tokens: Sequence[Token], places: Iterable[int]) -> bool:

@@ -80,6 +80,8 @@ class CommandReader:
             outcomes = self._outcomes(self._spelt(tokens, frame), frame, today)
             if goes_on and any(clause.verb.weak and outcome.refusal for clause, outcome in outcomes):
                 return None
+            if frame.terse and any(outcome.pending for _, outcome in outcomes):
+                continue
             if outcomes:
                 return self._command(tokens, frame, outcomes)
         return None
