@@ -41,7 +41,7 @@ from pfa_rpc.cli import (
 )
 from pfa_rpc.cli.errors import CommandError, ReaderGone, tell
 from pfa_rpc.cli.options import example
-from pfa_rpc.errors import PfaError
+from pfa_rpc.errors import PfaError, SetupError
 
 _STATUSES: Final = "\b\nExit status:\n" + "\n".join(f"  {status:<4} {status.meaning}" for status in exits.ALL)
 
@@ -135,9 +135,9 @@ def main(arguments: Sequence[str]) -> int:
     except CommandError as error:
         return _fail(error.message, error.status, error.notes)
     except PfaError as error:
-        return _fail(
-            error.message, exits.for_code(error.status), [f"{v.field}: {v.description}" for v in error.violations]
-        )
+        # What this machine lacks is no conflict with what is there, though it has the same code.
+        status = exits.FAILURE if isinstance(error, SetupError) else exits.for_code(error.status)
+        return _fail(error.message, status, [f"{v.field}: {v.description}" for v in error.violations])
     except UnicodeEncodeError:
         return _fail("an argument is not UTF-8 text", exits.USAGE)
     return exits.OK

@@ -94,19 +94,26 @@ class ChangeQuestions:
         self._tokens = tokens
         self._history = RecordHistory(database, tokens)
 
-    async def write(self, organization_id: str, query: Query, sought: Sought, call: Call) -> None:
-        """Write the newest changes, after who made them where that is asked for."""
-        if not query.history:
-            await self._write_people(organization_id, sought, query.limit, call)
+    async def write(self, organization_id: str, query: Query, sought: Sought, call: Call) -> bool:
+        """Write the newest changes, after who made them where that is asked for.
+
+        Returns False, and writes nothing, where it is asked who made changes and the history knows of none: records
+        that are older than the history still name who edited them last.
+        """
+        if not query.history and not await self._write_people(organization_id, sought, query.limit, call):
+            return False
         see_money = call.principal.may(Permission.SEE_MONEY)
         changes = await self._history.newest(organization_id, sought, SHOWN, see_money=see_money)
         await call.write(embed(AskResponse.CHANGES_FIELD_NUMBER, changes))
+        return True
 
-    async def _write_people(self, organization_id: str, sought: Sought, limit: int | None, call: Call) -> None:
-        """Write who made the changes, each with the number of records."""
+    async def _write_people(self, organization_id: str, sought: Sought, limit: int | None, call: Call) -> bool:
+        """Write who made the changes, each with the number of records; return whether there was anybody."""
         async with self._database.reading() as connection:
             organization = await get_organization(connection, organization_id)
             changers, matched = await count_changers(connection, organization_id, sought, limit=limit)
+        if not changers:
+            return False
         groups = [
             AggregateGroup(keys=[GroupKey(text=by)], values=[AggregateValue(count=number, covered=number)])
             for by, number in changers
@@ -114,3 +121,4 @@ class ChangeQuestions:
         token = revision_token(self._tokens, organization_id, organization.revision)
         figures = AggregateRecordsResponse(groups=groups, matched=matched, revision_token=token)
         await call.write(AskResponse(figures=figures))
+        return True

@@ -106,14 +106,15 @@ class QueryService:
         await call.write(AskResponse(interpretation=message, context_token=token))
         if not is_answered:
             return
+        code = organization.organization_id
         if reading.kind is InterpretationKind.CHANGE:
             await self._write_proposal(organization, reading, need, call)
-        elif sought is not None:
-            await self._changes.write(organization.organization_id, reading.query, sought, call)
+        elif sought is not None and await self._changes.write(code, reading.query, sought, call):
+            pass
         elif reading.query.aggregate is not None:
             await self._write_figures(organization, reading, reading.query.aggregate, need, call)
         else:
-            await self._write_records(organization.organization_id, reading, most, need, call)
+            await self._write_records(code, reading, most, need, call)
 
     async def suggest(self, request: SuggestRequest, call: Call) -> SuggestResponse:
         """Return what can stand at a place of a question."""
