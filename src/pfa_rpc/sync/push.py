@@ -1,6 +1,6 @@
 """Writes local edits to PEMS: `Pushing`, the phase of a run that claims records, sends them and takes in the answers.
 
-    claim 50 → GET each → one write: merged, sent → UPDATE each → one write: acknowledged, or what else became of them
+    claim 100 → GET each → one write: merged, sent → UPDATE each → one write: acknowledged, or what else became of them
 
 Each arrow is a commit, so that whoever comes after a crash knows what may have been sent. Several such rounds run at
 the same time; the pace of the organization decides how fast they are.
@@ -26,7 +26,7 @@ from pfa_rpc.sync.pems.errors import PemsError
 from pfa_rpc.sync.push_failures import ends_run, failure_event, is_away
 from pfa_rpc.sync.push_steps import PushSteps, Task
 
-AT_ONCE: Final = 50
+AT_ONCE: Final = 100
 """Records that are claimed, and whose answers are saved, in one write."""
 ROUNDS: Final = 2
 """Rounds at the same time: one waits for PEMS while the other is at the database."""
