@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from nlq.natural_order import natural
 from nlq.query import Aggregate, Aggregation, Comparison, Condition, FigureSort, Function, Having, Operator, fold
 from pfa_rpc.errors import LimitExceeded
 from pfa_rpc.records.encode import Values
@@ -106,7 +107,7 @@ async def test_missing_groups_come_last_in_either_order(filled: Filled) -> None:
         found = await groups(filled, Aggregate((COUNT,), ("area_silo",), order=(FigureSort("area_silo", descending),)))
         keys = [group.keys[0] for group in found]
         assert keys[-1] is None
-        assert keys[:-1] == sorted(keys[:-1], reverse=descending, key=lambda key: fold(str(key)))
+        assert keys[:-1] == sorted(keys[:-1], reverse=descending, key=lambda key: natural(fold(str(key))))
 
 
 async def test_the_first_groups_of_an_order_are_those_of_the_whole(filled: Filled) -> None:
