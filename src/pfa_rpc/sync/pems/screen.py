@@ -188,10 +188,13 @@ class Screen:
         return self._readers[field.name](text.strip())
 
     def _moment(self, value: Any) -> datetime | None:
-        """Return a time that the screen sends in one of its forms; None where it cannot be read."""
+        """Return a time that the screen sends in one of its forms; None where it cannot be read.
+
+        Without its seconds: the grid may not show them, and a row of it must not pass for older than what was written.
+        """
         try:
             if isinstance(value, Mapping):
-                return _moment_of(value, self._settings)
+                return _moment_of(value, self._settings).replace(second=0)
             text = str(value or "").strip()
             return self._stamp(text) if text else None
         except (BadCell, ValueError, TypeError, KeyError, OverflowError):

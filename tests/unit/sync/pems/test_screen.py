@@ -203,3 +203,8 @@ def test_the_answer_to_an_update_has_the_next_lock() -> None:
     updated = screen().updated_of({"recordid": 8, "DATEUPDATED": DAY})
     assert updated.recordid == "8"
     assert updated.stamp == datetime(2026, 3, 1, 7, 0, tzinfo=UTC)
+
+
+def test_a_stamp_has_no_seconds_so_that_a_later_row_of_the_same_minute_is_not_taken_for_older() -> None:
+    updated = screen().updated_of({"recordid": 8, "DATEUPDATED": DAY | {"HOUR": 8, "MINUTE": 30, "SECOND": 45}})
+    assert updated.stamp == datetime(2026, 3, 1, 15, 30, tzinfo=UTC)
