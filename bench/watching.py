@@ -145,7 +145,7 @@ def main() -> None:
     with ExitStack() as stack:
         place = stack.enter_context(Workplace())
         url = stack.enter_context(generated(place, Sizes(chosen.records, 1)))
-        settings = {"database_url": url, "max_concurrent_calls": str(chosen.many + 100)}
+        settings = {"database_url": url, "max_watchers": str(chosen.many + 100)}
         service = stack.enter_context(serving(place.new_folder("serve"), **settings))
         at = stack.enter_context(floor(url))
         bare = Times()

@@ -197,7 +197,7 @@ async def _prepare(database: Database) -> None:
 
 
 async def _start(settings: Settings, services: Mapping[str, object]) -> Running:
-    gate = Gate(settings.max_concurrent_calls)
+    gate = Gate(settings.max_concurrent_calls, settings.max_watchers)
     server = _make_server(settings, gate)
     add_services(server, services)
     servicer = HealthService(services)
@@ -219,7 +219,7 @@ def _make_server(settings: Settings, gate: Gate) -> grpc.aio.Server:
     )
     return grpc.aio.server(
         interceptors=(interceptor,),
-        maximum_concurrent_rpcs=settings.max_concurrent_calls + SPARE_CALLS,
+        maximum_concurrent_rpcs=settings.max_concurrent_calls + settings.max_watchers + SPARE_CALLS,
         options=(
             ("grpc.so_reuseport", 0),  # two servers on one port would share its calls at random
             ("grpc.max_receive_message_length", settings.max_request_bytes * RECEIVE_FACTOR),

@@ -14,10 +14,16 @@ CLEANING_SECONDS: Final = 5.0
 
 
 class Gate:
-    """Counts the running calls up to a limit, and ends them with ShuttingDown when their time is up."""
+    """Counts the running calls up to a limit, and ends them with ShuttingDown when their time is up.
 
-    def __init__(self, limit: int) -> None:
+    Args:
+        limit: Most calls that come to an end by themselves.
+        watchers: Most calls that do not: they must not keep the others out.
+    """
+
+    def __init__(self, limit: int, watchers: int) -> None:
         self._limit = limit
+        self._watchers = watchers
         self._stopping = False
         self._counted: dict[asyncio.Timeout, asyncio.Task[object]] = {}
         self._uncounted: dict[asyncio.Timeout, asyncio.Task[object]] = {}
@@ -35,10 +41,10 @@ class Gate:
         """Hold a call. Raises LimitExceeded where there are too many, ShuttingDown when the server stops.
 
         Calls that are not counted, such as health checks, are always let in, and a stop does not wait for them. Endless
-        ones are counted, and are the first to end.
+        ones are counted by themselves, and are the first to end.
         """
         if counted:
-            self._check()
+            self._check(endless=endless)
         running = self._counted if counted else self._uncounted
         try:
             async with asyncio.timeout(None) as time_limit:
@@ -80,10 +86,15 @@ class Gate:
             if not time_limit.expired() and not task.cancelling():
                 time_limit.reschedule(now)
 
-    def _check(self) -> None:
+    def _check(self, *, endless: bool) -> None:
         if self._stopping:
             raise ShuttingDown
-        if len(self._counted) >= self._limit:
+        if endless and len(self._endless) >= self._watchers:
+            raise LimitExceeded(
+                f"the server has {self._watchers} watches under way, the most it takes; try again when one has ended",
+                metadata={"limit": "max_watchers"},
+            )
+        if not endless and len(self._counted) - len(self._endless) >= self._limit:
             raise LimitExceeded(
                 f"the server has {self._limit} calls under way, the most it takes; try again when one has ended",
                 metadata={"limit": "max_concurrent_calls"},

@@ -211,6 +211,13 @@ class Settings(BaseSettings):
         le=100_000,
         description="Most calls at once; one more gets RESOURCE_EXHAUSTED. Health checks do not count.",
     )
+    max_watchers: int = Field(
+        2_000,
+        ge=1,
+        le=100_000,
+        description="Most calls at once that go on until somebody ends them, such as WatchRecords; they do not count "
+        "as calls otherwise. One more gets RESOURCE_EXHAUSTED.",
+    )
     stop_seconds: float = Field(
         10.0,
         ge=0,

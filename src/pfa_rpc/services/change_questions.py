@@ -16,7 +16,7 @@ from pfa.v1.query_service_pb2 import AskResponse
 from pfa.v1.record_service_pb2 import AggregateGroup, AggregateRecordsResponse, AggregateValue, GroupKey
 from pfa_rpc.services.call import Call
 from pfa_rpc.services.framing import embed
-from pfa_rpc.services.history import RecordHistory
+from pfa_rpc.services.history import RecordHistory, visible
 from pfa_rpc.services.principal import Permission
 from pfa_rpc.services.requests import revision_token
 from pfa_rpc.services.tokens import Tokens
@@ -100,9 +100,10 @@ class ChangeQuestions:
         Returns False, and writes nothing, where it is asked who made changes and the history knows of none: records
         that are older than the history still name who edited them last.
         """
+        see_money = call.principal.may(Permission.SEE_MONEY)
+        sought = visible(sought, see_money=see_money)
         if not query.history and not await self._write_people(organization_id, sought, query.limit, call):
             return False
-        see_money = call.principal.may(Permission.SEE_MONEY)
         changes = await self._history.newest(organization_id, sought, SHOWN, see_money=see_money)
         await call.write(embed(AskResponse.CHANGES_FIELD_NUMBER, changes))
         return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -37,6 +37,7 @@ from pfa_rpc.store.organizations import get_organization
 _PREFIX: Final = "CHANGE_ORIGIN_"
 _ORIGIN_OF: Final = {how.value: ChangeOrigin.Value(_PREFIX + how.name) for how in How if how is not How.VOCABULARY}
 _AUDITED: Final = frozenset(AUDITED)
+_WITHOUT_MONEY: Final = tuple(name for name in AUDITED if not BY_NAME[name].is_money)
 _MAX_NAMES: Final = 100
 _CHANGES_FIELD: Final = ListChangesResponse.CHANGES_FIELD_NUMBER
 
@@ -74,16 +75,21 @@ class RecordHistory:
         after: ChangeKey | None = None
         if request.page_token:
             after = ChangeKey(*self._tokens.open("page", request.page_token, organization_id, request_digest))
-        page = await self._page(organization_id, sought, limit, after)
+        see_money = call.principal.may(Permission.SEE_MONEY)
+        page = await self._page(organization_id, sought, limit, after, see_money=see_money)
         if page.end is not None:
             page.message.next_page_token = self._tokens.seal("page", organization_id, request_digest, list(page.end))
-        return page.framed(see_money=call.principal.may(Permission.SEE_MONEY))
+        return page.framed(see_money=see_money)
 
     async def newest(self, organization_id: str, sought: Sought, limit: int, *, see_money: bool) -> bytes:
         """Return the newest changes, as a serialized ListChangesResponse. Raises OrganizationNotFound."""
-        return (await self._page(organization_id, sought, limit, None)).framed(see_money=see_money)
+        page = await self._page(organization_id, sought, limit, None, see_money=see_money)
+        return page.framed(see_money=see_money)
 
-    async def _page(self, organization_id: str, sought: Sought, limit: int, after: ChangeKey | None) -> _Page:
+    async def _page(
+        self, organization_id: str, sought: Sought, limit: int, after: ChangeKey | None, *, see_money: bool
+    ) -> _Page:
+        sought = visible(sought, see_money=see_money)
         async with self._database.reading() as connection:
             organization = await get_organization(connection, organization_id)
             changes = await list_changes(connection, organization_id, sought, limit=limit + 1, after=after)
@@ -100,6 +106,11 @@ class RecordHistory:
             organization = await get_organization(connection, organization_id)
             payload = await record_as_of(connection, organization, field, value, at)
         return Answer(organization.revision, payload or b"")
+
+
+def visible(sought: Sought, *, see_money: bool) -> Sought:
+    """Return what is sought without what the caller may not see: that a rate was changed says something of it."""
+    return sought if see_money else replace(sought, visible=_WITHOUT_MONEY)
 
 
 async def _sought(request: ListChangesRequest, call: Call) -> Sought:

@@ -61,6 +61,8 @@ class Sought:
     before: datetime | None = None
     origins: tuple[str, ...] = ()
     """Values of How; empty: any."""
+    visible: tuple[str, ...] = AUDITED
+    """Where no fields are sought: those whose changes may be told."""
     created: bool = True
     """Whether records that were created are told; never where fields are sought."""
 
@@ -121,7 +123,7 @@ def _changed(
     organization_id: str, sought: Sought, bounds: tuple[int, int | None], after: ChangeKey | None
 ) -> sa.Select[Any]:
     """Return the statement for changes of records that were there."""
-    names = sought.fields or AUDITED
+    names = sought.fields or sought.visible
     held = sa.type_coerce(_D.fields, sa.Text())
     of_write = sa.and_(_C.organization_id == _D.organization_id, _C.revision == _D.revision)
     of_record = sa.and_(_R.organization_id == _D.organization_id, _R.id == _D.record_id)

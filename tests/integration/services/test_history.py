@@ -25,7 +25,7 @@ from pfa_rpc.server import housekeeping
 from pfa_rpc.server.settings import Settings
 from pfa_rpc.services.change_questions import about_changes
 from pfa_rpc.services.history import RecordHistory
-from pfa_rpc.services.principal import Permission, Principal
+from pfa_rpc.services.principal import LOCAL_ADMIN, Permission, Principal
 from pfa_rpc.services.tokens import Tokens
 from pfa_rpc.store import audit
 from pfa_rpc.store.audit import Sought, prune_history
@@ -202,6 +202,21 @@ async def test_money_is_hidden_from_who_may_not_see_it(filled: Filled) -> None:
     assert list(entry.fields) == ["area_silo"]
     assert not entry.new.HasField("monthly_rate")
     assert not entry.new.HasField("forecast_cost")
+
+
+async def test_who_may_not_see_money_is_not_told_that_it_changed(filled: Filled) -> None:
+    viewer = Principal("viewer", None, frozenset({Permission.READ}))
+    history = RecordHistory(filled.database, Tokens(b"k" * 16))
+    async with filled.database.write("RIO", ANNA) as write:
+        organization = await get_organization(write.connection, "RIO")
+        before = (await read_for_write(write, ["7"]))["7"]
+        after = before.copy()
+        after.values |= {"monthly_rate": 70_001, "purchase_price": 70_001}
+        await save_records(write, organization, [(before, after)])
+    request = ListChangesRequest(organization_id="RIO", pfa_id="7")
+    for principal, number in ((viewer, 0), (LOCAL_ADMIN, 1)):
+        page = ListChangesResponse.FromString(await history.list(request, RecordedCall(principal)))
+        assert sum(not entry.created for entry in page.changes) == number
 
 
 async def test_bad_requests_are_told_what_is_wrong(site: Served) -> None:

@@ -305,3 +305,13 @@ async def test_what_another_process_writes_is_heard_of_at_once(
     await watcher.changed()
     assert watcher.known.keys() == {"7"}
     await other.close()
+
+
+async def test_watchers_leave_room_for_calls_and_have_a_limit_of_their_own(filled: Filled, settings: Settings) -> None:
+    few = settings.model_copy(update={"max_watchers": 2, "max_concurrent_calls": 1})
+    async with serving(filled.database, few, filled.url) as site:
+        for _ in range(2):
+            await site.watch(filter=DOCK).current()
+        assert not (await site.list()).records
+        found = await failure(site.records.WatchRecords(WatchRecordsRequest(organization_id="RIO")))
+        assert (found.code, found.metadata["limit"]) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "max_watchers")
