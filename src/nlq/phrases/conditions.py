@@ -21,7 +21,7 @@ from nlq.phrases.notes import Note, choice_note, left_out_note, partly_note, rea
 from nlq.phrases.parts import HavingPart
 from nlq.phrases.sharing import copula_of
 from nlq.phrases.terms import BoundTerm, DateTerm, FlagTerm, Term, ValueTerm, joined, without
-from nlq.query import And, Condition, FieldComparison, Operator, Or, conjunction
+from nlq.query import And, Condition, FieldComparison, Operator, Or, conjunction, fields_of
 from nlq.schema import FieldSpec
 from nlq.tagging.changed import is_changed
 from nlq.tagging.fillers import UNITS
@@ -198,6 +198,7 @@ class Conditions:
         """Return the terms without those that ask one field for something else again: they need a question each."""
         kept: list[Term] = []
         asked: dict[str, Term] = {}
+        implied: set[str] = set()
         optional: set[int] = set()
         for before, term in pairwise(terms):
             if term.alternative:
@@ -215,18 +216,29 @@ class Conditions:
                 self._gathered.refuse(term)
                 self._result.warnings.append("Two amounts are limited apart from each other; ask for each on its own.")
                 continue
+            if isinstance(term, AgainstTerm) and term.stated is not None:
+                names = fields_of(term.stated)
+                again = next((name for name in names if name in asked and asked[name].first in optional), None)
+                if again is not None:
+                    self._refuse_again(term, self._schema.by_name[again])
+                    continue
+                implied |= names
             if not isinstance(term, (ValueTerm, FlagTerm)) or (isinstance(term, ValueTerm) and term.negative):
                 kept.append(term)
                 continue
             before = asked.setdefault(term.field.name, term)
-            if before is term or (not {before.first, term.first} & optional and _agree(before, term)):
+            is_clear = term.first not in optional or term.field.name not in implied
+            if is_clear and (before is term or (not {before.first, term.first} & optional and _agree(before, term))):
                 kept.append(term)
                 continue
-            self._gathered.refuse(term)
-            self._result.warnings.append(
-                f"The {term.field.label} is asked for twice, apart from each other; ask for each in its own question."
-            )
+            self._refuse_again(term, term.field)
         return kept
+
+    def _refuse_again(self, term: Term, field: FieldSpec) -> None:
+        self._gathered.refuse(term)
+        self._result.warnings.append(
+            f"The {field.label} is asked for twice, apart from each other; ask for each in its own question."
+        )
 
     # Conventions
 
