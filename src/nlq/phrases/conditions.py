@@ -198,7 +198,7 @@ class Conditions:
         """Return the terms without those that ask one field for something else again: they need a question each."""
         kept: list[Term] = []
         asked: dict[str, Term] = {}
-        implied: set[str] = set()
+        implied: dict[str, Term] = {}
         optional: set[int] = set()
         for before, term in pairwise(terms):
             if term.alternative:
@@ -217,17 +217,18 @@ class Conditions:
                 self._result.warnings.append("Two amounts are limited apart from each other; ask for each on its own.")
                 continue
             if isinstance(term, AgainstTerm) and term.stated is not None:
-                names = fields_of(term.stated)
-                again = next((name for name in names if name in asked and asked[name].first in optional), None)
-                if again is not None:
-                    self._refuse_again(term, self._schema.by_name[again])
+                names = sorted(fields_of(term.stated))
+                again = [name for name in names if name in asked and {asked[name].first, term.first} & optional]
+                if again:
+                    self._refuse_again(term, self._schema.by_name[again[0]])
                     continue
-                implied |= names
+                implied |= dict.fromkeys(names, term)
             if not isinstance(term, (ValueTerm, FlagTerm)) or (isinstance(term, ValueTerm) and term.negative):
                 kept.append(term)
                 continue
             before = asked.setdefault(term.field.name, term)
-            is_clear = term.first not in optional or term.field.name not in implied
+            saying = implied.get(term.field.name)
+            is_clear = saying is None or not {saying.first, term.first} & optional
             if is_clear and (before is term or (not {before.first, term.first} & optional and _agree(before, term))):
                 kept.append(term)
                 continue
