@@ -228,6 +228,13 @@ def test_what_is_no_question_is_refused(question: str) -> None:
         read(question)
 
 
+@pytest.mark.parametrize("question", ["in the past or synced unsynced", "in the past or unsynced synced"])
+def test_an_alternative_and_a_saying_do_not_ask_one_field_for_two_things(question: str) -> None:
+    reading = read(question)
+    assert not reading.complete
+    assert any("sync state is asked for twice" in warning for warning in reading.warnings)
+
+
 # Laws, on questions that nobody would ask
 
 
