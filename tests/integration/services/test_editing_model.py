@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -67,8 +67,6 @@ class Modelled:
     values: dict[str, Any]
     base: dict[str, Any]
     version: int = 1
-    touched: dict[str, str] = field(default_factory=dict)
-    """Field → the change that touched it last."""
 
     @property
     def differing(self) -> set[str]:
@@ -197,23 +195,27 @@ class Editing(RuleBasedStateMachine):
     @rule(number=st.integers(0, 100))
     def undo_or_redo(self, number: int) -> None:
         change = self.done[-1 - number % min(len(self.done), 4)]
-        is_ours = all(
-            self.model[pfa_id].touched.get(name) == change.change_id
-            for pfa_id, fields in change.fields.items()
-            for name in fields
-        )
+        goal = 1 if change.undone else 0
+        updates: dict[str, dict[str, Any]] = {}
+        is_free = True
+        for pfa_id, fields in change.fields.items():
+            now = self.model[pfa_id].values
+            is_free &= all(now[name] in pair for name, pair in fields.items())
+            wanted = {name: pair[goal] for name, pair in fields.items() if now[name] != pair[goal]}
+            if wanted:
+                updates[pfa_id] = wanted
+        if not updates:
+            return  # others have done it already
         calling = (
             self.records.RedoChange(RedoChangeRequest(organization_id="RIO", change_id=change.change_id))
             if change.undone
             else self.records.UndoChange(UndoChangeRequest(organization_id="RIO", change_id=change.change_id))
         )
-        assert self.run(self._is_taken(calling)) == is_ours, "what others changed since is never undone, all else is"
-        if not is_ours:
-            return
-        place = 0 if not change.undone else 1
-        change.undone = not change.undone
-        for pfa_id, fields in change.fields.items():
-            self._change(pfa_id, {name: pair[place] for name, pair in fields.items()}, change.change_id)
+        assert self.run(self._is_taken(calling)) == is_free, "what others changed since is never undone, all else is"
+        if is_free:
+            change.undone = not change.undone
+            for pfa_id, wanted in updates.items():
+                self._change(pfa_id, wanted)
 
     @rule(pfa_id=Numbers, area=st.sampled_from(AREAS), contract=st.sampled_from(CONTRACTS))
     def take_a_row_of_pems_in(self, pfa_id: str, area: str, contract: str | None) -> None:
@@ -225,7 +227,6 @@ class Editing(RuleBasedStateMachine):
         for name, value in remote.items():
             if known.base[name] != value:
                 known.base[name] = known.values[name] = value
-                known.touched[name] = "pems"
 
     async def _take_in(self, pfa_id: str, remote: dict[str, Any]) -> None:
         self.minutes += 1
@@ -248,16 +249,15 @@ class Editing(RuleBasedStateMachine):
             changed = {name: (values[name], value) for name, value in wanted.items() if values[name] != value}
             if changed:
                 fields[pfa_id] = changed
-                self._change(pfa_id, {name: after for name, (_, after) in changed.items()}, change_id)
+                self._change(pfa_id, {name: after for name, (_, after) in changed.items()})
         assert bool(change_id) == bool(fields)
         if fields:
             self.done.append(Done(change_id, fields))
 
-    def _change(self, pfa_id: str, values: dict[str, Any], change_id: str) -> None:
+    def _change(self, pfa_id: str, values: dict[str, Any]) -> None:
         known = self.model[pfa_id]
         known.values |= values
         known.version += 1
-        known.touched |= dict.fromkeys(values, change_id)
 
     @staticmethod
     async def _call(call: Any) -> Any:
@@ -268,7 +268,7 @@ class Editing(RuleBasedStateMachine):
         try:
             await call
         except grpc.aio.AioRpcError as error:
-            if error.code() is not grpc.StatusCode.ABORTED:
+            if error.code() is not grpc.StatusCode.FAILED_PRECONDITION:
                 raise
             return False
         return True
