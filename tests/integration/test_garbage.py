@@ -29,6 +29,8 @@ LARGE: Final = 1_000_000
 """Characters of the large texts."""
 
 METHODS: Final = [method for service in service_descriptors().values() for method in service.methods]
+ENDLESS: Final = ("WatchRecords", "WatchSync")
+"""They go on until somebody ends them: how they begin has to do."""
 
 TEXTS: Final = {
     "empty": "",
@@ -158,7 +160,9 @@ async def outcome(channel: grpc.aio.Channel, method: MethodDescriptor, request: 
     """Make a call; return how it failed, None where it did not."""
     path = f"/{method.containing_service.full_name}/{method.name}"
     try:
-        if method.server_streaming:
+        if method.name in ENDLESS:
+            await open_stream(channel, path, request, timeout=30).read()
+        elif method.server_streaming:
             await read_all(open_stream(channel, path, request, timeout=30))
         else:
             await call(channel, path, request, timeout=30)

@@ -9,7 +9,7 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from pfa_rpc.errors import DatabaseUnavailable
+from pfa_rpc.errors import DatabaseUnavailable, InvalidRequest
 
 _ADVICE: Final = {
     # SQLite
@@ -38,6 +38,7 @@ _ADVICE: Final = {
     "connection is closed": "the connection to it was lost; try again",
 }
 _NOT_PERMITTED: Final = "42501"
+_NO_SUCH_CHARACTER: Final = "22021"
 _STATES: Final = {
     # PostgreSQL says these in several sentences, and in the language of its lc_messages.
     _NOT_PERMITTED: "its user may not do this; let it own the database and its tables, or GRANT what is missing",
@@ -54,10 +55,12 @@ _DEFECTS: Final = (sa.exc.IntegrityError, sa.exc.ProgrammingError, sa.exc.DataEr
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn what a driver raises in the body into DatabaseUnavailable."""
+    """Turn what a driver raises in the body into DatabaseUnavailable; InvalidRequest for text that it cannot hold."""
     try:
         yield
     except DBAPIError as error:
+        if _state(error) == _NO_SUCH_CHARACTER:
+            raise InvalidRequest("a text of the request holds the character U+0000, which no value can have") from error
         advice = _advice(error)
         if advice is None or (_is_defect(error) and not error.connection_invalidated):
             raise  # it belongs into the log with its trace
