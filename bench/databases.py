@@ -17,8 +17,8 @@ from typing import Final
 import asyncpg
 
 from pfa_rpc.store.database import Database
-from pfa_rpc.store.generating import generate
-from pfa_rpc.store.migrate import migrate
+from pfa_rpc.store.migrating.migrate import migrate
+from pfa_rpc.store.upkeep.generating import generate
 from tests.deployment import compose
 from tests.servers.finding import postgresql_binaries
 from tests.servers.postgresql import PostgreSQL

@@ -34,9 +34,9 @@ from pfa_rpc.server import log
 from pfa_rpc.server.application import running
 from pfa_rpc.server.settings import Settings
 from pfa_rpc.store.database import Database
-from pfa_rpc.store.generating import generate
-from pfa_rpc.store.migrate import migrate
+from pfa_rpc.store.migrating.migrate import migrate
 from pfa_rpc.store.organizations import list_organizations
+from pfa_rpc.store.upkeep.generating import generate
 from tests.servers.finding import postgresql_binaries, redis_binaries
 from tests.servers.postgresql import running_postgresql
 from tests.servers.processes import Workplace

@@ -33,7 +33,7 @@ from pfa_rpc.server import log
 from pfa_rpc.server.application import running
 from pfa_rpc.server.settings import Settings
 from pfa_rpc.store.database import Database
-from pfa_rpc.store.migrate import migrate
+from pfa_rpc.store.migrating.migrate import migrate
 from pfa_rpc.store.tables import records
 from pfa_rpc.sync.export_file import ExportFile
 from pfa_rpc.sync.importing import import_file

@@ -24,9 +24,9 @@ import structlog
 from pfa_rpc.simulator.running import running_simulator
 from pfa_rpc.simulator.settings import Settings
 from pfa_rpc.store.database import Database
-from pfa_rpc.store.migrate import migrate
+from pfa_rpc.store.migrating.migrate import migrate
 from pfa_rpc.store.organizations import create_organization
-from pfa_rpc.store.sync_runs import Direction, Mode, NewRun, Run, RunState
+from pfa_rpc.store.syncing.runs import Direction, Mode, NewRun, Run, RunState
 from pfa_rpc.sync.pems import PemsSettings
 from pfa_rpc.sync.pems.grid_requests import GridRequests
 from pfa_rpc.sync.pems.transport import GRID_PATH

@@ -21,10 +21,10 @@ from bench.sync_pull import CODE, PASSWORD, Timed, settings_for, simulator, time
 from pfa_rpc.records.cause import Cause, How
 from pfa_rpc.records.tracking import marked_edited
 from pfa_rpc.store.database import Database
-from pfa_rpc.store.migrate import migrate
+from pfa_rpc.store.migrating.migrate import migrate
 from pfa_rpc.store.organizations import create_organization, get_organization
 from pfa_rpc.store.records import read_for_write, save_records
-from pfa_rpc.store.sync_runs import Direction, Mode, NewRun, RunState
+from pfa_rpc.store.syncing.runs import Direction, Mode, NewRun, RunState
 from pfa_rpc.store.tables import records as stored
 from pfa_rpc.sync.pems import PemsSettings
 from pfa_rpc.sync.pems.screen import Screen

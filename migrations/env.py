@@ -2,8 +2,8 @@
 
 from alembic import context
 
-from pfa_rpc.store import draft_tables  # noqa: F401 (its tables are part of the metadata)
-from pfa_rpc.store.sync_tables import metadata
+from pfa_rpc.store.drafts import tables  # noqa: F401 (its tables are part of the metadata)
+from pfa_rpc.store.syncing.tables import metadata
 
 connection = context.config.attributes.get("connection")
 if connection is None:

@@ -16,7 +16,7 @@ import pytest
 import sqlalchemy as sa
 
 import pfa_rpc
-from pfa_rpc.store.sync_tables import metadata
+from pfa_rpc.store.syncing.tables import metadata
 from tests.sql_lint import KEY, Finding, Lint
 
 _SERVICE: Final = Path(pfa_rpc.__file__).parent

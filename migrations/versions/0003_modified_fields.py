@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from alembic import op
 
-from pfa_rpc.store.online_indexes import make_index, remove_index
+from pfa_rpc.store.migrating.indexes import make_index, remove_index
 
 revision: str = "0003"
 down_revision: str | None = "0002"

@@ -241,7 +241,7 @@ class TestWheel:
         """Installed elsewhere, it finds its own migrations and not those of the repository."""
         zipfile.ZipFile(built_wheel).extractall(tmp_path / "site")
         program = (
-            "import nlq, pfa_rpc; from pfa_rpc.store.migrate import migrations_path; print(pfa_rpc.__file__);"
+            "import nlq, pfa_rpc; from pfa_rpc.store.migrating.migrate import migrations_path; print(pfa_rpc.__file__);"
             "print(migrations_path())"
         )
         answer = run(sys.executable, "-c", program, where=tmp_path, PYTHONPATH=str(tmp_path / "site"))

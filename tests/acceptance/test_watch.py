@@ -15,7 +15,7 @@ import pytest
 
 from pfa_rpc.cli import exits
 from pfa_rpc.store.database import Database
-from pfa_rpc.store.migrate import migrate
+from pfa_rpc.store.migrating.migrate import migrate
 from pfa_rpc.store.organizations import create_organization, get_organization
 from pfa_rpc.store.records import new_record, read_for_write, save_records
 from tests.acceptance.test_cli import PFA, environment, pfa, serving

@@ -8,10 +8,10 @@ from bench.editing import edit
 from pfa_rpc.records.encode import decode
 from pfa_rpc.store import reads
 from pfa_rpc.store.database import Database
-from pfa_rpc.store.doctor import examine
-from pfa_rpc.store.generating import generate
-from pfa_rpc.store.migrate import migrate
+from pfa_rpc.store.migrating.migrate import migrate
 from pfa_rpc.store.organizations import get_organization
+from pfa_rpc.store.upkeep.doctor import examine
+from pfa_rpc.store.upkeep.generating import generate
 
 
 async def test_an_edit_of_a_benchmark_leaves_a_sound_record(tmp_path: Path) -> None:

@@ -18,19 +18,19 @@ import sqlalchemy as sa
 from pfa_rpc.cli import exits
 from pfa_rpc.cli.main import main
 from pfa_rpc.records.editing import marked_edited
-from pfa_rpc.store import copying
-from pfa_rpc.store.audit import Sought, list_changes
 from pfa_rpc.store.bulk import insert_rows
-from pfa_rpc.store.copying import CopyDiffers, OtherData, contents, copy
 from pfa_rpc.store.database import Database
-from pfa_rpc.store.doctor import examine
-from pfa_rpc.store.generating import generate
+from pfa_rpc.store.history.audit import Sought, list_changes
 from pfa_rpc.store.instance import shared_key
-from pfa_rpc.store.migrate import migrate
+from pfa_rpc.store.migrating.migrate import migrate
 from pfa_rpc.store.organizations import create_organization, get_organization
 from pfa_rpc.store.records import new_record, read_for_write, save_records
 from pfa_rpc.store.revisions import get_chunk_revisions
 from pfa_rpc.store.tables import records
+from pfa_rpc.store.upkeep import copying
+from pfa_rpc.store.upkeep.copying import CopyDiffers, OtherData, contents, copy
+from pfa_rpc.store.upkeep.doctor import examine
+from pfa_rpc.store.upkeep.generating import generate
 from tests.causes import CAUSE
 from tests.fixtures.records import make_values
 
@@ -186,7 +186,7 @@ async def test_a_killed_copy_goes_on(source_url: str, postgresql_url: str) -> No
     command = ["copy", "--from", source_url, "--to", postgresql_url]
     script = (
         "import os, signal\n"
-        "from pfa_rpc.store import copying\n"
+        "from pfa_rpc.store.upkeep import copying\n"
         "copying.BATCH_RECORDS = 512\n"
         "whole = copying.insert_rows\n"
         "async def insert(connection, table, rows):\n"

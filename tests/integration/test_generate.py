@@ -23,18 +23,18 @@ from pfa_rpc.records.generating import BATCH_RECORDS, PlannedOrganization, draw,
 from pfa_rpc.records.rules import broken_rules
 from pfa_rpc.records.steps import columns_of
 from pfa_rpc.schema import FIELDS
-from pfa_rpc.store import generating
 from pfa_rpc.store.binary_copy import column_maker, row_head
-from pfa_rpc.store.copied_rows import COLUMNS
-from pfa_rpc.store.copied_tables import table_rows
-from pfa_rpc.store.copying import contents
 from pfa_rpc.store.database import Database
-from pfa_rpc.store.doctor import examine
-from pfa_rpc.store.generating import DrawnRows, OtherData, fill, generate
-from pfa_rpc.store.migrate import migrate
+from pfa_rpc.store.migrating.migrate import migrate
 from pfa_rpc.store.organizations import Organization, create_organization, get_organization
 from pfa_rpc.store.records import StoredRecord, record_id, to_rows
 from pfa_rpc.store.tables import field_values, records
+from pfa_rpc.store.upkeep import generating
+from pfa_rpc.store.upkeep.copied_rows import COLUMNS
+from pfa_rpc.store.upkeep.copied_tables import table_rows
+from pfa_rpc.store.upkeep.copying import contents
+from pfa_rpc.store.upkeep.doctor import examine
+from pfa_rpc.store.upkeep.generating import DrawnRows, OtherData, fill, generate
 from tests.fixtures.records import make_values
 
 SMALL: Any = {"records": 1_200, "organizations": 3, "seed": 7}

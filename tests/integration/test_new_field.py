@@ -13,7 +13,7 @@ import sysconfig
 from pathlib import Path
 
 from pfa_rpc.store.database import Database
-from pfa_rpc.store.migrate import migrate
+from pfa_rpc.store.migrating.migrate import migrate
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "tests" / "fixtures" / "use_supplier.py"

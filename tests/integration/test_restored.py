@@ -21,13 +21,13 @@ from pfa_rpc.records.revision import Revision
 from pfa_rpc.server.application import running
 from pfa_rpc.server.settings import Settings
 from pfa_rpc.store.database import Database
-from pfa_rpc.store.doctor import examine
-from pfa_rpc.store.migrate import migrate
+from pfa_rpc.store.migrating.migrate import migrate
 from pfa_rpc.store.organizations import create_organization, get_organization
 from pfa_rpc.store.records import read_for_write, save_records
-from pfa_rpc.store.restored import renew
 from pfa_rpc.store.revisions import get_chunk_revisions
 from pfa_rpc.store.tables import organization_commits, organization_revisions
+from pfa_rpc.store.upkeep.doctor import examine
+from pfa_rpc.store.upkeep.restored import renew
 from tests.causes import CAUSE
 from tests.integration.store.conftest import Filled, database, fill, filled
 

@@ -42,7 +42,7 @@ from pfa_rpc.services.registry import build_services
 from pfa_rpc.services.tokens import Tokens
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.instance import shared_key
-from pfa_rpc.store.migrate import migrate
+from pfa_rpc.store.migrating.migrate import migrate
 from tests.servers.stock import Stock
 from tests.wire import Failure, both_ways, call, failing, failure, open_stream, read_all, until
 

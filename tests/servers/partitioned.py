@@ -13,7 +13,7 @@ from typing import Final
 import asyncpg
 
 from pfa_rpc.store.database import Database
-from pfa_rpc.store.migrate import migrate
+from pfa_rpc.store.migrating.migrate import migrate
 from tests.servers.postgresql import STATEMENT_SECONDS
 
 PARTITIONS: Final = 4

@@ -9,7 +9,7 @@ from pfa.v1.query_service_pb2 import AskResponse
 from pfa.v1.record_pb2 import Record
 from pfa.v1.record_service_pb2 import ListRecordsResponse
 from pfa_rpc.records.wire import varint
-from pfa_rpc.services.framing import embed, frame_records, split_by_bytes, split_frames
+from pfa_rpc.services.reading.framing import embed, frame_records, split_by_bytes, split_frames
 
 sizes = st.lists(st.integers(0, 5_000), max_size=8)
 

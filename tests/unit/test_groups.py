@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nlq.query import Aggregate, Aggregation, FigureSort, Function
-from pfa_rpc.store.groups import Figure, Group, arranged
+from pfa_rpc.store.figures.groups import Figure, Group, arranged
 
 COUNT = Aggregation(Function.COUNT)
 AREAS = ("Silo 10", None, "Silo 2", "Laydown", "Silo 1")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
-from pfa_rpc.store.sync_tables import metadata
+from pfa_rpc.store.syncing.tables import metadata
 from tests.sql_lint import REFERENCE_TABLES, Lint, key_findings
 
 LINT = Lint(frozenset({"records", "field_values"}))

@@ -12,7 +12,7 @@ from pfa_rpc.cli.options import AsJson, example
 
 if TYPE_CHECKING:
     from pfa_rpc.cli.render import Output
-    from pfa_rpc.store.copying import CopySummary
+    from pfa_rpc.store.upkeep.copying import CopySummary
 
 COPY_EXAMPLE: Final = example(
     "pfa copy --from sqlite:///pfa.sqlite3 --to postgresql://pfa@127.0.0.1/pfa",
@@ -60,10 +60,10 @@ def _run(source_url: str, target_url: str) -> CopySummary:
     from contextlib import AsyncExitStack
 
     from pfa_rpc.cli.progress import counting
-    from pfa_rpc.store.copying import copy
     from pfa_rpc.store.database import Database
     from pfa_rpc.store.existing import require_existing
-    from pfa_rpc.store.migrate import migrate
+    from pfa_rpc.store.migrating.migrate import migrate
+    from pfa_rpc.store.upkeep.copying import copy
 
     async def run() -> CopySummary:
         async with AsyncExitStack() as stack:

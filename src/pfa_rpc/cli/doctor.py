@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pfa_rpc.cli.render import Output
     from pfa_rpc.services.cache_doctor import CacheReport
     from pfa_rpc.store.database import Database as OpenDatabase
-    from pfa_rpc.store.doctor import Report
+    from pfa_rpc.store.upkeep.doctor import Report
 
 DOCTOR_EXAMPLE: Final = example(
     "pfa doctor --database postgresql://pfa@127.0.0.1/pfa", "pfa doctor --organization RIO --repair"
@@ -78,9 +78,9 @@ def _run(url: str | None, codes: list[str] | None, *, repair: bool, limit: int) 
     from pfa_rpc.cache.inspection import Inspection
     from pfa_rpc.cli.progress import counting
     from pfa_rpc.server.settings import Settings
-    from pfa_rpc.store import doctor
     from pfa_rpc.store.database import Database
     from pfa_rpc.store.existing import require_existing
+    from pfa_rpc.store.upkeep import doctor
 
     settings = Settings.load(database_url=url)
 
@@ -131,7 +131,7 @@ async def _examine_cache(
     """Add what is wrong in Redis to a report; return None where there is no Redis, or none that answers."""
     from pfa_rpc.cache.inspection import RedisAway
     from pfa_rpc.services.cache_doctor import examine_cache
-    from pfa_rpc.store.doctor import Finding
+    from pfa_rpc.store.upkeep.doctor import Finding
 
     if inspection is None:
         return None

@@ -14,7 +14,7 @@ from pfa_rpc.cli.service import Database
 
 if TYPE_CHECKING:
     from pfa_rpc.cli.render import Output
-    from pfa_rpc.store.generating import GeneratedSummary
+    from pfa_rpc.store.upkeep.generating import GeneratedSummary
 
 GENERATE_EXAMPLE: Final = example(
     "pfa generate --records 100000 --organizations 5",
@@ -80,8 +80,8 @@ def _run(url: str | None, records: int, organizations: int, seed: int, processes
     from pfa_rpc.cli.progress import counting
     from pfa_rpc.server.settings import Settings
     from pfa_rpc.store.database import Database
-    from pfa_rpc.store.generating import generate
-    from pfa_rpc.store.migrate import migrate
+    from pfa_rpc.store.migrating.migrate import migrate
+    from pfa_rpc.store.upkeep.generating import generate
 
     settings = Settings.load(database_url=url)
 

@@ -141,7 +141,7 @@ def _run(file: Path, codes: list[str], rejected: Path | None, zone: tzinfo, url:
 
     from pfa_rpc.server.settings import Settings
     from pfa_rpc.store.database import Database
-    from pfa_rpc.store.migrate import migrate
+    from pfa_rpc.store.migrating.migrate import migrate
     from pfa_rpc.sync.export_file import ExportFile
     from pfa_rpc.sync.importing import ImportSummary, import_file
 

@@ -61,9 +61,9 @@ def _run(url: str | None, codes: list[str] | None) -> dict[str, tuple[Revision, 
 
     from pfa_rpc.server.settings import Settings
     from pfa_rpc.store.database import Database
-    from pfa_rpc.store.doctor import organization_sizes
     from pfa_rpc.store.existing import require_existing
-    from pfa_rpc.store.restored import renew
+    from pfa_rpc.store.upkeep.doctor import organization_sizes
+    from pfa_rpc.store.upkeep.restored import renew
 
     settings = Settings.load(database_url=url)
 

@@ -105,7 +105,7 @@ def migrate_command(database: Database = None) -> None:
 
 async def _migrate(url: str) -> tuple[str | None, str]:
     from pfa_rpc.store.database import Database as Store
-    from pfa_rpc.store.migrate import migrate
+    from pfa_rpc.store.migrating.migrate import migrate
 
     store = Store(url)
     try:

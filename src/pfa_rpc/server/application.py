@@ -38,7 +38,7 @@ from pfa_rpc.services.registry import build_services
 from pfa_rpc.services.tokens import Tokens
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.instance import shared_key
-from pfa_rpc.store.migrate import migrate, require_current
+from pfa_rpc.store.migrating.migrate import migrate, require_current
 from pfa_rpc.sync.push import Pushing
 from pfa_rpc.sync.runner import Runner
 

@@ -12,8 +12,8 @@ from typing import Final
 import structlog
 
 from pfa_rpc.errors import PfaError
-from pfa_rpc.store.audit import prune_history
 from pfa_rpc.store.database import Database
+from pfa_rpc.store.history.audit import prune_history
 from pfa_rpc.store.organizations import list_organizations
 
 PAUSE_SECONDS: Final = 3_600.0

@@ -18,10 +18,10 @@ import structlog
 from pfa_rpc.errors import PfaError
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.organizations import list_organizations
-from pfa_rpc.store.sync_cursors import read_cursor
-from pfa_rpc.store.sync_runs import Direction, Mode, NewRun, Run, RunState, list_runs
-from pfa_rpc.store.sync_settings import read_sync_settings
-from pfa_rpc.store.sync_unsynced import oldest_unsynced
+from pfa_rpc.store.syncing.cursors import read_cursor
+from pfa_rpc.store.syncing.runs import Direction, Mode, NewRun, Run, RunState, list_runs
+from pfa_rpc.store.syncing.settings import read_sync_settings
+from pfa_rpc.store.syncing.unsynced import oldest_unsynced
 from pfa_rpc.sync.metrics import OLDEST_UNSYNCED
 from pfa_rpc.sync.runner import Runner, SyncAlreadyRunning
 

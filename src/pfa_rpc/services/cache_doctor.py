@@ -17,13 +17,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from nlq.errors import LanguageError
 from pfa_rpc.cache.inspection import Inspection, Kept
 from pfa_rpc.cache.interface import CHUNKS, Kind
-from pfa_rpc.services.answers import key_of, take_apart
-from pfa_rpc.services.figures import FIGURES, FiguresRequest, read_figures
-from pfa_rpc.services.framing import frame_records
-from pfa_rpc.services.modified import count_of, pack
-from pfa_rpc.services.pages import PAGE, PageRequest, read_page
-from pfa_rpc.services.single import RECORD, read_record
-from pfa_rpc.services.vocabularies import to_bytes
+from pfa_rpc.services.asking.vocabularies import to_bytes
+from pfa_rpc.services.reading.answers import key_of, take_apart
+from pfa_rpc.services.reading.figures import FIGURES, FiguresRequest, read_figures
+from pfa_rpc.services.reading.framing import frame_records
+from pfa_rpc.services.reading.modified import count_of, pack
+from pfa_rpc.services.reading.pages import PAGE, PageRequest, read_page
+from pfa_rpc.services.reading.single import RECORD, read_record
 from pfa_rpc.store import reads
 from pfa_rpc.store.chunks import read_chunks
 from pfa_rpc.store.database import Database

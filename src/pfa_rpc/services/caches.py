@@ -27,11 +27,11 @@ from pfa.v1.record_service_pb2 import AggregateRecordsResponse
 from pfa_rpc.cache.interface import LayerStatus
 from pfa_rpc.cache.single_flight import SingleFlight
 from pfa_rpc.records.revision import Revision
-from pfa_rpc.services.answers import FRESH
 from pfa_rpc.services.call import Call
-from pfa_rpc.services.figures import FiguresRequest
-from pfa_rpc.services.pages import PageRequest
 from pfa_rpc.services.principal import Permission
+from pfa_rpc.services.reading.answers import FRESH
+from pfa_rpc.services.reading.figures import FiguresRequest
+from pfa_rpc.services.reading.pages import PageRequest
 from pfa_rpc.services.requests import MAX_PAGE, Mask, authorize, bounded, revision_token
 from pfa_rpc.services.sources import Sources
 from pfa_rpc.store.revisions import get_chunk_revisions, get_revision

@@ -28,18 +28,20 @@ from pfa.v1.query_service_pb2 import (
 from pfa.v1.query_service_pb2 import Suggestion as SuggestionMessage
 from pfa_rpc.errors import InvalidQuestion, InvalidRequest
 from pfa_rpc.schema import BY_NAME
-from pfa_rpc.services.answers import Need
+from pfa_rpc.services.asking.change_questions import ChangeQuestions, about_changes
+from pfa_rpc.services.asking.contexts import open_context, seal_context
+from pfa_rpc.services.asking.interpretations import interpretation_message
+from pfa_rpc.services.asking.languages import Prepared
+from pfa_rpc.services.asking.questions import read_question
+from pfa_rpc.services.asking.vocabulary import VocabularyCalls
 from pfa_rpc.services.call import Call
-from pfa_rpc.services.change_questions import ChangeQuestions, about_changes
-from pfa_rpc.services.contexts import open_context, seal_context
-from pfa_rpc.services.figures import FiguresRequest, require_spreadable
-from pfa_rpc.services.framing import embed, frame_records, split_by_bytes, split_frames
-from pfa_rpc.services.interpretations import interpretation_message
-from pfa_rpc.services.languages import Prepared
-from pfa_rpc.services.pages import FramedPage, PageRequest
+from pfa_rpc.services.editing.proposals import Asked, Proposals
 from pfa_rpc.services.principal import Permission
-from pfa_rpc.services.proposals import Asked, Proposals
-from pfa_rpc.services.questions import read_question
+from pfa_rpc.services.reading.answers import Need
+from pfa_rpc.services.reading.figures import FiguresRequest, require_spreadable
+from pfa_rpc.services.reading.framing import embed, frame_records, split_by_bytes, split_frames
+from pfa_rpc.services.reading.pages import FramedPage, PageRequest
+from pfa_rpc.services.reading.streams import BATCH_BYTES
 from pfa_rpc.services.requests import (
     MAX_PAGE,
     Mask,
@@ -49,8 +51,6 @@ from pfa_rpc.services.requests import (
     revision_token,
 )
 from pfa_rpc.services.sources import Sources
-from pfa_rpc.services.streams import BATCH_BYTES
-from pfa_rpc.services.vocabulary import VocabularyCalls
 from pfa_rpc.store import reads
 from pfa_rpc.store.organizations import Organization
 

@@ -32,17 +32,21 @@ from pfa.v1.undo_pb2 import ListUndoableRequest, ListUndoableResponse, RedoChang
 from pfa.v1.watch_pb2 import WatchRecordsRequest
 from pfa_rpc.errors import InvalidRequest, RecordNotFound
 from pfa_rpc.records.revision import CHUNK_RECORDS
-from pfa_rpc.services.answers import FRESH
 from pfa_rpc.services.call import Call, endless
-from pfa_rpc.services.draft_reads import DraftName
-from pfa_rpc.services.drafts import Drafts, read_draft_id
-from pfa_rpc.services.figures import FiguresRequest, read_aggregate
-from pfa_rpc.services.framing import embed
-from pfa_rpc.services.history import RecordHistory
-from pfa_rpc.services.mutations import Mutations
-from pfa_rpc.services.pages import PageRequest
+from pfa_rpc.services.drafts.drafts import Drafts, read_draft_id
+from pfa_rpc.services.drafts.reads import DraftName
+from pfa_rpc.services.editing.mutations import Mutations
+from pfa_rpc.services.editing.proposals import Proposals
+from pfa_rpc.services.editing.undo import Undoing
+from pfa_rpc.services.following.history import RecordHistory
+from pfa_rpc.services.following.watching import RecordWatch
 from pfa_rpc.services.principal import Permission
-from pfa_rpc.services.proposals import Proposals
+from pfa_rpc.services.reading.answers import FRESH
+from pfa_rpc.services.reading.figures import FiguresRequest, read_aggregate
+from pfa_rpc.services.reading.framing import embed
+from pfa_rpc.services.reading.pages import PageRequest
+from pfa_rpc.services.reading.single import SingleRecords
+from pfa_rpc.services.reading.streams import RecordStreams, Stream
 from pfa_rpc.services.requests import (
     DEFAULT_PAGE,
     MAX_PAGE,
@@ -58,12 +62,8 @@ from pfa_rpc.services.requests import (
     require_visible,
     revision_token,
 )
-from pfa_rpc.services.single import SingleRecords
 from pfa_rpc.services.sources import Sources
-from pfa_rpc.services.streams import RecordStreams, Stream
 from pfa_rpc.services.tokens import digest
-from pfa_rpc.services.undo import Undoing
-from pfa_rpc.services.watching import RecordWatch
 from pfa_rpc.store import reads
 
 _OfDraft = GetRecordRequest | ListRecordsRequest | StreamRecordsRequest | AggregateRecordsRequest

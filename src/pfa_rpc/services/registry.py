@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pfa_rpc.cache.interface import Cache
 from pfa_rpc.services.caches import CacheService
-from pfa_rpc.services.modified import MOST_RECORDS
 from pfa_rpc.services.organizations import OrganizationService
 from pfa_rpc.services.query import QueryService
+from pfa_rpc.services.reading.modified import MOST_RECORDS
 from pfa_rpc.services.records import RecordService
 from pfa_rpc.services.sources import Sources
 from pfa_rpc.services.sync import SyncService

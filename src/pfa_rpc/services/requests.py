@@ -35,9 +35,9 @@ from pfa_rpc.errors import (
 from pfa_rpc.records.differences import DIFFERENCES
 from pfa_rpc.records.revision import Revision
 from pfa_rpc.schema import BY_NAME, FIELDS, ID_LENGTH, SCHEMA
-from pfa_rpc.services.answers import Need
 from pfa_rpc.services.call import Call
 from pfa_rpc.services.principal import Permission, Principal
+from pfa_rpc.services.reading.answers import Need
 from pfa_rpc.services.tokens import Tokens
 from pfa_rpc.store.organizations import CODE_RULE, is_code
 

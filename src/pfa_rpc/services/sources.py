@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Self
 
 from pfa_rpc.cache.interface import Cache
-from pfa_rpc.services.answers import Answers
-from pfa_rpc.services.chunk_reads import RecordChunks
-from pfa_rpc.services.draft_reads import DraftReads
-from pfa_rpc.services.figures import Figures
-from pfa_rpc.services.languages import Languages
-from pfa_rpc.services.modified import MOST_RECORDS, ModifiedRecords
-from pfa_rpc.services.pages import RecordPages
+from pfa_rpc.services.asking.languages import Languages
+from pfa_rpc.services.drafts.reads import DraftReads
+from pfa_rpc.services.reading.answers import Answers
+from pfa_rpc.services.reading.chunk_reads import RecordChunks
+from pfa_rpc.services.reading.figures import Figures
+from pfa_rpc.services.reading.modified import MOST_RECORDS, ModifiedRecords
+from pfa_rpc.services.reading.pages import RecordPages
 from pfa_rpc.services.tokens import Tokens
 from pfa_rpc.store.database import Database
 

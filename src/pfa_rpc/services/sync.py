@@ -13,19 +13,19 @@ from pfa.v1.conflict_pb2 import (
 )
 from pfa_rpc.schema import BY_NAME
 from pfa_rpc.services.call import Call, endless
-from pfa_rpc.services.conflicts import Conflicts
+from pfa_rpc.services.editing.repeats import read_request_id
 from pfa_rpc.services.principal import Permission
-from pfa_rpc.services.repeats import read_request_id
 from pfa_rpc.services.requests import DEFAULT_PAGE, MAX_PAGE, authorize, bounded
-from pfa_rpc.services.sync_messages import DIRECTIONS, MODES, rejected_message, run_message, settings_message
-from pfa_rpc.services.sync_settings import updated_settings
-from pfa_rpc.services.sync_watch import watch_run
+from pfa_rpc.services.syncing.conflicts import Conflicts
+from pfa_rpc.services.syncing.messages import DIRECTIONS, MODES, rejected_message, run_message, settings_message
+from pfa_rpc.services.syncing.settings import updated_settings
+from pfa_rpc.services.syncing.watch import watch_run
 from pfa_rpc.services.tokens import Tokens, digest
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.organizations import current_organization
-from pfa_rpc.store.sync_cursors import list_rejected
-from pfa_rpc.store.sync_runs import NewRun, list_runs
-from pfa_rpc.store.sync_settings import read_sync_settings, save_sync_settings
+from pfa_rpc.store.syncing.cursors import list_rejected
+from pfa_rpc.store.syncing.runs import NewRun, list_runs
+from pfa_rpc.store.syncing.settings import read_sync_settings, save_sync_settings
 from pfa_rpc.sync.runner import Runner
 
 _RUNS: Final = digest("ListSyncs")

@@ -18,12 +18,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from pfa_rpc.errors import OrganizationNotFound
 from pfa_rpc.records.cause import Cause
 from pfa_rpc.records.revision import DRAWN_BITS, HISTORY_BITS, Revision
-from pfa_rpc.store.commit_news import CommitNews
 from pfa_rpc.store.direct import DirectConnections, DirectError, SmallRead
 from pfa_rpc.store.driver_errors import connecting, translated
 from pfa_rpc.store.engines import BEGIN_READ, BEGIN_WRITE, create_engine, direct_arguments
+from pfa_rpc.store.history.news import CommitNews
 from pfa_rpc.store.limits import DEFAULT_LIMITS, Limits
-from pfa_rpc.store.migration_turn import take_turn
+from pfa_rpc.store.migrating.turn import take_turn
 from pfa_rpc.store.tables import organization_commits, organization_revisions
 from pfa_rpc.store.types import UtcTime
 

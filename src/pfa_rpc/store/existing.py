@@ -10,7 +10,7 @@ from sqlalchemy.exc import ArgumentError
 from pfa_rpc.errors import SetupError
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.limits import without_password
-from pfa_rpc.store.migrate import require_current
+from pfa_rpc.store.migrating.migrate import require_current
 
 
 async def require_existing(database: Database, url: str) -> None:

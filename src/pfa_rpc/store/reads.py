@@ -16,8 +16,8 @@ from nlq.query import Condition, Sort
 from nlq.schema import FieldType
 from nlq.vocabulary import Vocabulary
 from pfa_rpc.schema import BY_NAME, FIELDS, Field
-from pfa_rpc.store.draft_view import seen, view_of
-from pfa_rpc.store.drafts import changed_values
+from pfa_rpc.store.drafts.drafts import changed_values
+from pfa_rpc.store.drafts.view import seen, view_of
 from pfa_rpc.store.filters import Expression, column
 from pfa_rpc.store.statements import execute
 from pfa_rpc.store.synonyms import read_synonyms

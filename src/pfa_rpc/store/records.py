@@ -27,8 +27,8 @@ from pfa_rpc.schema import FIELDS
 from pfa_rpc.store.bulk import insert_rows, update_rows
 from pfa_rpc.store.chunks import mark_chunks
 from pfa_rpc.store.database import Write
-from pfa_rpc.store.draft_view import seen
-from pfa_rpc.store.history import ROWS_AT_ONCE, record_history
+from pfa_rpc.store.drafts.view import seen
+from pfa_rpc.store.history.recording import ROWS_AT_ONCE, record_history
 from pfa_rpc.store.organizations import Organization
 from pfa_rpc.store.rows import RowMaker, decode_base
 from pfa_rpc.store.statements import execute

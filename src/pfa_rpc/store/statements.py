@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.util import LRUCache
 
 from nlq.query import And, Condition, Not, Or
-from pfa_rpc.store.draft_view import seen
+from pfa_rpc.store.drafts.view import seen
 from pfa_rpc.store.filters import Expression, where
 
 SMALL: Final = 40

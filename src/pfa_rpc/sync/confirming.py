@@ -14,8 +14,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pfa_rpc.store.records import batches
-from pfa_rpc.store.sync_runs import Counts
-from pfa_rpc.store.sync_tables import record_sync
+from pfa_rpc.store.syncing.runs import Counts
+from pfa_rpc.store.syncing.tables import record_sync
 from pfa_rpc.store.tables import records
 from pfa_rpc.sync.batch import SyncBatch
 from pfa_rpc.sync.events import Event, Missing, Read, Rejected, RemoteObject

@@ -15,7 +15,7 @@ from nlq.query import Condition
 from pfa_rpc.store.filters import Expression
 from pfa_rpc.store.records import batches
 from pfa_rpc.store.statements import execute
-from pfa_rpc.store.sync_tables import sync_conflicts
+from pfa_rpc.store.syncing.tables import sync_conflicts
 from pfa_rpc.store.tables import records
 from pfa_rpc.store.types import UtcTime
 

@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from pfa_rpc.errors import PfaError
 from pfa_rpc.records.cause import Cause, How
 from pfa_rpc.store.database import Database
-from pfa_rpc.store.sync_leases import Lease, hold_lease
-from pfa_rpc.store.sync_runs import Counts, Run, change_run
+from pfa_rpc.store.syncing.leases import Lease, hold_lease
+from pfa_rpc.store.syncing.runs import Counts, Run, change_run
 from pfa_rpc.sync.merge import Terms
 
 

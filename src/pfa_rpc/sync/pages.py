@@ -17,9 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pfa_rpc.store.database import Write
 from pfa_rpc.store.records import batches, seen_rows
-from pfa_rpc.store.sync_cursors import Cursor, RejectedRow, drop_rejected, save_cursor, save_rejected
-from pfa_rpc.store.sync_runs import Counts
-from pfa_rpc.store.sync_tables import record_sync
+from pfa_rpc.store.syncing.cursors import Cursor, RejectedRow, drop_rejected, save_cursor, save_rejected
+from pfa_rpc.store.syncing.runs import Counts
+from pfa_rpc.store.syncing.tables import record_sync
 from pfa_rpc.store.tables import organization_revisions, records
 from pfa_rpc.sync.batch import SyncBatch, Wanted
 from pfa_rpc.sync.events import Pulled, Rejected

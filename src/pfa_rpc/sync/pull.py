@@ -15,8 +15,8 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from pfa_rpc.store.sync_cursors import Cursor, drop_rejected, read_cursor, rejected_keys, save_cursor
-from pfa_rpc.store.sync_runs import Mode
+from pfa_rpc.store.syncing.cursors import Cursor, drop_rejected, read_cursor, rejected_keys, save_cursor
+from pfa_rpc.store.syncing.runs import Mode
 from pfa_rpc.store.tables import records
 from pfa_rpc.sync.confirming import Confirming
 from pfa_rpc.sync.ongoing import Ongoing

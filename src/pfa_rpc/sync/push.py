@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 
-from pfa_rpc.store.sync_queue import claimable, count_waiting, next_due
+from pfa_rpc.store.syncing.queue import claimable, count_waiting, next_due
 from pfa_rpc.sync.batch import SyncBatch
 from pfa_rpc.sync.confirming import event_of
 from pfa_rpc.sync.effects import Update

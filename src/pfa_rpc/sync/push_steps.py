@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pfa_rpc.store.database import Write
-from pfa_rpc.store.sync_runs import Counts
+from pfa_rpc.store.syncing.runs import Counts
 from pfa_rpc.sync.batch import SyncBatch
 from pfa_rpc.sync.effects import Action, Audit, Effect, Get, OpenConflict, Update
 from pfa_rpc.sync.events import Claim, Event, LeaseExpired, Refused

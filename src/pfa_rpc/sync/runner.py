@@ -23,8 +23,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from pfa_rpc.errors import DatabaseUnavailable, PfaError, RequestIdReused
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.organizations import current_organization
-from pfa_rpc.store.sync_leases import Lease, LeaseLost, release_lease, running_now, take_lease
-from pfa_rpc.store.sync_runs import (
+from pfa_rpc.store.syncing.leases import Lease, LeaseLost, release_lease, running_now, take_lease
+from pfa_rpc.store.syncing.runs import (
     Direction,
     NewRun,
     Run,
@@ -36,7 +36,7 @@ from pfa_rpc.store.sync_runs import (
     find_run,
     log_skipped,
 )
-from pfa_rpc.store.sync_settings import SyncSettings, read_sync_settings
+from pfa_rpc.store.syncing.settings import SyncSettings, read_sync_settings
 from pfa_rpc.sync.merge import Policy, Terms, money_steps
 from pfa_rpc.sync.metrics import PAGES, RUN_SECONDS, RUNS
 from pfa_rpc.sync.ongoing import Ongoing, SyncCancelled

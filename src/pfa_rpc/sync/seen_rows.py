@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pfa_rpc.store.bulk import insert_for
 from pfa_rpc.store.records import batches
-from pfa_rpc.store.sync_tables import sync_cursors, sync_rejected_rows, sync_seen_rows
+from pfa_rpc.store.syncing.tables import sync_cursors, sync_rejected_rows, sync_seen_rows
 from pfa_rpc.sync.pems.seen import SeenRows
 
 _IDS_A_QUERY: Final = 500

@@ -19,7 +19,7 @@ from pfa_rpc.records.tracking import MERGED_NAMES
 from pfa_rpc.store.bulk import insert_for, insert_rows
 from pfa_rpc.store.database import Write
 from pfa_rpc.store.records import batches
-from pfa_rpc.store.sync_tables import record_sync, sync_conflicts, sync_log
+from pfa_rpc.store.syncing.tables import record_sync, sync_conflicts, sync_log
 from pfa_rpc.sync.conflicts import in_order
 from pfa_rpc.sync.effects import Audit, CloseConflict, Effect, OpenConflict
 from pfa_rpc.sync.sync_record import Conflict, Side

@@ -34,7 +34,7 @@ from pfa_rpc.records.revision import CHUNK_RECORDS, Revision
 from pfa_rpc.server.application import running
 from pfa_rpc.server.settings import Settings
 from pfa_rpc.store.database import Database, Write
-from pfa_rpc.store.migrate import migrate
+from pfa_rpc.store.migrating.migrate import migrate
 from pfa_rpc.store.organizations import create_organization, get_organization
 from pfa_rpc.store.records import new_record, read_for_write, save_records
 from pfa_rpc.store.tables import organization_commits, organization_revisions, record_changes

@@ -19,10 +19,10 @@ from pfa.v1.record_service_pb2 import StreamRecordsRequest
 from pfa.v1.record_service_pb2_grpc import RecordServiceStub
 from pfa_rpc.server.application import running
 from pfa_rpc.server.settings import Settings
-from pfa_rpc.services import chunk_reads, streams
+from pfa_rpc.services.reading import chunk_reads, streams
 from pfa_rpc.store import reads
 from pfa_rpc.store.database import Database
-from pfa_rpc.store.migrate import migrate
+from pfa_rpc.store.migrating.migrate import migrate
 from tests.integration.chaos.site import HEADS, TAILS, Reader, make_data, running_site
 from tests.servers.postgresql import PostgreSQL
 from tests.servers.redis import Redis

@@ -34,7 +34,7 @@ from pfa.v1.record_service_pb2_grpc import RecordServiceStub
 from pfa_rpc.server.application import running
 from pfa_rpc.server.settings import Settings
 from pfa_rpc.store.database import Database
-from pfa_rpc.store.migrate import migrate
+from pfa_rpc.store.migrating.migrate import migrate
 from pfa_rpc.store.organizations import create_organization
 from pfa_rpc.store.records import new_record, save_records
 from pfa_rpc.store.tables import organization_commits

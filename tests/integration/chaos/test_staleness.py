@@ -22,8 +22,8 @@ from pfa_rpc.cache.breaker import Breaker
 from pfa_rpc.cache.interface import Kind
 from pfa_rpc.cache.redis_cache import RedisCache
 from pfa_rpc.records.revision import Revision
-from pfa_rpc.services import chunk_reads, figures
-from pfa_rpc.services.answers import Answer, Answers, Fill
+from pfa_rpc.services.reading import chunk_reads, figures
+from pfa_rpc.services.reading.answers import Answer, Answers, Fill
 from pfa_rpc.store import reads
 from pfa_rpc.store.chunks import Chunk, read_chunks
 from pfa_rpc.store.organizations import get_organization

@@ -27,8 +27,8 @@ from pfa_rpc.records.cause import Cause, How
 from pfa_rpc.records.deltas import decode_partial
 from pfa_rpc.simulator.faults import Delay, Drop, Match, Reply
 from pfa_rpc.simulator.ledger import Effect, Origin
-from pfa_rpc.store.sync_runs import Direction
-from pfa_rpc.store.sync_tables import sync_conflicts
+from pfa_rpc.store.syncing.runs import Direction
+from pfa_rpc.store.syncing.tables import sync_conflicts
 from pfa_rpc.store.tables import record_changes
 from pfa_rpc.sync.batch import SyncBatch
 from pfa_rpc.sync.events import Keep, Resolved, RetryAsked

@@ -29,14 +29,14 @@ from pfa_rpc.cli import exits
 from pfa_rpc.cli.main import main
 from pfa_rpc.server.application import running
 from pfa_rpc.server.settings import Settings
-from pfa_rpc.services.answers import key_of
 from pfa_rpc.services.cache_doctor import CacheReport, examine_cache
+from pfa_rpc.services.reading.answers import key_of
 from pfa_rpc.store.database import Database
-from pfa_rpc.store.generating import generate
-from pfa_rpc.store.migrate import migrate
+from pfa_rpc.store.migrating.migrate import migrate
 from pfa_rpc.store.organizations import create_organization
 from pfa_rpc.store.records import new_record, save_records
-from pfa_rpc.store.restored import renew
+from pfa_rpc.store.upkeep.generating import generate
+from pfa_rpc.store.upkeep.restored import renew
 from tests.causes import CAUSE
 from tests.fixtures.records import make_values
 from tests.integration.store.conftest import database_kind, fill

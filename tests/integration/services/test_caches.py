@@ -25,14 +25,14 @@ from pfa_rpc.cache.process import ProcessCache
 from pfa_rpc.errors import PermissionDenied
 from pfa_rpc.server.application import running
 from pfa_rpc.server.settings import Settings
-from pfa_rpc.services import chunk_reads
 from pfa_rpc.services.caches import CacheService
 from pfa_rpc.services.principal import Permission, Principal
+from pfa_rpc.services.reading import chunk_reads
 from pfa_rpc.services.sources import Sources
 from pfa_rpc.services.tokens import Tokens
 from pfa_rpc.store import chunks, reads
 from pfa_rpc.store.database import Database
-from pfa_rpc.store.migrate import migrate
+from pfa_rpc.store.migrating.migrate import migrate
 from pfa_rpc.store.organizations import create_organization, get_organization
 from pfa_rpc.store.records import new_record, read_for_write, save_records
 from tests.causes import CAUSE

@@ -13,7 +13,7 @@ from pfa.v1.watch_pb2 import WatchRecordsRequest, WatchRecordsResponse
 from pfa_rpc.client import Change, ChangeKind, RecordClient, Replica, following
 from pfa_rpc.server.application import running
 from pfa_rpc.server.settings import Settings
-from pfa_rpc.store.restored import renew
+from pfa_rpc.store.upkeep.restored import renew
 from tests.integration.services.test_watch import DOCK, SECONDS, Served, database_kind, filled, serving, site
 from tests.integration.store.conftest import Filled
 

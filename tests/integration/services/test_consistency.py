@@ -22,10 +22,10 @@ from pfa.v1.record_service_pb2_grpc import RecordServiceStub
 from pfa.v1.revision_pb2 import Consistency
 from pfa_rpc.server.application import running
 from pfa_rpc.server.settings import Settings
-from pfa_rpc.services import chunk_reads
+from pfa_rpc.services.reading import chunk_reads
 from pfa_rpc.store import reads
 from pfa_rpc.store.database import Database
-from pfa_rpc.store.migrate import migrate
+from pfa_rpc.store.migrating.migrate import migrate
 from pfa_rpc.store.organizations import get_organization
 from pfa_rpc.store.records import new_record, read_for_write, save_records
 from tests.causes import CAUSE

@@ -15,7 +15,7 @@ from nlq.query import Aggregate, Aggregation, FigureSort, Function, Having, Oper
 from pfa.v1.query_service_pb2 import AskRequest, AskResponse, InterpretRequest, InterpretResponse
 from pfa_rpc.errors import InvalidToken
 from pfa_rpc.schema import SCHEMA
-from pfa_rpc.services.contexts import open_context, seal_context
+from pfa_rpc.services.asking.contexts import open_context, seal_context
 from pfa_rpc.services.tokens import DAY_SECONDS, Tokens
 from tests.integration.services.conftest import Client, failure
 

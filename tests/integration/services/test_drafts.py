@@ -38,7 +38,8 @@ from pfa.v1.record_service_pb2 import (
 )
 from pfa.v1.undo_pb2 import UndoChangeRequest
 from pfa_rpc.records.encode import Values, date_message, money_amount
-from pfa_rpc.services import draft_changes, draft_edits
+from pfa_rpc.services.drafts import changes as draft_changes
+from pfa_rpc.services.drafts import edits as draft_edits
 from tests.integration.services.conftest import Client
 from tests.integration.services.test_mutations import create, get, mutate, update, violations
 from tests.wire import Failure

@@ -38,7 +38,7 @@ from pfa_rpc.schema import MERGED_FIELDS
 from pfa_rpc.server.application import running
 from pfa_rpc.server.settings import Settings
 from pfa_rpc.store.database import Database
-from pfa_rpc.store.migrate import migrate
+from pfa_rpc.store.migrating.migrate import migrate
 from pfa_rpc.store.organizations import create_organization, get_organization
 from pfa_rpc.store.records import new_record, read_for_write, save_records
 from pfa_rpc.sync.mapping import PemsRow, digest_of, text_of

@@ -13,15 +13,15 @@ import pytest
 from nlq.filters.filter_text import parse_filter
 from pfa.v1.watch_pb2 import WatchRecordsRequest, WatchRecordsResponse
 from pfa_rpc.schema import SCHEMA
-from pfa_rpc.services import feed, watching
-from pfa_rpc.services.feed import ChangeFeed, Subscription, View
+from pfa_rpc.services.following import feed, watching
+from pfa_rpc.services.following.feed import ChangeFeed, Subscription, View
+from pfa_rpc.services.following.watching import RecordWatch
 from pfa_rpc.services.principal import LOCAL_ADMIN
+from pfa_rpc.services.reading.streams import RecordStreams
 from pfa_rpc.services.requests import Mask, revision_token
-from pfa_rpc.services.streams import RecordStreams
 from pfa_rpc.services.tokens import Tokens
-from pfa_rpc.services.watching import RecordWatch
 from pfa_rpc.store.database import Database
-from pfa_rpc.store.feed import read_changes
+from pfa_rpc.store.history.feed import read_changes
 from pfa_rpc.store.organizations import get_organization
 from pfa_rpc.store.records import read_for_write, save_records
 from pfa_rpc.store.revisions import get_revision

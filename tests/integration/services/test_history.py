@@ -23,12 +23,12 @@ from pfa_rpc.records.cause import Cause, How
 from pfa_rpc.schema import SCHEMA
 from pfa_rpc.server import housekeeping
 from pfa_rpc.server.settings import Settings
-from pfa_rpc.services.change_questions import about_changes
-from pfa_rpc.services.history import RecordHistory
+from pfa_rpc.services.asking.change_questions import about_changes
+from pfa_rpc.services.following.history import RecordHistory
 from pfa_rpc.services.principal import LOCAL_ADMIN, Permission, Principal
 from pfa_rpc.services.tokens import Tokens
-from pfa_rpc.store import audit
-from pfa_rpc.store.audit import Sought, prune_history
+from pfa_rpc.store.history import audit
+from pfa_rpc.store.history.audit import Sought, prune_history
 from pfa_rpc.store.organizations import get_organization
 from pfa_rpc.store.records import new_record, read_for_write, save_records
 from tests.fixtures.records import make_values

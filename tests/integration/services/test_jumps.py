@@ -6,7 +6,7 @@ import pytest
 
 from nlq.query import Sort
 from pfa_rpc.records.encode import decode
-from pfa_rpc.services.orders import ViewOrders
+from pfa_rpc.services.reading.orders import ViewOrders
 from pfa_rpc.store.orders import page_of
 from pfa_rpc.store.organizations import get_organization
 from pfa_rpc.store.records import read_for_write, save_records
@@ -51,7 +51,7 @@ async def test_the_order_is_read_once_for_all_jumps(filled: Filled, monkeypatch:
     async def read_again(*_arguments: object) -> bytes:
         raise AssertionError("the order is known")
 
-    monkeypatch.setattr("pfa_rpc.services.orders.read_order", read_again)
+    monkeypatch.setattr("pfa_rpc.services.reading.orders.read_order", read_again)
     assert await jump(filled, orders, skip=200)
     with pytest.raises(AssertionError, match="known"):
         await jump(filled, orders, (Sort("category", descending=False),))

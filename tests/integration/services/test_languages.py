@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from pfa_rpc.cache.nothing import NoCache
-from pfa_rpc.services.languages import Languages
+from pfa_rpc.services.asking.languages import Languages
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.organizations import get_organization
 from pfa_rpc.store.records import read_for_write, save_records

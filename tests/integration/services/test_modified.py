@@ -14,7 +14,7 @@ from pfa.v1.record_service_pb2_grpc import RecordServiceStub
 from pfa.v1.revision_pb2 import Consistency
 from pfa_rpc.server.application import running
 from pfa_rpc.server.settings import Settings
-from pfa_rpc.services import answers
+from pfa_rpc.services.reading import answers
 from pfa_rpc.store import reads
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.organizations import get_organization

@@ -27,10 +27,10 @@ from pfa_rpc.records.encode import Values, from_message
 from pfa_rpc.schema import SCHEMA
 from pfa_rpc.server.application import running
 from pfa_rpc.server.settings import Settings
-from pfa_rpc.services import streams
+from pfa_rpc.services.reading import streams
 from pfa_rpc.store import reads
 from pfa_rpc.store.database import Database
-from pfa_rpc.store.migrate import migrate
+from pfa_rpc.store.migrating.migrate import migrate
 from tests.integration.services.conftest import Client, failure, without_tokens
 from tests.integration.store.conftest import fill
 from tests.integration.store.oracle import holds

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from pfa_rpc.records.cause import Cause, How
 from pfa_rpc.records.revision import Revision
-from pfa_rpc.services import repeats
-from pfa_rpc.services.repeats import Answer, RepeatableWrites
+from pfa_rpc.services.editing import repeats
+from pfa_rpc.services.editing.repeats import Answer, RepeatableWrites
 from pfa_rpc.store import requests
 from pfa_rpc.store.database import Write
 from pfa_rpc.store.requests import RequestKey, keep_response

@@ -26,10 +26,11 @@ from pfa.v1.record_service_pb2 import (
     StreamRecordsRequest,
 )
 from pfa_rpc.schema import SCHEMA
-from pfa_rpc.services import languages, requests
-from pfa_rpc.services.figures import figures_message
+from pfa_rpc.services import requests
+from pfa_rpc.services.asking import languages
+from pfa_rpc.services.reading.figures import figures_message
 from pfa_rpc.services.requests import MAX_PATHS, Mask
-from pfa_rpc.store.groups import Figure, Group
+from pfa_rpc.store.figures.groups import Figure, Group
 from tests.integration.services.conftest import Client, failure
 from tests.integration.store.oracle import holds
 

@@ -16,13 +16,13 @@ from pfa.v1.record_service_pb2 import ListRecordsRequest
 from pfa.v1.watch_pb2 import WatchRecordsRequest, WatchRecordsResponse
 from pfa_rpc.server.application import Running, running
 from pfa_rpc.server.settings import Settings
-from pfa_rpc.services import feed, watching
+from pfa_rpc.services.following import feed, watching
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.limits import Limits
 from pfa_rpc.store.organizations import get_organization
 from pfa_rpc.store.records import read_for_write, save_records
-from pfa_rpc.store.restored import renew
 from pfa_rpc.store.tables import organization_commits, record_changes
+from pfa_rpc.store.upkeep.restored import renew
 from tests.causes import CAUSE
 from tests.integration.services.conftest import failure
 from tests.integration.services.test_consistency import Site

@@ -13,7 +13,7 @@ import pytest
 
 from pfa_rpc.records.encode import Values
 from pfa_rpc.store.database import Database
-from pfa_rpc.store.migrate import migrate
+from pfa_rpc.store.migrating.migrate import migrate
 from pfa_rpc.store.organizations import create_organization
 from pfa_rpc.store.records import new_record, save_records
 from tests.causes import CAUSE

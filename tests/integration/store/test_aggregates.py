@@ -18,10 +18,12 @@ from pfa_rpc.records.encode import Values
 from pfa_rpc.records.month_sums import MonthSums
 from pfa_rpc.records.rules import MAX_MONEY
 from pfa_rpc.schema import BY_NAME
-from pfa_rpc.store import aggregates, month_figures, reads
-from pfa_rpc.store.aggregates import aggregate
+from pfa_rpc.store import reads
 from pfa_rpc.store.database import Database
-from pfa_rpc.store.groups import Figure, Group
+from pfa_rpc.store.figures import aggregates
+from pfa_rpc.store.figures import months as month_figures
+from pfa_rpc.store.figures.aggregates import aggregate
+from pfa_rpc.store.figures.groups import Figure, Group
 from pfa_rpc.store.organizations import create_organization
 from pfa_rpc.store.records import new_record, save_records
 from tests.causes import CAUSE

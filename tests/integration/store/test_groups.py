@@ -14,9 +14,10 @@ from nlq.natural_order import natural
 from nlq.query import Aggregate, Aggregation, Comparison, Condition, FigureSort, Function, Having, Operator, fold
 from pfa_rpc.errors import LimitExceeded
 from pfa_rpc.records.encode import Values
-from pfa_rpc.store import aggregates, reads
-from pfa_rpc.store.aggregates import aggregate
-from pfa_rpc.store.groups import Group
+from pfa_rpc.store import reads
+from pfa_rpc.store.figures import aggregates
+from pfa_rpc.store.figures.aggregates import aggregate
+from pfa_rpc.store.figures.groups import Group
 from tests.integration.store.conftest import Filled
 from tests.integration.store.oracle import holds
 

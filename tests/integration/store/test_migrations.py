@@ -12,10 +12,10 @@ import sqlalchemy as sa
 from alembic import command
 
 from pfa_rpc.errors import DatabaseUnavailable
-from pfa_rpc.store import migrate as migrate_module
-from pfa_rpc.store import migration_turn
 from pfa_rpc.store.database import Database
-from pfa_rpc.store.migrate import migrate, require_current
+from pfa_rpc.store.migrating import migrate as migrate_module
+from pfa_rpc.store.migrating import turn as migration_turn
+from pfa_rpc.store.migrating.migrate import migrate, require_current
 from tests.integration.store.conftest import fill
 from tests.servers.partitioned import PARTITIONS
 from tests.servers.stock import Stock

@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from pfa_rpc.store.copying import copy
 from pfa_rpc.store.database import Database
-from pfa_rpc.store.doctor import examine, organization_sizes, repair
-from pfa_rpc.store.generating import generate
 from pfa_rpc.store.instance import shared_key
 from pfa_rpc.store.organizations import create_organization, list_organizations
 from pfa_rpc.store.reads import get_payload
-from pfa_rpc.store.sync_tables import metadata
+from pfa_rpc.store.syncing.tables import metadata
 from pfa_rpc.store.tables import field_values, organization_revisions, records
+from pfa_rpc.store.upkeep.copying import copy
+from pfa_rpc.store.upkeep.doctor import examine, organization_sizes, repair
+from pfa_rpc.store.upkeep.generating import generate
 from pfa_rpc.sync.export_file import ExportFile
 from pfa_rpc.sync.importing import import_file
 from tests.integration.store.conftest import Filled, make_migrated

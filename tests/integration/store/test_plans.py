@@ -16,10 +16,10 @@ from pfa_rpc.schema import SCHEMA
 from pfa_rpc.store.chunks import READ_ARRAYS
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.filters import where
-from pfa_rpc.store.generating import generate
-from pfa_rpc.store.migrate import migrate
+from pfa_rpc.store.migrating.migrate import migrate
 from pfa_rpc.store.organizations import list_organizations
 from pfa_rpc.store.tables import record_chunks, records
+from pfa_rpc.store.upkeep.generating import generate
 from tests.servers.postgresql import Administrator
 
 RECORDS = 200_000

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from pfa_rpc.errors import SetupError
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.limits import Limits
-from pfa_rpc.store.migrate import migrate
+from pfa_rpc.store.migrating.migrate import migrate
 from pfa_rpc.store.organizations import create_organization, list_organizations
 from tests.servers.finding import Binaries
 from tests.servers.postgresql import PostgreSQL

@@ -8,11 +8,11 @@ import pytest
 
 from nlq.vocabulary import Synonym
 from pfa_rpc.errors import OrganizationNotFound, SynonymExists, SynonymNotFound
-from pfa_rpc.store.copying import contents, copy
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.organizations import get_organization
 from pfa_rpc.store.reads import read_vocabulary
 from pfa_rpc.store.synonyms import add_synonym, read_synonyms, remove_synonym
+from pfa_rpc.store.upkeep.copying import contents, copy
 from tests.integration.store.conftest import Filled, make_migrated
 from tests.servers.stock import Stock
 

@@ -16,8 +16,8 @@ from pfa_rpc.simulator.running import running_simulator
 from pfa_rpc.simulator.settings import Settings
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.organizations import create_organization
-from pfa_rpc.store.sync_runs import Direction, Mode, NewRun, Run
-from pfa_rpc.store.sync_tables import sync_conflicts, sync_log
+from pfa_rpc.store.syncing.runs import Direction, Mode, NewRun, Run
+from pfa_rpc.store.syncing.tables import sync_conflicts, sync_log
 from pfa_rpc.store.tables import records
 from pfa_rpc.sync.push import Pushing
 from pfa_rpc.sync.runner import Runner

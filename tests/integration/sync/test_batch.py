@@ -11,7 +11,7 @@ from pfa_rpc.records.tracking import marked_edited
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.organizations import current_organization, get_organization
 from pfa_rpc.store.records import StoredRecord, read_rows
-from pfa_rpc.store.sync_tables import record_sync, sync_conflicts, sync_log
+from pfa_rpc.store.syncing.tables import record_sync, sync_conflicts, sync_log
 from pfa_rpc.sync.batch import SyncBatch, save_edits
 from pfa_rpc.sync.effects import Get, Update
 from pfa_rpc.sync.events import (

@@ -15,7 +15,7 @@ import pytest
 
 from pfa_rpc.simulator.faults import Delay, Match
 from pfa_rpc.simulator.faults import Run as RunFunction
-from pfa_rpc.store.sync_runs import Direction, RunState
+from pfa_rpc.store.syncing.runs import Direction, RunState
 from tests.integration.store.conftest import make_migrated
 from tests.integration.sync.pushing_site import PushSite, pushing_site
 from tests.integration.sync.worker import POINTS

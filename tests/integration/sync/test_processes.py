@@ -16,9 +16,9 @@ import pytest
 from pfa_rpc.simulator.running import Simulator, running_simulator
 from pfa_rpc.simulator.settings import Settings
 from pfa_rpc.store.database import Database
-from pfa_rpc.store.migrate import migrate
+from pfa_rpc.store.migrating.migrate import migrate
 from pfa_rpc.store.organizations import create_organization, current_organization
-from pfa_rpc.store.sync_runs import Direction, Mode, NewRun, Run, RunState, list_runs
+from pfa_rpc.store.syncing.runs import Direction, Mode, NewRun, Run, RunState, list_runs
 from pfa_rpc.sync.runner import Runner, SyncAlreadyRunning
 from tests.integration.pems.conftest import PHRASE, organization_of, settings_for
 

@@ -21,9 +21,9 @@ from pfa_rpc.simulator.settings import Settings
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.organizations import create_organization, current_organization, get_organization
 from pfa_rpc.store.records import StoredRecord, read_rows
-from pfa_rpc.store.sync_cursors import list_rejected, read_cursor
-from pfa_rpc.store.sync_runs import Direction, Mode, NewRun, Run, RunState, list_runs
-from pfa_rpc.store.sync_tables import sync_conflicts
+from pfa_rpc.store.syncing.cursors import list_rejected, read_cursor
+from pfa_rpc.store.syncing.runs import Direction, Mode, NewRun, Run, RunState, list_runs
+from pfa_rpc.store.syncing.tables import sync_conflicts
 from pfa_rpc.store.tables import records
 from pfa_rpc.sync.batch import save_edits
 from pfa_rpc.sync.runner import Runner

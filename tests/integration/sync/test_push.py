@@ -11,7 +11,7 @@ import pytest
 
 from pfa_rpc.simulator.faults import Delay, Drop, Match, Refuse, Reply
 from pfa_rpc.simulator.faults import Run as RunFunction
-from pfa_rpc.store.sync_runs import RunState
+from pfa_rpc.store.syncing.runs import RunState
 from tests.integration.store.conftest import make_migrated
 from tests.integration.sync.pushing_site import ROWS, PushSite, pushing_site
 from tests.servers.stock import Stock

@@ -21,9 +21,9 @@ from pfa_rpc.server.settings import Settings
 from pfa_rpc.simulator.running import Simulator, running_simulator
 from pfa_rpc.simulator.settings import Settings as Installation
 from pfa_rpc.store.database import Database
-from pfa_rpc.store.migrate import migrate
+from pfa_rpc.store.migrating.migrate import migrate
 from pfa_rpc.store.organizations import create_organization
-from pfa_rpc.store.sync_tables import sync_runs
+from pfa_rpc.store.syncing.tables import sync_runs
 from pfa_rpc.sync.runner import Runner
 from tests.integration.pems.conftest import PHRASE, organization_of, settings_for
 from tests.integration.services.conftest import failure

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from pfa_rpc.errors import PfaError
 from pfa_rpc.store.database import Database
-from pfa_rpc.store.sync_runs import Direction, Mode, NewRun
+from pfa_rpc.store.syncing.runs import Direction, Mode, NewRun
 from pfa_rpc.sync import pages
 from pfa_rpc.sync.batch import SyncBatch
 from pfa_rpc.sync.ongoing import Ongoing

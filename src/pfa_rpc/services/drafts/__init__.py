@@ -1,0 +1,1 @@
+"""Drafts: changes that only their owner sees until they are committed."""

@@ -1,0 +1,277 @@
+"""MutateRecords: `Mutations` changes records one by one, all of a request or none of it."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from pfa.v1.mutation_pb2 import MutateRecordsRequest, MutateRecordsResponse
+from pfa_rpc.errors import EtagMismatch, PfaError, RecordExists, RecordNotFound, Violation
+from pfa_rpc.records.cause import Cause, How
+from pfa_rpc.records.cost import costs_of
+from pfa_rpc.records.editing import Edited, created, edit, marked_created, marked_edited
+from pfa_rpc.records.encode import etag_in, to_message
+from pfa_rpc.records.revision import Revision
+from pfa_rpc.services.call import Call
+from pfa_rpc.services.editing.entries import CREATE, Entry, read_entries, violations_error
+from pfa_rpc.services.editing.repeats import Answer, RepeatableWrites, read_request_id
+from pfa_rpc.services.principal import Permission
+from pfa_rpc.services.reading.framing import frame_records
+from pfa_rpc.services.requests import Mask, authorize, require_visible, revision_token
+from pfa_rpc.services.tokens import Tokens, digest
+from pfa_rpc.store.database import Database, Write
+from pfa_rpc.store.organizations import KnownOrganizations, Organization, get_organization
+from pfa_rpc.store.records import StoredRecord, StoredRow, new_record, read_rows, record_id
+from pfa_rpc.sync.batch import save_edits
+
+PREPARED_FROM: Final = 50
+"""Mutations from which on they are tried before the write begins, which holds others of the organization up."""
+_AT_ONCE: Final = 100
+"""Mutations that are worked on before other calls get their turn: some 5 ms."""
+
+
+@dataclass(slots=True)
+class Tried:
+    """A mutation, tried on the record as it is."""
+
+    row: StoredRow | None
+    before: StoredRecord | None
+    edited: Edited
+
+
+class Mutations:
+    """Changes of single records."""
+
+    def __init__(self, database: Database, tokens: Tokens) -> None:
+        self._database = database
+        self._tokens = tokens
+        self._writes = RepeatableWrites(database)
+        self._organizations = KnownOrganizations(database)
+
+    async def mutate(self, request: MutateRecordsRequest, call: Call) -> bytes:
+        """Carry mutations out, all or none; return the serialized response."""
+        organization_id = authorize(call, Permission.EDIT, request.organization_id)
+        request_id = read_request_id(request.request_id)
+        organization = await self._organizations.get(organization_id)
+        entries = await read_entries(request.mutations, organization)
+        require_visible(call.principal, dict.fromkeys(name for entry in entries for name in entry.updates))
+        batch = MutationBatch(organization, entries, call.principal.name)
+        if request.validate_only or len(entries) >= PREPARED_FROM:
+            async with self._database.reading() as connection:
+                seen = (await get_organization(connection, organization_id)).revision
+                await batch.read(connection)
+            await batch.try_all()
+        mask = Mask((), hide_money=not call.principal.may(Permission.SEE_MONEY))
+        if request.validate_only:
+            batch.require_sound()
+            return await _masked(self._response(organization_id, await batch.foreseen(), "")(seen), mask)
+        cause = Cause(How.EDIT, call.principal.name, request_id, str(uuid.uuid4()))
+
+        async def body(write: Write) -> Answer:
+            await batch.read(write.connection)
+            await batch.try_all()
+            batch.require_sound()
+            payloads = await batch.save(write)
+            return self._response(organization_id, payloads, cause.change_id if write.changed or write.reserved else "")
+
+        response = await self._writes.run(organization_id, cause, digest("MutateRecords", request), body)
+        return await _masked(response, mask)
+
+    def _response(self, organization_id: str, payloads: Sequence[bytes], change_id: str | None) -> Answer:
+        def answer(revision: Revision) -> bytes:
+            token = revision_token(self._tokens, organization_id, revision)
+            trailer = MutateRecordsResponse(revision_token=token, change_id=change_id or "")
+            return frame_records(payloads) + trailer.SerializeToString()
+
+        return answer
+
+
+async def _masked(response: bytes, mask: Mask) -> bytes:
+    """Return a response without what the caller may not see; it is kept in full."""
+    if not mask:
+        return response
+    message = MutateRecordsResponse.FromString(response)
+    payloads = await mask.apply_all([record.SerializeToString() for record in message.records])
+    del message.records[:]
+    return frame_records(payloads) + message.SerializeToString()
+
+
+class MutationBatch:
+    """The mutations of a request, with the records that they are about."""
+
+    def __init__(self, organization: Organization, entries: Sequence[Entry], by: str) -> None:
+        self._organization = organization
+        self._entries = entries
+        self._by = by
+        self._rows: list[StoredRow | None] = []
+        self._tried: list[Tried | None] = [None] * len(entries)
+
+    async def read(self, connection: AsyncConnection) -> None:
+        """Read the records as the connection sees them."""
+        organization_id = self._organization.organization_id
+        ids = [entry.name for entry in self._entries if entry.key == "id"]
+        pfa_ids = [entry.name for entry in self._entries if entry.key == "pfa_id"]
+        by_id = await read_rows(connection, organization_id, "id", ids)
+        by_pfa_id = await read_rows(connection, organization_id, "pfa_id", pfa_ids)
+        self._rows = [(by_id if entry.key == "id" else by_pfa_id).get(entry.name) for entry in self._entries]
+
+    async def try_all(self) -> None:
+        """Try each mutation; one whose record is as it was when it was tried before is not tried again."""
+        for number, (entry, row) in enumerate(zip(self._entries, self._rows, strict=True)):
+            tried = self._tried[number]
+            if tried is None or tried.row != row:
+                self._tried[number] = _try(entry, row)
+                if number % _AT_ONCE == _AT_ONCE - 1:
+                    await asyncio.sleep(0)
+
+    @property
+    def tried(self) -> list[Tried]:
+        """What becomes of the records, in the order of the mutations, once all were tried."""
+        return [tried for tried in self._tried if tried is not None]
+
+    def require_sound(self) -> None:
+        """Raise the error of the weightiest kind of thing that is wrong, with all of that kind."""
+        for find, error in (
+            (self._missing, self._not_found),
+            (self._existing, self._exists),
+            (self._misnamed, violations_error),
+            (self._outdated, self._mismatch),
+            (self._broken, violations_error),
+        ):
+            violations = find()
+            if violations:
+                raise error(violations)
+
+    def _missing(self) -> list[Violation]:
+        organization_id = self._organization.organization_id
+        return [
+            Violation(f"{entry.path}.record", f"organization {organization_id!r} has no record {entry.name[:100]!r}")
+            for entry, row in zip(self._entries, self._rows, strict=True)
+            if row is None and entry.operation != CREATE
+        ]
+
+    def _existing(self) -> list[Violation]:
+        return [
+            Violation(entry.of("pfa_id"), f"a record {entry.name[:100]!r} exists already; update it")
+            for entry, row in zip(self._entries, self._rows, strict=True)
+            if row is not None and entry.operation == CREATE
+        ]
+
+    def _misnamed(self) -> list[Violation]:
+        """Return where two names do not fit together, or two mutations name one record."""
+        violations = []
+        first: dict[str, str] = {}
+        for entry, row in zip(self._entries, self._rows, strict=True):
+            key = record_id(self._organization.organization_id, entry.name) if row is None else row.id
+            if key in first:
+                violations.append(Violation(entry.path, f"changes the same record as {first[key]}; join the two"))
+            first.setdefault(key, entry.path)
+            if row is not None and entry.other_name not in ("", row.pfa_id):
+                violations.append(Violation(entry.of("pfa_id"), f"the record of this id has {row.pfa_id[:100]!r}"))
+        return violations
+
+    def _outdated(self) -> list[Violation]:
+        return [
+            Violation(f"{entry.path}.etag", f"is {entry.etag[:100]!r}; the record is at {etag_in(row.payload)!r}")
+            for entry, row in zip(self._entries, self._rows, strict=True)
+            if row is not None and entry.etag and entry.etag != etag_in(row.payload)
+        ]
+
+    def _broken(self) -> list[Violation]:
+        return [
+            Violation(entry.of(broken.field), broken.reason)
+            for entry, tried in zip(self._entries, self._tried, strict=True)
+            if tried is not None
+            for broken in tried.edited.broken
+        ]
+
+    def _not_found(self, violations: Sequence[Violation]) -> PfaError:
+        entry = self._entry_of(violations[0])
+        names = {"organization_id": self._organization.organization_id, entry.key: entry.name}
+        return RecordNotFound(_sentence(violations), violations=violations, metadata=names)
+
+    def _exists(self, violations: Sequence[Violation]) -> PfaError:
+        name = self._entry_of(violations[0]).name
+        names = {"organization_id": self._organization.organization_id, "pfa_id": name}
+        return RecordExists(_sentence(violations), violations=violations, metadata=names)
+
+    def _mismatch(self, violations: Sequence[Violation]) -> PfaError:
+        entry = self._entry_of(violations[0])
+        row = self._rows[self._entries.index(entry)]
+        versions = {"expected_etag": entry.etag, "current_etag": etag_in(row.payload) if row else ""}
+        metadata = {"field": violations[0].field, "id": row.id if row else "", **versions}
+        return EtagMismatch(_sentence(violations), violations=violations, metadata=metadata)
+
+    def _entry_of(self, violation: Violation) -> Entry:
+        return next(entry for entry in self._entries if violation.field.startswith(f"{entry.path}."))
+
+    async def save(self, write: Write) -> list[bytes]:
+        """Write what changes; return the payloads of all records as they are then."""
+        payloads: list[bytes] = [b"" if row is None else row.payload for row in self._rows]
+        changed: dict[int, tuple[StoredRecord | None, StoredRecord]] = {}
+        for number in range(len(self._entries)):
+            before, after = self._marked(number, write.at)
+            if after is not before:
+                changed[number] = before, after
+            if number % _AT_ONCE == _AT_ONCE - 1:
+                await asyncio.sleep(0)
+        if changed:
+            named = {after.values["id"]: self._decided(number, after) for number, (_, after) in changed.items()}
+            saved = await save_edits(write, self._organization, list(changed.values()), named=named)
+            for number, payload in zip(changed, saved, strict=True):
+                payloads[number] = payload
+        return payloads
+
+    async def foreseen(self) -> list[bytes]:
+        """Return the records as they would be, serialized."""
+        organization = self._organization
+        at = datetime.now(UTC)
+        payloads = []
+        for number in range(len(self._entries)):
+            _, after = self._marked(number, at)
+            values = after.values | costs_of(after.values)
+            message = to_message(values, organization.currency_code, organization_id=organization.organization_id)
+            payloads.append(message.SerializeToString())
+            if number % _AT_ONCE == _AT_ONCE - 1:
+                await asyncio.sleep(0)
+        return payloads
+
+    def _marked(self, number: int, at: datetime) -> tuple[StoredRecord | None, StoredRecord]:
+        """Return a record before and after its mutation, which are one where nothing changes."""
+        tried = self._tried[number]
+        if tried is None:
+            raise AssertionError("a mutation is tried before it is carried out")
+        before, values = tried.before, tried.edited.values
+        if before is None:
+            made, nothing = marked_created(values, self._by, at)
+            after = new_record(self._organization.organization_id, self._entries[number].name, made)
+            after.base = nothing
+            return None, after
+        marked, base = marked_edited(before.values, before.base, values, self._by, at)
+        if marked is before.values:
+            if not self._decided(number, before):
+                return before, before
+            marked = marked | {"modified_by": self._by, "modified_at": at}
+        return before, before.edited(marked, base)
+
+    def _decided(self, number: int, record: StoredRecord) -> list[str]:
+        """Return the fields in conflict that a mutation names: it decides about them, even with the value they have."""
+        return [name for name in record.values["conflicting_fields"] if name in self._entries[number].updates]
+
+
+def _try(entry: Entry, row: StoredRow | None) -> Tried:
+    if row is None or entry.operation == CREATE:
+        return Tried(row, None, created(entry.updates) if entry.operation == CREATE else Edited({}))
+    before = row.decoded()
+    return Tried(row, before, edit(before.values, entry.updates))
+
+
+def _sentence(violations: Sequence[Violation]) -> str:
+    more = f"; and {len(violations) - 1:,} more" if len(violations) > 1 else ""
+    return f"{violations[0].field}: {violations[0].description}{more}"

@@ -1,0 +1,243 @@
+"""UndoChange, RedoChange and ListUndoable: `Undoing` sets back what one change did, as a new change.
+
+A field is set back where it still has the value that the change gave it. One that has its old value needs nothing.
+One that has another was changed since, and keeps all from being undone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Final
+
+from pfa.v1.history_pb2 import ChangeOrigin
+from pfa.v1.undo_pb2 import (
+    ListUndoableRequest,
+    ListUndoableResponse,
+    RedoChangeRequest,
+    RedoChangeResponse,
+    UndoableChange,
+    UndoChangeRequest,
+    UndoChangeResponse,
+)
+from pfa_rpc.errors import ChangeConflict, ChangeNotFound, InvalidRequest, Violation, WrongChangeState
+from pfa_rpc.records.cause import Cause, How
+from pfa_rpc.records.deltas import decode_partial
+from pfa_rpc.records.editing import Edited, edit, marked_edited
+from pfa_rpc.records.encode import timestamp_message
+from pfa_rpc.records.revision import Revision
+from pfa_rpc.schema import BY_NAME
+from pfa_rpc.services.call import Call
+from pfa_rpc.services.editing.entries import violations_error
+from pfa_rpc.services.editing.repeats import Answer, RepeatableWrites, read_request_id
+from pfa_rpc.services.principal import Permission, Principal
+from pfa_rpc.services.requests import authorize, bounded, require_visible, revision_token
+from pfa_rpc.services.sources import Sources
+from pfa_rpc.services.tokens import digest
+from pfa_rpc.store.database import Write
+from pfa_rpc.store.history import undoing
+from pfa_rpc.store.history.undoing import MOST_CHANGES, Delta
+from pfa_rpc.store.organizations import Organization, current_organization, get_organization
+from pfa_rpc.store.records import Change, StoredRecord, StoredRow, read_created
+from pfa_rpc.sync.batch import save_edits
+
+DEFAULT_LISTED: Final = 50
+NAMED: Final = 10
+"""Conflicts, and broken rules, that are named one by one."""
+_STRETCH: Final = 1_000
+_AT_ONCE: Final = 100
+"""Records that are worked on before other calls get their turn: some 5 ms."""
+_ID_LENGTH: Final = 100
+
+
+class Undoing:
+    """Changes that are set back, and carried out again."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._database = sources.database
+        self._tokens = sources.tokens
+        self._writes = RepeatableWrites(sources.database)
+
+    async def undo(self, request: UndoChangeRequest, call: Call) -> bytes:
+        """Reverse a change; return the serialized response."""
+        return await self._reverse(request, call, How.UNDO)
+
+    async def redo(self, request: RedoChangeRequest, call: Call) -> bytes:
+        """Carry out again a change that was reversed; return the serialized response."""
+        return await self._reverse(request, call, How.REDO)
+
+    async def list_undoable(self, request: ListUndoableRequest, call: Call) -> ListUndoableResponse:
+        """Return the last changes of the caller."""
+        organization_id = authorize(call, Permission.EDIT, request.organization_id)
+        size = bounded("page_size", request.page_size, default=DEFAULT_LISTED, most=MOST_CHANGES)
+        async with self._database.reading() as connection:
+            organization = await get_organization(connection, organization_id)
+            changes = await undoing.list_changes_by(connection, organization_id, call.principal.name, limit=size)
+        return ListUndoableResponse(
+            changes=[
+                UndoableChange(
+                    change_id=change.change_id,
+                    origin=ChangeOrigin.Value(f"CHANGE_ORIGIN_{change.how.upper()}"),
+                    change_time=timestamp_message(change.at),
+                    changed=change.changed,
+                    created=change.created,
+                    undone=change.is_undone,
+                    request_id=change.request_id or "",
+                )
+                for change in changes
+            ],
+            revision_token=revision_token(self._tokens, organization_id, organization.revision),
+        )
+
+    async def _reverse(self, request: UndoChangeRequest | RedoChangeRequest, call: Call, how: How) -> bytes:
+        organization_id = authorize(call, Permission.EDIT, request.organization_id)
+        request_id = read_request_id(request.request_id)
+        if not 0 < len(request.change_id) <= _ID_LENGTH or not request.change_id.isprintable():
+            raise InvalidRequest.of("change_id", "is missing, or is none; ListUndoable gives them")
+        organization = await current_organization(self._database, organization_id)
+        cause = Cause(how, call.principal.name, request_id, request.change_id)
+
+        async def body(write: Write) -> Answer:
+            reversal = _Reversal(write, organization, call.principal, request.change_id)
+            await reversal.run()
+            return self._answer(organization_id, request.change_id, how, reversal.changed)
+
+        return await self._writes.run(organization_id, cause, digest(how.value, request), body)
+
+    def _answer(self, organization_id: str, change_id: str, how: How, changed: int) -> Answer:
+        kind = UndoChangeResponse if how is How.UNDO else RedoChangeResponse
+
+        def answer(revision: Revision) -> bytes:
+            token = revision_token(self._tokens, organization_id, revision)
+            return kind(change_id=change_id, changed=changed, revision_token=token).SerializeToString()
+
+        return answer
+
+
+@dataclass(slots=True)
+class _Found:
+    """Things that stand against it; the first are named."""
+
+    count: int = 0
+    named: list[tuple[str, str, str, str]] = field(default_factory=list)
+    """id and pfa_id of the record, name of the field, and what there is to say."""
+
+    def add(self, row: StoredRow, name: str, text: str = "") -> None:
+        self.count += 1
+        if len(self.named) < NAMED:
+            self.named.append((row.id, row.pfa_id, name, text))
+
+
+class _Reversal:
+    """The last commit of a change on its way back, within one write."""
+
+    def __init__(self, write: Write, organization: Organization, principal: Principal, change_id: str) -> None:
+        self._write = write
+        self._organization = organization
+        self._principal = principal
+        self._change_id = change_id
+        self._conflicts = _Found()
+        self._broken = _Found()
+        self._changes: list[Change] = []
+        self.changed = 0
+
+    async def run(self) -> None:
+        """Set the records back. Raises ChangeNotFound, WrongChangeState, ChangeConflict, InvalidRequest."""
+        change = await self._find()
+        after: str | None = ""
+        while after is not None:
+            after = await self._take_stretch(change.last_revision, after)
+        if change.last_how == change.how and change.created:
+            await self._discontinue(change.first_position, change.created)
+        await self._save()
+        if self._conflicts.count:
+            raise await self._conflict(change.last_revision)
+        if self._broken.count:
+            violations = [_violation(pfa_id, name, text) for _, pfa_id, name, text in self._broken.named]
+            raise violations_error(violations)
+
+    async def _find(self) -> undoing.UndoableChange:
+        connection, organization_id = self._write.connection, self._write.organization_id
+        change = await undoing.find_change(connection, organization_id, self._principal.name, self._change_id)
+        if change is None:
+            raise self._not_found(f"none of the last {MOST_CHANGES} changes of {self._principal.name} is")
+        if change.is_undone is not (self._write.cause.how is How.REDO):
+            state = "undone already; RedoChange carries it out again" if change.is_undone else "not undone"
+            raise WrongChangeState(f"the change is {state}", metadata={"change_id": self._change_id})
+        kept = await undoing.count_deltas(connection, organization_id, change.last_revision)
+        if kept != change.last_changed:
+            raise self._not_found("the history is not kept any more of")
+        return change
+
+    def _not_found(self, why: str) -> ChangeNotFound:
+        names = {"organization_id": self._write.organization_id, "change_id": self._change_id}
+        return ChangeNotFound(f"{why} {self._change_id!r}", metadata=names)
+
+    async def _take_stretch(self, revision: int, after: str) -> str | None:
+        """Work on the next records; return the id of the last, None where there are no more."""
+        connection, organization_id = self._write.connection, self._write.organization_id
+        deltas = await undoing.read_deltas(connection, organization_id, revision, after=after, limit=_STRETCH)
+        for number, delta in enumerate(deltas, start=1):
+            self._take(delta)
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+        await self._save()
+        return deltas[-1].row.id if len(deltas) == _STRETCH else None
+
+    def _take(self, delta: Delta) -> None:
+        fields = [name for name in delta.fields if name in BY_NAME and BY_NAME[name].editable]
+        require_visible(self._principal, fields)
+        old, new = decode_partial(delta.old, fields), decode_partial(delta.new, fields)
+        before = delta.row.decoded()
+        updates = {}
+        for name in fields:
+            value = before.values[name]
+            if value == old[name]:
+                continue
+            if value == new[name]:
+                updates[name] = old[name]
+            else:
+                self._conflicts.add(delta.row, name)
+        self._set(delta.row, before, edit(before.values, updates))
+
+    def _set(self, row: StoredRow, before: StoredRecord, edited: Edited) -> None:
+        for broken in edited.broken:
+            self._broken.add(row, broken.field, broken.reason)
+        if self._conflicts.count or self._broken.count:
+            return
+        values, base = marked_edited(before.values, before.base, edited.values, self._write.cause.by, self._write.at)
+        if values is not before.values:
+            self._changes.append((before, before.edited(values, base)))
+
+    async def _discontinue(self, first: int, count: int) -> None:
+        """Discontinue the records that the change made."""
+        for start in range(first, first + count, _STRETCH):
+            end = min(start + _STRETCH, first + count)
+            for row in await read_created(self._write.connection, self._write.organization_id, start, end):
+                before = row.decoded()
+                self._set(row, before, edit(before.values, {"is_discontinued": True}))
+            await self._save()
+
+    async def _save(self) -> None:
+        if self._changes and not (self._conflicts.count or self._broken.count):
+            await save_edits(self._write, self._organization, self._changes)
+            self.changed += len(self._changes)
+        self._changes = []
+
+    async def _conflict(self, revision: int) -> ChangeConflict:
+        """Return the error that names who changed which field since."""
+        violations = []
+        for record_id, pfa_id, name, _ in self._conflicts.named:
+            touch = await undoing.last_touch(
+                self._write.connection, self._write.organization_id, record_id, name, since=revision
+            )
+            said = f" by {touch.by} at {touch.at:%Y-%m-%d %H:%M:%S} UTC" if touch is not None else ""
+            violations.append(_violation(pfa_id, name, f"was changed since{said}"))
+        metadata = {"change_id": self._change_id, "conflicts": str(self._conflicts.count)}
+        first = violations[0]
+        more = f"; and {self._conflicts.count - 1:,} more" if self._conflicts.count > 1 else ""
+        return ChangeConflict(f"{first.field}: {first.description}{more}", violations=violations, metadata=metadata)
+
+
+def _violation(pfa_id: str, name: str, text: str) -> Violation:
+    return Violation(f"{pfa_id}.{BY_NAME[name].proto}", text)

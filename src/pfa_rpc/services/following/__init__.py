@@ -1,0 +1,1 @@
+"""What became of records: their history, and changes as they are committed."""

@@ -1,0 +1,1 @@
+"""Drafts as they are stored, and records as a draft would have them."""
