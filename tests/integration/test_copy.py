@@ -28,7 +28,8 @@ from pfa_rpc.store.records import new_record, read_for_write, save_records
 from pfa_rpc.store.revisions import get_chunk_revisions
 from pfa_rpc.store.tables import records
 from pfa_rpc.store.upkeep import copying
-from pfa_rpc.store.upkeep.copying import CopyDiffers, OtherData, contents, copy
+from pfa_rpc.store.upkeep.contents import contents
+from pfa_rpc.store.upkeep.copying import CopyDiffers, OtherData, copy
 from pfa_rpc.store.upkeep.doctor import examine
 from pfa_rpc.store.upkeep.generating import generate
 from tests.causes import CAUSE
@@ -209,7 +210,7 @@ async def test_a_killed_copy_goes_on(source_url: str, postgresql_url: str) -> No
 async def test_a_source_that_changes_meanwhile_is_told(
     source_url: str, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, changed = copying.contents, False
+    whole, changed = contents, False
 
     async def change_first(*arguments: Any, **options: Any) -> Any:
         nonlocal changed

@@ -21,8 +21,9 @@ from pfa_rpc.store.database import Database
 from pfa_rpc.store.migrating.migrate import migrate
 from pfa_rpc.store.organizations import get_organization
 from pfa_rpc.store.tables import field_values, organization_revisions, record_chunks, records
-from pfa_rpc.store.upkeep.doctor import Finding, Report, examine, repair
+from pfa_rpc.store.upkeep.doctor import Finding, Report, examine
 from pfa_rpc.store.upkeep.generating import generate
+from pfa_rpc.store.upkeep.repairing import repair
 from tests.servers.stock import Stock
 
 ONE = sa.and_(records.c.organization_id == "GEN01", records.c.pfa_id == "70001")

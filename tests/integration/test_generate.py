@@ -30,9 +30,9 @@ from pfa_rpc.store.organizations import Organization, create_organization, get_o
 from pfa_rpc.store.records import StoredRecord, record_id, to_rows
 from pfa_rpc.store.tables import field_values, records
 from pfa_rpc.store.upkeep import generating
+from pfa_rpc.store.upkeep.contents import contents
 from pfa_rpc.store.upkeep.copied_rows import COLUMNS
 from pfa_rpc.store.upkeep.copied_tables import table_rows
-from pfa_rpc.store.upkeep.copying import contents
 from pfa_rpc.store.upkeep.doctor import examine
 from pfa_rpc.store.upkeep.generating import DrawnRows, OtherData, fill, generate
 from tests.fixtures.records import make_values

@@ -80,7 +80,7 @@ def _run(url: str | None, codes: list[str] | None, *, repair: bool, limit: int) 
     from pfa_rpc.server.settings import Settings
     from pfa_rpc.store.database import Database
     from pfa_rpc.store.existing import require_existing
-    from pfa_rpc.store.upkeep import doctor
+    from pfa_rpc.store.upkeep import doctor, repairing
 
     settings = Settings.load(database_url=url)
 
@@ -107,7 +107,7 @@ def _run(url: str | None, codes: list[str] | None, *, repair: bool, limit: int) 
                     found = left = await doctor.examine(database, code, listed=limit, read=read)
                     cached = await _examine_cache(database, inspection, found, drop=repair)
                     if repair and not found.is_sound:
-                        await doctor.repair(database, found)
+                        await repairing.repair(database, found)
                         left = await doctor.examine(database, code, listed=limit)
                         await _examine_cache(database, inspection, left)
                     reports[code] = (found, left, cached)

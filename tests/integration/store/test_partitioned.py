@@ -16,8 +16,9 @@ from pfa_rpc.store.reads import get_payload
 from pfa_rpc.store.syncing.tables import metadata
 from pfa_rpc.store.tables import field_values, organization_revisions, records
 from pfa_rpc.store.upkeep.copying import copy
-from pfa_rpc.store.upkeep.doctor import examine, organization_sizes, repair
+from pfa_rpc.store.upkeep.doctor import examine, organization_sizes
 from pfa_rpc.store.upkeep.generating import generate
+from pfa_rpc.store.upkeep.repairing import repair
 from pfa_rpc.sync.export_file import ExportFile
 from pfa_rpc.sync.importing import import_file
 from tests.integration.store.conftest import Filled, make_migrated

@@ -12,7 +12,8 @@ from pfa_rpc.store.database import Database
 from pfa_rpc.store.organizations import get_organization
 from pfa_rpc.store.reads import read_vocabulary
 from pfa_rpc.store.synonyms import add_synonym, read_synonyms, remove_synonym
-from pfa_rpc.store.upkeep.copying import contents, copy
+from pfa_rpc.store.upkeep.contents import contents
+from pfa_rpc.store.upkeep.copying import copy
 from tests.integration.store.conftest import Filled, make_migrated
 from tests.servers.stock import Stock
 

@@ -16,7 +16,6 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -35,17 +34,15 @@ from pfa_rpc.store.tables import (
     record_chunks,
     records,
 )
-from pfa_rpc.store.upkeep.copied_tables import copy_tables, tables_digest
+from pfa_rpc.store.upkeep.contents import Contents, contents
+from pfa_rpc.store.upkeep.copied_tables import copy_tables
 
 BATCH_RECORDS: Final = 10 * CHUNK_RECORDS
 """Records of one transaction: whole chunks."""
-_COMPARED_RECORDS: Final = 4 * CHUNK_RECORDS
 _STATE: Final = "copy/"
 """Begins the name of what is kept of a copy beside the keys of an instance."""
-_MONEY: Final = tuple(field.column for field in FIELDS if field.is_money)
 _NAMES: Final = tuple(column.name for column in records.columns)
 _LISTS: Final = tuple(field.column for field in FIELDS if field.type is FieldType.NAMES)
-_HALF: Final = 2**31
 
 Progress = Callable[[int, int], None]
 """Is told (records done, records in all), over copying and comparing alike."""
@@ -61,19 +58,6 @@ class CopyDiffers(PfaError):
     """The target is not equal to the source."""
 
     status = "DATA_LOSS"
-
-
-@dataclass(frozen=True, slots=True)
-class Contents:
-    """What an organization holds, in figures that are equal for equal records."""
-
-    records: int
-    sums: dict[str, int]
-    """Sum of each column of money, in its own unit."""
-    digest: str
-    """Of every record in order of insertion: payload, place, revision and what is known of PEMS."""
-    others: str
-    """Digest of what there is beside the records: vocabulary, history and all else."""
 
 
 @dataclass(slots=True)
@@ -411,37 +395,3 @@ async def _batches(
             return
         last = rows[-1]["position"]
         yield rows
-
-
-async def contents(connection: AsyncConnection, code: str, *, read: Callable[[int], None] | None = None) -> Contents:
-    """Return what an organization holds, read in batches; `read` is told of each."""
-    r = records.c
-    columns = (r.position, r.revision, r.payload_version, r.id, r.payload, r.base, r.seen_digest)
-    digest, number, last = blake2b(digest_size=16), 0, -1
-    while True:
-        query = (
-            sa.select(*columns)
-            .where(r.organization_id == code, r.position > last)
-            .order_by(r.position)
-            .limit(_COMPARED_RECORDS)
-        )
-        rows = (await connection.execute(query)).all()
-        if not rows:
-            break
-        for row in rows:
-            digest.update(repr(tuple(row)).encode())
-        number, last = number + len(rows), rows[-1].position
-        if read is not None:
-            read(len(rows))
-    others = await tables_digest(connection, code)
-    return Contents(number, await _sums(connection, code), digest.hexdigest(), others)
-
-
-async def _sums(connection: AsyncConnection, code: str) -> dict[str, int]:
-    """Return the sum of each column of money; of halves, since SQLite refuses a sum beyond 64 bits."""
-    half = sa.literal(_HALF, sa.BigInteger())
-    halves = [
-        part for name in _MONEY for part in (sa.func.sum(records.c[name] // half), sa.func.sum(records.c[name] % half))
-    ]
-    row = (await connection.execute(sa.select(*halves).where(records.c.organization_id == code))).one()
-    return {name: int(row[2 * place] or 0) * _HALF + int(row[2 * place + 1] or 0) for place, name in enumerate(_MONEY)}

@@ -1,4 +1,4 @@
-"""Compares what the database says twice: `examine` an organization, `repair` what can be made right.
+"""Compares what the database says twice: `examine` an organization; `repairing` mends what can be made right.
 
 What is the truth depends on what differs:
 
@@ -16,7 +16,7 @@ Everything is read in batches of one snapshot. A repair writes as any change doe
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -27,31 +27,25 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from nlq.query import fold
 from nlq.schema import FieldType
 from pfa.v1.record_pb2 import Record
-from pfa_rpc.records.cause import Cause, How
 from pfa_rpc.records.cost import costs_of
-from pfa_rpc.records.encode import PAYLOAD_VERSION, Values, decode, etag_of, from_message, without_etag
-from pfa_rpc.records.revision import CHUNK_RECORDS, chunk_of
-from pfa_rpc.schema import FIELDS, MERGED_FIELDS, Origin
-from pfa_rpc.store.bulk import insert_rows
-from pfa_rpc.store.chunks import mark_chunks
-from pfa_rpc.store.database import Database, NothingChanged, Write
+from pfa_rpc.records.encode import PAYLOAD_VERSION, Values, etag_of, from_message, without_etag
+from pfa_rpc.records.revision import chunk_of
+from pfa_rpc.records.tracking import differing
+from pfa_rpc.schema import FIELDS, Origin
+from pfa_rpc.store.database import Database
 from pfa_rpc.store.organizations import get_organization
-from pfa_rpc.store.records import StoredRecord, batches, save_records
 from pfa_rpc.store.rows import decode_base
-from pfa_rpc.store.tables import field_values, organization_commits, organization_revisions, record_chunks, records
+from pfa_rpc.store.tables import field_values, organization_revisions, record_chunks, records
 
 BATCH_RECORDS: Final = 2_000
 """Records that are read together."""
-_REPAIRED: Final = 500
-"""Records that one transaction mends."""
-_VALUES: Final = 5_000
-_CAUSE: Final = Cause(How.REPAIR, "pfa doctor")
+VALUES_TOGETHER: Final = 5_000
+"""Values of the vocabulary that are read or written together."""
 _KEYS: Final = frozenset(field.name for field in FIELDS if field.origin is Origin.KEY)
 _REQUIRED: Final = tuple(field.name for field in FIELDS if field.required)
-_MERGED: Final = tuple(field.name for field in MERGED_FIELDS)
-_NAMED: Final = tuple(field.name for field in FIELDS if field.named)
+NAMED: Final = tuple(field.name for field in FIELDS if field.named)
 _COLUMNS: Final = tuple((field.name, field.column, field.type) for field in FIELDS)
-_NAMES: Final = tuple(column.name for column in records.columns)
+NAMES: Final = tuple(column.name for column in records.columns)
 
 Progress = Callable[[int, int], None]
 """Is told (records examined, records in all)."""
@@ -123,13 +117,13 @@ async def examine(
         organization = await get_organization(connection, organization_id)
         uses: Counter[tuple[str, str]] = Counter()
         chunks: dict[int, int] = {}
-        async for rows in _rows(connection, organization_id):
+        async for rows in rows_of(connection, organization_id):
             for row in rows:
                 _examine_place(report, row, organization.revision.number)
                 report.records += 1
                 values = _examine_record(report, row)
                 if values is not None:
-                    uses.update((name, values[name]) for name in _NAMED if values[name] is not None)
+                    uses.update((name, values[name]) for name in NAMED if values[name] is not None)
                 chunk = chunk_of(row["position"])
                 chunks[chunk] = max(chunks.get(chunk, 0), row["revision"])
             if read is not None:
@@ -141,7 +135,7 @@ async def examine(
     return report
 
 
-async def _rows(connection: AsyncConnection, organization_id: str) -> AsyncIterator[list[dict[str, Any]]]:
+async def rows_of(connection: AsyncConnection, organization_id: str) -> AsyncIterator[list[dict[str, Any]]]:
     """Yield records by column, in order of insertion."""
     last: int | None = None
     while True:
@@ -149,7 +143,7 @@ async def _rows(connection: AsyncConnection, organization_id: str) -> AsyncItera
         if last is not None:
             query = query.where(records.c.position > last)
         found = await connection.execute(query.order_by(records.c.position).limit(BATCH_RECORDS))
-        rows = [dict(zip(_NAMES, row, strict=True)) for row in found]
+        rows = [dict(zip(NAMES, row, strict=True)) for row in found]
         if not rows:
             return
         last = rows[-1]["position"]
@@ -289,15 +283,13 @@ def _compare_base(reading: Reading, row: dict[str, Any]) -> None:
     except (DecodeError, ValueError) as error:
         differences.append(("base", "base", f"cannot be read: {error}", "a record", not values["modified_fields"]))
         return
-    differing = tuple(name for name in _MERGED if values[name] != reading.base[name])
-    if set(differing) != set(values["modified_fields"]):
-        differences.append(
-            ("base", "modified_fields", ", ".join(values["modified_fields"]), ", ".join(differing), True)
-        )
-        values["modified_fields"] = differing
+    names = differing(values, reading.base)
+    if set(names) != set(values["modified_fields"]):
+        differences.append(("base", "modified_fields", ", ".join(values["modified_fields"]), ", ".join(names), True))
+        values["modified_fields"] = names
         if values["sync_state"] in ("pristine", "modified"):
-            values["sync_state"] = "modified" if differing else "pristine"
-    if not differing:
+            values["sync_state"] = "modified" if names else "pristine"
+    if not names:
         reading.base = None
 
 
@@ -309,7 +301,7 @@ async def _examine_vocabulary(connection: AsyncConnection, report: Report, uses:
     table = field_values.c
     query = sa.select(table.field, table.spelling, table.uses).where(table.organization_id == report.organization_id)
     result = await connection.execute(query)
-    for part in result.partitions(_VALUES):
+    for part in result.partitions(VALUES_TOGETHER):
         for name, spelling, kept in part:
             counted = uses.pop((name, spelling), 0)
             if kept != counted:
@@ -332,106 +324,3 @@ async def _examine_chunks(connection: AsyncConnection, report: Report, chunks: d
             _note(report, "chunk", f"chunk {chunk}", f"revision {kept[chunk]}", f"at most revision {newest}")
     for chunk in sorted(kept.keys() - chunks.keys()):
         _note(report, "chunk", f"chunk {chunk}", f"revision {kept[chunk]}", None)
-
-
-# --- repair ----------------------------------------------------------------------------------------------------------
-
-
-async def repair(database: Database, report: Report) -> None:
-    """Mend what a report found and what can be mended; `examine` again tells what is left.
-
-    Records are read again within each transaction, so that what was changed since the report stays.
-    """
-    if report.counts["revision"]:
-        await _raise_revision(database, report.organization_id)
-    for ids in batches(report.damaged, _REPAIRED):
-        async with database.write(report.organization_id, _CAUSE) as write:
-            await _rewrite(write, ids)
-    if report.counts["position"] or report.counts["chunk"]:
-        async with database.write(report.organization_id, _CAUSE) as write:
-            await _renumber(write)
-    if report.counts["vocabulary"]:
-        async with database.write(report.organization_id, _CAUSE) as write:
-            await _recount(write)
-
-
-async def _raise_revision(database: Database, organization_id: str) -> None:
-    """Put an organization at the newest revision of its records and its history."""
-    revisions = [
-        sa.select(table.c.revision).where(table.c.organization_id == organization_id)
-        for table in (records, organization_commits)
-    ]
-    newest = sa.select(sa.func.max(sa.union_all(*revisions).subquery().c.revision))
-    table = organization_revisions
-    async with database.writing() as connection:
-        revision = await connection.scalar(newest)
-        await connection.execute(
-            sa.update(table)
-            .where(table.c.organization_id == organization_id, table.c.revision < revision)
-            .values(revision=revision)
-        )
-
-
-async def _rewrite(write: Write, ids: Sequence[str]) -> None:
-    """Write records anew from what is right of them."""
-    organization = await get_organization(write.connection, write.organization_id)
-    query = sa.select(records).where(records.c.organization_id == write.organization_id, records.c.id.in_(ids))
-    changes = []
-    for found in await write.connection.execute(query):
-        row = dict(zip(_NAMES, found, strict=True))
-        reading = read_row(row)
-        if reading.values is not None and reading.differences and reading.can_repair:
-            record = StoredRecord(reading.values, reading.base, row["seen_digest"], row["position"])
-            # The values stay those of the payload, so the vocabulary does: it is counted by itself.
-            changes.append((record.copy(), record))
-    if not changes:
-        raise NothingChanged
-    await save_records(write, organization, changes)
-
-
-async def _renumber(write: Write) -> None:
-    """Close gaps between positions, keeping the order; put the next position and every chunk right."""
-    mine, code = records.c.organization_id == write.organization_id, write.organization_id
-    positions = list(
-        await write.connection.scalars(sa.select(records.c.position).where(mine).order_by(records.c.position))
-    )
-    move = (
-        sa.update(records).where(mine, records.c.position == sa.bindparam("from_")).values(position=sa.bindparam("to_"))
-    )
-    # Upwards where numbers grow and downwards where they shrink, a record always moves to a place that is free.
-    moves = [(old, new) for new, old in enumerate(positions) if old != new]
-    ordered = [pair for pair in moves if pair[1] < pair[0]] + [pair for pair in reversed(moves) if pair[1] > pair[0]]
-    if ordered:
-        await write.connection.execute(move, [{"from_": old, "to_": new} for old, new in ordered])
-    table = organization_revisions
-    await write.connection.execute(
-        sa.update(table).where(table.c.organization_id == code).values(next_position=len(positions))
-    )
-    last = (len(positions) + CHUNK_RECORDS - 1) // CHUNK_RECORDS
-    await write.connection.execute(
-        sa.delete(record_chunks).where(
-            record_chunks.c.organization_id == code, sa.or_(record_chunks.c.chunk >= last, record_chunks.c.chunk < 0)
-        )
-    )
-    await mark_chunks(write, range(last))
-
-
-async def _recount(write: Write) -> None:
-    """Count the vocabulary anew."""
-    uses: Counter[tuple[str, str]] = Counter()
-    async for rows in _rows(write.connection, write.organization_id):
-        for row in rows:
-            try:
-                values = decode(row["payload"])
-            except (DecodeError, ValueError):
-                continue  # reported, and beyond repair
-            uses.update((name, values[name]) for name in _NAMED if values[name] is not None)
-    write.vocabulary_changed = True
-    mine = field_values.c.organization_id == write.organization_id
-    await write.connection.execute(sa.delete(field_values).where(mine))
-    counted = [
-        {"organization_id": write.organization_id, "field": name, "spelling": spelling, "uses": number}
-        for (name, spelling), number in sorted(uses.items())
-    ]
-    for part in batches(counted, _VALUES):
-        await insert_rows(write.connection, field_values, list(part))
