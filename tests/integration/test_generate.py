@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -24,6 +25,7 @@ from pfa_rpc.records.rules import broken_rules
 from pfa_rpc.records.steps import columns_of
 from pfa_rpc.schema import FIELDS
 from pfa_rpc.store.binary_copy import column_maker, row_head
+from pfa_rpc.store.copied_rows import COLUMNS
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.migrating.migrate import migrate
 from pfa_rpc.store.organizations import Organization, create_organization, get_organization
@@ -31,7 +33,6 @@ from pfa_rpc.store.records import StoredRecord, record_id, to_rows
 from pfa_rpc.store.tables import field_values, records
 from pfa_rpc.store.upkeep import generating
 from pfa_rpc.store.upkeep.contents import contents
-from pfa_rpc.store.upkeep.copied_rows import COLUMNS
 from pfa_rpc.store.upkeep.copied_tables import table_rows
 from pfa_rpc.store.upkeep.doctor import examine
 from pfa_rpc.store.upkeep.generating import DrawnRows, OtherData, fill, generate
@@ -118,6 +119,11 @@ def no_uses() -> dict[str, Counter[str | None]]:
     return {field.name: Counter() for field in FIELDS if field.named}
 
 
+def in_rows(parts: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows of parts in columns."""
+    return [dict(zip(part, row, strict=True)) for part in parts for row in zip(*part.values(), strict=True)]
+
+
 # --- their stored form -----------------------------------------------------------------------------------------------
 
 
@@ -147,7 +153,7 @@ async def test_a_row_is_the_one_that_the_write_path_makes(tmp_path: Path) -> Non
     created: Organization = await create_organization(database, "GEN01", currency_code="EUR")
     await database.close()
     drawn = list(draw(planned, 0))
-    rows = list(DrawnRows(planned).rows(draw_columns(planned, 0), 100, 4, no_uses()))
+    rows = in_rows(DrawnRows(planned).columns(draw_columns(planned, 0), 100, 4, no_uses()))
     stored = [
         StoredRecord(
             one.values | {"id": record_id("GEN01", one.values["pfa_id"])}, one.base, row["seen_digest"], position
@@ -163,7 +169,7 @@ def test_a_row_for_copy_is_the_row_itself_in_the_form_of_copy() -> None:
     columns = [column_maker(records.c[name]) for name in COLUMNS]
     assert set(COLUMNS) == set(records.columns.keys())
     counted, copied_uses = no_uses(), no_uses()
-    rows = maker.rows(draw_columns(planned, 0), 7, 4, counted)
+    rows = in_rows(maker.columns(draw_columns(planned, 0), 7, 4, counted))
     for copied, row in zip(maker.copied(draw_columns(planned, 0), 7, 4, copied_uses), rows, strict=True):
         parts = [make(row[name]) for name, make in zip(COLUMNS, columns, strict=True)]
         assert copied == row_head(len(COLUMNS)) + b"".join(parts)

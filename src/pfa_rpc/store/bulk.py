@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any, Final
@@ -12,12 +12,13 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from pfa_rpc.records.remembered import Remembered
 from pfa_rpc.store.binary_copy import in_parts, row_maker
 from pfa_rpc.store.types import NameList
 
 FEW: Final = 3
 """Rows up to which PostgreSQL is given them one by one: COPY and arrays take longer to begin with."""
-
+_MOST_REMEMBERED: Final = 4_096
 
 AT_ONCE: Final = 200
 """Rows that one statement takes as arrays: the driver puts them together in some 4 ms, while nothing else goes on."""
@@ -41,6 +42,17 @@ async def insert_rows(connection: AsyncConnection, table: sa.Table, rows: Iterab
         return
     statement = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"  # noqa: S608 (names of columns)
     await connection.exec_driver_sql(statement, list(map(_converter(table, connection.dialect), rows)))
+
+
+async def insert_columns(connection: AsyncConnection, table: sa.Table, columns: Mapping[str, Sequence[Any]]) -> None:
+    """Insert rows given as columns, one for every column of a table in any order, by the driver's own parameters."""
+    statement = f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608 (names of columns)
+    processors = _processors(table, connection.dialect)
+    made = [
+        values if (process := processors.get(name)) is None else list(map(process, values))
+        for name, values in columns.items()
+    ]
+    await connection.exec_driver_sql(statement, list(zip(*made, strict=True)))
 
 
 async def update_rows(
@@ -142,15 +154,27 @@ def insert_for(dialect: str, table: sa.Table) -> postgresql.Insert | sqlite.Inse
 def _converter(table: sa.Table, dialect: sa.Dialect) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
     """Return what makes a row into the values of a table's columns, in their order, as the driver takes them."""
     names = tuple(column.name for column in table.columns)
-    processors = [column.type.dialect_impl(dialect).bind_processor(dialect) for column in table.columns]
-    # Days and times come again and again: most conversions are remembered.
-    converted = [(place, lru_cache(4_096)(process)) for place, process in enumerate(processors) if process is not None]
+    processors = _processors(table, dialect)
+    converted = [(place, processors[name]) for place, name in enumerate(names) if name in processors]
 
     def convert(row: dict[str, Any]) -> tuple[Any, ...]:
         values = [row[name] for name in names]
         for place, process in converted:
-            if values[place] is not None:
-                values[place] = process(values[place])
+            values[place] = process(values[place])
         return tuple(values)
 
     return convert
+
+
+@lru_cache(maxsize=16)
+def _processors(table: sa.Table, dialect: sa.Dialect) -> dict[str, Callable[[Any], Any]]:
+    """Return column → what makes its values into those of the driver, where they differ."""
+    found: dict[str, Callable[[Any], Any]] = {}
+    for column in table.columns:
+        process = column.type.dialect_impl(dialect).bind_processor(dialect)
+        if process is not None:
+            # Days and times come again and again: most conversions are remembered.
+            made = Remembered(process, _MOST_REMEMBERED)
+            made[None] = None
+            found[column.name] = made.__getitem__
+    return found

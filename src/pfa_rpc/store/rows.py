@@ -51,12 +51,26 @@ class RowMaker:
             return []
         for one in values:
             one.update(costs_of(one))
-        columns = columns_of(values)
-        made = {**self.kept(columns, bases, revision), "seen_digest": seen_digests, "position": positions}
+        made = self.in_columns(
+            columns_of(values), bases=bases, seen_digests=seen_digests, positions=positions, revision=revision
+        )
+        return [dict(zip(made, row, strict=True)) for row in zip(*made.values(), strict=True)]
+
+    def in_columns(
+        self,
+        columns: Columns,
+        *,
+        bases: Sequence[Values | None],
+        seen_digests: Sequence[bytes | None],
+        positions: Sequence[int | None],
+        revision: int,
+    ) -> dict[str, Sequence[Any]]:
+        """Return the same in columns, of records that have all their fields, and their costs."""
+        made: dict[str, Sequence[Any]] = {name: [value] * len(bases) for name, value in self.shared(revision).items()}
+        made |= {**self.kept(columns, bases, revision), "seen_digest": seen_digests, "position": positions}
         for name, column, is_text in _FIELD_COLUMNS:
             made[column] = list(map(self._key, columns[name])) if is_text else columns[name]
-        shared = self.shared(revision)
-        return [shared | dict(zip(made, row, strict=True)) for row in zip(*made.values(), strict=True)]
+        return made
 
     def shared(self, revision: int) -> dict[str, Any]:
         """Return the columns that are no fields, and are the same in all records that a write makes."""

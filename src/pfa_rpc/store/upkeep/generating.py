@@ -13,8 +13,7 @@ import os
 import signal
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
@@ -24,19 +23,10 @@ import sqlalchemy as sa
 
 from pfa_rpc.errors import PfaError, SetupError
 from pfa_rpc.records.cause import Cause, How
-from pfa_rpc.records.cost import costs_of_columns
 from pfa_rpc.records.generating import BATCH_RECORDS, DrawnColumns, PlannedOrganization, draw_columns, plan
-from pfa_rpc.records.revision import chunk_of
-from pfa_rpc.schema import FIELDS
-from pfa_rpc.store.bulk import copy_rows, insert_rows
-from pfa_rpc.store.chunks import mark_chunks
 from pfa_rpc.store.database import Database, NothingChanged, Write
+from pfa_rpc.store.inserting import Inserting, NewRecords, NewRows, Uses
 from pfa_rpc.store.organizations import Organization, create_organization, get_organization, list_organizations
-from pfa_rpc.store.records import record_id
-from pfa_rpc.store.rows import RowMaker
-from pfa_rpc.store.tables import records
-from pfa_rpc.store.upkeep.copied_rows import COLUMNS, CopiedRows
-from pfa_rpc.store.vocabulary import add_uses
 
 if TYPE_CHECKING:
     from multiprocessing.sharedctypes import Synchronized
@@ -51,10 +41,6 @@ _COLLECTED_OBJECTS: Final = 500_000
 """More than a batch has. It makes no cycles; to look for them at every 700 objects takes a tenth of the time."""
 _NOT_SEEN: Final = bytes(16)
 """In place of the digest of a row of PEMS, and like none: the first row that comes is looked at."""
-NAMED: Final = tuple(field.name for field in FIELDS if field.named)
-
-Uses = Mapping[str, Counter[str | None]]
-"""Field whose values can be named → how many records hold each; a missing value is counted too."""
 Progress = Callable[[int, int], None]
 """Is told (records that are there, records that will be)."""
 
@@ -230,65 +216,33 @@ async def _insert(
     position = write.next_position
     # Where it ends depends on nothing else, as the revisions of records do.
     end = min(planned.records, (position // _TRANSACTION_RECORDS + 1) * _TRANSACTION_RECORDS)
-    uses: Uses = {name: Counter() for name in NAMED}
+    inserting = Inserting(write, maker.made)
     for first in range(position, end, BATCH_RECORDS):
         if stop():
             raise NothingChanged
         number = min(BATCH_RECORDS, end - first)
-        await _insert_batch(write, maker, draw_columns(planned, first // BATCH_RECORDS), number, uses)
+        await inserting.add(map(_new, draw_columns(planned, first // BATCH_RECORDS)), number)
         wrote(number)
-    await mark_chunks(write, range(chunk_of(position), chunk_of(end - 1) + 1))
-    counted = {
-        (name, text): number for name, texts in uses.items() for text, number in texts.items() if text is not None
-    }
-    await add_uses(write, counted)
-
-
-async def _insert_batch(write: Write, maker: DrawnRows, drawn: Iterable[DrawnColumns], number: int, uses: Uses) -> None:
-    first, revision = write.reserve_positions(number), write.revision.number
-    if write.connection.dialect.name == "postgresql":
-        await copy_rows(write.connection, records, COLUMNS, maker.copied(drawn, first, revision, uses))
-    else:
-        await insert_rows(write.connection, records, maker.rows(drawn, first, revision, uses))
+    await inserting.finish()
 
 
 class DrawnRows:
-    """Makes the rows of drawn records of one organization, and counts the uses of their values."""
+    """Makes the rows of drawn records of one organization."""
 
     def __init__(self, planned: PlannedOrganization) -> None:
-        self._organization_id = planned.organization_id
-        self._rows = RowMaker(planned.organization_id, planned.currency_code)
-        self._copied = CopiedRows()
+        self.made = NewRows(planned.organization_id, planned.currency_code)
 
-    def rows(self, drawn: Iterable[DrawnColumns], first: int, revision: int, uses: Uses) -> Iterator[dict[str, Any]]:
-        """Yield every column of each record, whose positions begin with `first`."""
-        for part in drawn:
-            self._complete(part, uses)
-            number = len(part.bases)
-            yield from self._rows.rows(
-                [record.values for record in part.records()],
-                bases=part.bases,
-                seen_digests=[_NOT_SEEN] * number,
-                positions=range(first, first := first + number),
-                revision=revision,
-            )
+    def columns(self, drawn: Iterable[DrawnColumns], first: int, revision: int, uses: Uses) -> Iterator[dict[str, Any]]:
+        """Yield every column of the records of each part, whose positions begin with `first`; count their uses."""
+        return self.made.columns(map(_new, drawn), first, revision, uses)
 
     def copied(self, drawn: Iterable[DrawnColumns], first: int, revision: int, uses: Uses) -> Iterator[bytes]:
-        """Yield the same in the form of COPY."""
-        shared = {**self._rows.shared(revision), "seen_digest": _NOT_SEEN}
-        for part in drawn:
-            self._complete(part, uses)
-            columns = part.columns | costs_of_columns(part.columns)
-            kept = self._rows.kept(columns, part.bases, revision)
-            kept["position"] = range(first, first := first + len(part.bases))
-            yield from self._copied.rows(shared, kept, columns)
+        """Yield each record in the form of COPY."""
+        return self.made.copied(map(_new, drawn), first, revision, uses)
 
-    def _complete(self, part: DrawnColumns, uses: Uses) -> None:
-        """Set the ids, and count the uses of values that can be named."""
-        columns = part.columns
-        columns["id"] = [record_id(self._organization_id, pfa_id) for pfa_id in columns["pfa_id"]]
-        for name, counted in uses.items():
-            counted.update(columns[name])
+
+def _new(drawn: DrawnColumns) -> NewRecords:
+    return NewRecords(drawn.columns, drawn.bases, [_NOT_SEEN] * len(drawn.bases))
 
 
 # --- in several processes --------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from pfa_rpc.store.tables import records
 
 _FIELD_COLUMNS: Final = tuple(field.column for field in FIELDS)
 _OTHERS: Final = tuple(column.name for column in records.columns if column.name not in _FIELD_COLUMNS)
-_SHARED: Final = ("organization_id", "revision", "payload_version", "seen_digest")
+_SHARED: Final = ("organization_id", "revision", "payload_version")
 _KEPT: Final = tuple(name for name in _OTHERS if name not in _SHARED)
 COLUMNS: Final = (*_SHARED, *_KEPT, *_FIELD_COLUMNS)
 """Every column of the records, those that are no fields first: `organization_id`, …."""
