@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -14,9 +15,12 @@ from pfa_rpc.records.encode import Values
 from pfa_rpc.records.rules import BrokenRule, broken_rules
 from pfa_rpc.schema import BY_NAME, MERGED_FIELDS
 from pfa_rpc.store.records import StoredRecord
+from pfa_rpc.sync.core import first_seen, step
+from pfa_rpc.sync.events import Pulled
 from pfa_rpc.sync.mapping import PemsRow, digest_of, text_of
 from pfa_rpc.sync.merge import GROUPS, Terms, merge
-from pfa_rpc.sync.taking import Outcome, Taken, take_in
+from pfa_rpc.sync.sync_rows import stored, sync_record
+from pfa_rpc.sync.taking import Outcome, outcome_of
 
 STAMP = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 LATER = STAMP + timedelta(minutes=1)
@@ -42,11 +46,25 @@ def pems(stamp: datetime | None = STAMP, *, without: str = "", **changes: Any) -
     return PemsRow("RIO", "78005", values, stamp, "jsmith", text, digest_of(text))
 
 
+@dataclass(frozen=True)
+class Taken:
+    """What a row made of a record."""
+
+    outcome: Outcome
+    record: StoredRecord
+    conflicts: tuple[str, ...]
+
+
+def take_in(record: StoredRecord, row: PemsRow, at: datetime = PULLED_AGAIN) -> Taken:
+    """Take a row into a record."""
+    before = sync_record(record)
+    after, _ = step(before, Pulled(row, at))
+    return Taken(outcome_of(before, after), stored(after)[0], tuple(one.field for one in after.conflicts))
+
+
 def pulled(stamp: datetime | None = STAMP) -> StoredRecord:
     """Return the record that BASE was inserted as."""
-    record = take_in(None, pems(stamp), PULLED).record
-    assert record is not None
-    return record
+    return stored(first_seen(Pulled(pems(stamp), PULLED)))[0]
 
 
 def edited(state: str = "modified", **changes: Any) -> StoredRecord:
@@ -57,12 +75,6 @@ def edited(state: str = "modified", **changes: Any) -> StoredRecord:
     return record
 
 
-def written(taken: Taken) -> StoredRecord:
-    """Return the record that a row made."""
-    assert taken.record is not None
-    return taken.record
-
-
 def test_groups_cover_each_merged_field_once() -> None:
     """A field outside of every group would never be merged."""
     names = [name for group in GROUPS for name in group]
@@ -71,9 +83,7 @@ def test_groups_cover_each_merged_field_once() -> None:
 
 def test_a_new_row_is_inserted_pristine() -> None:
     """It has PEMS' values, stamp and digest."""
-    taken = take_in(None, pems(), PULLED)
-    record = written(taken)
-    assert taken.outcome is Outcome.INSERTED
+    record = pulled()
     assert set(record.values) == set(BY_NAME)
     assert record.values["pfa_id"] == "78005"
     assert record.values["sync_state"] == "pristine"
@@ -86,20 +96,21 @@ def test_a_new_row_is_inserted_pristine() -> None:
 
 def test_the_same_row_again_changes_nothing() -> None:
     """Not even the time of the last synchronization."""
-    assert take_in(pulled(), pems(), PULLED_AGAIN) == Taken(Outcome.UNCHANGED)
+    before = pulled()
+    assert take_in(before, pems()) == Taken(Outcome.UNCHANGED, before, ())
 
 
 def test_an_older_row_changes_nothing() -> None:
     """An old export does not undo a newer one."""
-    row = pems(STAMP - timedelta(minutes=1), category="Pumps")
-    assert take_in(pulled(), row, PULLED_AGAIN) == Taken(Outcome.UNCHANGED)
+    before, row = pulled(), pems(STAMP - timedelta(minutes=1), category="Pumps")
+    assert take_in(before, row) == Taken(Outcome.UNCHANGED, before, ())
 
 
 @pytest.mark.parametrize("stamp", [STAMP, LATER])
 def test_a_changed_row_is_taken_by_a_pristine_record(stamp: datetime) -> None:
     """An equal stamp with other values is a change: stamps have a resolution of one minute."""
-    taken = take_in(pulled(), pems(stamp, category="Pumps", monthly_rate=5), PULLED_AGAIN)
-    values = written(taken).values
+    taken = take_in(pulled(), pems(stamp, category="Pumps", monthly_rate=5))
+    values = taken.record.values
     assert taken.outcome is Outcome.UPDATED
     assert (values["category"], values["monthly_rate"], values["pems_stamp"]) == ("Pumps", 5, stamp)
     assert (values["sync_state"], values["local_version"], values["last_synced_at"]) == ("pristine", 1, PULLED_AGAIN)
@@ -108,22 +119,22 @@ def test_a_changed_row_is_taken_by_a_pristine_record(stamp: datetime) -> None:
 def test_a_newer_stamp_with_the_same_values_moves_the_stamp_only() -> None:
     """The record itself did not change."""
     before = pulled()
-    taken = take_in(before, pems(LATER), PULLED_AGAIN)
-    record = written(taken)
+    taken = take_in(before, pems(LATER))
+    record = taken.record
     assert taken.outcome is Outcome.RESTAMPED
     assert {name for name in record.values if record.values[name] != before.values[name]} == {"pems_stamp"}
 
 
 def test_a_row_without_a_stamp_is_taken_and_keeps_the_stamp() -> None:
     """What is known of the order of changes is not forgotten."""
-    values = written(take_in(pulled(), pems(None, category="Pumps"), PULLED_AGAIN)).values
+    values = take_in(pulled(), pems(None, category="Pumps")).record.values
     assert (values["category"], values["pems_stamp"]) == ("Pumps", STAMP)
-    assert take_in(pulled(None), pems(STAMP), PULLED_AGAIN).outcome is Outcome.RESTAMPED
+    assert take_in(pulled(None), pems(STAMP)).outcome is Outcome.RESTAMPED
 
 
 def test_an_edit_survives_a_row_that_changed_elsewhere() -> None:
     """Each side wins where only it has changed."""
-    record = written(take_in(edited(category="Pumps"), pems(LATER, description="new"), PULLED_AGAIN))
+    record = take_in(edited(category="Pumps"), pems(LATER, description="new")).record
     values = record.values
     assert (values["category"], values["description"]) == ("Pumps", "new")
     assert (values["sync_state"], values["modified_fields"], values["local_version"]) == ("modified", ("category",), 2)
@@ -134,8 +145,8 @@ def test_the_same_change_on_both_sides_makes_the_record_pristine() -> None:
     """Nothing is left to be written to PEMS."""
     before = edited("sync_error", category="Pumps")
     before.values |= {"sync_error_message": "busy", "sync_retry_count": 3}
-    taken = take_in(before, pems(LATER, category="Pumps"), PULLED_AGAIN)
-    record = written(taken)
+    taken = take_in(before, pems(LATER, category="Pumps"))
+    record = taken.record
     assert taken.outcome is Outcome.UPDATED
     assert record.base is None
     assert (record.values["sync_state"], record.values["modified_fields"]) == ("pristine", ())
@@ -146,8 +157,8 @@ def test_the_same_change_on_both_sides_makes_the_record_pristine() -> None:
 def test_a_conflict_keeps_the_local_value_and_its_base(state: str) -> None:
     """Other fields take PEMS' value; the state stays."""
     row = pems(LATER, category="Dozers", description="new")
-    taken = take_in(edited(state, category="Pumps"), row, PULLED_AGAIN)
-    record = written(taken)
+    taken = take_in(edited(state, category="Pumps"), row)
+    record = taken.record
     assert (taken.outcome, taken.conflicts) == (Outcome.CONFLICT, ("category",))
     assert (record.values["category"], record.values["description"]) == ("Pumps", "new")
     assert record.values["sync_state"] == state
@@ -156,21 +167,21 @@ def test_a_conflict_keeps_the_local_value_and_its_base(state: str) -> None:
 
 def test_a_conflict_is_seen_again_with_the_next_change() -> None:
     """It stays open until a person has resolved it."""
-    first = written(take_in(edited(category="Pumps"), pems(LATER, category="Dozers"), PULLED_AGAIN))
+    first = take_in(edited(category="Pumps"), pems(LATER, category="Dozers")).record
     again = pems(LATER + timedelta(minutes=1), category="Dozers", description="new")
-    taken = take_in(first, again, PULLED_AGAIN)
+    taken = take_in(first, again)
     assert taken.conflicts == ("category",)
-    assert written(taken).values["category"] == "Pumps"
-    same = take_in(first, pems(LATER, category="Dozers"), PULLED_AGAIN)
-    assert (same.outcome, same.record) == (Outcome.CONFLICT, None)
+    assert taken.record.values["category"] == "Pumps"
+    same = take_in(first, pems(LATER, category="Dozers"))
+    assert (same.outcome, same.record) == (Outcome.CONFLICT, first)
 
 
 def test_a_local_edit_that_is_taken_back_lets_the_value_of_pems_in() -> None:
     """Although its row is the one that was in conflict, and has not changed since."""
-    record = written(take_in(edited(category="Pumps"), pems(LATER, category="Dozers"), PULLED_AGAIN))
+    record = take_in(edited(category="Pumps"), pems(LATER, category="Dozers")).record
     assert record.base is not None
     record.values["category"] = record.base["category"]
-    assert written(take_in(record, pems(LATER, category="Dozers"), PULLED_AGAIN)).values["category"] == "Dozers"
+    assert take_in(record, pems(LATER, category="Dozers")).record.values["category"] == "Dozers"
 
 
 @pytest.mark.parametrize(
@@ -184,31 +195,33 @@ def test_a_local_edit_that_is_taken_back_lets_the_value_of_pems_in() -> None:
 )
 def test_tied_fields_merge_as_one(local: dict[str, Any], remote: dict[str, Any]) -> None:
     """Halves of both sides together would break a rule, or mean what neither side meant."""
-    taken = take_in(edited(**local), pems(LATER, **remote), PULLED_AGAIN)
+    taken = take_in(edited(**local), pems(LATER, **remote))
     assert taken.outcome is Outcome.CONFLICT
     assert set(taken.conflicts) == {*local, *remote}
-    merged = {name: written(taken).values[name] for name in BASE}
+    merged = {name: taken.record.values[name] for name in BASE}
     assert merged == BASE | local
 
 
 def test_a_record_that_is_being_written_is_left_for_later() -> None:
     """Neither merged nor counted as seen, so that it is looked at again."""
     before = edited("pending_sync", category="Pumps")
-    assert take_in(before, pems(LATER, description="new"), PULLED_AGAIN) == Taken(Outcome.DEFERRED)
+    taken = take_in(before, pems(LATER, description="new"))
+    assert (taken.outcome, taken.record.seen_digest) == (Outcome.DEFERRED, None)
+    assert taken.record.values == before.values
 
 
 def test_a_column_that_is_absent_leaves_its_field() -> None:
     """Not sent is not the same as empty."""
-    taken = take_in(pulled(), pems(LATER, without="category", description="new"), PULLED_AGAIN)
-    assert (written(taken).values["category"], written(taken).values["description"]) == ("Cranes", "new")
-    assert take_in(pulled(), pems(without="category"), PULLED_AGAIN).outcome is Outcome.UNCHANGED
+    taken = take_in(pulled(), pems(LATER, without="category", description="new"))
+    assert (taken.record.values["category"], taken.record.values["description"]) == ("Cranes", "new")
+    assert take_in(pulled(), pems(without="category")).outcome is Outcome.UNCHANGED
 
 
 def test_the_record_that_was_read_is_not_changed() -> None:
     """The write path compares before with after."""
     before = edited(category="Pumps")
     copy = before.copy()
-    take_in(before, pems(LATER, description="new"), PULLED_AGAIN)
+    take_in(before, pems(LATER, description="new"))
     assert before == copy
 
 

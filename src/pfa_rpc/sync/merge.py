@@ -16,12 +16,10 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final, Protocol
 
-from nlq.schema import FieldType
 from pfa_rpc.records.cost import divide_half_even
 from pfa_rpc.records.encode import Values
 from pfa_rpc.records.rules import TIED_FIELDS, BrokenRule, broken_rules
 from pfa_rpc.records.tracking import MERGED_NAMES, differing
-from pfa_rpc.schema import MERGED_FIELDS
 
 _TIED: Final = frozenset(name for group in TIED_FIELDS for name in group)
 Group = tuple[str, ...]
@@ -51,7 +49,7 @@ class Terms:
     """The fields that are merged, those together that a rule ties."""
     rules: Rules = broken_rules
     steps: Mapping[str, int] = field(default_factory=dict)
-    """Field of money → the smallest difference that PEMS keeps, in ten-thousandths; see `money_steps`."""
+    """Field of money → the smallest difference that PEMS keeps, in ten-thousandths."""
     policies: Mapping[str, Policy] = field(default_factory=dict)
     """By field. Tied fields are settled where all that are in conflict have the same."""
     attempts: int = 3
@@ -75,11 +73,6 @@ class Terms:
 
 
 TERMS: Final = Terms()
-
-
-def money_steps(decimals: int) -> dict[str, int]:
-    """Return the steps of an installation that keeps so many decimals of money."""
-    return {field.name: 10 ** (field.decimals - decimals) for field in MERGED_FIELDS if field.type is FieldType.MONEY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +105,19 @@ def merge(base: Values, local: Values, remote: Values, terms: Terms = TERMS) -> 
 
 
 def _aligned(base: Values, local: Values, remote: Values, terms: Terms) -> tuple[Values, Values]:
-    """Return base and local values with PEMS' own spelling of amounts that are equal as far as PEMS keeps them."""
+    """Return base and local values with PEMS' own spelling of amounts that are equal as far as PEMS keeps them.
+
+    An amount that somebody has entered here, finer than that, stays as it is: PEMS will not take it, and they are told.
+    """
     for name in terms.steps:
-        kept = terms.rounded(name, remote[name])
-        if terms.rounded(name, base[name]) == kept:
+        agreed, mine, kept = base[name], local[name], terms.rounded(name, remote[name])
+        if terms.rounded(name, agreed) == kept:
             base = base | {name: remote[name]}
-        if terms.rounded(name, local[name]) == kept:
+        if mine not in (agreed, terms.rounded(name, mine)):
+            continue
+        if terms.rounded(name, mine) == kept:
             local = local | {name: remote[name]}
-        elif terms.rounded(name, local[name]) == terms.rounded(name, base[name]):
+        elif terms.rounded(name, mine) == terms.rounded(name, agreed):
             local = local | {name: base[name]}
     return base, local
 

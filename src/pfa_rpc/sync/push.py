@@ -71,7 +71,6 @@ class Pushing:
         patience: timedelta = PATIENCE,
         first_delay: timedelta | None = None,
     ) -> None:
-        self.decimals = settings.money_decimals
         self.lease = lease
         self.patience = patience
         self.first_delay = first_delay
@@ -188,7 +187,7 @@ class _Push:
         async with ongoing.database.write(ongoing.organization_id, ongoing.cause) as write:
             await ongoing.hold(write.connection)
             batch = await SyncBatch.begin(write, self._terms, run_id=ongoing.run.run_id)
-            steps = PushSteps(write, batch, self._pushing.decimals)
+            steps = PushSteps(write, batch)
             yield steps
             await batch.save()
             await ongoing.report(write.connection, steps.counts)

@@ -14,10 +14,7 @@ from pfa_rpc.store.database import Write
 from pfa_rpc.store.syncing.runs import Counts
 from pfa_rpc.sync.batch import SyncBatch
 from pfa_rpc.sync.effects import Action, Audit, Effect, Get, OpenConflict, Update
-from pfa_rpc.sync.events import Claim, Event, LeaseExpired, Refused
-from pfa_rpc.sync.pems import check_precision
-from pfa_rpc.sync.pems.errors import TooFine
-from pfa_rpc.sync.sync_record import SyncRecord
+from pfa_rpc.sync.events import Claim, Event, LeaseExpired
 
 _PUSHED: Final = (Action.ACKNOWLEDGED, Action.FOUND_APPLIED)
 
@@ -36,13 +33,11 @@ class PushSteps:
     Args:
         write: the write that all of it belongs to.
         batch: its records.
-        decimals: of money that PEMS keeps; an amount that is finer is refused before it is sent.
     """
 
-    def __init__(self, write: Write, batch: SyncBatch, decimals: int) -> None:
+    def __init__(self, write: Write, batch: SyncBatch) -> None:
         self._write = write
         self._batch = batch
-        self._decimals = decimals
         self._tasks: dict[str, list[Task]] = {}
         self.counts = Counts()
 
@@ -81,26 +76,13 @@ class PushSteps:
         effects = self._batch.step(record_id, replace(event, at=self.at))
         record = self._batch.get(record_id)
         assert record is not None  # noqa: S101 - it was there before the step
-        if (refused := self._too_fine(record)) is not None:
-            effects += self._batch.step(record_id, refused)
         self._count(effects)
-        pushed = record.push.push_id if record.push is not None and refused is None else None
+        pushed = None if record.push is None else record.push.push_id
         self._tasks[record_id] = [
             Task(record_id, record.values["pfa_id"], effect)
             for effect in effects
             if isinstance(effect, Get | Update) and effect.push_id in (None, pushed)
         ]
-
-    def _too_fine(self, record: SyncRecord) -> Refused | None:
-        """Return that a push is refused, where PEMS would round what it sends; not one that may be made already."""
-        push = record.push
-        if push is None or not record.is_leased or push.doubtful:
-            return None
-        try:
-            check_precision({name: record.values[name] for name in push.values}, self._decimals)
-        except TooFine as error:
-            return Refused(push.push_id, error.message, self.at)
-        return None
 
     def _count(self, effects: Sequence[Effect]) -> None:
         actions = {effect.action for effect in effects if isinstance(effect, Audit)}

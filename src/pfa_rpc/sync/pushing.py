@@ -25,6 +25,7 @@ from pfa_rpc.sync.events import (
     StaleLock,
 )
 from pfa_rpc.sync.merge import Terms
+from pfa_rpc.sync.precision import too_fine
 from pfa_rpc.sync.sync_record import Phase, Presence, Push, Side, State, SyncRecord, rested, revived, with_values
 
 
@@ -32,7 +33,7 @@ def sendable(record: SyncRecord, terms: Terms) -> Values:
     """Return the fields that may be sent, with their values: those that differ and that no open conflict holds."""
     held = {name for conflict in record.conflicts for name in held_by(conflict, terms)}
     names = differing(record.values, record.base)
-    return {name: terms.rounded(name, record.values[name]) for name in names if name not in held}
+    return {name: record.values[name] for name in names if name not in held}
 
 
 def released(record: SyncRecord, push: Push | None = None) -> Stepped:
@@ -61,6 +62,8 @@ def claimed(record: SyncRecord, event: Claim, terms: Terms) -> Stepped:
     values = sendable(record, terms)
     if not values:
         return record, ()
+    if (message := too_fine(values, terms.steps)) is not None:
+        return given_up(record, None, message, event.at)
     version = record.values["local_version"]
     push = Push(event.push_id, version, values, Phase.CLAIMED, event.lease_until)
     # PEMS may be changed back to a row that was seen before: from now on none passes for seen, and so none is dropped.
@@ -113,6 +116,9 @@ def _sent(record: SyncRecord, remote: RemoteObject, at: datetime, terms: Terms, 
     push, values = record.push, sendable(record, terms)
     if push is None or not values:
         after, wanted = released(record)
+        return after, effects + wanted
+    if (message := too_fine(values, terms.steps)) is not None:
+        after, wanted = given_up(record, push, message, at)
         return after, effects + wanted
     version = record.values["local_version"]
     on_its_way = replace(push, values=values, lock=remote.lock, phase=Phase.SENT, local_version=version)
@@ -183,7 +189,7 @@ def _taken_as_applied(record: SyncRecord, push: Push, remote: RemoteObject, at: 
         lost = {
             name: value
             for name, value in push.values.items()
-            if terms.rounded(name, record.values[name]) == value != terms.rounded(name, after.values[name])
+            if record.values[name] == value != terms.rounded(name, after.values[name])
         }
         after, more = ambiguous(after, lost, Side(remote.modified_by, remote.stamp), at)
         effects += more
@@ -195,10 +201,7 @@ def acknowledged(record: SyncRecord, push: Push, event: Acknowledged, terms: Ter
     """PEMS has made the update: both sides agree on what was sent. What was edited meanwhile is still to be sent."""
     if push.phase is not Phase.SENT:
         return record, ()
-    values = record.values | {
-        name: value for name, value in push.values.items() if terms.rounded(name, record.values[name]) == value
-    }
-    values |= {"pems_version": event.version, "last_synced_at": event.at}
+    values = record.values | {"pems_version": event.version, "last_synced_at": event.at}
     values |= {"sync_error_message": None, "sync_retry_count": 0}
     if event.stamp is not None:
         values["pems_stamp"] = event.stamp

@@ -37,10 +37,11 @@ from pfa_rpc.store.syncing.runs import (
     log_skipped,
 )
 from pfa_rpc.store.syncing.settings import SyncSettings, read_sync_settings
-from pfa_rpc.sync.merge import Policy, Terms, money_steps
+from pfa_rpc.sync.merge import Policy, Terms
 from pfa_rpc.sync.metrics import PAGES, RUN_SECONDS, RUNS
 from pfa_rpc.sync.ongoing import Ongoing, SyncCancelled
 from pfa_rpc.sync.pems import Link, PemsClient, PemsSettings
+from pfa_rpc.sync.precision import money_steps
 from pfa_rpc.sync.pull import pull
 from pfa_rpc.sync.seen_rows import SeenCopies
 

@@ -34,15 +34,15 @@ from pfa.v1.undo_pb2 import RedoChangeRequest, UndoChangeRequest
 from pfa_rpc.client import RecordClient, Replica
 from pfa_rpc.records.cause import Cause, How
 from pfa_rpc.records.encode import from_message
-from pfa_rpc.schema import MERGED_FIELDS
 from pfa_rpc.server.application import running
 from pfa_rpc.server.settings import Settings
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.migrating.migrate import migrate
-from pfa_rpc.store.organizations import create_organization, get_organization
-from pfa_rpc.store.records import new_record, read_for_write, save_records
+from pfa_rpc.store.organizations import create_organization
+from pfa_rpc.store.records import new_record, save_records
+from pfa_rpc.sync.batch import SyncBatch
+from pfa_rpc.sync.events import Pulled
 from pfa_rpc.sync.mapping import PemsRow, digest_of, text_of
-from pfa_rpc.sync.taking import take_in
 from tests.fixtures.records import make_values
 
 _T = TypeVar("_T")
@@ -232,15 +232,14 @@ class Editing(RuleBasedStateMachine):
         self.minutes += 1
         at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=self.minutes)
         async with self.database.write("RIO", Cause(How.IMPORT, "pfa import")) as write:
-            organization = await get_organization(write.connection, "RIO")
-            before = (await read_for_write(write, [pfa_id]))[pfa_id]
-            agreed = before.values if before.base is None else before.base
-            values = {each.name: agreed[each.name] for each in MERGED_FIELDS} | remote
+            batch = await SyncBatch.begin(write)
+            await batch.read("pfa_id", [pfa_id])
+            record = batch.find(pfa_id)
+            assert record is not None
+            values = record.base | remote
             text = text_of(values)
-            row = PemsRow("RIO", pfa_id, values, at, "PEMS", text, digest_of(text))
-            taken = take_in(before, row, at).record
-            if taken is not None:
-                await save_records(write, organization, [(before, taken)])
+            batch.take(Pulled(PemsRow("RIO", pfa_id, values, at, "PEMS", text, digest_of(text)), at))
+            await batch.save()
 
     def _note(self, change_id: str, updates: dict[str, dict[str, Any]]) -> None:
         fields = {}

@@ -5,9 +5,10 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Any
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pfa_rpc.records.rules import broken_rules
@@ -34,7 +35,8 @@ from pfa_rpc.sync.events import (
     RetryAsked,
     StaleLock,
 )
-from pfa_rpc.sync.merge import Policy, Terms, money_steps
+from pfa_rpc.sync.merge import Policy, Terms
+from pfa_rpc.sync.precision import money_steps
 from pfa_rpc.sync.sync_record import State, SyncRecord
 from pfa_rpc.sync.sync_rows import stored, sync_record
 from tests.unit.sync.story import BASE, START, Story, after, remote, row
@@ -61,6 +63,7 @@ TERMS = [
 ]
 
 
+@lru_cache
 def events(minutes: float) -> st.SearchStrategy[Event]:
     """Return the events that may come at a time."""
     at, ago = after(minutes), st.sampled_from([0.1, 1.5, 3.5])
@@ -85,6 +88,7 @@ def events(minutes: float) -> st.SearchStrategy[Event]:
     )
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data(), terms=st.sampled_from(TERMS))
 def test_a_record_stays_in_order_whatever_happens(data: st.DataObject, terms: Terms) -> None:
     """Its state is that of its values, its rules hold, and its rows give it back."""

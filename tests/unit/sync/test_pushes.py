@@ -28,7 +28,8 @@ from pfa_rpc.sync.events import (
     RetryAsked,
     StaleLock,
 )
-from pfa_rpc.sync.merge import Policy, Terms, money_steps
+from pfa_rpc.sync.merge import Policy, Terms
+from pfa_rpc.sync.precision import money_steps
 from pfa_rpc.sync.sync_record import Phase, Side, State
 from tests.unit.sync.story import BASE, START, Story, after, remote, row
 
@@ -244,14 +245,36 @@ def test_a_stale_lock_is_read_again() -> None:
 
 
 def test_amounts_are_compared_as_finely_as_pems_keeps_them() -> None:
-    """What PEMS rounds is no change, no conflict, and agreed on once it was sent."""
-    story = Story(Terms(steps=money_steps(2)), monthly_rate=12_345_678)
-    assert story.send().effect(Update).values == {"monthly_rate": 12_345_700}
+    """What PEMS shows more finely than it keeps is no change, and no conflict."""
+    story = Story(Terms(steps=money_steps(2)), monthly_rate=12_345_700).send()
+    story.tell(OutcomeUnknown("p1", "timed out", after(12))).read(remote(8, monthly_rate=12_345_704))
+    assert (story.record.state, story["monthly_rate"], story.record.conflicts) == (State.PRISTINE, 12_345_704, ())
+
+
+FINE = 10_000_012
+"""An amount that PEMS would round to that of BASE."""
+
+
+def test_an_edit_that_pems_would_round_is_refused_and_stays() -> None:
+    """Also where PEMS would round it to what it has, so that nobody takes it for written."""
+    story = Story(Terms(steps=money_steps(2)), monthly_rate=FINE).claim()
+    assert (story.record.state, story["monthly_rate"], story.record.push) == (State.ERROR, FINE, None)
+    assert "write 1,000.00 or 1,000.01" in story["sync_error_message"]
+    story.edit(20, monthly_rate=10_000_100).send("p2")
+    assert story.effect(Update).values == {"monthly_rate": 10_000_100}
+
+
+def test_a_row_that_comes_before_the_push_does_not_round_an_edit() -> None:
+    story = Story(Terms(steps=money_steps(2)), monthly_rate=FINE).pull(row(after(5), description="new"), 6)
+    assert (story.record.state, story["monthly_rate"], story["description"]) == (State.MODIFIED, FINE, "new")
+    story.pull(row(after(7), monthly_rate=20_000_000), 8)
+    assert (story["monthly_rate"], [one.field for one in story.record.conflicts]) == (FINE, ["monthly_rate"])
+
+
+def test_an_edit_during_a_push_is_not_rounded_to_what_was_sent() -> None:
+    story = Story(Terms(steps=money_steps(2)), monthly_rate=12_345_700).send().edit(11, monthly_rate=12_345_678)
     story.tell(Acknowledged("p1", "8", after(12)))
-    assert (story.record.state, story["monthly_rate"]) == (State.PRISTINE, 12_345_700)
-    lost = Story(Terms(steps=money_steps(2)), monthly_rate=12_345_678).send()
-    lost.tell(OutcomeUnknown("p1", "timed out", after(12))).read(remote(8, monthly_rate=12_345_700))
-    assert (lost.record.state, lost["monthly_rate"], lost.record.conflicts) == (State.PRISTINE, 12_345_700, ())
+    assert (story.record.state, story["monthly_rate"]) == (State.MODIFIED, 12_345_678)
 
 
 def test_an_amount_that_is_finer_here_is_no_conflict() -> None:

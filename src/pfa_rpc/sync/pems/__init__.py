@@ -3,7 +3,6 @@
 from pfa_rpc.sync.pems.client import PemsClient
 from pfa_rpc.sync.pems.columns import Columns, Drift
 from pfa_rpc.sync.pems.page import Page, Paging
-from pfa_rpc.sync.pems.precision import check_precision, differing, same_values
 from pfa_rpc.sync.pems.row_reader import RejectedRow, SweptRow
 from pfa_rpc.sync.pems.screen import RemoteObject, Updated
 from pfa_rpc.sync.pems.seen import SeenRows
@@ -25,7 +24,4 @@ __all__ = [
     "Sweep",
     "SweptRow",
     "Updated",
-    "check_precision",
-    "differing",
-    "same_values",
 ]

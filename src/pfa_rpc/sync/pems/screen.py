@@ -15,10 +15,10 @@ from nlq.schema import FieldType
 from pfa_rpc.records.encode import Values
 from pfa_rpc.schema import BY_NAME, Field
 from pfa_rpc.sync.mapping import BadCell, Fault, cell_reader
-from pfa_rpc.sync.pems.errors import MalformedAnswer, NotOnScreen
-from pfa_rpc.sync.pems.precision import check_precision
+from pfa_rpc.sync.pems.errors import MalformedAnswer, NotOnScreen, TooFine
 from pfa_rpc.sync.pems.screen_fields import KEYS
 from pfa_rpc.sync.pems.settings import PemsSettings
+from pfa_rpc.sync.precision import money_steps, too_fine
 
 _LIST: Final = "USERDEFINEDSCREENFIELDVALUELIST"
 _PAIR: Final = "USERDEFINEDSCREENFIELDVALUEPAIR"
@@ -99,7 +99,8 @@ class Screen:
         if unknown:
             labels = ", ".join(BY_NAME[name].label if name in BY_NAME else name for name in unknown)
             raise NotOnScreen(f"{labels}: the screen {self._settings.screen_name} of PEMS does not have it")
-        check_precision(changes, self._settings.money_decimals)
+        if (message := too_fine(changes, money_steps(self._settings.money_decimals))) is not None:
+            raise TooFine(message)
         before = dict(remote.pairs)
         changed = {self._names[name]: self._written(BY_NAME[name], value, before) for name, value in changes.items()}
         keys = {

@@ -44,11 +44,6 @@ class SeenRows:
     def __len__(self) -> int:
         return len(self._digests)
 
-    @property
-    def has_pages(self) -> bool:
-        """Whether any page is remembered."""
-        return bool(self._pages)
-
     def learn(self, pfa_id: str, digest: bytes) -> None:
         """Remember a row as it was taken in; what it was before is forgotten, lest its return pass unnoticed."""
         self.forget(pfa_id)
