@@ -70,7 +70,7 @@ def number(draw: random.Random) -> str:
     if kind < 3:
         return (f"{value}", f"{value:,}", f"{value / 100:.2f}")[kind]
     if kind < 6:
-        return (f"${value:,}", f"{value % 500}k", f"{draw.choice(list(MARKS))} {value}")[kind - 3]
+        return (f"${value:,}", f"{value % 500}k", f"{draw.choice(sorted(MARKS))} {value}")[kind - 3]
     if kind < 8:
         return f"{value} {draw.choice((*NAMES, 'percent', '%', 'grand', 'million'))}"
     joints = (" ",) if draw.random() < 0.7 else _JOINTS

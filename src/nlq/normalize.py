@@ -62,16 +62,16 @@ class Token:
 # the token behind them, and never given back, so that each is looked at once.
 _TOKEN: Final = re.compile(
     r"""
-    (?>\ (?=[A-Za-z0-9])|(?:  # most words stand behind a space alone
+    (?P<gap>(?>\ (?=[A-Za-z0-9])|(?:  # most words stand behind a space alone
       (?:[\s\-–—−/\\.:?()\[\]{}“”'‘’`´_\#*\u200b-\u200d\ufe0f]|!(?!=))
       (?:[\s\-–—−/\\.:?()\[\]{}“”'‘’`´_\#*\u200b-\u200d\ufe0f]|!(?!=)|~(?!\s?[$€£¥₹]?\d))*
-    )?)
+    )?))
     (?:
       (?P<word>(?>[A-Za-z]+)(?!'|[^\x00-\x7f])|[^\W\d_]+(?:['’][^\W\d_]+)*)  # most words are plain letters
     | (?P<number>(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?)
     | "(?P<quoted>(?:[^"\\]|\\.){1,200})"
     | (?P<symbol>>=|<=|=>|=<|!=|<>|==|[<>=≥≤≠$€£¥₹,;&+@%|~])
-    | "
+    | (?P<stray>")
     | (?P<other>.)
     | \Z
     )
@@ -81,7 +81,6 @@ _TOKEN: Final = re.compile(
 _PLAIN: Final = re.compile(r"[A-Za-z0-9 \-]*")
 """Texts, such as most values, whose tokens are their runs of letters and of digits, and nothing else."""
 _RUN: Final = re.compile(r"[A-Za-z]+|[0-9]+")
-_KINDS: Final = {"number": Kind.NUMBER, "word": Kind.WORD, "symbol": Kind.SYMBOL, "other": Kind.OTHER}
 _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
 _SYMBOLS: Final = {
     "=>": ">=",
@@ -118,23 +117,32 @@ def stem(word: str) -> str:
 
 def tokenize(text: str) -> list[Token]:
     """Return the tokens of a text in their order. Linear in its length; spaces and framing punctuation give none."""
-    tokens = []
-    last = 0
-    for match in _TOKEN.finditer(text):
-        group = match.lastgroup
-        if group is None:
-            continue
-        start, end = match.span(group)
-        raw = text[start:end]
-        if group == "word":
-            tokens.append(Token(stem(raw), WORD, start, end, raw, text[last:start]))
-        elif group == "quoted":
-            start, end = start - 1, end + 1  # with its quotes
-            content = _ESCAPE.sub(r"\1", raw)
-            tokens.append(Token(f'"{fold(content)}', QUOTED, start, end, content, text[last:start]))
+    tokens: list[Token] = []
+    end = 0
+    skipped = ""
+    for before, word, number, quoted, symbol, stray, other in _TOKEN.findall(text):
+        gap = skipped + before
+        start = end + len(gap)
+        if word:
+            end = start + len(word)
+            tokens.append(Token(stem(word), WORD, start, end, word, gap))
+        elif number:
+            end = start + len(number)
+            tokens.append(Token(number, NUMBER, start, end, number, gap))
+        elif symbol:
+            end = start + len(symbol)
+            tokens.append(Token(_SYMBOLS.get(symbol, symbol), SYMBOL, start, end, symbol, gap))
+        elif quoted:
+            end = start + len(quoted) + 2  # with its quotes
+            content = _ESCAPE.sub(r"\1", quoted)
+            tokens.append(Token(f'"{fold(content)}', QUOTED, start, end, content, gap))
+        elif other:
+            end = start + len(other)
+            tokens.append(Token(other, Kind.OTHER, start, end, other, gap))
         else:
-            tokens.append(Token(_SYMBOLS.get(raw, raw), _KINDS[group], start, end, raw, text[last:start]))
-        last = end
+            skipped = gap + stray
+            continue
+        skipped = ""
     return tokens
 
 

@@ -133,6 +133,8 @@ class Function(enum.Enum):
     MAX = "max"
     MEDIAN = "median"
 
+    __hash__ = object.__hash__  # as of operators
+
 
 @dataclass(slots=True, unsafe_hash=True)  # never changed; frozen ones take three times as long to make
 class Aggregation:

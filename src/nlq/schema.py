@@ -29,6 +29,8 @@ class FieldType(enum.Enum):
     INTEGER = "integer"
     NAMES = "list of field names"
 
+    __hash__ = object.__hash__  # types are looked up for every word; the hash of Enum is made in Python
+
 
 @dataclass(frozen=True, slots=True)
 class EnumValue:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from nlq.phrases.building import Leaf
 from nlq.phrases.parts import Mark, Part
 from nlq.phrases.tables import Reduction, tables
-from nlq.tagging.tags import SILENT, UNKNOWN, Payload, Tagged
+from nlq.tagging.tags import SILENT, UNKNOWN, Reading, Tagged
 
 _AT_START: Final = 2
 """Depth of the stack of states between two parts: the start and the row of parts so far."""
@@ -33,15 +33,6 @@ class _Driver:
         """What may stand between two parts."""
         self.unread: list[tuple[int, int]] = []
 
-    def _feed(self, tag: str, payload: Payload, first: int, end: int) -> bool:
-        """Take one more tag; return whether it fits. What it ends is finished even where it does not."""
-        state = self._reduce(tag)
-        if state is None:
-            return False
-        self._states.append(state)
-        self._values.append(Leaf(tag, payload, first, end))
-        return True
-
     def _reduce(self, tag: str) -> int | None:
         """Make parts of what a tag ends; return the state that it leads to then, None where it fits nowhere."""
         states, values, actions, following = self._states, self._values, self._actions, self._following
@@ -61,15 +52,23 @@ class _Driver:
             action = actions[state].get(tag)
         return action
 
+    def _shift(self, state: int, reading: Reading, tagged: Tagged) -> None:
+        self._states.append(state)
+        self._values.append(Leaf(reading.tag, reading.payload, tagged.first, tagged.end))
+
     def take(self, tagged: Tagged) -> None:
         """Feed a stretch by its first reading that fits here; else begin a new part with it; else it is unread."""
         for reading in tagged.readings:
-            if self._feed(reading.tag, reading.payload, tagged.first, tagged.end):
+            state = self._reduce(reading.tag)
+            if state is not None:
+                self._shift(state, reading, tagged)
                 return
         for reading in tagged.readings:
             if reading.tag in self._between:
                 self._close(tagged.first)
-                if self._feed(reading.tag, reading.payload, tagged.first, tagged.end):
+                state = self._reduce(reading.tag)
+                if state is not None:
+                    self._shift(state, reading, tagged)
                     return
         self._close(tagged.first)
         self.unread.append((tagged.first, tagged.end))

@@ -20,6 +20,8 @@ _NEAR: Final = 4
 """Most words between what announces a key and the key."""
 _LISTING: Final = frozenset(("AND", "OR", "COMMA"))
 _EQUALS: Final = frozenset(("COMPARE", "NOT", FILLER))
+_LINKING: Final = _LISTING | _EQUALS
+"""Tags that may stand between what announces a value and the value."""
 
 
 class KeyReader:
@@ -32,10 +34,14 @@ class KeyReader:
         self._written = frozenset(schema.conventions.written)
         self._field: FieldSpec | None = schema.by_name.get(schema.conventions.key)
         self._words = frozenset(key for word in schema.conventions.key_words for key in keys(word))
+        self._announcing = self._written | {schema.conventions.key}
 
     def read(self, tokens: Sequence[Token], index: int, before: Sequence[Tagged]) -> Tagged | None:
         """Return the key that starts at a token, None where no word before it announces one."""
         if not before or tokens[index].gap in _JOINED or tokens[index].key == TAKEN:
+            return None
+        last = before[-1]
+        if last.readings[0].tag not in _LINKING and not self._announces(last, tokens):
             return None
         field, named = self._announced(tokens, before)
         if field is None:
@@ -49,6 +55,13 @@ class KeyReader:
             return None
         value = tokens[index].raw + "".join(token.gap + token.raw for token in tokens[index + 1 : end])
         return Tagged(index, end, (Reading("VALUE", (Meaning(field, value),)),))
+
+    def _announces(self, last: Tagged, tokens: Sequence[Token]) -> bool:
+        """Return whether a value as written can stand right behind a stretch."""
+        field = last.field
+        return (field is not None and field.name in self._announcing) or (
+            last.end == last.first + 1 and tokens[last.first].key in self._words
+        )
 
     def _announced(self, tokens: Sequence[Token], before: Sequence[Tagged]) -> tuple[FieldSpec | None, bool]:
         """Return the field that the words before announce a value of, and whether they name it."""

@@ -81,16 +81,19 @@ class Trie:
     def longest(self, tokens: Sequence[Token], index: int) -> tuple[int, tuple[Reading, ...]] | None:
         """Return the index after the longest sequence that starts at a token, and its readings."""
         node: dict[str, Any] | None = self._root.get(tokens[index].key)
+        if node is None:
+            return None  # as for most words in one of two tries
         found = None
+        count = len(tokens)
         while node is not None:
             index += 1
-            readings = node.get(_END)
-            if readings is not None:
-                found = index, readings
-            if index == len(tokens):
+            if _END in node:
+                found = index
+                readings = node[_END]
+            if index == count:
                 break
             node = node.get(tokens[index].key)
-        return found
+        return (found, readings) if found is not None else None
 
     def exactly(self, path: Iterable[str]) -> tuple[Reading, ...]:
         """Return the readings of a whole sequence, none where it is not there."""

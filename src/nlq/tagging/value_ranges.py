@@ -17,12 +17,15 @@ from nlq.tagging.tries import Trie
 _MOST: Final = 200
 """Most steps from one end of a range to the other."""
 _JOINING: Final = frozenset(("VALUE", "TO", "AND"))
-"""Tags right before the upper end of a range."""
+"""Tags right before the upper end of a range, fillers aside."""
+_BEFORE_END: Final = _JOINING | {FILLER}
 _DASH: Final = re.compile(r"\s*[-–—]\s*")
 
 
 def close_range(tagged: list[Tagged], tokens: Sequence[Token], values: Trie) -> None:
     """Make the last stretches one, where they are two values with "to" between them, or "and" after "between"."""
+    if len(tagged) < 2 or tagged[-2].readings[0].tag not in _BEFORE_END:
+        return
     found = _ends(tagged, tokens)
     if found is None:
         return
@@ -42,9 +45,7 @@ def close_range(tagged: list[Tagged], tokens: Sequence[Token], values: Trie) -> 
 def _ends(tagged: list[Tagged], tokens: Sequence[Token]) -> tuple[int, Tagged, Tagged] | None:
     """Return the position where a range begins that the last stretch ends, and both ends; None where none does."""
     high = tagged[-1]
-    if len(tagged) < 2 or high.tag not in ("VALUE", "NUMBER", "UNKNOWN"):
-        return None
-    if (before := tagged[-2].readings[0].tag) != FILLER and before not in _JOINING:
+    if high.tag not in ("VALUE", "NUMBER", "UNKNOWN"):
         return None
     start = max(0, len(tagged) - 8)
     content = [place for place in range(start, len(tagged) - 1) if tagged[place].readings[0].tag != FILLER]
