@@ -103,30 +103,43 @@ def serve_nothing(pipe: Connection) -> None:
         service, method = NOTHING.strip("/").split("/")
         handlers: dict[str, Any] = {method: grpc.unary_unary_rpc_method_handler(nothing)}
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
-        port = server.add_insecure_port("127.0.0.1:0")
-        await server.start()
-        pipe.send(port)
-        await asyncio.to_thread(pipe.recv)
-        await server.stop(None)
+        await run_until_told(server, pipe)
 
     uvloop.run(main())
+
+
+async def run_until_told(server: grpc.aio.Server, pipe: Connection) -> None:
+    """Run a server, whose port the pipe is sent, until the pipe says stop."""
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    pipe.send(port)
+    await asyncio.to_thread(pipe.recv)
+    await server.stop(None)
+
+
+@contextmanager
+def in_process(serve: Callable[[Connection], None]) -> Iterator[str]:
+    """Give the address of a server that runs in a process of its own."""
+    spawn = multiprocessing.get_context("spawn")
+    here, there = spawn.Pipe()
+    process = spawn.Process(target=serve, args=(there,), daemon=True)
+    process.start()
+    try:
+        yield f"127.0.0.1:{here.recv()}"
+    finally:
+        here.send("stop")
+        process.join(10)
 
 
 @contextmanager
 def floor(url: str) -> Iterator[Floor]:
     """Give the floor beside a database."""
-    spawn = multiprocessing.get_context("spawn")
-    here, there = spawn.Pipe()
-    process = spawn.Process(target=serve_nothing, args=(there,), daemon=True)
-    process.start()
-    channel = grpc.insecure_channel(f"127.0.0.1:{here.recv()}")
-    nothing: Any = channel.unary_unary(NOTHING)
-    with asyncio.Runner() as runner:
+    with in_process(serve_nothing) as address, asyncio.Runner() as runner:
+        channel = grpc.insecure_channel(address)
+        nothing: Any = channel.unary_unary(NOTHING)
         connection = runner.run(asyncpg.connect(url))
         try:
             yield Floor(lambda: nothing(b""), lambda: runner.run(connection.fetchval("SELECT 1")))
         finally:
             runner.run(connection.close())
             channel.close()
-            here.send("stop")
-            process.join(10)

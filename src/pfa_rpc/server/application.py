@@ -166,7 +166,12 @@ async def running(
 
 
 def _build(settings: Settings, runner: Runner) -> Build:
-    return functools.partial(build_services, modified_records=settings.cache_modified_records, runner=runner)
+    return functools.partial(
+        build_services,
+        modified_records=settings.cache_modified_records,
+        watch_bytes=settings.watch_bytes,
+        runner=runner,
+    )
 
 
 def _make_cache(settings: Settings) -> Cache:

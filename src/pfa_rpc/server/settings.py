@@ -218,6 +218,13 @@ class Settings(BaseSettings):
         description="Most calls at once that go on until somebody ends them, such as WatchRecords; they do not count "
         "as calls otherwise. One more gets RESOURCE_EXHAUSTED.",
     )
+    watch_bytes: int = Field(
+        64 * 1024 * 1024,
+        ge=16 * 1024 * 1024,
+        le=1 << 40,
+        description="Most that waits for the watchers of one process together, in bytes. Where it is too much, who is "
+        "furthest behind reads from the database, and a client that takes nothing is ended, the slowest first.",
+    )
     stop_seconds: float = Field(
         10.0,
         ge=0,

@@ -78,7 +78,7 @@ class RecordService:
         self._tokens = sources.tokens
         self._single = SingleRecords(sources.database, sources.answers)
         self._streams = RecordStreams(sources)
-        self._watch = RecordWatch(sources.database, sources.tokens, self._streams)
+        self._watch = RecordWatch(sources.database, sources.tokens, self._streams, sources.backlog)
         self._pages = sources.pages
         self._figures = sources.figures
         self._history = RecordHistory(sources.database, sources.tokens)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pfa_rpc.cache.interface import Cache
 from pfa_rpc.services.caches import CacheService
+from pfa_rpc.services.following.queues import BACKLOG_BYTES
 from pfa_rpc.services.organizations import OrganizationService
 from pfa_rpc.services.query import QueryService
 from pfa_rpc.services.reading.modified import MOST_RECORDS
@@ -22,14 +23,16 @@ def build_services(
     cache: Cache,
     *,
     modified_records: int = MOST_RECORDS,
+    watch_bytes: int = BACKLOG_BYTES,
     runner: Runner | None = None,
 ) -> dict[str, object]:
     """Return full service name → the object that serves it.
 
     `modified_records` is how many modified records of an organization are kept together in the cache; 0 keeps none.
-    `runner` carries synchronizations out; without one there is no PEMS.
+    `watch_bytes` is how much may wait for all who watch. `runner` carries synchronizations out; without one there is
+    no PEMS.
     """
-    sources = Sources.of(database, tokens, cache, modified_records=modified_records)
+    sources = Sources.of(database, tokens, cache, modified_records=modified_records, watch_bytes=watch_bytes)
     questions = QueryService(sources)
     return {
         "pfa.v1.RecordService": RecordService(sources),

@@ -8,6 +8,7 @@ from typing import Self
 from pfa_rpc.cache.interface import Cache
 from pfa_rpc.services.asking.languages import Languages
 from pfa_rpc.services.drafts.reads import DraftReads
+from pfa_rpc.services.following.queues import BACKLOG_BYTES, Backlog
 from pfa_rpc.services.reading.answers import Answers
 from pfa_rpc.services.reading.chunk_reads import RecordChunks
 from pfa_rpc.services.reading.figures import Figures
@@ -31,12 +32,22 @@ class Sources:
     figures: Figures
     languages: Languages
     drafts: DraftReads
+    backlog: Backlog
 
     @classmethod
-    def of(cls, database: Database, tokens: Tokens, cache: Cache, *, modified_records: int = MOST_RECORDS) -> Self:
+    def of(
+        cls,
+        database: Database,
+        tokens: Tokens,
+        cache: Cache,
+        *,
+        modified_records: int = MOST_RECORDS,
+        watch_bytes: int = BACKLOG_BYTES,
+    ) -> Self:
         """Return the sources over a database and a cache.
 
         `modified_records` is how many modified records of an organization are kept together in the cache; 0 keeps none.
+        `watch_bytes` is how much may wait for all who watch.
         """
         answers = Answers(database, cache)
         modified = ModifiedRecords(answers, modified_records)
@@ -51,4 +62,5 @@ class Sources:
             figures=Figures(answers, tokens),
             languages=Languages(database, cache),
             drafts=DraftReads(database, tokens),
+            backlog=Backlog(watch_bytes),
         )

@@ -86,15 +86,16 @@ class Database:
         async with self._transaction(BEGIN_READ) as connection:
             yield connection
 
-    async def read_small(self, read: SmallRead, organization_id: str) -> Sequence[Sequence[Any]]:
-        """Return the rows of one small statement, by the shortest way there is."""
+    async def read_small(self, read: SmallRead, organization_id: str, **more: object) -> Sequence[Sequence[Any]]:
+        """Return the rows of one small statement, by the shortest way there is; `more` are further parameters of it."""
+        parameters = {"organization_id": organization_id, **more}
         if self._direct is not None:
             try:
-                return await self._direct.fetch(read.text, organization_id)
+                return await self._direct.fetch(read.text, *read.arguments(parameters))
             except DirectError:
                 pass  # it is counted; the pool waits longer, and says what is wrong
         async with self.reading() as connection:
-            rows = (await connection.execute(read.statement, {"organization_id": organization_id})).all()
+            rows = (await connection.execute(read.statement, parameters)).all()
         return cast("Sequence[Sequence[Any]]", rows)
 
     @asynccontextmanager

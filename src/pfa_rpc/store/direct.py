@@ -7,7 +7,7 @@ A direct connection sends that one statement and nothing else, and no two calls 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, cast
@@ -28,15 +28,27 @@ READS: Final = Counter(
 
 @dataclass(frozen=True)
 class SmallRead:
-    """A statement that reads a few rows of one organization; its only parameter is `organization_id`."""
+    """A statement that reads a few rows of one organization; its first parameter is `organization_id`."""
 
     statement: sa.Select[Any]
 
     @cached_property
     def text(self) -> str:
         """The statement as asyncpg takes it."""
+        return str(self._compiled)
+
+    def arguments(self, parameters: Mapping[str, object]) -> Sequence[object]:
+        """Return the parameters in the order in which the text names them."""
+        return [parameters[name] for name in self._names]
+
+    @cached_property
+    def _names(self) -> Sequence[str]:
+        return self._compiled.positiontup or ()  # type: ignore[attr-defined] # what is compiled from a Select has it
+
+    @cached_property
+    def _compiled(self) -> sa.Compiled:
         dialect: sa.Dialect = asyncpg_dialect.dialect()  # type: ignore[no-untyped-call] # SQLAlchemy types none of its dialects
-        return str(self.statement.compile(dialect=dialect))
+        return self.statement.compile(dialect=dialect)
 
 
 class DirectError(Exception):

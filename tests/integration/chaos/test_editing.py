@@ -10,6 +10,7 @@ import contextlib
 import itertools
 import os
 import random
+import sys
 import time
 import uuid
 from collections import Counter
@@ -149,6 +150,7 @@ async def test_fifty_editors_lose_no_edit_and_leave_no_gap(database_kind: str, s
                 for _ in range(EDITORS):
                     tasks.create_task(count_up(next(stubs), tally, until))
             records = await listed(next(stubs), "Shared")
+        sys.stdout.write(f"{EDITORS} editors on {database_kind}, {SECONDS:g} s: {tally}\n")
         assert not tally.others
         assert tally.mismatches > 0, "they got into each other's way"
         assert {record.pfa_id: int(record.contract) for record in records} == {
@@ -263,6 +265,7 @@ async def test_a_server_that_is_killed_at_any_moment_leaves_nothing_half_done_or
                     await insisting(lambda: listed(stub, "Three"))
                     await asyncio.sleep(random.uniform(0.05, 1.5))
                 kills += 1
+            sys.stdout.write(f"{kills} kills on {database_kind}, {SECONDS:g} s: {dict(done)}\n")
             over.set()
             async with served(tmp_path, url, port):
                 await asyncio.gather(*workers)

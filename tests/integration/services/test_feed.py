@@ -14,14 +14,16 @@ from nlq.filters.filter_text import parse_filter
 from pfa.v1.watch_pb2 import WatchRecordsRequest, WatchRecordsResponse
 from pfa_rpc.schema import SCHEMA
 from pfa_rpc.services.following import feed, watching
-from pfa_rpc.services.following.feed import ChangeFeed, Subscription, View
+from pfa_rpc.services.following.feed import ChangeFeed
+from pfa_rpc.services.following.queues import Backlog, Subscription
+from pfa_rpc.services.following.views import View
 from pfa_rpc.services.following.watching import RecordWatch
 from pfa_rpc.services.principal import LOCAL_ADMIN
 from pfa_rpc.services.reading.streams import RecordStreams
 from pfa_rpc.services.requests import Mask, revision_token
 from pfa_rpc.services.tokens import Tokens
 from pfa_rpc.store.database import Database
-from pfa_rpc.store.history.feed import read_changes
+from pfa_rpc.store.history.feed import read_news
 from pfa_rpc.store.organizations import get_organization
 from pfa_rpc.store.records import read_for_write, save_records
 from pfa_rpc.store.revisions import get_revision
@@ -95,7 +97,7 @@ async def listen(call: RecordedCall, watch: RecordWatch, filter_text: str, token
 @asynccontextmanager
 async def following(database: Database, *views: View) -> AsyncIterator[list[Subscription]]:
     """Give a subscription of each view to a feed of its own."""
-    followed = ChangeFeed(database, TOKENS)
+    followed = ChangeFeed(database, TOKENS, Backlog())
     async with AsyncExitStack() as stack:
         yield [await stack.enter_async_context(followed.subscribed("RIO", one)) for one in views]
 
@@ -104,7 +106,7 @@ async def test_who_comes_while_a_change_is_handed_out_misses_none(
     filled: Filled, held: Held, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watching, "HEARTBEAT_SECONDS", 0.1)
-    watch = RecordWatch(filled.database, TOKENS, cast("RecordStreams", None))
+    watch = RecordWatch(filled.database, TOKENS, cast("RecordStreams", None), Backlog())
     before = revision_token(TOKENS, "RIO", await get_revision(filled.database, "RIO"))
     first, late = RecordedCall(LOCAL_ADMIN), RecordedCall(LOCAL_ADMIN)
     async with asyncio.timeout(SECONDS), asyncio.TaskGroup() as group:
@@ -129,10 +131,10 @@ async def test_who_leaves_while_a_change_is_handed_out_takes_nobody_along(
 
     async def slowly(*arguments: Any, **options: Any) -> Any:
         await reading.wait()
-        return await read_changes(*arguments, **options)
+        return await read_news(*arguments, **options)
 
-    monkeypatch.setattr(feed, "read_changes", slowly)
-    followed = ChangeFeed(filled.database, TOKENS)
+    monkeypatch.setattr(feed, "read_news", slowly)
+    followed = ChangeFeed(filled.database, TOKENS, Backlog())
     async with followed.subscribed("RIO", view()) as stays:
         await move(filled.database, "Dock 9", "7")
         await reading.reached.wait()
@@ -149,11 +151,11 @@ async def test_a_feed_goes_on_after_what_nobody_expected(
     filled: Filled, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async def breaking(*arguments: Any, **options: Any) -> Any:
-        monkeypatch.setattr(feed, "read_changes", read_changes)
+        monkeypatch.setattr(feed, "read_news", read_news)
         raise ValueError("never seen before")
 
     monkeypatch.setattr(feed, "RETRY_SECONDS", 0.01)
-    monkeypatch.setattr(feed, "read_changes", breaking)
+    monkeypatch.setattr(feed, "read_news", breaking)
     async with following(filled.database, view()) as (watcher,):
         await move(filled.database, "Dock 9", "7")
         async with asyncio.timeout(SECONDS):
@@ -204,7 +206,8 @@ async def turn() -> float:
 
 async def test_the_last_message_of_a_change_says_how_far_it_is(filled: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of 60 records that changed, those of the last stretch are not of the filter."""
-    monkeypatch.setattr(feed, "STRETCH", 30)
+    monkeypatch.setattr("pfa_rpc.store.history.feed.NEWS_RECORDS", 20)
+    monkeypatch.setattr(feed, "STRETCH", 20)
     async with following(filled.database, view('pfa_id = "1"')) as (watcher,):
         await move(filled.database, "Dock 9", *map(str, range(1, 61)))
         async with asyncio.timeout(SECONDS):

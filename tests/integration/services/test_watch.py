@@ -16,7 +16,7 @@ from pfa.v1.record_service_pb2 import ListRecordsRequest
 from pfa.v1.watch_pb2 import WatchRecordsRequest, WatchRecordsResponse
 from pfa_rpc.server.application import Running, running
 from pfa_rpc.server.settings import Settings
-from pfa_rpc.services.following import feed, watching
+from pfa_rpc.services.following import feed, queues, views, watching
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.limits import Limits
 from pfa_rpc.store.organizations import get_organization
@@ -206,7 +206,7 @@ async def test_a_mask_and_a_filter_hold_for_changes_too(site: Served) -> None:
 async def test_a_change_of_more_records_than_one_message_has(site: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feed, "STRETCH", 30)
     monkeypatch.setattr(watching, "STRETCH", 30)
-    monkeypatch.setattr(feed, "BATCH_RECORDS", 20)
+    monkeypatch.setattr(views, "BATCH_RECORDS", 20)
     live = site.watch(filter=DOCK)
     await live.current()
     before = live.token
@@ -223,7 +223,7 @@ async def test_a_change_of_more_records_than_one_message_has(site: Served, monke
 
 
 async def test_a_watcher_that_fell_behind_catches_up(site: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(feed, "QUEUE_BATCHES", 0)
+    monkeypatch.setattr(queues, "QUEUE_BATCHES", 0)
     watcher = site.watch(filter=DOCK)
     await watcher.current()
     for pfa_id in "123456789":

@@ -9,13 +9,15 @@ from pfa.v1.watch_pb2 import WatchRecordsRequest, WatchRecordsResponse
 from pfa_rpc.errors import RevisionCompacted, SlowClient
 from pfa_rpc.records.revision import CHUNK_RECORDS, Revision
 from pfa_rpc.services.call import Call
-from pfa_rpc.services.following.feed import STRETCH, ChangeFeed, Subscription, View
+from pfa_rpc.services.following.feed import STRETCH, ChangeFeed
+from pfa_rpc.services.following.queues import Backlog, Subscription
+from pfa_rpc.services.following.views import View
 from pfa_rpc.services.principal import Permission
-from pfa_rpc.services.reading.streams import HEARTBEAT_SECONDS, RecordStreams, Stream
+from pfa_rpc.services.reading.streams import BATCH_BYTES, HEARTBEAT_SECONDS, RecordStreams, Stream
 from pfa_rpc.services.requests import authorize, read_filter, read_mask, revision_token
 from pfa_rpc.services.tokens import Tokens
 from pfa_rpc.store.database import Database
-from pfa_rpc.store.history.feed import Place, oldest_followed, read_changes
+from pfa_rpc.store.history.feed import Stretch, oldest_followed, read_changes
 from pfa_rpc.store.organizations import get_organization
 
 _IS_CURRENT: Final = WatchRecordsResponse(is_current=True).SerializeToString()
@@ -24,11 +26,11 @@ _IS_CURRENT: Final = WatchRecordsResponse(is_current=True).SerializeToString()
 class RecordWatch:
     """Serves watchers."""
 
-    def __init__(self, database: Database, tokens: Tokens, streams: RecordStreams) -> None:
+    def __init__(self, database: Database, tokens: Tokens, streams: RecordStreams, backlog: Backlog) -> None:
         self._database = database
         self._tokens = tokens
         self._streams = streams
-        self._feed = ChangeFeed(database, tokens)
+        self._feed = ChangeFeed(database, tokens, backlog)
 
     async def write(self, request: WatchRecordsRequest, call: Call) -> None:
         """Write until the client, or the server, ends it. Raises RevisionCompacted, and SlowClient with a token."""
@@ -43,7 +45,8 @@ class RecordWatch:
             try:
                 if watch.since is None:
                     await self._write_current(watch)
-                await watch.follow(subscription)
+                async with subscription.lasting():
+                    await watch.follow(subscription)
             except SlowClient as error:
                 raise SlowClient(metadata={"changes_through": watch.token}) from error
 
@@ -86,58 +89,64 @@ class _Watch:
     async def follow(self, subscription: Subscription) -> None:
         """Write every change after `since`, from the database what the subscription has missed, then what it gets."""
         if subscription.through != self.since:
-            await self._catch_up()
+            await self._catch_up(subscription)
         while True:
             if subscription.is_behind:
                 subscription.rejoin()
-                await self._catch_up()
+                await self._catch_up(subscription)
             batch = await subscription.next(HEARTBEAT_SECONDS)
             if batch is None:
                 if not subscription.is_behind:
-                    await self._write_checkpoint(subscription.through)
+                    await self._write_checkpoint(subscription)
             elif not self._shows(batch.revision):
                 for message in batch.messages:
-                    await self.call.write(message)
+                    await subscription.write(message, self.call.write)
                 if batch.is_last:
                     self.since = batch.revision
 
-    async def _write_checkpoint(self, through: Revision | None) -> None:
+    async def _write_checkpoint(self, subscription: Subscription) -> None:
+        through = subscription.through
         if through is not None and not self._shows(through):
             self.since = through  # nothing that this view shows has changed
-        await self.call.write(WatchRecordsResponse(changes_through=self.token))
+        await subscription.write(WatchRecordsResponse(changes_through=self.token).SerializeToString(), self.call.write)
 
     def _shows(self, revision: Revision) -> bool:
         return self.since is not None and self.since.shows(revision)
 
-    async def _catch_up(self) -> None:
+    async def _catch_up(self, subscription: Subscription) -> None:
         """Write what has changed since, from the database, in stretches: none waits for a client that reads slowly."""
-        assert self.since is not None, "the current records come first"  # noqa: S101 (for the type)
-        after: Place | None = None
+        stretch: Stretch | None = None
         is_begun = False
         while True:
-            async with self.database.reading() as connection:
-                if after is None:
-                    current = (await get_organization(connection, self.organization_id)).revision
-                    oldest = await oldest_followed(connection, self.organization_id, current)
-                    self._require_kept(current, oldest)
-                    if current == self.since:
-                        return
-                stretch = await read_changes(
-                    connection,
-                    self.organization_id,
-                    self.since.number,
-                    after=after,
-                    limit=STRETCH,
-                    with_earlier=not self.view.is_whole,
-                )
-            after = stretch.end
-            through = "" if after is not None else self._token(stretch.revision)
-            for message in await self.view.messages(stretch.changes, through, is_begun=is_begun):
-                await self.call.write(message)
-                is_begun = True
-            if after is None:
+            async with subscription.room_for(BATCH_BYTES):
+                stretch = await self._read(stretch)
+                if stretch is None:
+                    return
+                through = "" if stretch.end is not None else self._token(stretch.revision)
+                for message in await self.view.messages(stretch.changes, through, is_begun=is_begun):
+                    await subscription.write(message, self.call.write)
+                    is_begun = True
+            if stretch.end is None:
                 self.since = stretch.revision
                 return
+
+    async def _read(self, last: Stretch | None) -> Stretch | None:
+        """Return the stretch after the last one, the first where there was none; None where nothing has changed."""
+        assert self.since is not None, "the current records come first"  # noqa: S101 (for the type)
+        async with self.database.reading() as connection:
+            if last is None:
+                current = (await get_organization(connection, self.organization_id)).revision
+                self._require_kept(current, await oldest_followed(connection, self.organization_id, current))
+                if current == self.since:
+                    return None
+            return await read_changes(
+                connection,
+                self.organization_id,
+                self.since.number,
+                after=None if last is None else last.end,
+                limit=STRETCH,
+                with_earlier=not self.view.is_whole,
+            )
 
     def _require_kept(self, current: Revision, oldest: int) -> None:
         """Raise RevisionCompacted where not every change since is in the history."""
