@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress, count, repeat
 from typing import Any, Final
 
 from pfa_rpc.records.cost import LAYERS
+from pfa_rpc.records.remembered import Remembered
 
 MAX_MONEY: Final = 10**15
 """Largest rate or price, in ten-thousandths; at it, 9,998 years of rent still are less than 2**63 cents."""
@@ -56,6 +58,25 @@ def rules_about(names: Iterable[str]) -> Callable[[Mapping[str, Any]], list[Brok
     return lambda values: [broken for rule in rules for broken in rule(values)]
 
 
+def may_be_broken(columns: Mapping[str, Sequence[Any]]) -> set[int]:
+    """Return the places of records that may break a rule, from columns of their values; all others break none.
+
+    A field that is absent counts as missing.
+    """
+    found: set[int] = set()
+    for group in TIED_FIELDS:
+        if not columns.keys() & group:
+            continue
+        given = [columns[name] if name in columns else repeat(None) for name in group]
+        broken: Iterable[bool]
+        if group in _break_something:
+            broken = map(_break_something[group].__getitem__, zip(*given, strict=False))
+        else:
+            broken = (start is not None and end is not None and start > end for start, end in zip(*given, strict=False))
+        found.update(compress(count(), broken))
+    return found
+
+
 def _period(layer: str) -> _Rule:
     first, last = f"{layer}_start", f"{layer}_end"
     broken = (BrokenRule(first, f"{layer} start after end"),)
@@ -92,3 +113,12 @@ _RULES: Final[Mapping[tuple[str, ...], _Rule]] = dict(
     zip(TIED_FIELDS, (*map(_period, LAYERS), _money, _exclusion), strict=True)
 )
 """Tied fields → the rules about them."""
+
+
+def _breaks(group: tuple[str, ...]) -> Callable[[tuple[Any, ...]], bool]:
+    """Return the function that tells whether values of tied fields break a rule."""
+    return lambda values: any(_RULES[group](dict(zip(group, values, strict=True))))
+
+
+_break_something: Final = {group: Remembered(_breaks(group)) for group in TIED_FIELDS[len(LAYERS) :]}
+"""Tied fields → whether values of theirs break a rule, for those that come again and again; periods seldom do."""

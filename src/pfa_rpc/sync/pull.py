@@ -93,18 +93,14 @@ class _Pull:
     async def _read_pages(self) -> Page:
         organization_id = self._ongoing.organization_id
         pages = self._client.pages(organization_id, self._cursor.since, self._cursor.after_id, seen=self._seen.rows)
-        # The next page is asked for while one is read, so that a page may be as old as the asking for the one before.
-        asked_at = before = datetime.now(UTC)
         page = Page()
         async for page in pages:
             self._ongoing.check()
             self._ids.update(page.ids())
-            stamps = [swept.row.stamp for swept in page.rows if swept.row.stamp is not None]
-            newest = max((*stamps, *filter(None, (self._cursor.newest,))), default=None)
+            newest = max(filter(None, (page.newest(), self._cursor.newest)), default=None)
             after_id = None if page.is_last else page.last_id or self._cursor.after_id
             self._cursor = replace(self._cursor, newest=newest, after_id=after_id)
-            await self._taker.take(page, asked_at, self._cursor)
-            asked_at, before = before, datetime.now(UTC)
+            await self._taker.take(page, self._cursor)
         return page
 
     async def _is_complete(self, last: Page) -> bool:

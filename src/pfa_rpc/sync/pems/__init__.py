@@ -3,7 +3,7 @@
 from pfa_rpc.sync.pems.client import PemsClient
 from pfa_rpc.sync.pems.columns import Columns, Drift
 from pfa_rpc.sync.pems.page import Page, Paging
-from pfa_rpc.sync.pems.row_reader import RejectedRow, SweptRow
+from pfa_rpc.sync.pems.row_reader import RejectedRow, SweptPart, SweptRow
 from pfa_rpc.sync.pems.screen import RemoteObject, Updated
 from pfa_rpc.sync.pems.seen import SeenRows
 from pfa_rpc.sync.pems.settings import PemsSettings
@@ -22,6 +22,7 @@ __all__ = [
     "RemoteObject",
     "SeenRows",
     "Sweep",
+    "SweptPart",
     "SweptRow",
     "Updated",
 ]

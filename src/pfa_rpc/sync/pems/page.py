@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from datetime import UTC, datetime
+from itertools import chain
+from typing import Any, Final
 
 import structlog
 
-from pfa_rpc.sync.pems.row_reader import ForeignRow, ReadRow, RejectedRow, SweptRow
+from pfa_rpc.sync.pems.row_reader import ForeignRow, ReadPart, RejectedRow, SweptPart, SweptRow
 
+NEVER: Final = datetime.min.replace(tzinfo=UTC)
 _log: Final = structlog.stdlib.get_logger("pfa")
 
 
@@ -25,7 +28,7 @@ class Paging(enum.StrEnum):
 class Page:
     """Some rows of an organization. No id is in it twice; one can come again on a later page."""
 
-    rows: list[SweptRow] = field(default_factory=list)
+    rows: SweptRows = field(default_factory=lambda: SweptRows(()))
     """Rows to be taken in."""
     unchanged: list[str] = field(default_factory=list)
     """Ids of rows that are as they came last, by what the sweep was told it has seen."""
@@ -40,51 +43,82 @@ class Page:
     not known to hold."""
     is_last: bool = False
     paging: Paging = Paging.KEY
+    asked_at: datetime = NEVER
+    """When it was asked for: it is as old as that, at most."""
     needs_count: bool = False
     """Whether a row may have slipped past so far: compare the number of ids with PEMS' count at the end."""
 
     def ids(self) -> list[str]:
         """Return the ids of all its rows that have one."""
-        found = [swept.row.pfa_id for swept in self.rows]
-        return found + self.unchanged + [row.pfa_id for row in self.rejected if row.pfa_id]
+        return [*self.rows.ids(), *self.unchanged, *(row.pfa_id for row in self.rejected if row.pfa_id)]
+
+    def newest(self) -> datetime | None:
+        """Return the newest stamp of the rows to be taken in."""
+        stamps = (stamp for part in self.rows.parts for stamp in part.rows.stamps)
+        return max(filter(None, stamps), default=None)
+
+
+class SweptRows(Sequence[SweptRow]):
+    """The rows of a page that can be taken in, in parts, each in columns."""
+
+    def __init__(self, parts: Sequence[SweptPart]) -> None:
+        self.parts = [part for part in parts if part]
+
+    def __len__(self) -> int:
+        return sum(map(len, self.parts))
+
+    def __getitem__(self, place: Any) -> Any:
+        return [row for part in self.parts for row in part][place]
+
+    def __iter__(self) -> Iterator[SweptRow]:
+        return chain.from_iterable(self.parts)
+
+    def ids(self) -> Iterator[str]:
+        """Yield the ids of the rows."""
+        return chain.from_iterable(part.rows.pfa_ids for part in self.parts)
 
 
 class TakenRows:
     """The rows of a page as they are read: of those with one id the newest, on a tie the last one."""
 
     def __init__(self) -> None:
-        self._by_id: dict[str, SweptRow | RejectedRow] = {}
-        self._nameless: list[RejectedRow] = []
-        self._duplicates = self._foreign = 0
+        self._parts: list[ReadPart] = []
 
-    def add(self, rows: Iterable[ReadRow]) -> None:
+    def add(self, part: ReadPart) -> None:
         """Add rows that come behind those added before."""
-        for row in rows:
-            if isinstance(row, ForeignRow):
-                self._foreign += 1
-                continue
-            pfa_id = row.row.pfa_id if isinstance(row, SweptRow) else row.pfa_id
-            if not pfa_id and isinstance(row, RejectedRow):
-                self._nameless.append(row)
-                continue
-            other = self._by_id.get(pfa_id)
-            self._duplicates += other is not None
-            if other is None or not _is_newer(other, row):
-                self._by_id[pfa_id] = row
+        self._parts.append(part)
 
     def page(self, known: Sequence[str]) -> Page:
         """Return the page, with the ids of rows that are as they came last."""
-        if self._foreign:
-            _log.warning("pems sent rows of other organizations, which were dropped", rows=self._foreign)
+        others = [row for part in self._parts for row in part.others]
+        foreign = sum(isinstance(row, ForeignRow) for row in others)
+        if foreign:
+            _log.warning("pems sent rows of other organizations, which were dropped", rows=foreign)
+        rejected = [row for row in others if isinstance(row, RejectedRow)]
+        rejected.sort(key=lambda row: bool(row.pfa_id))
+        page = Page(SweptRows([part.good() for part in self._parts]), rejected=rejected, foreign=foreign)
+        ids = page.ids()
+        found = set(ids)
+        if len(found) != len(ids):
+            self._of_each_id_one(page)
         # A row that came twice, once as before: what it is now is the one that differs.
-        unchanged = [pfa_id for pfa_id in known if pfa_id not in self._by_id]
-        return Page(
-            rows=[row for row in self._by_id.values() if isinstance(row, SweptRow)],
-            unchanged=unchanged,
-            rejected=[*self._nameless, *(row for row in self._by_id.values() if isinstance(row, RejectedRow))],
-            duplicates=self._duplicates + len(known) - len(unchanged),
-            foreign=self._foreign,
-        )
+        page.unchanged = [pfa_id for pfa_id in known if pfa_id not in found]
+        page.duplicates = len(ids) - len(found) + len(known) - len(page.unchanged)
+        return page
+
+    def _of_each_id_one(self, page: Page) -> None:
+        """Leave the row of each id that is to be believed, in the place of the first one with its id."""
+        by_id: dict[str, SweptRow | RejectedRow] = {}
+        for row in (row for part in self._parts for row in part.in_order()):
+            if isinstance(row, ForeignRow):
+                continue
+            pfa_id = row.row.pfa_id if isinstance(row, SweptRow) else row.pfa_id
+            other = by_id.get(pfa_id)
+            if pfa_id and (other is None or not _is_newer(other, row)):
+                by_id[pfa_id] = row
+        nameless = [row for row in page.rejected if not row.pfa_id]
+        page.rejected = [*nameless, *(row for row in by_id.values() if isinstance(row, RejectedRow))]
+        page.rows = SweptRows([SweptPart.of([row for row in by_id.values() if isinstance(row, SweptRow)])])
 
 
 def _is_newer(one: SweptRow | RejectedRow, other: SweptRow | RejectedRow) -> bool:

@@ -1,7 +1,7 @@
 """From rows of the grid to records' values: `RowReader`, equal to `RowMapper` in what it gives, and quicker.
 
-Cells come again and again: most of a row's 26 were in some row before. So a cell is read once, from its bytes, and a
-row is put together from cells that are known. One with anything unusual goes to `RowMapper`, which finds its faults.
+Rows are cut into cells and read in columns, a cell once, from its bytes: most of a row's 26 were in some row before.
+One with anything unusual goes to `RowMapper`, which finds its faults.
 """
 
 from __future__ import annotations
@@ -9,16 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from operator import itemgetter
+from itertools import compress, count, repeat
+from operator import not_
 from typing import Any, Final, NamedTuple
 
-from pfa_rpc.records.rules import broken_rules
-from pfa_rpc.schema import BY_NAME, ID_LENGTH, MERGED_FIELDS
+from pfa_rpc.schema import BY_NAME
 from pfa_rpc.sync.mapping import (
-    CELL_LIMIT,
     ID_ALIAS,
     UNKNOWN_ORGANIZATION,
     BadCell,
@@ -26,30 +24,21 @@ from pfa_rpc.sync.mapping import (
     Rejection,
     RowMapper,
     cell_reader,
-    digest_of,
-    text_of,
 )
 from pfa_rpc.sync.pems.columns import Columns
 from pfa_rpc.sync.pems.rows import decode_row, malformed
 from pfa_rpc.sync.pems.settings import GRID_ALIASES, PemsSettings
+from pfa_rpc.sync.row_columns import KEYS, ColumnMapper, RowColumns, readers_of
 
 MAPPING_VERSION: Final = 1
 """Raised when the same cells come to mean other values, so that rows seen before are looked at again."""
 DIGEST_SIZE: Final = 16
-MOST_CELLS: Final = 65_536
-"""Most cells that are remembered; then all are forgotten, and those that still come are learned again."""
 
-_CELL: Final = re.compile(rb'(\d+),"value":"([^"\\\x00-\x1f]*)"')
+_CELL: Final = re.compile(rb'\d+,"value":"([^"\\\x00-\x1f]*)"')
+_NUMBER: Final = re.compile(rb"[0-9]+(?=,)")
 _OPENING: Final = re.compile(rb'[^,]*(,\s*"D"\s*:\s*\[\s*\{\s*"n"\s*:\s*)')
 _BETWEEN: Final = re.compile(rb'\}\s*,\s*\{\s*"n"\s*:\s*')
 _CLOSING: Final = re.compile(rb"\}\s*\]\s*\}\Z")
-_DEEP: Final = (ValueError, RecursionError)
-"""What JSON that is none, or nested without end, raises."""
-_MERGED: Final = frozenset(field.name for field in MERGED_FIELDS)
-_KEYS: Final = ("pfa_id", "organization_id")
-_BESIDE: Final = ("pems_stamp", "pems_modified_by", "pems_version")
-_FAULT: Final = "?"
-_PASSED_OVER: Final = "-"
 
 
 class SweptRow(NamedTuple):
@@ -84,6 +73,33 @@ class ForeignRow(NamedTuple):
 ReadRow = SweptRow | RejectedRow | ForeignRow
 
 
+class SweptPart(Sequence[SweptRow]):
+    """Rows of a page that can be taken in, in columns."""
+
+    def __init__(self, rows: RowColumns, digests: Sequence[bytes]) -> None:
+        self.rows = rows
+        self.digests = digests
+        """What `SeenRows` knows them by."""
+
+    @classmethod
+    def of(cls, rows: Sequence[SweptRow]) -> SweptPart:
+        """Return some rows in columns."""
+        columns = RowColumns.of([swept.row for swept in rows], [swept.version for swept in rows])
+        return cls(columns, [swept.cells_digest for swept in rows])
+
+    def __len__(self) -> int:
+        return len(self.digests)
+
+    def __getitem__(self, place: Any) -> Any:
+        if isinstance(place, slice):
+            return [self[one] for one in range(*place.indices(len(self)))]
+        return SweptRow(self.rows.row(place), self.digests[place], self.rows.versions[place])
+
+    def chosen(self, is_chosen: Sequence[bool]) -> SweptPart:
+        """Return some of the rows."""
+        return SweptPart(self.rows.chosen(is_chosen), list(compress(self.digests, is_chosen)))
+
+
 class _Layout(NamedTuple):
     """The bytes before the first cell of a row, between two, and behind the last, as a server writes them."""
 
@@ -92,21 +108,36 @@ class _Layout(NamedTuple):
     closing: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class _Shape:
-    """Where a row's parts are, for rows that have the same cells in the same order."""
+class _Cells(NamedTuple):
+    """The cells of some rows."""
 
-    names: tuple[str, ...]
-    """Merged fields."""
-    take: Callable[[Sequence[Any]], tuple[Any, ...]]
-    """Their values, of those of all cells."""
-    texts: Callable[[Sequence[str]], tuple[str, ...]]
-    """Their texts in the order of their names, of those of all cells and of the cells left out."""
-    left_out: dict[str, Any]
-    """Values of the fields whose cells were left out."""
-    left_out_texts: tuple[str, ...]
-    places: tuple[int | None, ...]
-    """Where pfa_id, organization_id, stamp, modified_by and version are."""
+    cells: Mapping[str, Sequence[bytes]]
+    """Field → a cell of each row, without its first bytes; empty where it was left out."""
+    doubtful: Sequence[int]
+    """Places of rows with anything unusual."""
+
+
+class ReadPart(NamedTuple):
+    """Rows as they were read together."""
+
+    rows: RowColumns
+    """Those that can be taken in and had nothing unusual."""
+    digests: Sequence[bytes]
+    """What `SeenRows` knows these by."""
+    is_plain: Sequence[bool]
+    """Which of all rows they are."""
+    others: Sequence[ReadRow]
+
+    def in_order(self) -> list[ReadRow]:
+        """Return every row, in the order in which they came."""
+        plain, others = iter(SweptPart(self.rows, self.digests)), iter(self.others)
+        return [next(plain) if is_plain else next(others) for is_plain in self.is_plain]
+
+    def good(self) -> SweptPart:
+        """Return the rows that can be taken in, those that were unusual among them."""
+        if any(isinstance(row, SweptRow) for row in self.others):
+            return SweptPart.of([row for row in self.in_order() if isinstance(row, SweptRow)])
+        return SweptPart(self.rows, self.digests)
 
 
 class RowReader:
@@ -129,11 +160,10 @@ class RowReader:
         self._mapped = {alias: place for place, alias in enumerate(aliases.values())}
         self._places = {n: self._mapped[aliases[f]] for n, f in self._fields.items() if f in aliases}
         self._mapper = RowMapper(tuple(self._mapped), {organization}, settings.zone, settings.formats)
-        self._readers = {
-            field: cell_reader(BY_NAME[field], settings.zone, settings.formats) for field in aliases if field in BY_NAME
-        }
-        self._cells = _Cells(self._read_cell)
-        self._shapes: dict[tuple[str, ...], _Shape | None] = {}
+        self._stamp = cell_reader(BY_NAME["pems_stamp"], settings.zone, settings.formats)
+        texts = {field: self._text_of(number) for number, field in self._fields.items()}
+        self._readers = readers_of(texts, {organization}, settings.zone, settings.formats, texts.__getitem__)
+        self._columns_mapper = ColumnMapper(self._readers) if present.issuperset(KEYS) else None
         self._hash = hashlib.blake2b(digest_size=DIGEST_SIZE)
         self._hash.update(_fingerprint(columns, settings, organization))
 
@@ -143,14 +173,21 @@ class RowReader:
         hashed.update(row[row.find(b",") :])
         return hashed.digest()
 
-    def read(self, rows: Sequence[bytes], digests: Sequence[bytes], head: bytes) -> list[ReadRow]:
-        """Read rows that were cut from an answer, with their digests. Raises MalformedAnswer where one is no row."""
-        found: list[ReadRow] = []
-        layout = _layout(rows[0]) if rows else None
-        for row, digest in zip(rows, digests, strict=True):
-            quick = None if layout is None else self._quick(row, digest, layout)
-            found.append(quick or self._slow(head + row, digest))
-        return found
+    def read(self, rows: Sequence[bytes], digests: Sequence[bytes], head: bytes) -> ReadPart:
+        """Read rows that were cut from an answer, one at least, with their digests.
+
+        Raises MalformedAnswer where one is no row.
+        """
+        layout = _layout(rows[0])
+        cut = None if layout is None else self._cut(rows, layout)
+        if cut is None or self._columns_mapper is None:
+            others = [self._slow(head + row, digest) for row, digest in zip(rows, digests, strict=True)]
+            return ReadPart(RowColumns.of((), ()), (), [False] * len(rows), others)
+        read, is_plain = self._columns_mapper.map(cut.cells, cut.doubtful)
+        if len(read) == len(rows):
+            return ReadPart(read, digests, is_plain, ())
+        others = [self._slow(head + rows[place], digests[place]) for place in compress(count(), map(not_, is_plain))]
+        return ReadPart(read, list(compress(digests, is_plain)), is_plain, others)
 
     def id_of(self, row: dict[str, Any]) -> str:
         """Return the id of a decoded row. Raises MalformedAnswer where it has none."""
@@ -159,59 +196,71 @@ class RowReader:
                 return str(value)
         raise malformed("a row without an id", json.dumps(row).encode())
 
-    def _quick(self, row: bytes, digest: bytes, layout: _Layout) -> SweptRow | None:
-        """Return a row put together from known cells; None where that is not sure to be right."""
-        start = row.find(b",")
-        if not row.startswith(layout.opening, start) or not row.endswith(layout.closing):
+    def _cut(self, rows: Sequence[bytes], layout: _Layout) -> _Cells | None:
+        """Return the cells of rows in columns; None where that cannot be told of these rows."""
+        first, last = len(layout.opening), -len(layout.closing)
+        doubtful: list[int] = []
+        found: list[list[bytes]] = []
+        for place, row in enumerate(rows):
+            start = row.find(b",")
+            if not row.startswith(layout.opening, start) or not row.endswith(layout.closing):
+                doubtful.append(place)
+            found.append(row[start + first : last].split(layout.between))
+        if len(doubtful) == len(rows):
             return None
-        cells = row[start + len(layout.opening) : -len(layout.closing)].split(layout.between)
-        found = list(map(self._cells.get, cells))
-        names, values, texts = zip(
-            *[part or self._cells[cell] for part, cell in zip(found, cells, strict=True)], strict=True
-        )
-        try:
-            shape = self._shapes[names]
-        except KeyError:
-            shape = self._shapes[names] = self._shape(names)
-        if shape is None:
-            return None
-        pfa_id, organization, stamp, modified_by, version = [
-            None if place is None else values[place] for place in shape.places
-        ]
-        merged = dict(zip(shape.names, shape.take(values), strict=True))
-        if shape.left_out:
-            merged |= shape.left_out
-            texts += shape.left_out_texts
-        if organization != self._organization or broken_rules(merged):
-            return None
-        text = "{" + ",".join(shape.texts(texts)) + "}"
-        return SweptRow(
-            PemsRow(organization, str(pfa_id), merged, stamp, modified_by, text, digest_of(text)), digest, version
-        )
+        return self._alike(found, doubtful) or self._unlike(found, doubtful)
 
-    def _read_cell(self, cell: bytes) -> tuple[str, Any, str]:
-        """Return (field, value, text) of a cell without its first bytes; `_FAULT` where it needs a closer look."""
-        match = _CELL.fullmatch(cell)
-        try:
-            number, text = (int(match[1]), match[2].decode()) if match else self._unusual(cell)
-            field = self._fields.get(number)
-            if field is None:
-                return _PASSED_OVER, None, ""
-            text = text.strip()
-            if len(text) > CELL_LIMIT:
-                return _FAULT, None, ""
-            if field in _KEYS or field == "pems_version":
-                is_key = field != "pfa_id" or 0 < len(text) <= ID_LENGTH
-                return (field if is_key else _FAULT), text or None, ""
-            value = self._readers[field](text)
-        except _DEEP:  # BadCell among them
-            return _FAULT, None, ""
-        return field, value, text_of({field: value})[1:-1] if field in _MERGED else ""
+    def _alike(self, rows: Sequence[list[bytes]], doubtful: list[int]) -> _Cells | None:
+        """Return the cells of rows that have the same columns in the same order; None where they have not."""
+        if doubtful or len(set(map(len, rows))) > 1:
+            return None
+        cells: dict[str, Sequence[bytes]] = dict.fromkeys(self._readers, [b""] * len(rows))
+        for column in zip(*rows, strict=True):
+            number = _NUMBER.match(column[0])
+            if number is None:
+                return None
+            start = number[0] + b","
+            if not all(map(bytes.startswith, column, repeat(start))):
+                return None
+            field = self._fields.get(int(number[0]))
+            if field is not None and cells[field][0]:
+                return None  # a column that comes twice
+            if field is not None:
+                cells[field] = column
+        return _Cells(cells, doubtful)
 
-    def _unusual(self, cell: bytes) -> tuple[int, str]:
-        """Read a cell that is not plain text. Raises ValueError."""
-        found = json.loads(b'{"n":' + cell + b"}")
-        return int(found["n"]), self._text(found.get("value"))
+    def _unlike(self, rows: Sequence[list[bytes]], doubtful: list[int]) -> _Cells:
+        """Return the cells of rows that lack some of the columns, or have them in an order of their own."""
+        doubts = set(doubtful)
+        cells: dict[str, list[bytes]] = {field: [b""] * len(rows) for field in self._readers}
+        for place, row in enumerate(rows):
+            for cell in row:
+                number = _NUMBER.match(cell)
+                if number is None:
+                    doubts.add(place)
+                    continue
+                field = self._fields.get(int(number[0]))
+                if field is not None and cells[field][place]:
+                    doubts.add(place)
+                elif field is not None:
+                    cells[field][place] = cell
+        return _Cells(cells, sorted(doubts))
+
+    def _text_of(self, number: int) -> Callable[[bytes], str]:
+        """Return the function cell without its first bytes → its text, for the cells of a column."""
+
+        def text(cell: bytes) -> str:
+            match = _CELL.fullmatch(cell)
+            if match is not None:
+                return match[1].decode()
+            if not cell:  # it was left out
+                return ""
+            found = json.loads(b'{"n":' + cell + b"}")
+            if found["n"] != number:
+                raise ValueError("a cell of another column")
+            return self._text(found.get("value"))
+
+        return text
 
     def _text(self, value: Any) -> str:
         """Return the text of a cell, whatever JSON makes of it. Raises ValueError for what is no single value."""
@@ -224,27 +273,6 @@ class RowReader:
         if not isinstance(value, str):
             raise ValueError("neither text nor number")  # noqa: TRY004 - what callers catch
         return value
-
-    def _shape(self, names: tuple[str, ...]) -> _Shape | None:
-        """Return where the parts of rows with these cells are; None where such rows need a closer look."""
-        fields = [name for name in names if name != _PASSED_OVER]
-        if _FAULT in names or len(set(fields)) != len(fields) or not set(_KEYS).issubset(fields):
-            return None
-        places = {name: place for place, name in enumerate(names)}
-        merged = [name for name in fields if name in _MERGED]
-        try:
-            left_out = {n: self._readers[n]("") for n in self._readers if n in _MERGED and n not in places}
-        except BadCell:
-            return None
-        places |= {name: place for place, name in enumerate(left_out, start=len(names))}
-        return _Shape(
-            names=tuple(merged),
-            take=itemgetter(*(places[name] for name in merged)),
-            texts=itemgetter(*(places[name] for name in sorted((*merged, *left_out)))),
-            left_out=left_out,
-            left_out_texts=tuple(text_of({name: value})[1:-1] for name, value in left_out.items()),
-            places=tuple(places.get(name) for name in (*_KEYS, *_BESIDE)),
-        )
 
     def _slow(self, row: bytes, digest: bytes) -> ReadRow:
         """Read a row by the mapper that reads files, which gives every fault."""
@@ -272,26 +300,10 @@ class RowReader:
         stamp = None
         if "pems_stamp" in self._readers:
             try:
-                stamp = self._readers["pems_stamp"](texts[self._mapped[GRID_ALIASES["pems_stamp"]]].strip())
+                stamp = self._stamp(texts[self._mapped[GRID_ALIASES["pems_stamp"]]].strip())
             except BadCell:
                 stamp = None
         return RejectedRow(texts[self._mapped[ID_ALIAS]].strip(), cells, rejection, digest, stamp)
-
-
-class _Cells(dict[bytes, tuple[str, Any, str]]):
-    """Cell → what it holds, remembered where it may come again."""
-
-    def __init__(self, read: Callable[[bytes], tuple[str, Any, str]]) -> None:
-        super().__init__()
-        self._read = read
-
-    def __missing__(self, cell: bytes) -> tuple[str, Any, str]:
-        found = self._read(cell)
-        if found[0] != "pfa_id":
-            if len(self) >= MOST_CELLS:
-                self.clear()
-            self[cell] = found
-        return found
 
 
 def _layout(row: bytes) -> _Layout | None:

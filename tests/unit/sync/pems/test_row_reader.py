@@ -66,7 +66,7 @@ def read(rows: list[dict[str, Any]], *, reader: RowReader | None = None, **how: 
     settings = PemsSettings.load()
     reader = reader or RowReader(columns(settings), settings, "RIO")
     cut_rows = [one for part in found.parts() for one in part]
-    return reader.read(cut_rows, list(map(reader.digest, cut_rows)), found.head)
+    return reader.read(cut_rows, list(map(reader.digest, cut_rows)), found.head).in_order()
 
 
 def row(cells: dict[str, Any], number: int = 1) -> dict[str, Any]:
