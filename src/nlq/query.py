@@ -1,8 +1,8 @@
 """The tree that filter text and questions are read into, and that SQL and canonical text are made from.
 
 Gives `Query`, its conditions (`Comparison`, `FieldComparison`, `Contains`, `Matches`, `Present`, `And`, `Or`, `Not`),
-`Sort`, `Aggregate` and what belongs to it (`Having`, `FigureSort`). Trees are immutable and compare by value. They hold
-field names, never columns.
+`Sort`, `Aggregate` and what belongs to it (`Having`, `FigureSort`, `Window`). Trees are immutable and compare by value.
+They hold field names, never columns.
 
 Semantics, wherever a tree is evaluated: a comparison does not hold for a record whose field is missing; a negation
 (`Not`, `!=`) does hold for it, so that `!=` holds wherever `=` does not. Text of a TEXT field compares by folded key
@@ -14,7 +14,7 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Container, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
@@ -175,6 +175,14 @@ class FigureSort:
     descending: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The days whose part of a cost counts, from one to before another; None: all days on that side."""
+
+    start: date | None = None
+    stop: date | None = None
+
+
 @dataclass(slots=True, unsafe_hash=True)  # never changed; frozen ones take three times as long to make
 class Aggregate:
     """Figures in place of records, for each group."""
@@ -198,6 +206,11 @@ class Aggregate:
     """Whether the groups themselves are asked for ("which manufacturers ..."): their names, each with its count."""
     yes_no: bool = False
     """Whether it is asked if there are any; the one figure is their count."""
+    window: Window | None = None
+    """The days that sums of costs are of, which are all figures then; None: whole costs."""
+    lacking: bool = False
+    """With `distinct` only: the values of the one group of which no record meets the condition, each with its count,
+    which is none."""
 
 
 @dataclass(slots=True, unsafe_hash=True)  # never changed; frozen ones take three times as long to make
@@ -267,6 +280,22 @@ def fields_of(condition: Condition | None, listing: Container[str] = ()) -> froz
             case Comparison(name) | Contains(name) | Matches(name) | Present(name):
                 names.add(name)
     return frozenset(names)
+
+
+def refigured(asked: Aggregate, old: str, new: str) -> Aggregate:
+    """Return an aggregate whose figures of one field are those of another."""
+
+    def figure(of: Aggregation) -> Aggregation:
+        return replace(of, field=new) if of.field == old else of
+
+    return replace(
+        asked,
+        aggregations=tuple(map(figure, asked.aggregations)),
+        having=tuple(replace(each, figure=figure(each.figure)) for each in asked.having),
+        order=tuple(
+            replace(term, by=figure(term.by)) if isinstance(term.by, Aggregation) else term for term in asked.order
+        ),
+    )
 
 
 def group_field(name: str) -> tuple[str, DatePart | None]:

@@ -12,7 +12,8 @@ from typing import Final
 from nlq.followups.conjuncts import conjuncts
 from nlq.followups.follow_up import FollowUp, Move
 from nlq.phrases.notes import Note
-from nlq.query import Aggregate, Comparison, FigureSort, Function, Operator, Query, Sort
+from nlq.phrases.windows import can_have_window
+from nlq.query import SPREAD, Aggregate, Comparison, DatePart, FigureSort, Function, Operator, Query, Sort
 from nlq.schema import FieldType, Schema
 
 _TOTALS: Final = frozenset((Function.SUM, Function.AVG))
@@ -38,7 +39,7 @@ def asked(follow: FollowUp, before: Query, said: Query, notes: Sequence[Note], s
         return Shape(before, refused=lacking)
     base = _dropped(follow, before)
     if said.aggregate is not None:
-        return _figures(follow, base, said, said.aggregate, notes)
+        return _figures(follow, base, said, notes, schema)
     by_convention = any(note.chosen == schema.conventions.ranking_field for note in notes)
     grouped = base.aggregate is not None and bool(base.aggregate.group_by)
     if grouped and by_convention and said.limit is not None and not follow.wants_records:
@@ -77,16 +78,19 @@ def _dropped(follow: FollowUp, before: Query) -> Query:
     return replace(before, sort=sort, limit=limit, aggregate=aggregate)
 
 
-def _figures(follow: FollowUp, base: Query, said: Query, figures: Aggregate, notes: Sequence[Note]) -> Shape:
+def _figures(follow: FollowUp, base: Query, said: Query, notes: Sequence[Note], schema: Schema) -> Shape:
     """Return the figures said, of the records before."""
+    figures = said.aggregate
+    assert figures is not None  # noqa: S101 - the caller has looked
     shape = Shape(said)
     counted = [note for note in notes if note.chosen == _COUNTED]
     if counted and base.aggregate is not None and not base.aggregate.distinct and not base.aggregate.yes_no:
         # "by category" after "total cost of rentals" is the total cost by category.
         shape.settled += counted
-        shape.query = replace(
-            said, aggregate=replace(figures, aggregations=base.aggregate.aggregations, percent=base.aggregate.percent)
-        )
+        of_before = replace(figures, aggregations=base.aggregate.aggregations, percent=base.aggregate.percent)
+        spread = _spread(of_before, notes, schema)
+        shape.settled += [note for note in notes if spread is not of_before and note.chosen in figures.group_by]
+        shape.query = replace(said, aggregate=spread)
     elif (
         base.aggregate is not None
         and not figures.group_by
@@ -100,6 +104,17 @@ def _figures(follow: FollowUp, base: Query, said: Query, figures: Aggregate, not
         else:
             shape.warnings.append(f"All records are counted, not only the first {base.limit}.")
     return shape
+
+
+def _spread(asked: Aggregate, notes: Sequence[Note], schema: Schema) -> Aggregate:
+    """Return figures by month, where months were said of no date, as sums of costs are by month: spread by day."""
+    layers, chosen = schema.conventions.dates.layers, {note.chosen for note in notes}
+    if not layers or not can_have_window(replace(asked, group_by=()), schema):
+        return asked
+    month = f"{layers[0].start}{DatePart.MONTH.value}"
+    if month not in asked.group_by or month not in chosen:
+        return asked
+    return replace(asked, group_by=tuple(SPREAD if name == month else name for name in asked.group_by))
 
 
 def _groups(follow: FollowUp, base: Query, said: Query) -> Shape:

@@ -28,7 +28,7 @@ from nlq.followups.conjuncts import (
 from nlq.followups.cues import LEADS
 from nlq.followups.follow_up import FollowUp, Move
 from nlq.followups.lending import lend, moved, refit, refit_query
-from nlq.followups.lending_dates import lend_dates
+from nlq.followups.lending_dates import lend_dates, lend_window
 from nlq.normalize import Token
 from nlq.phrases.conditions import ALWAYS_EMPTY
 from nlq.phrases.emptiness import why_empty
@@ -36,7 +36,8 @@ from nlq.phrases.figure_words import figure_words
 from nlq.phrases.notes import Note
 from nlq.phrases.parts import FlagPart, Part
 from nlq.phrases.resolve import Resolved, Use
-from nlq.query import SPREAD, Aggregate, Comparison, Condition, Operator, Query, conjunction, fold, group_field
+from nlq.phrases.windows import MEANT, can_have_window, days_of
+from nlq.query import SPREAD, Aggregate, Comparison, Condition, Operator, Query, Window, conjunction, fold, group_field
 from nlq.tagging.fillers import EVERYTHING
 from nlq.tagging.tags import Flagged, Tagged
 from nlq.wording.phrasing import Phrasing
@@ -146,18 +147,22 @@ class _Carrier:
         self._canon = canon
         self._schema = canon.schema
         self._result = Carried(before)
+        self._window: Window | None = None
+        """The days whose costs the follow-up means."""
 
     def run(self) -> Carried:
         """Edit the conditions, then what is asked about the records that meet them."""
         self._refuse(self._follow.refused)
         assumed = self._assumed()
         stated = [each for each in conjuncts(self._said.query.where) if each not in assumed]
+        stated = self._without_window(stated)
         where = self._where(stated)
         shape = asked(self._follow, self._refitted(where), self._said.query, self._said.ambiguities, self._schema)
         self._refuse(shape.refused)
         if self._result.refused:
             return self._result
         query = included(replace(shape.query, where=where), self._said.query, self._schema)
+        query = replace(query, aggregate=self._in_window(query.aggregate))
         of_records = query.aggregate is None and not query.sort and query.limit is None
         query = replace(query, history=of_records and (query.history or self._said.query.history))
         self._result.query = query
@@ -167,6 +172,37 @@ class _Carrier:
         self._result.ambiguities += self._measure_notes()
         self._write_down(query)
         return self._result
+
+    def _without_window(self, stated: list[Condition]) -> list[Condition]:
+        """Take a date as the days whose costs are meant where the question before asks for costs."""
+        if self._said.query.aggregate is not None and self._said.query.aggregate.window is not None:
+            return stated
+        kept, self._window = lend_window(stated, self._said.parts, self._before, self._schema)
+        if self._window is not None:
+            gone = [each for each in stated if each not in kept]
+            names, text = {name for each in gone for name in about(each, self._schema)}, self._canon.text(joined(gone))
+            notes = [note for note in self._said.ambiguities if note.chosen not in names]
+            days = days_of(self._window)
+            self._said.ambiguities = [replace(note, chosen=days) if note.chosen == text else note for note in notes]
+        return kept
+
+    def _in_window(self, asked: Aggregate | None) -> Aggregate | None:
+        """Return the figures asked for, of the days said, or else of those of the question before."""
+        before = self._before.aggregate.window if self._before.aggregate is not None else None
+        said = self._said.query.aggregate.window if self._said.query.aggregate is not None else None
+        window = self._window or said or before
+        if window is None or (asked is not None and asked.window is window):
+            return asked
+        if asked is None or not can_have_window(asked, self._schema):
+            self._result.warnings.append(f"The days {days_of(window)} are left aside: only sums of costs are of some.")
+            return None if asked is None else replace(asked, window=None)
+        self._note(f"costs of the days {days_of(window)}") if window is before else self._note_days(window)
+        return replace(asked, window=window)
+
+    def _note_days(self, window: Window) -> None:
+        """Say that a date is the days whose costs are meant."""
+        note = Note(MEANT, 0, 0, days_of(window), ())
+        self._said.ambiguities = [*self._said.ambiguities, note]
 
     def _refitted(self, where: Condition | None) -> Query:
         """Return the query before with its order and figures of the kinds of records that are asked for now."""

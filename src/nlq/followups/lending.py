@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from nlq.followups.conjuncts import about, choice_of
-from nlq.query import Aggregation, And, Comparison, Condition, Not, Operator, Or, Query, Value, fields_of
+from nlq.query import And, Comparison, Condition, Not, Operator, Or, Query, Value, fields_of, refigured
 from nlq.schema import FieldType, Schema
 
 Limit = tuple[Operator, Value]
@@ -77,17 +77,7 @@ def refit_query(query: Query, before: Sequence[Condition], now: Sequence[Conditi
     sort = tuple(replace(term, field=new) if term.field == old else term for term in query.sort)
     if query.aggregate is None:
         return replace(query, sort=sort)
-    figures = tuple(_figure(figure, old, new) for figure in query.aggregate.aggregations)
-    having = tuple(replace(each, figure=_figure(each.figure, old, new)) for each in query.aggregate.having)
-    order = tuple(
-        replace(term, by=_figure(term.by, old, new)) if isinstance(term.by, Aggregation) else term
-        for term in query.aggregate.order
-    )
-    return replace(query, aggregate=replace(query.aggregate, aggregations=figures, having=having, order=order))
-
-
-def _figure(figure: Aggregation, old: str, new: str) -> Aggregation:
-    return replace(figure, field=new) if figure.field == old else figure
+    return replace(query, sort=sort, aggregate=refigured(query.aggregate, old, new))
 
 
 def _refitted(condition: Condition, then: Kinds, kinds: Kinds, schema: Schema) -> Condition:

@@ -1,6 +1,7 @@
 """Lending dates: what a date of a follow-up is of, where only the question before can tell.
 
-Gives `lend_dates`. "next month" alone asks for what overlaps with it; after "forecast end this month" it is that end.
+Gives `lend_dates` and `lend_window`. "next month" alone asks for what overlaps with it; after "forecast end this month"
+it is that end, and after "total forecast cost" the days whose costs are meant.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from collections.abc import Iterable, Sequence
 from nlq.followups.conjuncts import about, conjuncts
 from nlq.phrases.dating import of_field, overlap
 from nlq.phrases.parts import DatedPart, Part
-from nlq.query import Comparison, Condition, Operator
+from nlq.phrases.windows import can_have_window
+from nlq.query import Comparison, Condition, Operator, Query, Window
 from nlq.schema import FieldSpec, FieldType, Layer, Schema
 
 _DATED = frozenset((FieldType.DATE, FieldType.TIME))
@@ -30,6 +32,26 @@ def lend_dates(
             continue
         stated = [*(each for each in stated if each not in meant), *conjuncts(_dated(of, part, schema))]
     return list(stated)
+
+
+def lend_window(
+    stated: Sequence[Condition], parts: Iterable[Part], before: Query, schema: Schema
+) -> tuple[list[Condition], Window | None]:
+    """Return the conditions stated without a date that says of which days costs are meant, and these days.
+
+    That is a date that nothing binds, behind a question for sums of costs whose records no date picks.
+    """
+    asked, dates = before.aggregate, [part for part in parts if isinstance(part, DatedPart)]
+    unbound = len(dates) == 1 and dates[0].field is None and dates[0].event is None and not dates[0].within
+    if asked is None or not unbound or not can_have_window(asked, schema):
+        return list(stated), None
+    if any(_is_dated(each, schema) for each in conjuncts(before.where)):
+        return list(stated), None
+    meant = _by_convention(dates[0], schema)
+    if not meant or not set(meant) <= set(stated):
+        return list(stated), None
+    window = Window(dates[0].date.start, dates[0].date.stop)
+    return [each for each in stated if each not in meant], window
 
 
 def _asked(before: Sequence[Condition], schema: Schema) -> FieldSpec | Layer | None:

@@ -127,7 +127,7 @@ class _Builder(lark.Transformer[Any, Any]):
             part.field, part.undone = head.payload, head.type == "UNDONE"
         elif head.type == "EVENT":
             part.event = head.payload
-        part.within = head.type == "SPAN"
+        part.within, part.window = head.type == "SPAN", head.type == "WINDOW"
         part.head = head.end
         return part
 

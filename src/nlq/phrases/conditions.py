@@ -14,24 +14,21 @@ from nlq.filters.canon import Canon
 from nlq.phrases.alternatives import AlternativesTerm, parallel
 from nlq.phrases.amounts import REVERSED_RANGE, settle_amounts
 from nlq.phrases.comparing import AgainstTerm
-from nlq.phrases.dating import Dated, settle_dates
+from nlq.phrases.dating import settle_dates
 from nlq.phrases.emptiness import why_empty
 from nlq.phrases.gathered import Gathered
 from nlq.phrases.notes import Note, choice_note, left_out_note, partly_note, reach_note, roughly_note, value_note
 from nlq.phrases.parts import HavingPart
 from nlq.phrases.sharing import copula_of
 from nlq.phrases.terms import BoundTerm, DateTerm, FlagTerm, Term, ValueTerm, joined, without
-from nlq.query import And, Condition, FieldComparison, Operator, Or, conjunction, fields_of
+from nlq.phrases.windows import take_windows, unbound_dates
+from nlq.query import Aggregate, And, Condition, FieldComparison, Operator, Or, conjunction, fields_of
 from nlq.schema import FieldSpec
 from nlq.tagging.changed import is_changed
 from nlq.tagging.fillers import UNITS
 from nlq.tagging.tags import RECORD, Tagged
 
 _SMALL_COUNT: Final = 1000
-_WINDOW: Final = (
-    "A total of costs takes in whole costs, not the part that falls in a time; say which records are meant."
-)
-_WINDOW_HINTS: Final = ("on site …", "starting …", "ending …")
 _SHORTEST_KEY: Final = 4
 """Fewest digits of a number alone that is likely meant as a record's key."""
 ALWAYS_EMPTY: Final = "always_empty"
@@ -51,23 +48,30 @@ class Conditions:
         self._stretches = stretches
         self._unread_ends = unread_ends
         self.terms: list[Term] = []
+        self._totals: Aggregate | None = None
+        """The figures, where costs are totalled."""
+        self._is_apart = False
+        """Whether the terms being settled are of one of several kinds of records."""
 
-    def settle(self, terms: list[Term], asked: FieldSpec | None, *, spread: bool = False) -> None:
+    def settle(self, terms: list[Term], asked: FieldSpec | None, totals: Aggregate | None = None) -> None:
         """Give each term its condition, and account for its words.
 
-        `asked` is the field whose values are asked for; `spread` says that costs are totalled.
+        `asked` is the field whose values are asked for; `totals` are the figures where costs are totalled.
         """
         terms = _told_once(terms)
         self._note_changed(terms, asked)
+        self._totals = totals
         figured = self._gathered.share is not None or self._gathered.versus is not None
         apart = None if figured else parallel(terms)
         if apart is None:
             kept = self._compatible(terms) if not figured else self._compatible_parts(terms)
-            self.terms = self._settled(kept, asked, spread=spread)
+            self.terms = self._settled(kept, asked)
             return
         named: list[Term] = [term for term in apart.common if isinstance(term, ValueTerm)]
-        groups = [self._settled(group, asked, spread=spread, beside=named) for group in apart.groups]
-        common = self._settled(self._compatible(apart.common), asked, spread=spread)
+        self._is_apart = True
+        groups = [self._settled(group, asked, beside=named) for group in apart.groups]
+        self._is_apart = False
+        common = self._settled(self._compatible(apart.common), asked)
         either = AlternativesTerm(groups[0][0].first, groups[-1][-1].end, False, False, False) if all(groups) else None
         if either is not None:
             either.groups = groups
@@ -88,16 +92,14 @@ class Conditions:
             if isinstance(term, AgainstTerm) and is_changed(term.stated, conventions.changed.field):
                 self._gathered.note(conventions.changed.note, term, self._canon.text(term.condition()), ())
 
-    def _settled(
-        self, terms: list[Term], asked: FieldSpec | None, *, spread: bool, beside: Sequence[Term] = ()
-    ) -> list[Term]:
+    def _settled(self, terms: list[Term], asked: FieldSpec | None, beside: Sequence[Term] = ()) -> list[Term]:
         """Return terms that hold together, each with its condition; `beside` hold as well and are settled elsewhere."""
         self.terms = [*beside, *terms]
         kinds = {*map(type, self.terms)}
         if BoundTerm in kinds:
             self._settle_amounts()
         if DateTerm in kinds:
-            self._settle_dates(asked, spread=spread)
+            self._settle_dates(asked)
         settled = self.terms[len(beside) :]
         for term in settled:
             self._account(term)
@@ -156,12 +158,17 @@ class Conditions:
         alone = term.exact and term.field is None and len(tokens) == 1 and tokens[0].raw.isdigit()
         return (f"{words[0]} {tokens[0].raw}",) if words and alone and len(tokens[0].raw) >= _SHORTEST_KEY else ()
 
-    def _settle_dates(self, asked: FieldSpec | None, *, spread: bool) -> None:
+    def _settle_dates(self, asked: FieldSpec | None) -> None:
         """Give dates their fields, and write down what was chosen and what does not exist."""
-        open_terms = [term for term in self.terms if isinstance(term, DateTerm) and not term.is_bound]
+        open_terms = unbound_dates(self.terms)
         dated = settle_dates(self.terms, self._schema, asked)
-        if spread:
-            self._refuse_windows(open_terms, dated)
+        if self._totals is not None:
+            totals = None if self._is_apart else self._totals
+            take_windows(open_terms, totals, dated, self._gathered, self._canon)
+        for term in open_terms:
+            if term.window and term.resolved is not None:  # where no costs are totalled
+                term.resolved = None
+                self._gathered.refuse(term, "total … cost")
         self._result.warnings += dated.remarks
         self._result.codes += dated.codes
         for choice in dated.choices:
@@ -173,15 +180,6 @@ class Conditions:
             self._result.errors.append(reason)
             self._result.reasons[term.first] = reason
         self.terms = without(self.terms, lambda term: isinstance(term, DateTerm) and term.resolved is None)
-
-    def _refuse_windows(self, terms: list[DateTerm], dated: Dated) -> None:
-        """Report dates that say which part of the costs is meant, not which records: totals are of whole costs."""
-        windows = [term for term in terms if term.field is None and term.event is None and term.resolved is not None]
-        for term in windows:
-            term.resolved = None
-            self._gathered.refuse(term, *_WINDOW_HINTS)
-            self._result.warnings.append(_WINDOW)
-        dated.choices = [choice for choice in dated.choices if choice.term not in windows]
 
     def _counts(self, term: BoundTerm) -> bool:
         """Return whether a bound's number is no amount.

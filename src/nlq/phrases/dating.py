@@ -85,7 +85,7 @@ def _settle(term: DateTerm, before: Term | None, schema: Schema, asked: FieldSpe
     if term.date.is_reversed:
         dated.remarks.append(RANGE_REVERSED)
         dated.codes.append(REVERSED_RANGE)
-    if term.field is None and term.event is None and not term.within:
+    if not term.is_bound:
         term.field = _recorded(before, schema, asked, term.first)
     if term.field is not None:
         term.resolved = of_field(term.field, start, stop)

@@ -101,9 +101,14 @@ class Figuring:
         asked = gathered.tokens[0].key in ("what", "whats")
         for bare in gathered.bare:
             of = bare.end < len(gathered.tokens) and gathered.tokens[bare.end].key in _OF
-            if bare.field.name in self._schema.conventions.dates.spread and (asked or of):
+            if bare.field.name in self._schema.conventions.dates.spread and (asked or of or self._opens(bare)):
                 self._figures.update(dict.fromkeys(self._bare_sums()))
                 return
+
+    def _opens(self, bare: FieldPart) -> bool:
+        """Return whether a figure that opens the question is asked for, and no records in its order."""
+        gathered = self._gathered
+        return bare is gathered.opening and not (gathered.ranks or gathered.sorts or gathered.directions)
 
     def _asked(self, part: FigurePart | RankPart) -> tuple[Aggregation, ...]:
         """Return the figures of a part, none where the field has none."""

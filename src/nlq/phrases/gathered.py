@@ -24,7 +24,7 @@ from nlq.phrases.parts import (
     RankPart,
     SortPart,
 )
-from nlq.phrases.terms import Term
+from nlq.phrases.terms import DateTerm, Term
 from nlq.query import Query
 from nlq.schema import Schema
 
@@ -90,6 +90,10 @@ class Gathered:
         """A word for an end of a period that no date follows; taken out by what uses it."""
         self.yes_no: Mark | None = None
         self.share: Mark | None = None
+        self.opening: FieldPart | None = None
+        """A figure that opens the question, and that records or a time follow: "forecast cost in March"."""
+        self.window: DateTerm | None = None
+        """The date that says of which days the costs are meant."""
         self.versus: Mark | None = None
         """What tells the values of a list apart: "rentals versus purchases"."""
 

@@ -97,6 +97,8 @@ class DatedPart(Part):
     within: bool = False
     undone: bool = False
     """Whether it is told that nothing was done then: "unmodified since May"."""
+    window: bool = False
+    """Whether it is said that the costs of these days are meant: "incurred in May"."""
     head: int = 0
     """Index of the token after the field or the event."""
 

@@ -50,6 +50,7 @@ from nlq.phrases.presently import note_presence
 from nlq.phrases.sharing import COPULAS, mentions, share_of
 from nlq.phrases.singling import asks_for_one
 from nlq.phrases.terms import BoundTerm, FlagTerm, TermList
+from nlq.phrases.windows import with_window
 from nlq.query import Aggregate, Function, Operator, Query, Sort
 from nlq.schema import FieldSpec, FieldType
 from nlq.tagging.tags import RECORD, UNKNOWN, Tagged
@@ -104,8 +105,8 @@ class _Resolver:
         sort, limit = order_of(self._gathered) if asked is None else ((), figuring.limit)
         if asked is None and limit is None and sort and asks_for_one(self._gathered, self._list.terms):
             limit = 1
-        spread = asked is not None and self._totals_costs(asked)
-        self._conditions.settle(self._list.terms, self._asked_field(), spread=spread)
+        totals = asked if asked is not None and self._totals_costs(asked) else None
+        self._conditions.settle(self._list.terms, self._asked_field(), totals)
         note_presence(self._conditions.terms, self._gathered, self._canon, self._today)
         asked, terms = share_of(asked, self._conditions.terms, self._gathered, self._canon)
         if asked is not None:
@@ -116,6 +117,8 @@ class _Resolver:
         including = self._included(asked) if asked is not None else ()
         if asked is not None and including:
             asked = replace(asked, including=including)
+        if asked is not None:
+            asked = with_window(asked, self._gathered, self._canon, self._today)
         history = self._is_history(asked, sort, limit)
         self._result.query = Query(where, sort, limit, asked, history)
         return self._result
@@ -286,6 +289,21 @@ class _Resolver:
         probe = BoundTerm(part.first, part.end, False, False, False, part.field, part.limits, part.exact)
         return named and not marked and counts_things(part.end, probe, self._gathered, self._stretches)
 
+    def _take_field(self, part: FieldPart) -> None:
+        """Hand on a field; one that opens the question can be what is asked for: "forecast cost in Silo 4"."""
+        if self._content is None and _is_measure(part.field):
+            before = self._gathered.tokens[part.end].key if part.end < len(self._gathered.tokens) else ""
+            self._gathered.opening = part if before in _INTRODUCING else None
+        self._attaching.take_field(part)
+
+    def _take_dated(self, part: DatedPart) -> None:
+        """Hand on a date; a figure right before it is what is asked for: "forecast cost in 2026"."""
+        before = self._before
+        opens = isinstance(before, FieldPart) and before is self._content and len(self._gathered.bare) == 1
+        if opens and isinstance(before, FieldPart) and before.end == part.first and not self._list.terms:
+            self._gathered.opening = before
+        self._attaching.take_dated(part)
+
     def _take_rank(self, part: RankPart) -> None:
         """Take a rank; of several, or of times, those that have the extreme are asked for: "highest monthly rates"."""
         if part.field is not None and part.field.type not in _RANKED:
@@ -308,7 +326,7 @@ class _Resolver:
         BoundPart: _take_bound,
         PresencePart: _take_presence,
         PeriodPart: _take_period,
-        DatedPart: lambda self, part: self._attaching.take_dated(part),
+        DatedPart: _take_dated,
         AgainstPart: lambda self, part: self._attaching.take_against(part),
         SharePart: lambda self, part: self._attaching.take_share(part),
         LastingPart: lambda self, part: self._attaching.take_lasting(part),
@@ -322,7 +340,7 @@ class _Resolver:
         GroupPart: lambda self, part: self._gather(self._gathered.groups, part),
         SortPart: lambda self, part: self._gather(self._gathered.sorts, part),
         RankPart: _take_rank,
-        FieldPart: lambda self, part: self._attaching.take_field(part),
+        FieldPart: _take_field,
     }
     """What takes each part; one mapping for all questions, as making it took as long as writing out a condition."""
 
@@ -401,6 +419,8 @@ class _Resolver:
         return tuple(name for name in self._schema.conventions.left_out_of_totals if name in wanted)
 
 
+_INTRODUCING: Final = frozenset(("in", "at", "on", "under", "from"))
+"""What stands between a figure that is asked for and the records that it is of."""
 _LISTED: Final = frozenset(("result", "row", "entry", "line", "match"))
 """What lists have of records: "max 10 results"."""
 _MEASURED: Final = (FieldType.MONEY, FieldType.INTEGER)

@@ -132,6 +132,8 @@ class DateTerm(Term):
     field: FieldSpec | None = None
     event: Event | None = None
     within: bool = False
+    window: bool = False
+    """Whether it is said that the costs of its days are meant."""
     layer: Layer | None = None
     resolved: Condition | None = None
     """The condition, once it is known which date is meant."""
@@ -139,7 +141,7 @@ class DateTerm(Term):
     @property
     def is_bound(self) -> bool:
         """Whether it is said what it is of."""
-        return self.field is not None or self.event is not None or self.within
+        return self.field is not None or self.event is not None or self.within or self.window
 
     def condition(self) -> Condition | None:
         """Return the condition on the date that is meant."""
@@ -284,6 +286,7 @@ class TermList:
     def take_dated(self, part: DatedPart) -> DateTerm:
         """Take a date."""
         term = DateTerm(part.first, part.end, False, False, False, part.date, part.field, part.event, part.within)
+        term.window = part.window
         self._add(term)
         return term
 

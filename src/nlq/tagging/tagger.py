@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Final
 
 from nlq.amounts.money import MARKS
@@ -30,10 +30,11 @@ from nlq.vocabulary import Vocabulary
 _RANGING: Final = frozenset(("-", "–", "—", "..", "..."))
 """What stands between the two ends of a range: "5k-10k"."""
 _NO_RANGE: Final = frozenset(("", " "))
+_DAY: Final = timedelta(days=1)
 _SOME_DAY: Final = date(2000, 1, 1)
 _RANGE_ENDS: Final = frozenset(("VALUE", "NUMBER", UNKNOWN))
 _NEGATIONS: Final = frozenset(("not", "never"))
-_OPEN_ENDS: Final = frozenset(("PAST", "FUTURE"))
+_OPEN_ENDS: Final = frozenset(("PAST", "TO_DATE", "FUTURE"))
 _COMPARING: Final = frozenset(("COMPARE", "WHEN"))
 _NEGATED: Final = frozenset(("VALUE", "CLAIM"))
 _WEAK: Final = frozenset((FILLER, UNKNOWN, "DATEPART"))
@@ -157,7 +158,8 @@ class Tagger:
         longer = read_timed(tokens, index, today, before, due=False, recorded=self._recorded)
         if longer is not None and longer[0] > end:
             return Tagged(index, longer[0], (longer[1],))
-        start, stop = (None, today) if plain.readings[0].tag == "PAST" else (today, None)
+        tag = plain.readings[0].tag
+        start, stop = (today, None) if tag == "FUTURE" else (None, today + _DAY if tag == "TO_DATE" else today)
         return Tagged(index, end, (Reading("DATE", DateReading(end, start, stop, point=False)),))
 
     def _before_time(self, tokens: list[Token], today: date, plain: Tagged) -> Tagged | None:

@@ -222,6 +222,10 @@ PHRASES: Final[dict[str, tuple[str, ...]]] = {
         "percentages of",
     ),
     "VERSUS": ("versus", "vs", "compared to", "compared with", "against", "v", "relative to"),
+    "WINDOW": (
+        *("counting the days", "counting only the days", "counting only", "incurred", "accrued", "accruing"),
+        *("falling", "that falls", "that fall", "which falls", "which fall", "falling due", "for the days"),
+    ),
     "POSITIVE": ("positive", "above zero", "more than zero"),
     "NONZERO": ("nonzero", "non-zero", "not zero"),
     "NEGATIVE": ("negative", "below zero"),
@@ -245,6 +249,7 @@ PHRASES: Final[dict[str, tuple[str, ...]]] = {
         "gone by",
         "in past",
     ),
+    "TO_DATE": ("to date", "so far", "until now", "up to now", "till now"),
     "FUTURE": ("in the future", "still to come", "yet to come", "ahead of us", "in future"),
     "MONTH": ("month", "calendar month"),
     "QUARTER": ("quarter", "calendar quarter"),

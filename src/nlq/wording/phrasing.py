@@ -14,7 +14,19 @@ from functools import lru_cache
 from typing import Final
 
 from nlq.filters.literals import plain
-from nlq.query import And, Comparison, Condition, Contains, FieldComparison, Not, Operator, Or, Present, Value
+from nlq.query import (
+    And,
+    Comparison,
+    Condition,
+    Contains,
+    FieldComparison,
+    Not,
+    Operator,
+    Or,
+    Present,
+    Value,
+    Window,
+)
 from nlq.schema import FieldSpec, FieldType, Layer, Schema
 
 _SIGNS: Final = {"EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹"} | dict.fromkeys(
@@ -219,6 +231,12 @@ class Phrasing:
         """Return the days from one to before another."""
         last = _last_day(stop)
         return f"on {_day(start)}" if _day(start) == _day(last) else f"from {_day(start)} to {_day(last)}"
+
+    def days(self, window: Window) -> str:
+        """Return the days of a window as a question says them behind a word such as "counting"."""
+        if window.start is not None and window.stop is not None:
+            return self._period(window.start, window.stop)
+        return f"since {_day(window.start)}" if window.start is not None else f"before {_day(window.stop or date.max)}"
 
     def _spans(self, conditions: list[Condition]) -> tuple[list[str], list[Condition]]:
         """Return what overlaps with a date in words, and the other conditions."""

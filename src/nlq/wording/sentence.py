@@ -62,7 +62,8 @@ class SentenceWriter:
         records = self._records(query.where)
         text = records.text
         if asked is not None:
-            text = f"{self._figures(asked)}{text}{self._groups(asked)}{self._group_order(asked.order)}"
+            days = f", counting the days {self._phrasing.days(asked.window)}" if asked.window is not None else ""
+            text = f"{self._figures(asked)}{text}{days}{self._groups(asked)}{self._group_order(asked.order)}"
         elif query.history:
             text = f"{self._schema.conventions.changed.histories[0]} {text}"
         elif query.sort:

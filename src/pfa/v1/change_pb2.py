@@ -27,7 +27,7 @@ from google.type import date_pb2 as google_dot_type_dot_date__pb2
 from google.type import money_pb2 as google_dot_type_dot_money__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13pfa/v1/change.proto\x12\x06pfa.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x17google/type/money.proto\")\n\tDateShift\x12\x0e\n\x06months\x18\x01 \x01(\x05\x12\x0c\n\x04\x64\x61ys\x18\x02 \x01(\x05\"\xf2\x02\n\x06\x43hange\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12*\n\toperation\x18\x02 \x01(\x0e\x32\x17.pfa.v1.ChangeOperation\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x14\n\ntext_value\x18\x04 \x01(\tH\x00\x12\x14\n\nflag_value\x18\x05 \x01(\x08H\x00\x12)\n\x0bmoney_value\x18\x06 \x01(\x0b\x32\x12.google.type.MoneyH\x00\x12\'\n\ndate_value\x18\x07 \x01(\x0b\x32\x11.google.type.DateH\x00\x12\x17\n\rinteger_value\x18\x08 \x01(\x03H\x00\x12\x30\n\ntime_value\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x12\"\n\x05shift\x18\n \x01(\x0b\x32\x11.pfa.v1.DateShiftH\x00\x12\x10\n\x06\x66\x61\x63tor\x18\x0b \x01(\tH\x00\x12\x15\n\x0bother_field\x18\x0c \x01(\tH\x00\x42\x07\n\x05value*\xbd\x01\n\x0f\x43hangeOperation\x12 \n\x1c\x43HANGE_OPERATION_UNSPECIFIED\x10\x00\x12\x18\n\x14\x43HANGE_OPERATION_SET\x10\x01\x12\x1a\n\x16\x43HANGE_OPERATION_SHIFT\x10\x02\x12\x1a\n\x16\x43HANGE_OPERATION_SCALE\x10\x03\x12\x1a\n\x16\x43HANGE_OPERATION_CLEAR\x10\x04\x12\x1a\n\x16\x43HANGE_OPERATION_RESET\x10\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13pfa/v1/change.proto\x12\x06pfa.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x17google/type/money.proto\")\n\tDateShift\x12\x0e\n\x06months\x18\x01 \x01(\x05\x12\x0c\n\x04\x64\x61ys\x18\x02 \x01(\x05\"\xf2\x02\n\x06\x43hange\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12*\n\toperation\x18\x02 \x01(\x0e\x32\x17.pfa.v1.ChangeOperation\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x14\n\ntext_value\x18\x04 \x01(\tH\x00\x12\x14\n\nflag_value\x18\x05 \x01(\x08H\x00\x12)\n\x0bmoney_value\x18\x06 \x01(\x0b\x32\x12.google.type.MoneyH\x00\x12\'\n\ndate_value\x18\x07 \x01(\x0b\x32\x11.google.type.DateH\x00\x12\x17\n\rinteger_value\x18\x08 \x01(\x03H\x00\x12\x30\n\ntime_value\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x12\"\n\x05shift\x18\n \x01(\x0b\x32\x11.pfa.v1.DateShiftH\x00\x12\x10\n\x06\x66\x61\x63tor\x18\x0b \x01(\tH\x00\x12\x15\n\x0bother_field\x18\x0c \x01(\tH\x00\x42\x07\n\x05value*\xd7\x01\n\x0f\x43hangeOperation\x12 \n\x1c\x43HANGE_OPERATION_UNSPECIFIED\x10\x00\x12\x18\n\x14\x43HANGE_OPERATION_SET\x10\x01\x12\x1a\n\x16\x43HANGE_OPERATION_SHIFT\x10\x02\x12\x1a\n\x16\x43HANGE_OPERATION_SCALE\x10\x03\x12\x1a\n\x16\x43HANGE_OPERATION_CLEAR\x10\x04\x12\x1a\n\x16\x43HANGE_OPERATION_RESET\x10\x05\x12\x18\n\x14\x43HANGE_OPERATION_ADD\x10\x06\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,7 +35,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'pfa.v1.change_pb2', _global
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CHANGEOPERATION']._serialized_start=530
-  _globals['_CHANGEOPERATION']._serialized_end=719
+  _globals['_CHANGEOPERATION']._serialized_end=745
   _globals['_DATESHIFT']._serialized_start=113
   _globals['_DATESHIFT']._serialized_end=154
   _globals['_CHANGE']._serialized_start=157

@@ -38,6 +38,8 @@ class _ChangeOperationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Chang
     """It gets no value."""
     CHANGE_OPERATION_RESET: _ChangeOperation.ValueType  # 5
     """It gets the value that `other_field` of the same record has."""
+    CHANGE_OPERATION_ADD: _ChangeOperation.ValueType  # 6
+    """An amount is added to its own."""
 
 class ChangeOperation(_ChangeOperation, metaclass=_ChangeOperationEnumTypeWrapper):
     """What is done to a field."""
@@ -54,6 +56,8 @@ CHANGE_OPERATION_CLEAR: ChangeOperation.ValueType  # 4
 """It gets no value."""
 CHANGE_OPERATION_RESET: ChangeOperation.ValueType  # 5
 """It gets the value that `other_field` of the same record has."""
+CHANGE_OPERATION_ADD: ChangeOperation.ValueType  # 6
+"""An amount is added to its own."""
 Global___ChangeOperation: _TypeAlias = ChangeOperation  # noqa: Y015
 
 @_typing.final
@@ -118,7 +122,7 @@ class Change(_message.Message):
     """RESET: name of the field whose value it gets."""
     @_builtins.property
     def money_value(self) -> _money_pb2.Money:
-        """SET: an amount in the organization's currency."""
+        """SET: an amount in the organization's currency. ADD: the amount to add, below zero where it is taken away."""
 
     @_builtins.property
     def date_value(self) -> _date_pb2.Date:

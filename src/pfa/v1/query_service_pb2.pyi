@@ -450,6 +450,8 @@ class AggregateSpec(_message.Message):
     PART_FIELD_NUMBER: _builtins.int
     DISTINCT_FIELD_NUMBER: _builtins.int
     YES_NO_FIELD_NUMBER: _builtins.int
+    WINDOW_FIELD_NUMBER: _builtins.int
+    LACKING_FIELD_NUMBER: _builtins.int
     percent: _builtins.bool
     """Whether figures are told as shares of a whole: of all groups together, or, with `part`, of what the filter picks."""
     part: _builtins.str
@@ -458,6 +460,8 @@ class AggregateSpec(_message.Message):
     """Whether the groups themselves are asked for: "which manufacturers ..."."""
     yes_no: _builtins.bool
     """Whether it is asked if there are any."""
+    lacking: _builtins.bool
+    """With distinct: the values asked for are those of which no record matches the filter: "areas without pumps"."""
     @_builtins.property
     def aggregations(self) -> _containers.RepeatedCompositeFieldContainer[_record_service_pb2.Aggregation]:
         """The figures."""
@@ -478,6 +482,10 @@ class AggregateSpec(_message.Message):
     def order(self) -> _containers.RepeatedCompositeFieldContainer[Global___FigureSort]:
         """The order of the groups. Empty: by their keys. The limit of the interpretation is one of groups."""
 
+    @_builtins.property
+    def window(self) -> _record_service_pb2.DayWindow:
+        """The days that sums of costs are of, as in AggregateRecordsRequest. Absent: whole costs."""
+
     def __init__(
         self,
         *,
@@ -490,10 +498,12 @@ class AggregateSpec(_message.Message):
         part: _builtins.str = ...,
         distinct: _builtins.bool = ...,
         yes_no: _builtins.bool = ...,
+        window: _record_service_pb2.DayWindow | None = ...,
+        lacking: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregations", b"aggregations", "distinct", b"distinct", "group_by", b"group_by", "having", b"having", "including", b"including", "order", b"order", "part", b"part", "percent", b"percent", "yes_no", b"yes_no"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregations", b"aggregations", "distinct", b"distinct", "group_by", b"group_by", "having", b"having", "including", b"including", "lacking", b"lacking", "order", b"order", "part", b"part", "percent", b"percent", "window", b"window", "yes_no", b"yes_no"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

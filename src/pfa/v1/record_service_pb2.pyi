@@ -395,6 +395,36 @@ class Aggregation(_message.Message):
 Global___Aggregation: _TypeAlias = Aggregation  # noqa: Y015
 
 @_typing.final
+class DayWindow(_message.Message):
+    """Days in a row."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    START_DATE_FIELD_NUMBER: _builtins.int
+    END_DATE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def start_date(self) -> _date_pb2.Date:
+        """The first day. Absent: all days before the end."""
+
+    @_builtins.property
+    def end_date(self) -> _date_pb2.Date:
+        """The day after the last. Absent: all days from the start on."""
+
+    def __init__(
+        self,
+        *,
+        start_date: _date_pb2.Date | None = ...,
+        end_date: _date_pb2.Date | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end_date", b"end_date", "start_date", b"start_date"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_date", b"end_date", "start_date", b"start_date"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DayWindow: _TypeAlias = DayWindow  # noqa: Y015
+
+@_typing.final
 class AggregateRecordsRequest(_message.Message):
     """Asks for figures over the records that match."""
 
@@ -408,6 +438,7 @@ class AggregateRecordsRequest(_message.Message):
     CONSISTENCY_FIELD_NUMBER: _builtins.int
     INCLUDE_TOTALS_FIELD_NUMBER: _builtins.int
     DRAFT_ID_FIELD_NUMBER: _builtins.int
+    WINDOW_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
     """Code of the organization."""
     filter: _builtins.str
@@ -435,6 +466,13 @@ class AggregateRecordsRequest(_message.Message):
     def consistency(self) -> _revision_pb2.Consistency:
         """How new the figures must be."""
 
+    @_builtins.property
+    def window(self) -> Global___DayWindow:
+        """Only what costs for these days: of a rental the days of the period inside the window, of a purchase its price where
+        the period starts inside. Fits sums of costs and variances only, in groups of fields or by "month". A record counts
+        as covered where a part of its cost falls into the window, as missing where its cost has no date.
+        """
+
     def __init__(
         self,
         *,
@@ -446,10 +484,11 @@ class AggregateRecordsRequest(_message.Message):
         consistency: _revision_pb2.Consistency | None = ...,
         include_totals: _builtins.bool = ...,
         draft_id: _builtins.str = ...,
+        window: Global___DayWindow | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["consistency", b"consistency"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["consistency", b"consistency", "window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregations", b"aggregations", "consistency", b"consistency", "draft_id", b"draft_id", "filter", b"filter", "group_by", b"group_by", "include_totals", b"include_totals", "include_transferable", b"include_transferable", "organization_id", b"organization_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregations", b"aggregations", "consistency", b"consistency", "draft_id", b"draft_id", "filter", b"filter", "group_by", b"group_by", "include_totals", b"include_totals", "include_transferable", b"include_transferable", "organization_id", b"organization_id", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import date
+from datetime import date, timedelta
 
 from google.type.date_pb2 import Date
 from google.type.money_pb2 import Money
@@ -18,6 +18,7 @@ from pfa.v1.record_service_pb2 import (
     AggregateRecordsResponse,
     AggregateValue,
     Aggregation,
+    DayWindow,
     GroupKey,
 )
 from pfa_rpc.cli.render import Output, new_table, pairs_table
@@ -128,6 +129,13 @@ def key_text(key: GroupKey, name: str) -> str:
     field = BY_NAME.get(name)
     labels = {value.name: value.label for value in field.values} if field else {}
     return labels.get(key.text, plain(key.text))
+
+
+def window_words(window: DayWindow) -> str:
+    """Return the days that costs are of, the last one included: "of the days from 2026-03-01 to 2026-03-31"."""
+    start = f"from {day_of(window.start_date)}" if window.HasField("start_date") else ""
+    stop = f"to {day_of(window.end_date) - timedelta(days=1)}" if window.HasField("end_date") else ""
+    return f"of the days {start} {stop}".replace("  ", " ").rstrip()
 
 
 def figure_text(figure: Aggregation, value: AggregateValue) -> str:

@@ -10,12 +10,15 @@ from pfa_rpc.cli import options
 from pfa_rpc.cli.options import example
 
 if TYPE_CHECKING:
-    from pfa.v1.record_service_pb2 import Aggregation
+    from datetime import date
+
+    from pfa.v1.record_service_pb2 import Aggregation, DayWindow
 
 AGGREGATE_EXAMPLE: Final = example(
     "pfa aggregate -o RIO --count --sum forecast_cost --by category",
     "pfa aggregate -o RIO --sum plan_cost --sum forecast_cost --by month --filter 'source = RENTAL'",
     "pfa aggregate -o RIO --median monthly_rate --by forecast_start.month",
+    "pfa aggregate -o RIO --sum forecast_cost --by area_silo --since 2026-04-01 --before 2026-07-01",
     "pfa aggregate -o RIO --sum plan_cost --sum forecast_cost --sum variance --by category --by month --totals",
 )
 
@@ -51,6 +54,14 @@ def aggregate_command(
     totals: Annotated[
         bool, typer.Option("--totals", help="Total all groups, too; of two, each row and each column.")
     ] = False,
+    since: Annotated[
+        str | None,
+        typer.Option("--since", metavar="DATE", show_default=False, help="Sum what costs from that day on."),
+    ] = None,
+    before: Annotated[
+        str | None,
+        typer.Option("--before", metavar="DATE", show_default=False, help="Sum what costs before that day."),
+    ] = None,
     draft: options.Draft = "",
     consistency: options.Consistency = options.FRESH,
     as_json: options.AsJson = False,
@@ -62,10 +73,11 @@ def aggregate_command(
 
     Each figure can be asked for several times, with at most two groups; without any, the records are counted. Totals
     of money leave out discontinued and funds-transferable records and say how many. Grouping by "month" spreads costs
-    over the months by day.
+    over the months by day; so do --since and --before, which cut them to the part that falls into these days.
     """
     target = options.target_of(server, token, timeout)
     need = options.consistency_of(consistency)
+    days = options.day_of("--since", since), options.day_of("--before", before)
     from pfa.v1.record_service_pb2 import AggregateRecordsRequest
     from pfa_rpc.cli.connection import connect, pointing
     from pfa_rpc.cli.figure_tables import show_figures
@@ -80,6 +92,7 @@ def aggregate_command(
         group_by=by or (),
         include_transferable=include_transferable,
         include_totals=totals,
+        window=_window(*days),
         draft_id=draft,
         consistency=need,
     )
@@ -91,6 +104,16 @@ def aggregate_command(
     else:
         show_figures(output, response, request)
         show_age(output, response.age if response.HasField("age") else None)
+
+
+def _window(start: date | None, stop: date | None) -> DayWindow | None:
+    """Return the days that costs are cut to, None where none are given."""
+    from pfa.v1.record_service_pb2 import DayWindow
+    from pfa_rpc.cli.text import date_message
+
+    if start is None and stop is None:
+        return None
+    return DayWindow(start_date=date_message(start), end_date=date_message(stop))
 
 
 def _aggregations(asked: dict[str, list[str] | None], *, count: bool) -> list[Aggregation]:

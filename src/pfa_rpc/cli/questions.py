@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -12,8 +11,6 @@ from pfa_rpc.cli import options
 from pfa_rpc.cli.options import example
 
 if TYPE_CHECKING:
-    from google.type.date_pb2 import Date
-
     from pfa.v1.query_service_pb2 import AskRequest, Interpretation
     from pfa_rpc.cli.answers import Answer
     from pfa_rpc.cli.connection import Connection
@@ -85,6 +82,7 @@ def ask_command(
     from pfa_rpc.cli.answers import require_answered
     from pfa_rpc.cli.connection import connect
     from pfa_rpc.cli.render import Output
+    from pfa_rpc.cli.text import date_message
 
     output = Output(as_json=as_json)
     request = AskRequest(
@@ -94,7 +92,7 @@ def ask_command(
         allow_partial=allow_partial,
         confirm_corrections=confirm_corrections,
         context_token=context,
-        today=_date_message(day),
+        today=date_message(day),
         consistency=need,
     )
     with connect(target) as connection:
@@ -177,10 +175,11 @@ def interpret_command(
     from pfa_rpc.cli.answers import show_reading
     from pfa_rpc.cli.connection import connect
     from pfa_rpc.cli.render import Output, as_object
+    from pfa_rpc.cli.text import date_message
 
     text, output = " ".join(question), Output(as_json=as_json)
     request = InterpretRequest(
-        organization_id=organization, question=text, today=_date_message(day), context_token=context
+        organization_id=organization, question=text, today=date_message(day), context_token=context
     )
     with connect(target) as connection:
         response = connection.call(connection.questions.Interpret, request)
@@ -204,9 +203,3 @@ def _show_pieces(output: Output, reading: Interpretation) -> None:
     for row in rows:
         table.add_row(*map(Text, row))
     output.show(table)
-
-
-def _date_message(day: date | None) -> Date | None:
-    from google.type.date_pb2 import Date
-
-    return Date(year=day.year, month=day.month, day=day.day) if day else None

@@ -24,7 +24,7 @@ from pfa.v1.query_service_pb2 import (
     Piece,
     Suggestion,
 )
-from pfa_rpc.cli.figure_tables import function_words, label_of, money_text
+from pfa_rpc.cli.figure_tables import function_words, label_of, money_text, window_words
 from pfa_rpc.cli.text import plain
 
 _MARKS: Final = {PIECE_ROLE_USED: "-", PIECE_ROLE_CORRECTED: "~", PIECE_ROLE_NOT_UNDERSTOOD: "^"}
@@ -130,6 +130,8 @@ def _figures(reading: Interpretation) -> str:
     if spec.distinct:
         return f"the different values of {groups}"
     words = f"{figures} by {groups}" if groups else figures
+    if spec.HasField("window"):
+        words += f", {window_words(spec.window)}"
     return f"{words}, in percent of the whole" if spec.percent else words
 
 

@@ -10,12 +10,15 @@ import difflib
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.cells import cell_len
 
 from nlq.schema import FieldType
 from pfa_rpc.schema import Field
+
+if TYPE_CHECKING:
+    from google.type.date_pb2 import Date
 
 _UNPRINTABLE: Final = "�"
 _DIRECTION_MARKS: Final = (0x061C, *range(0x200E, 0x2010), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
@@ -96,3 +99,10 @@ def excerpt(text: str, position: int, width: int) -> tuple[str, int]:
     before, after = "…" if start else "", "…" if start + width < len(text) else ""
     shown = text[start + len(before) : start + width - len(after)]
     return before + plain(shown) + after, position - start
+
+
+def date_message(day: date | None) -> Date | None:
+    """Return a day as a message, None for none."""
+    from google.type.date_pb2 import Date
+
+    return Date(year=day.year, month=day.month, day=day.day) if day is not None else None

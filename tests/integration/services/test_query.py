@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import grpc
@@ -10,7 +11,16 @@ from google.type.date_pb2 import Date
 
 from nlq.filters.filter_text import parse_filter
 from pfa.v1.query_service_pb2 import AskRequest, AskResponse, InterpretRequest, PieceRole
-from pfa.v1.record_service_pb2 import AggregateFunction, ListRecordsRequest
+from pfa.v1.record_service_pb2 import (
+    AggregateFunction,
+    AggregateRecordsRequest,
+    Aggregation,
+    DayWindow,
+    ListRecordsRequest,
+)
+from pfa_rpc.records.cost import layer_cost
+from pfa_rpc.records.cost_windows import within
+from pfa_rpc.records.encode import money_amount
 from pfa_rpc.schema import SCHEMA
 from pfa_rpc.services import query as service
 from tests.integration.services.conftest import Client, failure
@@ -96,6 +106,44 @@ async def test_a_total_takes_in_transferable_records_only_where_they_are_asked_f
     assert without.figures.groups[0].values[0].transferable > 0
     assert including.figures.groups[0].values[0].transferable == 0
     assert including.figures.groups[0].values[0].covered > without.figures.groups[0].values[0].covered
+
+
+async def test_a_total_in_a_time_is_of_the_days_of_that_time(client: Client) -> None:
+    reading, answer = await ask(client, "total forecast cost in March 2026", today=Date(year=2026, month=3, day=11))
+    window = reading.interpretation.aggregate.window
+    assert (window.start_date.month, window.end_date.month) == (3, 4)
+    assert not any(word in reading.interpretation.filter for word in ("forecast_start", "forecast_end"))
+    kept = [record for record in client.rio if not record["is_discontinued"] and not record["is_funds_transferable"]]
+    march = [within(layer_cost(record, "forecast"), date(2026, 3, 1), date(2026, 4, 1)) for record in kept]
+    [value] = answer.figures.groups[0].values
+    assert money_amount(value.money, 2) == sum(part or 0 for part in march) > 0
+    assert value.covered == sum(part is not None for part in march)
+    request = AggregateRecordsRequest(
+        organization_id="RIO",
+        filter=reading.interpretation.filter,
+        aggregations=reading.interpretation.aggregate.aggregations,
+        window=window,
+    )
+    assert (await client.records.AggregateRecords(request)).groups == answer.figures.groups
+
+
+async def test_a_window_fits_sums_of_costs_only(client: Client) -> None:
+    def request(function: str, field: str, *group_by: str, end: int = 4) -> AggregateRecordsRequest:
+        window = DayWindow(start_date=Date(year=2026, month=3, day=1), end_date=Date(year=2026, month=end, day=1))
+        item = Aggregation(function=AggregateFunction.Value(f"AGGREGATE_FUNCTION_{function}"), field=field)
+        return AggregateRecordsRequest(organization_id="RIO", aggregations=[item], group_by=group_by, window=window)
+
+    for bad, field in (
+        (request("AVG", "forecast_cost"), "aggregations[0]"),
+        (request("SUM", "monthly_rate"), "aggregations[0]"),
+        (request("SUM", "forecast_cost", "forecast_start.month"), "group_by[0]"),
+        (request("SUM", "forecast_cost", end=3), "window.end_date"),
+    ):
+        refused = await failure(client.records.AggregateRecords(bad))
+        assert refused.code is grpc.StatusCode.INVALID_ARGUMENT
+        assert field in refused.message
+    fine = request("SUM", "variance", "category", "month")
+    assert (await client.records.AggregateRecords(fine)).groups
 
 
 async def test_the_top_few_come_in_order(client: Client) -> None:

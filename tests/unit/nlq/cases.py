@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[3]
 TODAY = date(2026, 3, 11)
 QUESTION_FILES = (
     *("questions.txt", "questions_of_dates_and_figures.txt", "questions_in_other_words.txt"),
-    "questions_of_changed_fields.txt",
+    *("questions_of_changed_fields.txt", "questions_of_costs_in_time.txt"),
 )
 """The fixture files of whole questions."""
 
@@ -65,6 +65,9 @@ def _figures(spec: Aggregate) -> list[str]:
         by = term.by if isinstance(term.by, str) else _figure(term.by)
         words.append(f"sorted by {by}{' desc' if term.descending else ''}")
     words.append("percent" if spec.percent else "")
+    if spec.window is not None:
+        words.append(f"days {spec.window.start or ''}..{spec.window.stop or ''}")
+    words.append("lacking" if spec.lacking else "")
     words.append(f"of {canonical_filter(spec.part, SCHEMA)}" if spec.part is not None else "")
     return words
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ from nlq.errors import LanguageError
 from nlq.filters.canonical import canonical_filter
 from nlq.filters.filter_text import parse_filter
 from nlq.filters.order_text import canonical_order, parse_order
-from nlq.query import Aggregate, Aggregation, FigureSort, Function, Having, Operator, Query
+from nlq.query import Aggregate, Aggregation, FigureSort, Function, Having, Operator, Query, Window
 from pfa_rpc.errors import InvalidToken, LimitExceeded
 from pfa_rpc.schema import SCHEMA
 from pfa_rpc.services.tokens import Tokens, digest
@@ -73,6 +74,8 @@ def aggregate_content(spec: Aggregate) -> dict[str, Any]:
         "part": canonical_filter(spec.part, SCHEMA),
         "distinct": spec.distinct,
         "yes_no": spec.yes_no,
+        "window": _window_content(spec.window),
+        "lacking": spec.lacking,
     }
     return {name: value for name, value in content.items() if value}
 
@@ -95,7 +98,20 @@ def aggregate_of(content: dict[str, Any]) -> Aggregate:
         parse_filter(content.get("part", ""), SCHEMA),
         content.get("distinct", False),
         content.get("yes_no", False),
+        _window(content.get("window", ())),
+        content.get("lacking", False),
     )
+
+
+def _window_content(window: Window | None) -> list[str | None]:
+    return (
+        [] if window is None else [day.isoformat() if day is not None else None for day in (window.start, window.stop)]
+    )
+
+
+def _window(content: Iterable[str | None]) -> Window | None:
+    days = [date.fromisoformat(day) if day is not None else None for day in content]
+    return Window(*days) if days else None
 
 
 def _figure_content(figure: Aggregation) -> list[str | None]:

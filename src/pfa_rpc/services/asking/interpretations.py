@@ -12,7 +12,7 @@ from google.type.money_pb2 import Money
 from nlq.changes import Change, ChangeOperation, Shift, canonical_changes
 from nlq.filters.canonical import canonical_filter
 from nlq.interpretation import Assumption, Interpretation, Piece
-from nlq.query import Aggregate, Aggregation, FigureSort, Function, Having, Value
+from nlq.query import Aggregate, Aggregation, FigureSort, Function, Having, Value, Window
 from pfa.v1.change_pb2 import Change as ChangeMessage
 from pfa.v1.change_pb2 import ChangeOperation as ChangeOperationMessage
 from pfa.v1.change_pb2 import DateShift
@@ -23,7 +23,7 @@ from pfa.v1.query_service_pb2 import FigureSort as FigureSortMessage
 from pfa.v1.query_service_pb2 import Having as HavingMessage
 from pfa.v1.query_service_pb2 import Interpretation as InterpretationMessage
 from pfa.v1.query_service_pb2 import Piece as PieceMessage
-from pfa.v1.record_service_pb2 import AggregateFunction
+from pfa.v1.record_service_pb2 import AggregateFunction, DayWindow
 from pfa.v1.record_service_pb2 import Aggregation as AggregationMessage
 from pfa_rpc.errors import InvalidQuestion
 from pfa_rpc.records.encode import date_message, timestamp_message
@@ -126,7 +126,17 @@ def _spec_message(spec: Aggregate, currency: str) -> AggregateSpec:
         part=canonical_filter(spec.part, SCHEMA),
         distinct=spec.distinct,
         yes_no=spec.yes_no,
+        window=window_message(spec.window),
+        lacking=spec.lacking,
     )
+
+
+def window_message(window: Window | None) -> DayWindow | None:
+    """Return the message of a window; None for none."""
+    if window is None:
+        return None
+    start, stop = (date_message(day) if day is not None else None for day in (window.start, window.stop))
+    return DayWindow(start_date=start, end_date=stop)
 
 
 def _aggregation_message(item: Aggregation) -> AggregationMessage:

@@ -14,7 +14,7 @@ from google.type.money_pb2 import Money
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from nlq.filters.filter_text import parse_filter
-from nlq.query import Aggregate, Aggregation, Condition, DatePart, Function, group_field
+from nlq.query import Aggregate, Aggregation, Condition, DatePart, Function, Window, group_field
 from nlq.schema import FieldType
 from nlq.vocabulary import Vocabulary
 from pfa.v1.record_service_pb2 import (
@@ -32,7 +32,7 @@ from pfa_rpc.records.encode import date_message, money_message
 from pfa_rpc.schema import BY_NAME, SCHEMA
 from pfa_rpc.services.asking.contexts import aggregate_content, aggregate_of
 from pfa_rpc.services.reading.answers import Answers, Need
-from pfa_rpc.services.requests import canonical, revision_token
+from pfa_rpc.services.requests import canonical, read_date, revision_token
 from pfa_rpc.services.tokens import Tokens
 from pfa_rpc.store import reads
 from pfa_rpc.store.figures.aggregates import MONTH, aggregate
@@ -68,20 +68,37 @@ def read_aggregate(request: AggregateRecordsRequest) -> Aggregate:
         _read_aggregation(f"aggregations[{number}]", item.function, item.field)
         for number, item in enumerate(request.aggregations)
     ] or [Aggregation(Function.COUNT)]
-    spec = Aggregate(tuple(items), group_by)
+    spec = Aggregate(tuple(items), group_by, window=_read_window(request))
     require_spreadable(spec)
     return spec
 
 
+def _read_window(request: AggregateRecordsRequest) -> Window | None:
+    """Return the days that costs are of, None where no window is given. Raises InvalidRequest."""
+    if not request.HasField("window"):
+        return None
+    start = read_date("window.start_date", request.window.start_date) if request.window.HasField("start_date") else None
+    stop = read_date("window.end_date", request.window.end_date) if request.window.HasField("end_date") else None
+    if start is not None and stop is not None and start >= stop:
+        raise InvalidRequest.of("window.end_date", f"{stop} is not after the start, {start}")
+    return Window(start, stop) if start is not None or stop is not None else None
+
+
 def require_spreadable(spec: Aggregate) -> None:
-    """Raise InvalidRequest where something else than sums of costs is to be spread over months."""
-    if MONTH not in spec.group_by:
+    """Raise InvalidRequest where something else than sums of costs is to be spread over months, or cut to a window."""
+    if spec.window is not None:
+        for number, name in enumerate(spec.group_by):
+            if group_field(name)[1] is not None:
+                path = f"group_by[{number}]"
+                raise InvalidRequest.of(path, f'costs of a window fall in no {name}; group by "month"')
+    elif MONTH not in spec.group_by:
         return
     for number, item in enumerate(with_hidden(spec).aggregations):
         if item.function is not Function.SUM or not is_spreadable(item.field):
             raise InvalidRequest.of(
                 f"aggregations[{number}]",
-                'only sums of costs can be spread over "month"; group by a date, such as "forecast_start.month"',
+                'only sums of costs can be spread over "month" or cut to a window; group by a date, such as '
+                '"forecast_start.month", and filter by dates',
             )
 
 

@@ -25,6 +25,7 @@ from pfa_rpc.records.remembered import Remembered
 from pfa_rpc.schema import BY_NAME, COST_DECIMALS, RATE_DECIMALS
 from pfa_rpc.store.figures.groups import Figure, Group, GroupKey, arranged, share_of_all, share_of_own, with_hidden
 from pfa_rpc.store.figures.months import LAYER_FIELDS, Spreader, check_size
+from pfa_rpc.store.figures.windows import WindowSums
 from pfa_rpc.store.filters import Expression, column
 from pfa_rpc.store.statements import Build, execute
 from pfa_rpc.store.tables import records
@@ -94,7 +95,8 @@ class _Reading:
 
     async def groups(self, condition: Condition | None) -> list[Group]:
         """Return the groups of the records that a condition holds for, by stored keys, in any order."""
-        return await (_by_month if MONTH in self.spec.group_by else _in_sql)(self, condition)
+        is_spread = MONTH in self.spec.group_by or self.spec.window is not None
+        return await (_spread if is_spread else _in_sql)(self, condition)
 
     async def execute(self, condition: Condition | None, build: Build) -> sa.CursorResult[Any]:
         """Execute what `build` makes of the records that a condition holds for."""
@@ -320,25 +322,33 @@ def _middles(
     )
 
 
-# --- spread over months ----------------------------------------------------------------------------------------------
+# --- spread over days -------------------------------------------------------------------------------------------------
 
 
-async def _by_month(reading: _Reading, condition: Condition | None) -> list[Group]:
-    """Spread sums of costs over months. A record counts as covered in each month that its cost falls in."""
+async def _spread(reading: _Reading, condition: Condition | None) -> list[Group]:
+    """Spread sums of costs over their days: by month, or within a window.
+
+    A record counts as covered in each month that its cost falls in.
+    """
     spec = reading.spec
     others = [name for name in spec.group_by if name != MONTH]
     columns = [*(records.c[name] for name in LAYER_FIELDS), *_group_columns(others)]
-    spreader = Spreader(
-        spec.aggregations,
-        spec.group_by.index(MONTH),
-        reading.most,
-        include_transferable=reading.include_transferable,
-    )
+    sums = _sums(reading)
     keys = Remembered(lambda stored: tuple(map(_group_key, others, stored)))
     worked = 0
     async for row in _in_turns(await reading.execute(condition, sa.select(*columns).where)):
-        worked += spreader.add(dict(zip(LAYER_FIELDS, row, strict=False)), keys[tuple(row[len(LAYER_FIELDS) :])])
+        worked += sums.add(dict(zip(LAYER_FIELDS, row, strict=False)), keys[tuple(row[len(LAYER_FIELDS) :])])
         if worked > _MONTHS_AT_ONCE:  # counted in months: a record can fall in thousands of them
             worked = 0
             await asyncio.sleep(0)
-    return await asyncio.to_thread(spreader.groups)
+    groups = await asyncio.to_thread(sums.groups)
+    return groups if groups or spec.group_by else [Group((), [Figure() for _ in spec.aggregations])]
+
+
+def _sums(reading: _Reading) -> Spreader | WindowSums:
+    """Return what gathers the costs that a reading is of."""
+    spec, place = reading.spec, reading.spec.group_by.index(MONTH) if MONTH in reading.spec.group_by else None
+    including = reading.include_transferable
+    if spec.window is not None:
+        return WindowSums(spec.aggregations, spec.window, place, reading.most, include_transferable=including)
+    return Spreader(spec.aggregations, place or 0, reading.most, include_transferable=including)
