@@ -149,9 +149,9 @@ class Conflict(_message.Message):
     field: _builtins.str
     """Name of the field, such as "forecast_end"."""
     mine_by: _builtins.str
-    """Who changed it here. Empty: that is not known."""
+    """Who changed it here. Empty: nobody did, a field tied to it was changed; or it is not known."""
     theirs_by: _builtins.str
-    """Who changed it in PEMS. Empty: that is not known."""
+    """Who changed the record in PEMS last. Empty: not this field, or it is not known."""
     ambiguous: _builtins.bool
     """Whether PEMS may have had `mine` for a while, and somebody there has changed it since."""
     decided: _builtins.bool

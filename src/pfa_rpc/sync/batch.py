@@ -25,6 +25,7 @@ from pfa_rpc.store.database import NothingChanged, Write
 from pfa_rpc.store.organizations import Organization, get_organization
 from pfa_rpc.store.records import Change, StoredRecord, read_rows, save_records
 from pfa_rpc.sync.core import first_seen, step
+from pfa_rpc.sync.editors import with_editors
 from pfa_rpc.sync.effects import Audit, CloseConflict, Effect, Get, OpenConflict, Retry, Update
 from pfa_rpc.sync.events import Event, LocalEdit, Pulled
 from pfa_rpc.sync.merge import TERMS, Terms
@@ -173,6 +174,7 @@ class SyncBatch:
             payloads = await save_records(self._write, self._organization, list(changes.values()))
             self.saved = dict(zip(changes, payloads, strict=True))
         if rows:
+            rows = await with_editors(self._write, rows)
             await write_sync_rows(self._write, self._organization.currency_code, rows, run_id=self._run_id)
         await self._forget_rows()
         return len(changes)

@@ -115,7 +115,10 @@ def _carried(old: Conflict | None, new: Conflict) -> Conflict:
 
 
 def _conflict(record: SyncRecord, name: str, remote: Any, theirs: Side, at: datetime) -> Conflict:
-    return Conflict(name, record.base[name], record.values[name], remote, record.editor(name), theirs, at)
+    """Return the conflict of a field; where it is one by a tied field alone, nobody has changed it on that side."""
+    base, mine = record.base[name], record.values[name]
+    sides = record.editor(name) if mine != base else Side(), theirs if remote != base else Side()
+    return Conflict(name, base, mine, remote, *sides, at)
 
 
 def _differences(
@@ -139,7 +142,7 @@ def ambiguous(record: SyncRecord, lost: Mapping[str, Any], theirs: Side, at: dat
     somebody has changed in PEMS on purpose.
     """
     opened = [
-        replace(_conflict(record, name, record.remote[name], theirs, at), mine=value, ambiguous=True)
+        Conflict(name, record.base[name], value, record.remote[name], record.editor(name), theirs, at, ambiguous=True)
         for name, value in lost.items()
     ]
     others = [conflict for conflict in record.conflicts if conflict.field not in lost]

@@ -57,8 +57,8 @@ async def test_a_change_is_written_and_everything_else_stays(connected: Connecte
             "pfs_f_enddate",
         }
         again = await first(pems, client)
-        changed = tuple(name for name, value in remote.values.items() if again.values[name] != value)
-        assert changed == ("category", "forecast_start", "forecast_end")
+        fields = [name for name, value in remote.values.items() if again.values[name] != value]
+        assert fields == ["category", "forecast_start", "forecast_end"]
         assert again.recordid == updated.recordid
 
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
+from pfa_rpc.records.cause import Cause, How
 from pfa_rpc.records.tracking import marked_edited
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.organizations import current_organization, get_organization
@@ -39,7 +40,8 @@ LATER = AT + timedelta(minutes=5)
 async def stepped(database: Database, pfa_id: str, *events: Event) -> tuple[SyncRecord, SyncBatch]:
     """Take a record through steps, each in a write of its own; return it as it is read back, and the last batch."""
     for event in events:
-        async with database.write("RIO", SYNC) as write:
+        cause = Cause(How.EDIT, event.by) if isinstance(event, LocalEdit) else SYNC
+        async with database.write("RIO", cause) as write:
             batch = await SyncBatch.begin(write, run_id="run")
             await batch.read("pfa_id", [pfa_id])
             found = batch.find(pfa_id)

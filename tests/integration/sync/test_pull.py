@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from pfa_rpc.records.cause import Cause, How
 from pfa_rpc.records.encode import Values
 from pfa_rpc.records.tracking import marked_edited
 from pfa_rpc.simulator.faults import Match
@@ -27,7 +28,6 @@ from pfa_rpc.store.syncing.tables import sync_conflicts
 from pfa_rpc.store.tables import records
 from pfa_rpc.sync.batch import save_edits
 from pfa_rpc.sync.runner import Runner
-from tests.causes import CAUSE
 from tests.integration.pems.conftest import PHRASE, organization_of, settings_for
 from tests.integration.store.conftest import make_migrated
 from tests.servers.stock import Stock
@@ -57,12 +57,12 @@ class Site:
             rows = await read_rows(connection, self.organization_id, "pfa_id", [pfa_id])
         return rows[pfa_id].decoded().values
 
-    async def edit(self, pfa_id: str, **updates: Any) -> None:
+    async def edit(self, pfa_id: str, *, by: str = "anna", **updates: Any) -> None:
         """Edit a record as a person does."""
-        async with self.database.write(self.organization_id, CAUSE) as write:
+        async with self.database.write(self.organization_id, Cause(How.EDIT, by)) as write:
             organization = await get_organization(write.connection, self.organization_id)
             found = (await read_rows(write.connection, self.organization_id, "pfa_id", [pfa_id]))[pfa_id].decoded()
-            values, base = marked_edited(found.values, found.base, found.values | updates, "anna", write.at)
+            values, base = marked_edited(found.values, found.base, found.values | updates, by, write.at)
             after = StoredRecord(values, base, found.seen_digest, found.position)
             await save_edits(write, organization, [(found, after)])
 
@@ -232,6 +232,28 @@ async def test_the_same_field_changed_on_both_sides_is_a_conflict_that_is_listed
     async with site.database.reading() as connection:
         (row,) = (await connection.execute(sa.select(sync_conflicts))).all()
     assert (row.mine_by, row.theirs_by, row.closed_at) == ("anna", "okafor", None)
+
+
+async def test_a_conflict_names_who_changed_each_field_and_nobody_where_nobody_did(site: Site) -> None:
+    """The record knows its last editor alone; and PEMS may have changed one of two fields that a rule ties."""
+    await site.run()
+    first = site.ids()[0]
+    before = await site.values(first)
+    assert before["forecast_start"] is not None
+    await site.edit(first, by="ben", model="MINE", forecast_end=before["forecast_end"] + timedelta(days=3))
+    at = (await site.values(first))["modified_at"]
+    await site.edit(first, by="carla", area_silo="Silo 99")
+    moved = before["forecast_start"] - timedelta(days=3)
+    site.simulator.edit(first, {"pfs_f_model": "THEIRS", "pfs_f_startdate": moved}, by="maria")
+    await site.run()
+    async with site.database.reading() as connection:
+        rows = (await connection.execute(sa.select(sync_conflicts))).all()
+    sides = {row.field: (row.mine_by, row.mine_at, row.theirs_by) for row in rows}
+    assert sides == {
+        "model": ("ben", at, "maria"),
+        "forecast_start": (None, None, "maria"),
+        "forecast_end": ("ben", at, None),
+    }
 
 
 async def test_a_row_that_cannot_be_taken_in_is_listed_and_its_record_keeps_its_last_good_values(site: Site) -> None:
