@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.unit.simulator.client import PlainClient, text
+from tests.unit.simulator.client import NO_AUTHORITIES, PlainClient, text
 
 ROW = "/simulator/rows?organization=RIO&pfa_id=20&by=maria"
 
@@ -33,7 +33,7 @@ async def test_an_overview_tells_what_is_there_and_what_was_asked(client: PlainC
 
 
 async def test_nobody_needs_credentials_for_it(client: PlainClient) -> None:
-    async with httpx.AsyncClient(base_url=client.pems.url) as http:
+    async with httpx.AsyncClient(base_url=client.pems.url, verify=NO_AUTHORITIES) as http:
         assert (await http.get("/simulator")).status_code == 200
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from pfa_rpc.schema import PEMS_FIELDS
 from pfa_rpc.simulator.settings import GRID_PATH, Formats
-from tests.unit.simulator.client import HEADERS, Filter, PlainClient, alert, grid_body, grid_of
+from tests.unit.simulator.client import HEADERS, NO_AUTHORITIES, Filter, PlainClient, alert, grid_body, grid_of
 from tests.unit.simulator.conftest import Opened
 
 
@@ -313,7 +313,7 @@ def basic(user: str, password: str) -> dict[str, str]:
 )
 async def test_three_ways_of_authentication(client: PlainClient, credentials: dict[str, str], status: int) -> None:
     headers = {"tenant": "DEMO", "organization": "RIO"} | credentials
-    async with httpx.AsyncClient(base_url=client.pems.url) as http:
+    async with httpx.AsyncClient(base_url=client.pems.url, verify=NO_AUTHORITIES) as http:
         answer = await http.post(GRID_PATH, json=grid_body("COUNT.STORED"), headers=headers)
 
     assert answer.status_code == status
@@ -324,7 +324,7 @@ async def test_three_ways_of_authentication(client: PlainClient, credentials: di
 @pytest.mark.parametrize("name", ["tenant", "organization"])
 async def test_both_headers_are_required(client: PlainClient, name: str) -> None:
     headers = {key: value for key, value in HEADERS.items() if key != name}
-    async with httpx.AsyncClient(base_url=client.pems.url) as http:
+    async with httpx.AsyncClient(base_url=client.pems.url, verify=NO_AUTHORITIES) as http:
         answer = await http.post(GRID_PATH, json=grid_body("COUNT.STORED"), headers=headers)
 
     assert (answer.status_code, alert(answer)) == (400, f"The header {name} is required.")

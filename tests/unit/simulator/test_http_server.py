@@ -15,6 +15,7 @@ from pfa_rpc.simulator.calls import Answer
 from pfa_rpc.simulator.http_server import HttpServer, Request
 from pfa_rpc.simulator.running import running_simulator
 from pfa_rpc.simulator.settings import Settings
+from tests.unit.simulator.client import NO_AUTHORITIES
 
 
 async def echo(request: Request) -> Answer:
@@ -36,7 +37,7 @@ async def serving() -> AsyncIterator[int]:
 
 @asynccontextmanager
 async def serving_client() -> AsyncIterator[httpx.AsyncClient]:
-    async with serving() as port, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
+    async with serving() as port, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", verify=NO_AUTHORITIES) as http:
         yield http
 
 
@@ -121,6 +122,6 @@ async def test_closing_ends_connections_that_are_waiting() -> None:
 async def test_the_address_that_is_told_can_be_called(host: str, shown: str) -> None:
     if host == "::1" and not socket.has_dualstack_ipv6():
         pytest.skip("this machine has no IPv6")
-    async with running_simulator(Settings(host=host)) as pems, httpx.AsyncClient() as http:
+    async with running_simulator(Settings(host=host)) as pems, httpx.AsyncClient(verify=NO_AUTHORITIES) as http:
         assert pems.url.startswith(f"http://{shown}:")
         assert (await http.get(f"{pems.url}/simulator")).status_code == 200
