@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +20,7 @@ from tests.servers.finding import (
     postgresql_binaries,
     redis_binaries,
 )
-from tests.servers.postgresql import Administrator, PostgreSQL, running_postgresql
+from tests.servers.postgresql import Administrator, PostgreSQL, Session, running_postgresql
 from tests.servers.processes import ServerFailedError, Workplace
 from tests.servers.redis import Redis, running_cluster, running_redis
 from tests.servers.stock import Stock
@@ -79,7 +79,7 @@ def postgresql_server(request: pytest.FixtureRequest) -> Iterator[Administrator]
             url = stack.enter_context(running_postgresql(request.getfixturevalue("workplace"), found)).url()
         else:
             url = found.url
-        yield Administrator(url, stack)
+        yield Administrator(url, stack, stack.enter_context(closing(Session(url))))
 
 
 @pytest.fixture

@@ -171,6 +171,7 @@ async def outcome(channel: grpc.aio.Channel, method: MethodDescriptor, request: 
     return None
 
 
+@pytest.mark.usefixtures("log_lines")  # megabytes, which would be kept to the end of the run as what was printed
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: str(method.name))
 async def test_garbage_gets_a_documented_error(channel: grpc.aio.Channel, method: MethodDescriptor) -> None:
     reasons = documented()

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import secrets
 import signal
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -89,6 +89,40 @@ def running_postgresql(workplace: Workplace, binaries: Binaries) -> Iterator[Pos
         server.stop()
 
 
+class Session:
+    """A connection of a thread of its own: the test's own thread may be running a loop already."""
+
+    def __init__(self, url: str) -> None:
+        self._thread = ThreadPoolExecutor(1)
+        self._runner = asyncio.Runner()
+        try:
+            self._connection: asyncpg.Connection = self._run(asyncpg.connect(url, timeout=STATEMENT_SECONDS))
+        except BaseException:
+            self._end()
+            raise
+
+    def fetch(self, statement: str) -> object:
+        """Run a statement; return the first value of its first row, or None."""
+        return self._run(self._connection.fetchval(statement, timeout=STATEMENT_SECONDS))
+
+    def close(self) -> None:
+        """End it."""
+        try:
+            self._run(self._connection.close(timeout=STATEMENT_SECONDS))
+        finally:
+            self._end()
+
+    def _end(self) -> None:
+        self._thread.submit(self._runner.close).result()
+        self._thread.shutdown()
+
+    def _run(self, awaitable: Awaitable[Any]) -> Any:
+        async def awaited() -> Any:
+            return await awaitable
+
+        return self._thread.submit(self._runner.run, awaited()).result()
+
+
 @dataclass(frozen=True, slots=True)
 class Administrator:
     """A superuser of a server, ours or not, for tests that are no coroutines."""
@@ -97,11 +131,15 @@ class Administrator:
     """With a database, which may be any."""
     end: ExitStack = field(default_factory=ExitStack)
     """Closed by who made this, before the server goes."""
+    session: Session | None = None
+    """What statements go through; without one each has its own, of which there may be thousands in a run."""
 
     def fetch(self, statement: str) -> object:
         """Run a statement outside of any transaction; return the first value of its first row, or None."""
-        with ThreadPoolExecutor(1) as thread:  # the test's own thread may be running a loop already
-            return thread.submit(asyncio.run, self._fetch(statement)).result()
+        if self.session is not None:
+            return self.session.fetch(statement)
+        with closing(Session(self.url)) as session:
+            return session.fetch(statement)
 
     def version(self) -> str:
         """Return the server's version, such as 17.2."""
@@ -124,10 +162,3 @@ class Administrator:
     def keep_database(self, template: str = "template0") -> str:
         """Return the URL of a copy of a database, empty if none is named, that is dropped at the end."""
         return self.end.enter_context(self.new_database(template))
-
-    async def _fetch(self, statement: str) -> object:
-        connection = await asyncpg.connect(self.url, timeout=STATEMENT_SECONDS)
-        try:
-            return await connection.fetchval(statement, timeout=STATEMENT_SECONDS)
-        finally:
-            await connection.close(timeout=STATEMENT_SECONDS)
