@@ -18,12 +18,13 @@ import grpc
 import structlog
 from google.protobuf.message import Message
 
-from pfa_rpc.errors import LimitExceeded, MalformedRequest, PfaError, SetupError, SlowClient
+from pfa_rpc.errors import LimitExceeded, MalformedRequest, PfaError, SetupError
 from pfa_rpc.server.authentication import Authenticator, Metadata
 from pfa_rpc.server.gate import Gate
 from pfa_rpc.server.metrics import CALLS
 from pfa_rpc.server.registration import ServiceMethod
 from pfa_rpc.server.status import DETAILS_KEY, InternalError, code_of, to_status
+from pfa_rpc.server.write_limit import WriteLimit
 from pfa_rpc.services.call import is_endless
 from pfa_rpc.services.principal import Principal
 
@@ -86,23 +87,17 @@ class Exchange:
 class ServerCall:
     """The `Call` that a method of a service is given."""
 
-    __slots__ = ("_context", "_write_seconds", "principal", "request_id")
+    __slots__ = ("_context", "_write_limit", "principal", "request_id")
 
-    def __init__(self, context: Context, principal: Principal, request_id: str, write_seconds: float) -> None:
+    def __init__(self, context: Context, principal: Principal, request_id: str, write_limit: WriteLimit) -> None:
         self._context = context
-        self._write_seconds = write_seconds
+        self._write_limit = write_limit
         self.principal = principal
         self.request_id = request_id
 
     async def write(self, response: Message | bytes) -> None:
         """Send one message of a stream. Raises SlowClient where the client does not take it in time."""
-        try:
-            async with asyncio.timeout(self._write_seconds) as limit:
-                await self._context.write(_to_bytes(response))
-        except TimeoutError:
-            if limit.expired():
-                raise SlowClient from None
-            raise
+        await self._write_limit.run(self._context.write(_to_bytes(response)))
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):
@@ -120,7 +115,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     ) -> None:
         self._authenticator = authenticator
         self._gate = gate
-        self._write_seconds = write_seconds
+        self._write_limit = WriteLimit(write_seconds)
         self._max_request_bytes = max_request_bytes
 
     async def intercept_service(
@@ -219,7 +214,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         self, behavior: ServiceMethod, exchange: Exchange, context: Context, request: object, *, streams: bool
     ) -> bytes | None:
         assert exchange.principal is not None, "only health checks have no principal"  # noqa: S101 (for the type)
-        call = ServerCall(context, exchange.principal, exchange.request_id, self._write_seconds)
+        call = ServerCall(context, exchange.principal, exchange.request_id, self._write_limit)
         response = await behavior.method(request, call)
         if streams:
             return None

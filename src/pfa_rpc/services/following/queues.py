@@ -167,6 +167,9 @@ class Subscription:
     _queue: deque[Batch] = field(default_factory=deque)
     _size: int = 0
     _waiter: asyncio.Future[None] | None = None
+    _until: float = 0.0
+    """When it has waited long enough."""
+    _timer: asyncio.TimerHandle | None = None
     _lasts: asyncio.Timeout | None = None
 
     @property
@@ -204,15 +207,28 @@ class Subscription:
         return self._take() if self._queue else None
 
     async def _wait(self, seconds: float) -> None:
-        # A future and a timer, not an event and a timeout: this is done for every watcher of every change.
+        # This is done for every watcher of every change: a future and one timer for all waits, which rarely runs out.
         loop = asyncio.get_running_loop()
         self._waiter = loop.create_future()
-        timer = loop.call_later(seconds, self._wake)
+        self._until = loop.time() + seconds
+        if self._timer is None or self._timer.when() > self._until:
+            self._set_timer(loop)
         try:
             await self._waiter
         finally:
-            timer.cancel()
             self._waiter = None
+
+    def _set_timer(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = loop.call_at(self._until, self._run_out, loop)
+
+    def _run_out(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = None
+        if loop.time() < self._until:
+            self._set_timer(loop)
+        else:
+            self._wake()
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -275,3 +291,5 @@ class Subscription:
         """Let go of everything: the watcher has left."""
         self.backlog.leave(self)
         self.drop()
+        if self._timer is not None:
+            self._timer.cancel()
