@@ -16,6 +16,7 @@ from pfa_rpc.schema import SCHEMA
 from pfa_rpc.store.chunks import READ_ARRAYS
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.filters import where
+from pfa_rpc.store.history.feed import NEWS
 from pfa_rpc.store.migrating.migrate import migrate
 from pfa_rpc.store.organizations import list_organizations
 from pfa_rpc.store.tables import record_chunks, records
@@ -147,3 +148,9 @@ async def test_a_record_takes_at_most_1200_bytes_with_all_its_indexes(large: tup
 def test_every_index_is_asked_for() -> None:
     asked = {index for _, index in FILTERS} | {"ux_records_position", "ix_records_revision"}
     assert asked == {str(index.name) for index in records.indexes if re.match(r"[iu]x_", str(index.name))}
+
+
+async def test_news_of_commits_are_read_by_the_index_of_revisions(large: tuple[Database, str]) -> None:
+    database, organization_id = large
+    parameters = {"organization_id": organization_id, "since": 100, "limit": 101}
+    assert "ix_records_revision" in await plan(database, NEWS.statement.params(parameters))

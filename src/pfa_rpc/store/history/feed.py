@@ -131,8 +131,9 @@ def _newest() -> sa.Select[Any]:
 
 
 _ORGANIZATION: Final = sa.bindparam("organization_id", type_=sa.Text)
-_NEWS: Final = SmallRead(_newest())
-_NEWS_DELTAS: Final = SmallRead(
+NEWS: Final = SmallRead(_newest())
+"""What `read_news` reads first; its parameters besides are `since` and `limit`."""
+_PAST: Final = SmallRead(
     sa.select(record_changes.c.record_id, record_changes.c.fields, record_changes.c.old)
     .where(record_changes.c.organization_id == _ORGANIZATION)
     .where(record_changes.c.revision > sa.bindparam("since", type_=sa.BigInteger))
@@ -144,7 +145,7 @@ _NEWS_DELTAS: Final = SmallRead(
 
 async def read_news(database: Database, organization_id: str, since: int, *, with_earlier: bool = True) -> Stretch:
     """Return what `read_changes` does of the first NEWS_RECORDS, the shortest way. Raises OrganizationNotFound."""
-    rows = await database.read_small(_NEWS, organization_id, since=since, limit=NEWS_RECORDS + 1)
+    rows = await database.read_small(NEWS, organization_id, since=since, limit=NEWS_RECORDS + 1)
     if not rows:
         raise organization_not_found(organization_id)
     revision = Revision(*rows[0][:2])
@@ -161,7 +162,7 @@ async def _read_news_deltas(
 ) -> None:
     # What is kept of past changes stays as it is: this needs no snapshot in common with the records.
     bounds = {"since": span.since, "until": span.until}
-    rows = await database.read_small(_NEWS_DELTAS, organization_id, **bounds, limit=NEWS_DELTAS + 1)
+    rows = await database.read_small(_PAST, organization_id, **bounds, limit=NEWS_DELTAS + 1)
     if len(rows) > NEWS_DELTAS:
         async with database.reading() as connection:
             await _read_deltas(connection, organization_id, span, found)
