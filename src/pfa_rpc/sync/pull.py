@@ -50,11 +50,16 @@ async def pull(ongoing: Ongoing, client: PemsClient, copies: SeenCopies) -> None
 
 
 def _begun(cursor: Cursor, mode: Mode, now: datetime) -> Cursor:
-    """Return the cursor of a pull that begins, or goes on where an earlier one was stopped."""
+    """Return the cursor of a pull that begins, or goes on where an earlier one was stopped.
+
+    A sweep for what is gone begins anew, since nobody knows which rows came before it was stopped; what it has taken in
+    costs little the second time. The first load of all goes on, and another sweep follows it.
+    """
     if cursor.stamp is None or cursor.swept_at is None:
         mode = Mode.FULL
     is_recent = cursor.began_at is not None and now - cursor.began_at < RESUMED_WITHIN
-    if cursor.mode is mode and cursor.after_id is not None and is_recent:
+    is_sweep = mode is Mode.FULL and cursor.swept_at is not None
+    if cursor.mode is mode and cursor.after_id is not None and is_recent and not is_sweep:
         return cursor
     since = None if mode is Mode.FULL or cursor.stamp is None else cursor.stamp - OVERLAP
     return replace(cursor, mode=mode, since=since, began_at=now, after_id=None, newest=None)
@@ -143,8 +148,6 @@ class _Pull:
         stamp = max(filter(None, (cursor.stamp, reached)), default=None)
         is_swept = cursor.mode is Mode.FULL and is_complete
         swept_at = cursor.began_at if is_swept and self._is_whole else cursor.swept_at
-        if is_swept and not self._is_whole and swept_at is None:
-            swept_at = cursor.began_at
         ended = Cursor(stamp=stamp, swept_at=swept_at, seen_nonce=cursor.seen_nonce)
         async with self._ongoing.database.writing() as connection:
             await self._ongoing.hold(connection)

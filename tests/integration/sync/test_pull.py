@@ -300,6 +300,35 @@ async def test_credentials_refused_in_mid_run_end_it_and_the_next_run_goes_on(si
     assert await site.count() == ROWS
 
 
+async def test_a_row_gone_while_the_first_load_was_stopped_is_found_by_the_run_after_it(site: Site) -> None:
+    """The load goes on where it was, and so does not know which rows came before; the next run reads them all."""
+    site.simulator.faults.add("reply status=401 call=DATA after=2")
+    stopped = await site.run()
+    site.simulator.faults.clear()
+    first = site.ids()[0]
+    site.simulator.delete(first)
+    resumed = await site.run()
+    assert (resumed.state, resumed.counts.vanished) == (RunState.SUCCEEDED, 0)
+    assert resumed.counts.inserted == ROWS - stopped.counts.inserted
+    assert (await site.run()).counts.vanished == 1
+    assert (await site.values(first))["deleted_in_pems"]
+    asked = site.simulator.requests["grid DATA"]
+    await site.run()
+    assert site.simulator.requests["grid DATA"] - asked <= 2  # it is over: again what has changed alone
+
+
+async def test_a_sweep_that_was_stopped_begins_anew_and_finds_what_is_gone(site: Site) -> None:
+    await site.run()
+    site.simulator.faults.add("reply status=401 call=DATA after=2")
+    assert (await site.run(Mode.FULL)).state is RunState.FAILED
+    site.simulator.faults.clear()
+    first = site.ids()[0]
+    site.simulator.delete(first)
+    again = await site.run(Mode.FULL)
+    assert (again.counts.fetched, again.counts.vanished) == (ROWS - 1, 1)
+    assert (await site.values(first))["deleted_in_pems"]
+
+
 async def test_an_import_is_known_by_the_first_pull(site: Site) -> None:
     await site.run()
     async with site.database.writing() as connection:
