@@ -24,7 +24,7 @@ from nlq.query import Condition
 from pfa_rpc.records.encode import Values, decode
 from pfa_rpc.records.revision import chunk_of
 from pfa_rpc.schema import FIELDS
-from pfa_rpc.store.bulk import insert_rows, update_rows
+from pfa_rpc.store.bulk import insert_rows, text_array, update_rows
 from pfa_rpc.store.chunks import mark_chunks
 from pfa_rpc.store.database import Write
 from pfa_rpc.store.drafts.view import seen
@@ -156,6 +156,18 @@ async def read_row_stretch(
     return [StoredRow._make(row) for row in await execute(connection, organization_id, condition, stretch.where)]
 
 
+async def read_rows_at(
+    connection: AsyncConnection, organization_id: str, positions: Sequence[int]
+) -> Sequence[StoredRow]:
+    """Return the rows of the records at some positions, in their order, as the connection sees them."""
+    found: list[StoredRow] = []
+    for part in batches(positions, _IDS_A_QUERY):
+        places = (records.c.organization_id == organization_id, records.c.position.in_(part))
+        query = sa.select(*ROW_COLUMNS).where(*places).order_by(records.c.position)
+        found += [StoredRow._make(row) for row in await connection.execute(seen(connection, query))]
+    return found
+
+
 async def read_created(connection: AsyncConnection, organization_id: str, first: int, end: int) -> Sequence[StoredRow]:
     """Return the rows of the records whose positions are from the first to before the end."""
     places = (records.c.position >= first, records.c.position < end)
@@ -179,7 +191,7 @@ async def _by_key(
 ) -> Any:
     if connection.dialect.name == "postgresql":
         # One statement for any number of names, which stays prepared.
-        among = {"organization_id": organization_id, "names": list(names)}
+        among = {"organization_id": organization_id, "names": text_array(names)}
         for row in await connection.execute(seen(connection, _among(key, tuple(columns))), among) if names else ():
             yield row
         return
@@ -192,7 +204,7 @@ async def _by_key(
 @lru_cache(maxsize=16)
 def _among(key: sa.Column[Any], columns: tuple[sa.Column[Any], ...]) -> sa.Select[Any]:
     """Return the statement that reads columns of the records whose key is among names (PostgreSQL)."""
-    names = sa.bindparam("names", type_=postgresql.ARRAY(sa.Text()))
+    names = sa.cast(sa.bindparam("names", type_=sa.Text()), postgresql.ARRAY(sa.Text()))
     of = sa.bindparam("organization_id", type_=sa.Text())
     return sa.select(*columns).where(records.c.organization_id == of, key == sa.func.any(names))
 
