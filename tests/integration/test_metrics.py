@@ -15,9 +15,10 @@ from prometheus_client import REGISTRY, generate_latest
 
 from pfa.v1.cache_service_pb2 import GetCacheStatusRequest
 from pfa_rpc.errors import SetupError
+from pfa_rpc.server.addresses import Address
 from pfa_rpc.server.application import running
 from pfa_rpc.server.metrics import serving_metrics
-from pfa_rpc.server.settings import Address, Settings
+from pfa_rpc.server.settings import Settings
 from tests.wire import call
 
 TOKEN = "a-token-of-the-metrics-test"  # noqa: S105

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from pfa_rpc.errors import SetupError
-from pfa_rpc.server.settings import Address, LogFormat, LogLevel, Settings, unknown_variables, variable
+from pfa_rpc.server.addresses import Address
+from pfa_rpc.server.settings import LogFormat, LogLevel, Settings, unknown_variables, variable
 
 PHRASE = "correct-horse-battery"
 OTHER_PHRASE = "staple-correct-horse-battery"
@@ -74,6 +75,29 @@ def test_secrets_are_shown_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = {row.name: row for row in settings.shown()}
     assert rows["api_tokens"].value == "********,********"
     assert rows["token_key"].value == "********"
+
+
+def test_settings_of_pems_are_shown_with_the_others_and_its_secrets_are_not(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "pfa.toml"
+    file.write_text('[pems]\ntenant = "DEMO"\nuser = "pfa"\nflag_texts = ["Y", "N"]\n')
+    monkeypatch.setenv("PFA_CONFIG_FILE", str(file))
+    given = {"BASE_URL": "https://pems.example.com", "PASSWORD": "hunter2", "COLUMNS": '{"model": "my_model"}'}
+    for name, value in (given | {"PROXY": f"http://me:{PHRASE}@proxy:8080"}).items():
+        monkeypatch.setenv(f"PFA_PEMS_{name}", value)
+    settings = Settings.load()
+    rows = {row.name: row for row in settings.shown()}
+    text = f"{settings!r} {settings!s} {settings.pems!r} {list(rows.values())}"
+    assert "hunter2" not in text
+    assert "horse" not in text
+    assert (rows["pems.tenant"].value, rows["pems.tenant"].source) == ("DEMO", str(file))
+    assert rows["pems.flag_texts"].value == '["Y", "N"]'
+    base_url = rows["pems.base_url"]
+    assert (base_url.variable, base_url.value) == ("PFA_PEMS_BASE_URL", "https://pems.example.com")
+    assert [rows[f"pems.{name}"].value for name in ("password", "proxy", "token")] == ["********", "********", ""]
+    assert '"model": "my_model"' in rows["pems.columns"].value
+    assert (rows["pems.screen_fields"].value, rows["pems.screen_fields"].source) == ("", "default")
 
 
 def test_a_password_in_the_url_of_the_database_is_not_shown() -> None:

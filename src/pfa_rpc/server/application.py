@@ -24,6 +24,7 @@ from pfa_rpc.cache.factory import make_cache
 from pfa_rpc.cache.interface import Cache
 from pfa_rpc.errors import SetupError
 from pfa_rpc.server import log
+from pfa_rpc.server.addresses import Address
 from pfa_rpc.server.authentication import Authenticator
 from pfa_rpc.server.gate import Gate
 from pfa_rpc.server.health import HealthService
@@ -33,7 +34,7 @@ from pfa_rpc.server.metrics import serving_metrics
 from pfa_rpc.server.reflection import add_reflection
 from pfa_rpc.server.registration import add_services
 from pfa_rpc.server.schedule import scheduling
-from pfa_rpc.server.settings import Address, Settings, unknown_variables, variable
+from pfa_rpc.server.settings import Settings, unknown_variables, variable
 from pfa_rpc.services.registry import build_services
 from pfa_rpc.services.tokens import Tokens
 from pfa_rpc.store.database import Database

@@ -15,8 +15,8 @@ import structlog
 from prometheus_client import Counter, make_wsgi_app
 
 from pfa_rpc.errors import Unauthenticated
+from pfa_rpc.server.addresses import Address
 from pfa_rpc.server.authentication import Authenticator
-from pfa_rpc.server.settings import Address
 
 CALLS: Final = Counter(
     "pfa_calls_total",

@@ -5,15 +5,10 @@ The table of docs/operations.md and `pfa serve --show-config` derive from the fi
 
 from __future__ import annotations
 
-import difflib
 import enum
-import ipaddress
 import os
 import sys
-import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, SecretStr, ValidationError
@@ -27,15 +22,14 @@ from pydantic_settings import (
 
 from pfa_rpc.cache.urls import Target
 from pfa_rpc.errors import SetupError
-from pfa_rpc.store.limits import Limits, without_password
+from pfa_rpc.server.addresses import Address
+from pfa_rpc.server.settings_file import CONFIG_FILE, PEMS_TABLE, file_settings, nearest_name, pems_table
+from pfa_rpc.server.shown_settings import ShownSetting, shown_settings
+from pfa_rpc.store.limits import Limits
 from pfa_rpc.sync.pems.settings import PREFIX as PEMS_PREFIX
 from pfa_rpc.sync.pems.settings import PemsSettings
 
 PREFIX: Final = "PFA_"
-CONFIG_FILE: Final = "PFA_CONFIG_FILE"
-"""Variable that names the TOML file."""
-PEMS_TABLE: Final = "pems"
-"""Table of the file with the settings of PEMS."""
 OTHER_VARIABLES: Final = (CONFIG_FILE, "PFA_SERVER", "PFA_TOKEN", "PFA_ORGANIZATION")
 """Variables of ours that are no settings of the server: the file, and what the client commands read."""
 SECRET_LENGTH: Final = 16
@@ -56,47 +50,6 @@ class LogFormat(enum.StrEnum):
 
     JSON = "json"
     CONSOLE = "console"
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where a server listens."""
-
-    host: str
-    """An IP address or a name, without brackets."""
-    port: int
-    """0: any free port."""
-
-    @classmethod
-    def parse(cls, text: str) -> Address:
-        """Return the address in HOST:PORT or [IPV6]:PORT. Raises ValueError with what would be right."""
-        host, colon, port = text.strip().rpartition(":")
-        if not colon or not host or not (port.isascii() and port.isdigit()) or int(port) > 65_535:
-            raise ValueError("write HOST:PORT, such as 127.0.0.1:50051 or [::1]:50051, with a port from 0 to 65535")
-        if host.startswith("[") and host.endswith("]"):
-            host = host[1:-1]
-        elif ":" in host:
-            raise ValueError(f"write an IPv6 address in brackets: [{host}]:{port}")
-        if any(character.isspace() or not character.isprintable() for character in host):
-            raise ValueError("the host has a space or a control character in it")
-        return cls(host, int(port))
-
-    @property
-    def is_loopback(self) -> bool:
-        """Whether only this machine can reach it."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
-
-    def with_port(self, port: int) -> Address:
-        """Return the same host with another port."""
-        return Address(self.host, port)
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 def _check_secret(secret: SecretStr) -> SecretStr:
@@ -139,19 +92,6 @@ def _default_log_format() -> LogFormat:
 
 
 Secret = Annotated[SecretStr, AfterValidator(_check_secret)]
-
-
-@dataclass(frozen=True, slots=True)
-class ShownSetting:
-    """A line of `pfa serve --show-config`."""
-
-    name: str
-    variable: str
-    value: str
-    """As text; secrets as a number of asterisks that says nothing."""
-    source: str
-    """Where the value comes from: default, environment, the path of the file, or command line."""
-    description: str
 
 
 class Settings(BaseSettings):
@@ -291,13 +231,13 @@ class Settings(BaseSettings):
         Raises SetupError, with a sentence that names the variable, its value, and what would be right.
         """
         given = {name: value for name, value in given.items() if value is not None}
-        sources = _sources(cls, given)
+        sources = _sources(cls, PREFIX, file_settings(cls.model_fields), given)
         try:
             settings = cls(**given)
         except ValidationError as error:
             raise SetupError("; ".join(_sentences(error, sources))) from None
         settings._sources.update(sources)
-        settings._pems = PemsSettings.load(_read_pems_table())
+        settings._pems = PemsSettings.load(pems_table(cls.model_fields))
         settings._check_exposure()
         return settings
 
@@ -311,7 +251,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Read the command line, the environment, and the file."""
-        return init_settings, env_settings, InitSettingsSource(settings_cls, _file_settings(settings_cls))
+        return init_settings, env_settings, InitSettingsSource(settings_cls, file_settings(settings_cls.model_fields))
 
     @property
     def pems(self) -> PemsSettings:
@@ -345,17 +285,10 @@ class Settings(BaseSettings):
         )
 
     def shown(self) -> list[ShownSetting]:
-        """Return a line for every setting, secrets hidden."""
-        return [
-            ShownSetting(
-                name,
-                variable(name),
-                _shown_value(getattr(self, name)),
-                self._sources.get(name, "default"),
-                field.description or "",
-            )
-            for name, field in type(self).model_fields.items()
-        ]
+        """Return a line for every setting, those of PEMS behind the others, secrets hidden."""
+        known = _sources(PemsSettings, PEMS_PREFIX, pems_table(type(self).model_fields), {})
+        pems = shown_settings(self.pems, known, prefix=PEMS_PREFIX, table=PEMS_TABLE)
+        return [*shown_settings(self, self._sources, prefix=PREFIX), *pems]
 
     def _check_exposure(self) -> None:
         for name, address in (("listen", self.address), ("metrics_listen", self.metrics_address)):
@@ -377,51 +310,14 @@ def unknown_variables(environment: Mapping[str, str]) -> list[tuple[str, str | N
     pems = [PEMS_PREFIX + name.upper() for name in PemsSettings.model_fields]
     known = [*map(variable, Settings.model_fields), *OTHER_VARIABLES, *pems]
     unknown = sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
-    return [(name, _nearest(name, known)) for name in unknown]
+    return [(name, nearest_name(name, known)) for name in unknown]
 
 
-def _nearest(name: str, known: Iterable[str]) -> str | None:
-    return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)), None)
-
-
-def _read_file(cls: type[BaseSettings]) -> dict[str, Any]:
-    path = os.environ.get(CONFIG_FILE)
-    if not path:
-        return {}
-    try:
-        content = tomllib.loads(Path(path).read_text("utf-8"))
-    except OSError as error:
-        raise SetupError(
-            f"{CONFIG_FILE}={path} cannot be read: {error.strerror}; correct the path or unset it"
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SetupError(f"{CONFIG_FILE}={path} is not TOML: {error}") from error
-    for name in content:
-        if name not in cls.model_fields and name != PEMS_TABLE:
-            nearest = _nearest(name, cls.model_fields)
-            hint = f"; did you mean {nearest}?" if nearest else f"; known are {', '.join(cls.model_fields)}"
-            raise SetupError(f"{path} sets {name!r}, which is no setting{hint}")
-    return content
-
-
-def _file_settings(cls: type[BaseSettings]) -> dict[str, Any]:
-    """Return what the file says besides the table about PEMS."""
-    return {name: value for name, value in _read_file(cls).items() if name != PEMS_TABLE}
-
-
-def _read_pems_table() -> dict[str, Any]:
-    """Return the table of the file that says where PEMS is. Raises SetupError where it is none."""
-    table = _read_file(Settings).get(PEMS_TABLE, {})
-    if not isinstance(table, dict):
-        raise SetupError(f"{os.environ[CONFIG_FILE]} sets {PEMS_TABLE!r} to {table!r}; write a table: [{PEMS_TABLE}]")
-    return table
-
-
-def _sources(cls: type[BaseSettings], given: Mapping[str, Any]) -> dict[str, str]:
+def _sources(cls: type[BaseSettings], prefix: str, file: Iterable[str], given: Mapping[str, Any]) -> dict[str, str]:
     """Return where each setting that was set comes from."""
-    sources = dict.fromkeys(_file_settings(cls), os.environ.get(CONFIG_FILE, ""))
+    sources = dict.fromkeys(file, os.environ.get(CONFIG_FILE, ""))
     environment = {name.upper() for name in os.environ}
-    sources |= {name: "environment" for name in cls.model_fields if variable(name) in environment}
+    sources |= {name: "environment" for name in cls.model_fields if prefix + name.upper() in environment}
     return sources | dict.fromkeys(given, "command line")
 
 
@@ -437,17 +333,3 @@ def _sentences(error: ValidationError, sources: Mapping[str, str]) -> Iterable[s
 
 def _is_secret(name: str) -> bool:
     return name in {"api_tokens", "token_key", "redis_url"}
-
-
-def _shown_value(value: object) -> str:
-    match value:
-        case SecretStr():
-            return "********"
-        case tuple():
-            return ",".join(map(_shown_value, value))
-        case None:
-            return ""
-        case enum.Enum():
-            return str(value.value)
-        case _:
-            return without_password(str(value))
