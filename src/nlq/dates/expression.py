@@ -10,26 +10,36 @@ from typing import Final
 
 from nlq.dates.lexicon import ARTICLES, UNITS
 from nlq.dates.limits import CLOSERS, MANNERS, OPENERS, Limit, Limited, limited, read_phrases
-from nlq.dates.offsets import read_offset_limit
+from nlq.dates.offsets import OFFSET_STARTS, read_offset_limit
 from nlq.dates.pieces import Line, Piece
 from nlq.dates.ranges import FRAMES, not_before, read_range
-from nlq.dates.simple import read_period
+from nlq.dates.simple import STARTS, read_period
 
 _ON_WHAT: Final = frozenset(("site", "rent", "hire", "location", "contract", "time", "budget", "schedule", "the"))
 """Words behind "on" that it belongs to, and not to the date before it: "since March on site"."""
 _JOINS: Final = frozenset(("and", "but", ","))
+_LIMITING: Final = (OPENERS.keys() | OFFSET_STARTS) - FRAMES - ARTICLES
+"""Words that are no part of a date themselves."""
 
 
 def read_expression(line: Line) -> Limited | Piece | None:
     """Return the longest reading: an invalid date as a piece, everything else with its limits."""
     best: Limited | Piece | None = None
-    for read in (_plain, read_offset_limit, _opened):
-        found = read(line)
-        if found is not None and (best is None or found.end > best.end):
-            best = found
-        if best is not None and line.keys[0] in FRAMES:
-            break  # a range with its frame: "from" alone would read less
+    word = line.keys[0]
+    if word not in _LIMITING or word in STARTS:
+        best = _plain(line)
+        if best is not None and word in FRAMES:
+            return best  # a range with its frame: "from" alone would read less
+    if word in OFFSET_STARTS:
+        best = _longer(best, read_offset_limit(line))
+    if word in OPENERS:
+        best = _longer(best, _opened(line))
     return best
+
+
+def _longer(best: Limited | Piece | None, found: Limited | Piece | None) -> Limited | Piece | None:
+    """Return the longer of two readings, the first of two that are equally long."""
+    return found if found is not None and (best is None or found.end > best.end) else best
 
 
 def _piece(line: Line, index: int) -> Piece | None:

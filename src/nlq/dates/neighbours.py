@@ -28,8 +28,9 @@ from nlq.dates.simple import STARTS
 from nlq.normalize import NUMBER, WORD, Token
 
 _JOINS: Final = frozenset(("-", "/", "."))
-DATE_STARTS: Final = STARTS.keys() | OPENERS.keys() | OFFSET_STARTS | ARTICLES | {"between"}
-"""Every word that an expression can begin with."""
+_OPENING: Final = {word for word, phrases in OPENERS.items() if any(phrase.asked for phrase in phrases)}
+DATE_STARTS: Final = STARTS.keys() | _OPENING | OFFSET_STARTS | ARTICLES | {"between"}
+"""Every word that an expression inside a question can begin with."""
 _ALONE: Final = frozenset((*MONTHS, *WEEKDAYS, *DAY_WORDS, *PERIOD_ENDS, *TO_DATE, *SEASON_STARTS, *HOLIDAY_STARTS))
 """Those of them that can be a date without more words."""
 _SECOND: Final = (
@@ -43,6 +44,16 @@ _AFTER_NUMBER: Final = (
     | {*("of", "to", "through", "thru", "until", "till", "til", "up", ",", "~", "full", "more", "hour", "and")}
 )
 """Words that can stand behind a number that is a date or counts units of one."""
+_BEHIND_ARTICLE: Final = (
+    STARTS.keys()
+    | {phrase.words[1] for article in ARTICLES for phrase in OPENERS.get(article, ())}
+    | {"past", "future"}
+)
+"""Words that can stand behind an article that a date begins with."""
+_COMPARED: Final = frozenset(("more", "less", "fewer", "older", "longer"))
+"""Words that begin a limit only before an amount of time: "more than 3 weeks ago"."""
+_CONNECTING: Final = frozenset(("of", "to", "through", "thru", "until", "till", "til"))
+"""Those of them behind which more of a date has to follow."""
 _LISTING: Final = frozenset((",", "and"))
 _EACH: Final = frozenset(("by", "per", "each", "every"))
 _ANY: Final = frozenset(("a", "an", "any", "each", "every"))
@@ -61,10 +72,29 @@ def can_begin(tokens: Sequence[Token], index: int) -> bool:
         return _can_be_date(tokens, index) and (before is None or not _goes_on_from(before, token))
     if before is not None and before.key in _ANY and token.key in WEEKDAYS:
         return False  # "on a Monday" is no day of the calendar
-    if token.key not in DATE_STARTS or (token.key not in _ALONE and not _goes_on(tokens, index + 1)):
+    key = token.key
+    if key not in DATE_STARTS or (key not in _ALONE and not _goes_on(tokens, index + 1)):
         return False
-    grouped = before is not None and before.key in _EACH and token.key in ARTICLES
-    return not (grouped and index + 1 < len(tokens) and tokens[index + 1].key in UNITS)  # "by the month"
+    if key in ARTICLES:
+        return _is_behind_article(tokens, index, before)
+    if key == "a" and index + 2 == len(tokens):
+        return tokens[index + 1].key not in UNITS  # "5k a month"
+    return key not in _COMPARED or _is_behind_than(tokens, index + 1)
+
+
+def _is_behind_article(tokens: Sequence[Token], index: int, before: Token | None) -> bool:
+    """Return whether a date can stand behind an article: none does in "the most expensive" and "by the month"."""
+    behind = tokens[index + 1]
+    grouped = before is not None and before.key in _EACH and behind.key in UNITS
+    return not grouped and (behind.kind is NUMBER or behind.key in _BEHIND_ARTICLE)
+
+
+def _is_behind_than(tokens: Sequence[Token], index: int) -> bool:
+    """Return whether what is compared can be an amount of time: no number of "more than 10 cranes" is."""
+    index += tokens[index].key == "than"
+    if index + 1 < len(tokens) and tokens[index].kind is NUMBER and tokens[index + 1].kind is WORD:
+        return _can_be_date(tokens, index)
+    return index < len(tokens)
 
 
 def _goes_on_from(before: Token, token: Token) -> bool:
@@ -86,6 +116,8 @@ def _can_be_date(tokens: Sequence[Token], index: int) -> bool:
         return False
     if behind.key in _LISTING and index + 2 < len(tokens) and tokens[index + 2].kind is NUMBER:
         return _can_be_date(tokens, index + 2)  # "silos 2, 4 and 7"
+    if behind.key in _CONNECTING:
+        return _goes_on(tokens, index + 2)  # "Silo 2 to Silo 3"
     return behind.key in _AFTER_NUMBER or not behind.gap or behind.gap.strip() in _SIGNS
 
 

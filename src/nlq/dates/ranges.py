@@ -29,6 +29,8 @@ _TO: Final = tuple(
         *("up to", "up until", "up through", "to", "through", "thru", "until", "till", "til", "~"),
     )
 )
+_PLAIN: Final = frozenset(("", " "))
+"""What stands between most words; no dash."""
 _AND: Final = (("and",), *_TO)
 _JOINING: Final = frozenset(words[0] for words in _AND)
 FRAMES: Final = frozenset(("from", "between"))
@@ -53,7 +55,8 @@ def _joined(line: Line, index: int, word: str) -> int | None:
     if index >= line.size:
         return None
     if line.keys[index] not in _JOINING:
-        return index if _DASH.fullmatch(line.tokens[index].gap) else None
+        gap = line.tokens[index].gap
+        return index if gap not in _PLAIN and _DASH.fullmatch(gap) else None
     for words in _AND if word == "between" else _TO:
         if tuple(line.keys[index : index + len(words)]) == words:
             return index + len(words)

@@ -1,6 +1,6 @@
 """Line: the stretches of a question as their neighbours see them.
 
-Gives `Line`, and `Settler`, which settles a stretch by what stands beside it.
+Gives `Line`, and `Settler`, which settles a stretch by what stands beside it; `skip_silent` and `next_content`.
 """
 
 from __future__ import annotations
@@ -36,3 +36,24 @@ class Line:
 
 Settler = Callable[[Line, int, Tagged], None]
 """Settles the stretch of a number among those with content."""
+
+
+def skip_silent(tagged: list[Tagged], position: int, step: int) -> int:
+    """Return the next position with content in a direction, -1 where there is none."""
+    position += step
+    while 0 <= position < len(tagged):
+        if tagged[position].readings[0].tag not in SILENT:
+            return position
+        position += step
+    return -1
+
+
+def next_content(tagged: list[Tagged]) -> list[Tagged | None]:
+    """Return for each stretch the next one that is no filler."""
+    following: list[Tagged | None] = [None] * len(tagged)
+    content: Tagged | None = None
+    for position in range(len(tagged) - 1, -1, -1):
+        following[position] = content
+        if tagged[position].readings[0].tag not in SILENT:
+            content = tagged[position]
+    return following

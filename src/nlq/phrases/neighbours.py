@@ -60,10 +60,11 @@ def settle_neighbours(tagged: list[Tagged], tokens: list[Token]) -> None:
     last = len(content) - 1
     for number, place in enumerate(content):
         stretch = tagged[place]
-        settler = _SETTLERS.get(stretch.readings[0].tag)
+        tag = stretch.readings[0].tag
+        settler = _SETTLERS.get(tag)
         if settler is not None:
             settler(line, number, stretch)
-        if "DEED" in [reading.tag for reading in stretch.readings]:
+        if (tag == "DEED" or len(stretch.readings) > 1) and stretch.reading("DEED") is not None:
             _settle_deed(line, number, stretch)
         if number == last:
             break
