@@ -12,6 +12,8 @@ import structlog
 
 from pfa_rpc.server.application import Running, running
 from pfa_rpc.server.settings import Settings, variable
+from tests.integration.store.conftest import make_migrated
+from tests.servers.stock import Stock
 
 
 @pytest.fixture(autouse=True)
@@ -21,9 +23,10 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    """Settings for a server of a test."""
-    return Settings.load(database_url=f"sqlite:///{tmp_path}/pfa.sqlite3", listen="127.0.0.1:0", stop_seconds=1)
+def settings(stock: Stock, tmp_path: Path) -> Iterator[Settings]:
+    """Settings for a server of a test, whose database has its tables and nothing in them."""
+    with stock.copy("sqlite", tmp_path, make_migrated) as (url, _):
+        yield Settings.load(database_url=url, listen="127.0.0.1:0", stop_seconds=1)
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from pfa.v1 import organization_service_pb2
 from pfa.v1.error_reason_pb2 import ErrorReason
 from pfa_rpc.server.registration import service_descriptors
 from pfa_rpc.server.settings import Settings
+from tests.integration.store.conftest import make_migrated
 from tests.servers.stock import Stock
 from tests.wire import Failure, call, failure, open_stream, read_all
 
@@ -63,8 +64,8 @@ INSIDE: Final = re.compile(
 
 @pytest.fixture(params=["sqlite", "partitioned"])
 def settings(request: pytest.FixtureRequest, stock: Stock, tmp_path: Path) -> Iterator[Settings]:
-    """Settings for a server of a test, with an empty database of each kind."""
-    with stock.copy(request.param, tmp_path) as (url, _):
+    """Settings for a server of a test, with a database of each kind that has its tables and nothing in them."""
+    with stock.copy(request.param, tmp_path, make_migrated) as (url, _):
         yield Settings.load(database_url=url, listen="127.0.0.1:0", stop_seconds=1)
 
 
