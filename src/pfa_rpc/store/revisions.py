@@ -1,6 +1,7 @@
 """What an organization and its chunks are at: `get_revision` and `get_chunk_revisions`, which cached reads ask.
 
 Each is one statement, so that what it returns is of one snapshot, and goes the shortest way to the primary database.
+`hold_revision` is for what must not be overtaken by a write, and is none itself.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pfa_rpc.records.revision import Revision
 from pfa_rpc.store.database import Database
@@ -47,6 +49,18 @@ async def get_revision(database: Database, organization_id: str) -> Revision:
     if not rows:
         raise organization_not_found(organization_id)
     return Revision(*rows[0])
+
+
+async def hold_revision(connection: AsyncConnection, organization_id: str) -> Revision:
+    """Return what an organization is at, and keep others from writing until the transaction ends.
+
+    The transaction must be a writing one. Raises OrganizationNotFound.
+    """
+    query = _REVISION.statement.with_for_update()
+    row = (await connection.execute(query, {"organization_id": organization_id})).one_or_none()
+    if row is None:
+        raise organization_not_found(organization_id)
+    return Revision(*row)
 
 
 async def get_chunk_revisions(database: Database, organization_id: str) -> tuple[Revision, Mapping[int, Revision]]:

@@ -58,6 +58,14 @@ class Mutations:
         """Carry mutations out, all or none; return the serialized response."""
         organization_id = authorize(call, Permission.EDIT, request.organization_id)
         request_id = read_request_id(request.request_id)
+        cause = Cause(How.EDIT, call.principal.name, None if request.validate_only else request_id, str(uuid.uuid4()))
+        request_digest = digest("MutateRecords", request)
+        answering = self._answer(request, call, cause, request_digest)
+        response = await self._writes.answered(organization_id, cause, request_digest, answering)
+        return await _masked(response, Mask((), hide_money=not call.principal.may(Permission.SEE_MONEY)))
+
+    async def _answer(self, request: MutateRecordsRequest, call: Call, cause: Cause, request_digest: bytes) -> bytes:
+        organization_id = request.organization_id
         organization = await self._organizations.get(organization_id)
         entries = await read_entries(request.mutations, organization)
         require_visible(call.principal, dict.fromkeys(name for entry in entries for name in entry.updates))
@@ -67,11 +75,9 @@ class Mutations:
                 seen = (await get_organization(connection, organization_id)).revision
                 await batch.read(connection)
             await batch.try_all()
-        mask = Mask((), hide_money=not call.principal.may(Permission.SEE_MONEY))
         if request.validate_only:
             batch.require_sound()
-            return await _masked(self._response(organization_id, await batch.foreseen(), "")(seen), mask)
-        cause = Cause(How.EDIT, call.principal.name, request_id, str(uuid.uuid4()))
+            return self._response(organization_id, await batch.foreseen(), "")(seen)
 
         async def body(write: Write) -> Answer:
             await batch.read(write.connection)
@@ -80,8 +86,7 @@ class Mutations:
             payloads = await batch.save(write)
             return self._response(organization_id, payloads, cause.change_id if write.changed or write.reserved else "")
 
-        response = await self._writes.run(organization_id, cause, digest("MutateRecords", request), body)
-        return await _masked(response, mask)
+        return await self._writes.run(organization_id, cause, request_digest, body)
 
     def _response(self, organization_id: str, payloads: Sequence[bytes], change_id: str | None) -> Answer:
         def answer(revision: Revision) -> bytes:

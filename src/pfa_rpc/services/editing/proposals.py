@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -66,7 +66,9 @@ from pfa_rpc.store import reads
 from pfa_rpc.store.database import Write
 from pfa_rpc.store.organizations import Organization, current_organization
 from pfa_rpc.store.records import Change as RecordChange
-from pfa_rpc.store.records import read_row_stretch
+from pfa_rpc.store.records import batches, read_row_stretch, read_rows_at
+from pfa_rpc.store.sheets.marks import can_be_marked, read_marks
+from pfa_rpc.store.sheets.reading import matching_positions, read_sheet
 from pfa_rpc.sync.batch import save_edits
 
 MAX_RECORDS: Final = 100_000
@@ -79,6 +81,10 @@ PROPOSAL: Final = "proposal"
 """Kind of the token, and first word of the name of a proposal in the cache."""
 _STRETCH: Final = 1_000
 """Records that are read at once."""
+_FEW: Final = 100
+"""Records that a proposal looks at one by one: some 5 ms."""
+_SHEET: Final = 32_768
+"""Records that a proposal looks at together, elsewhere, while other calls go on."""
 _SAVED: Final = 500
 """Records that are written at once."""
 _AT_ONCE: Final = 50
@@ -168,7 +174,7 @@ class Proposals:
 
         async def fill(connection: AsyncConnection, found: Organization) -> bytes:
             outcome = Outcome(asked.changes, found, samples=samples, with_costs=with_costs)
-            await _add_matching(connection, found, asked.condition, outcome)
+            await _add_matching(connection, found, asked, outcome)
             return outcome.proposal().SerializeToString()
 
         text, _ = canonical(asked.condition)
@@ -194,16 +200,14 @@ class Proposals:
         request_id = read_request_id(request.request_id)
         if not request.proposal_token:
             raise InvalidRequest.of("proposal_token", "is missing; ProposeChange gives one")
-        organization = await current_organization(self._database, organization_id)
         cause = Cause(How.PROPOSAL, call.principal.name, request_id, str(uuid.uuid4()))
         request_digest = digest("ApplyChange", request)
-        try:
-            proposed = self._open(organization, request.proposal_token)
-        except InvalidToken:
-            earlier = await self._writes.earlier(organization_id, cause, request_digest)
-            if earlier is None:
-                raise
-            return earlier
+        answering = self._answer(request, call, cause, request_digest)
+        return await self._writes.answered(organization_id, cause, request_digest, answering)
+
+    async def _answer(self, request: ApplyChangeRequest, call: Call, cause: Cause, request_digest: bytes) -> bytes:
+        organization = await current_organization(self._database, request.organization_id)
+        proposed = self._open(organization, request.proposal_token)
         if proposed.by != call.principal.name:
             raise InvalidToken("the proposal token was made for somebody else; propose the change yourself")
         require_visible(call.principal, proposed.asked.fields | fields_of(proposed.asked.condition))
@@ -212,7 +216,7 @@ class Proposals:
             return await self._carry_out(write, organization, proposed, allow_refused=request.allow_refused)
 
         try:
-            return await self._writes.run(organization_id, cause, request_digest, body)
+            return await self._writes.run(request.organization_id, cause, request_digest, body)
         except _Stale:
             pass
         raise await self._stale(organization, proposed, call.principal)
@@ -326,26 +330,36 @@ class _Application:
 
 
 async def _add_matching(
-    connection: AsyncConnection, organization: Organization, condition: Condition | None, outcome: Outcome
+    connection: AsyncConnection, organization: Organization, asked: Asked, outcome: Outcome
 ) -> None:
     """Add the records that match to an outcome. Raises LimitExceeded where they are too many."""
     organization_id = organization.organization_id
-    matched = await reads.count(connection, organization_id, condition)
-    if matched > MAX_RECORDS:
+    positions = await matching_positions(connection, organization_id, asked.condition, MAX_RECORDS)
+    if len(positions) > MAX_RECORDS:
+        matched = await reads.count(connection, organization_id, asked.condition)
         raise LimitExceeded(
             f"{matched:,} records match; a proposal is of at most {MAX_RECORDS:,}: narrow the filter",
             metadata={"limit": "proposal_records", "matched": str(matched)},
         )
-    after: int | None = -1
-    while after is not None:
-        rows: Sequence[Any] = await read_row_stretch(
-            connection, organization_id, condition, after=after, limit=_STRETCH
-        )
-        for number, row in enumerate(rows, start=1):
+    if len(positions) <= _FEW or not all(map(can_be_marked, asked.changes)):
+        await _add_one_by_one(connection, organization_id, positions.tolist(), outcome)
+        return
+    marks = await read_marks(connection, organization_id, asked.condition, asked.changes)
+    for start in range(0, len(positions), _SHEET):
+        sheet = await read_sheet(connection, organization_id, positions[start : start + _SHEET])
+        await asyncio.to_thread(outcome.add_sheet, sheet, marks)
+    named = await read_rows_at(connection, organization_id, sorted(outcome.named_positions))
+    outcome.tell({row.position: row.values() for row in named})
+
+
+async def _add_one_by_one(
+    connection: AsyncConnection, organization_id: str, positions: Sequence[int], outcome: Outcome
+) -> None:
+    for part in batches(positions, _STRETCH):
+        for number, row in enumerate(await read_rows_at(connection, organization_id, part), start=1):
             outcome.add(row.values())
             if number % _AT_ONCE == 0:
                 await asyncio.sleep(0)
-        after = rows[-1].position if len(rows) == _STRETCH else None
 
 
 def _why_not_proposed(reading: Interpretation, *, confirmed: bool) -> str:
