@@ -22,7 +22,9 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class UndoChangeRequest(_message.Message):
-    """Asks to reverse a change."""
+    """Asks to reverse a change. It is refused where anybody changed one of its fields since, whatever value it has now; a
+    later change that was itself undone does not count.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -62,7 +64,7 @@ class UndoChangeResponse(_message.Message):
     change_id: _builtins.str
     """The change, which can be redone by the same change_id."""
     changed: _builtins.int
-    """How many records changed. A record that has the values of before already stays as it is."""
+    """How many records changed."""
     revision_token: _builtins.str
     """Revision of the organization that has it. Opaque."""
     def __init__(
@@ -82,7 +84,7 @@ Global___UndoChangeResponse: _TypeAlias = UndoChangeResponse  # noqa: Y015
 
 @_typing.final
 class RedoChangeRequest(_message.Message):
-    """Asks to carry out again a change that was reversed."""
+    """Asks to carry out again a change that was reversed. It is refused where anybody changed one of its fields since."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

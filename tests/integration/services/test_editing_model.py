@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -80,6 +81,8 @@ class Done:
     change_id: str
     fields: dict[str, dict[str, tuple[Any, Any]]]
     undone: bool = False
+    place: int = 0
+    """Where in the log of touches it, or what undid or redid it last, ends."""
 
 
 class Editing(RuleBasedStateMachine):
@@ -91,6 +94,8 @@ class Editing(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp())
         self.model: dict[str, Modelled] = {}
         self.done: list[Done] = []
+        self.touches: list[tuple[str, str, str]] = []
+        """What changed which field of which record: (change, pfa_id, field), the first one first."""
         self.minutes = 0
         self.requests = 0
 
@@ -196,16 +201,12 @@ class Editing(RuleBasedStateMachine):
     def undo_or_redo(self, number: int) -> None:
         change = self.done[-1 - number % min(len(self.done), 4)]
         goal = 1 if change.undone else 0
-        updates: dict[str, dict[str, Any]] = {}
-        is_free = True
-        for pfa_id, fields in change.fields.items():
-            now = self.model[pfa_id].values
-            is_free &= all(now[name] in pair for name, pair in fields.items())
-            wanted = {name: pair[goal] for name, pair in fields.items() if now[name] != pair[goal]}
-            if wanted:
-                updates[pfa_id] = wanted
-        if not updates:
-            return  # others have done it already
+        updates = {
+            pfa_id: {name: pair[goal] for name, pair in fields.items()} for pfa_id, fields in change.fields.items()
+        }
+        is_free = not any(
+            self._is_touched(pfa_id, name, change.place) for pfa_id, fields in updates.items() for name in fields
+        )
         calling = (
             self.records.RedoChange(RedoChangeRequest(organization_id="RIO", change_id=change.change_id))
             if change.undone
@@ -215,7 +216,13 @@ class Editing(RuleBasedStateMachine):
         if is_free:
             change.undone = not change.undone
             for pfa_id, wanted in updates.items():
-                self._change(pfa_id, wanted)
+                self._change(pfa_id, wanted, change.change_id)
+            change.place = len(self.touches)
+
+    def _is_touched(self, pfa_id: str, name: str, place: int) -> bool:
+        """Return whether a field was changed since; what was changed and undone, or undone and redone, was not."""
+        times = Counter(by for by, *what in self.touches[place:] if what == [pfa_id, name])
+        return any(number % 2 for number in times.values())
 
     @rule(pfa_id=Numbers, area=st.sampled_from(AREAS), contract=st.sampled_from(CONTRACTS))
     def take_a_row_of_pems_in(self, pfa_id: str, area: str, contract: str | None) -> None:
@@ -227,6 +234,7 @@ class Editing(RuleBasedStateMachine):
         for name, value in remote.items():
             if known.base[name] != value:
                 known.base[name] = known.values[name] = value
+                self.touches.append((f"PEMS {self.minutes}", pfa_id, name))
 
     async def _take_in(self, pfa_id: str, remote: dict[str, Any]) -> None:
         self.minutes += 1
@@ -248,13 +256,14 @@ class Editing(RuleBasedStateMachine):
             changed = {name: (values[name], value) for name, value in wanted.items() if values[name] != value}
             if changed:
                 fields[pfa_id] = changed
-                self._change(pfa_id, {name: after for name, (_, after) in changed.items()})
+                self._change(pfa_id, {name: after for name, (_, after) in changed.items()}, change_id)
         assert bool(change_id) == bool(fields)
         if fields:
-            self.done.append(Done(change_id, fields))
+            self.done.append(Done(change_id, fields, place=len(self.touches)))
 
-    def _change(self, pfa_id: str, values: dict[str, Any]) -> None:
+    def _change(self, pfa_id: str, values: dict[str, Any], change_id: str) -> None:
         known = self.model[pfa_id]
+        self.touches += [(change_id, pfa_id, name) for name in values]
         known.values |= values
         known.version += 1
 

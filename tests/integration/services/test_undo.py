@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import grpc
+import pytest
 from google.rpc.error_details_pb2 import BadRequest
 from google.type.date_pb2 import Date
 
@@ -18,6 +19,7 @@ from pfa.v1.undo_pb2 import (
     UndoChangeRequest,
     UndoChangeResponse,
 )
+from pfa_rpc.store.history import undoing
 from tests.integration.services.conftest import Client
 from tests.integration.services.test_applying import apply, area, failing, listed, propose
 from tests.integration.services.test_mutations import create, get, mutate, update
@@ -93,6 +95,54 @@ async def test_a_field_that_was_changed_since_is_named_and_keeps_all_from_being_
     assert told.field == "2.area_silo"
     assert "local-admin" in told.description
     assert {(await get(client, pfa_id)).area_silo for pfa_id in "13"} == {"North"}
+
+
+async def test_a_field_that_was_changed_since_and_back_is_not_set_back(client: Client) -> None:
+    first = await mutate(client, update(Record(pfa_id="9", area_silo="North", model="M-1"), "area_silo", "model"))
+    for place in ("South", "North"):
+        await mutate(client, update(Record(pfa_id="9", area_silo=place), "area_silo"))
+    failure = await failing(undo(client, first.change_id))
+    assert failure.info.reason == "CHANGE_CONFLICT"
+    [told] = [each for bad in failure.all(BadRequest) for each in bad.field_violations]
+    assert told.field == "9.area_silo"
+    assert (await get(client, "9")).model == "M-1"
+
+
+async def test_a_field_that_was_set_back_by_hand_is_not_set_back_again(client: Client) -> None:
+    before = await get(client, "9")
+    change = await mutate(client, update(Record(pfa_id="9", area_silo="North"), "area_silo"))
+    await mutate(client, update(Record(pfa_id="9", area_silo=before.area_silo), "area_silo"))
+    assert (await failing(undo(client, change.change_id))).info.reason == "CHANGE_CONFLICT"
+
+
+async def test_what_was_redone_after_others_undid_the_field_is_refused(client: Client) -> None:
+    """An older change of the field is undone while a newer one is: the newer cannot come back over it."""
+    older = await mutate(client, update(Record(pfa_id="9", area_silo="A"), "area_silo"))
+    newer = await mutate(client, update(Record(pfa_id="9", area_silo="B"), "area_silo"))
+    await undo(client, newer.change_id)
+    await undo(client, older.change_id)
+    assert (await failing(redo(client, newer.change_id))).info.reason == "CHANGE_CONFLICT"
+    await redo(client, older.change_id)
+    await redo(client, newer.change_id)
+    assert (await get(client, "9")).area_silo == "B"
+
+
+async def test_however_many_changes_came_since_each_is_looked_at(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(undoing, "TOUCHES_AT_ONCE", 3)
+    mutations = [update(Record(pfa_id=str(number), area_silo="North"), "area_silo") for number in range(1, 6)]
+    change = await mutate(client, *mutations)
+    for number in range(1, 6):
+        later = await mutate(client, update(Record(pfa_id=str(number), area_silo="South"), "area_silo"))
+        await undo(client, later.change_id)
+        await mutate(client, update(Record(pfa_id=str(number), contract=f"C-{number}"), "contract"))
+    kept = await mutate(client, update(Record(pfa_id="3", area_silo="East"), "area_silo"))
+    failure = await failing(undo(client, change.change_id))
+    assert failure.info.metadata["conflicts"] == "1"
+    assert failure.message.startswith("3.area_silo: was changed since by ")
+    await undo(client, kept.change_id)
+    assert (await undo(client, change.change_id)).changed == 5
 
 
 async def test_another_field_that_was_changed_since_stays(client: Client) -> None:

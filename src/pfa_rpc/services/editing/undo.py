@@ -1,12 +1,13 @@
 """UndoChange, RedoChange and ListUndoable: `Undoing` sets back what one change did, as a new change.
 
-A field is set back where it still has the value that the change gave it. One that has its old value needs nothing.
-One that has another was changed since, and keeps all from being undone.
+A field that was changed since, by whomever and to whatever, keeps all from being undone: who changed it has decided
+about it. A later change that was itself undone does not count, so that changes are undone one after the other.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -36,7 +37,7 @@ from pfa_rpc.services.sources import Sources
 from pfa_rpc.services.tokens import digest
 from pfa_rpc.store.database import Write
 from pfa_rpc.store.history import undoing
-from pfa_rpc.store.history.undoing import MOST_CHANGES, Delta
+from pfa_rpc.store.history.undoing import MOST_CHANGES, Delta, Touch
 from pfa_rpc.store.organizations import Organization, current_organization, get_organization
 from pfa_rpc.store.records import Change, StoredRecord, StoredRow, read_created
 from pfa_rpc.sync.batch import save_edits
@@ -119,13 +120,12 @@ class _Found:
     """Things that stand against it; the first are named."""
 
     count: int = 0
-    named: list[tuple[str, str, str, str]] = field(default_factory=list)
-    """id and pfa_id of the record, name of the field, and what there is to say."""
+    named: list[Violation] = field(default_factory=list)
 
-    def add(self, row: StoredRow, name: str, text: str = "") -> None:
+    def add(self, row: StoredRow, name: str, text: str) -> None:
         self.count += 1
         if len(self.named) < NAMED:
-            self.named.append((row.id, row.pfa_id, name, text))
+            self.named.append(Violation(f"{row.pfa_id}.{BY_NAME[name].proto}", text))
 
 
 class _Reversal:
@@ -151,10 +151,9 @@ class _Reversal:
             await self._discontinue(change.first_position, change.created)
         await self._save()
         if self._conflicts.count:
-            raise await self._conflict(change.last_revision)
+            raise self._conflict()
         if self._broken.count:
-            violations = [_violation(pfa_id, name, text) for _, pfa_id, name, text in self._broken.named]
-            raise violations_error(violations)
+            raise violations_error(self._broken.named)
 
     async def _find(self) -> undoing.UndoableChange:
         connection, organization_id = self._write.connection, self._write.organization_id
@@ -177,27 +176,40 @@ class _Reversal:
         """Work on the next records; return the id of the last, None where there are no more."""
         connection, organization_id = self._write.connection, self._write.organization_id
         deltas = await undoing.read_deltas(connection, organization_id, revision, after=after, limit=_STRETCH)
+        touches = await self._touches(deltas, revision)
         for number, delta in enumerate(deltas, start=1):
-            self._take(delta)
+            self._take(delta, touches)
             if number % _AT_ONCE == 0:
                 await asyncio.sleep(0)
         await self._save()
         return deltas[-1].row.id if len(deltas) == _STRETCH else None
 
-    def _take(self, delta: Delta) -> None:
-        fields = [name for name in delta.fields if name in BY_NAME and BY_NAME[name].editable]
+    async def _touches(self, deltas: Sequence[Delta], revision: int) -> dict[tuple[str, str], Touch]:
+        """Return (id, field) → who changed it since, for the fields that the deltas are about."""
+        later = [delta for delta in deltas if delta.newest > revision]
+        fields = {name for delta in later for name in _editable(delta)}
+        if not fields:
+            return {}
+        ids = [delta.row.id for delta in later]
+        connection, organization_id = self._write.connection, self._write.organization_id
+        return await undoing.lasting_touches(connection, organization_id, ids, fields, since=revision)
+
+    def _take(self, delta: Delta, touches: Mapping[tuple[str, str], Touch]) -> None:
+        fields = _editable(delta)
         require_visible(self._principal, fields)
         old, new = decode_partial(delta.old, fields), decode_partial(delta.new, fields)
         before = delta.row.decoded()
         updates = {}
         for name in fields:
-            value = before.values[name]
-            if value == old[name]:
-                continue
-            if value == new[name]:
+            touch, value = touches.get((delta.row.id, name)), before.values[name]
+            if touch is not None:
+                self._conflicts.add(
+                    delta.row, name, f"was changed since by {touch.by} at {touch.at:%Y-%m-%d %H:%M:%S} UTC"
+                )
+            elif value == new[name]:
                 updates[name] = old[name]
-            else:
-                self._conflicts.add(delta.row, name)
+            elif value != old[name]:
+                self._conflicts.add(delta.row, name, "is not what the change left")
         self._set(delta.row, before, edit(before.values, updates))
 
     def _set(self, row: StoredRow, before: StoredRecord, edited: Edited) -> None:
@@ -224,20 +236,15 @@ class _Reversal:
             self.changed += len(self._changes)
         self._changes = []
 
-    async def _conflict(self, revision: int) -> ChangeConflict:
+    def _conflict(self) -> ChangeConflict:
         """Return the error that names who changed which field since."""
-        violations = []
-        for record_id, pfa_id, name, _ in self._conflicts.named:
-            touch = await undoing.last_touch(
-                self._write.connection, self._write.organization_id, record_id, name, since=revision
-            )
-            said = f" by {touch.by} at {touch.at:%Y-%m-%d %H:%M:%S} UTC" if touch is not None else ""
-            violations.append(_violation(pfa_id, name, f"was changed since{said}"))
         metadata = {"change_id": self._change_id, "conflicts": str(self._conflicts.count)}
-        first = violations[0]
+        first = self._conflicts.named[0]
         more = f"; and {self._conflicts.count - 1:,} more" if self._conflicts.count > 1 else ""
-        return ChangeConflict(f"{first.field}: {first.description}{more}", violations=violations, metadata=metadata)
+        message = f"{first.field}: {first.description}{more}"
+        return ChangeConflict(message, violations=self._conflicts.named, metadata=metadata)
 
 
-def _violation(pfa_id: str, name: str, text: str) -> Violation:
-    return Violation(f"{pfa_id}.{BY_NAME[name].proto}", text)
+def _editable(delta: Delta) -> list[str]:
+    """Return the fields that a commit changed and a person can set."""
+    return [name for name in delta.fields if name in BY_NAME and BY_NAME[name].editable]

@@ -14,11 +14,15 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pfa_rpc.records.cause import How
-from pfa_rpc.store.records import ROW_COLUMNS, StoredRow
+from pfa_rpc.store.filters import ListHolds
+from pfa_rpc.store.records import ROW_COLUMNS, StoredRow, batches
 from pfa_rpc.store.tables import organization_commits, record_changes, records
 
 MOST_CHANGES: Final = 200
 """How many of the last changes of a principal can be undone."""
+TOUCHES_AT_ONCE: Final = 2_000
+"""Most later changes that one statement returns."""
+_IDS_A_QUERY: Final = 500
 _BACK: Final = (How.UNDO.value, How.REDO.value)
 _C: Final = organization_commits.c
 _D: Final = record_changes.c
@@ -53,15 +57,20 @@ class Delta(NamedTuple):
     fields: tuple[str, ...]
     old: bytes
     new: bytes
+    newest: int
+    """Revision that has changed the record last."""
     row: StoredRow
 
 
 class Touch(NamedTuple):
-    """A later commit that changed a record."""
+    """A later commit that changed fields of a record."""
 
+    record_id: str
+    revision: int
     fields: tuple[str, ...]
     by: str
     at: datetime
+    change_id: str | None
 
 
 async def find_change(
@@ -115,7 +124,7 @@ async def read_deltas(
 ) -> Sequence[Delta]:
     """Return what a commit changed of the next records, in the order of their ids."""
     query = (
-        sa.select(_D.fields, _D.old, _D.new, *ROW_COLUMNS)
+        sa.select(_D.fields, _D.old, _D.new, records.c.revision, *ROW_COLUMNS)
         .join_from(
             record_changes,
             records,
@@ -126,7 +135,7 @@ async def read_deltas(
         .limit(limit)
     )
     rows = (await connection.execute(query)).all()
-    return [Delta(row[0], row[1], row[2], StoredRow._make(row[3:])) for row in rows]
+    return [Delta(row[0], row[1], row[2], row[3], StoredRow._make(row[4:])) for row in rows]
 
 
 async def count_deltas(connection: AsyncConnection, organization_id: str, revision: int) -> int:
@@ -136,19 +145,51 @@ async def count_deltas(connection: AsyncConnection, organization_id: str, revisi
     return counted
 
 
-async def last_touch(
-    connection: AsyncConnection, organization_id: str, record_id: str, field: str, *, since: int
-) -> Touch | None:
-    """Return the last commit after a revision that changed a field of a record; None where there is none."""
-    query = (
-        sa.select(_D.fields, _C.changed_by, _C.committed_at)
-        .join_from(
-            record_changes,
-            organization_commits,
-            sa.and_(_C.organization_id == _D.organization_id, _C.revision == _D.revision),
-        )
-        .where(_D.organization_id == organization_id, _D.record_id == record_id, _D.revision > since)
-        .order_by(_D.revision.desc())
+async def lasting_touches(
+    connection: AsyncConnection, organization_id: str, record_ids: Sequence[str], fields: Collection[str], *, since: int
+) -> dict[tuple[str, str], Touch]:
+    """Return (id, field) → a commit after a revision that changed the field of the record, and still counts.
+
+    A change that was undone since, or redone after it was undone, has left nothing behind: its commits cancel each
+    other, two by two.
+    """
+    standing: dict[tuple[str, str], dict[object, Touch]] = {}
+    for part in batches(record_ids, _IDS_A_QUERY):
+        query = _touching(organization_id, part, fields, since)
+        after: Touch | None = None
+        while True:
+            page = [Touch(*row) for row in await connection.execute(_beyond(query, after))]
+            for touch in page:
+                for name in touch.fields:
+                    _toggle(standing.setdefault((touch.record_id, name), {}), touch)
+            if len(page) < TOUCHES_AT_ONCE:
+                break
+            after = page[-1]
+    return {key: next(iter(touches.values())) for key, touches in standing.items() if touches}
+
+
+def _toggle(touches: dict[object, Touch], touch: Touch) -> None:
+    name: object = touch.change_id or touch.revision
+    if touches.pop(name, None) is None:
+        touches[name] = touch
+
+
+def _touching(organization_id: str, record_ids: Sequence[str], fields: Collection[str], since: int) -> sa.Select[Any]:
+    """Return the statement for commits after a revision that changed any of some fields, the newest of each first."""
+    of_write = sa.and_(_C.organization_id == _D.organization_id, _C.revision == _D.revision)
+    held = sa.type_coerce(_D.fields, sa.Text())
+    return (
+        sa.select(_D.record_id, _D.revision, _D.fields, _C.changed_by, _C.committed_at, _C.change_id)
+        .join_from(record_changes, organization_commits, of_write)
+        .where(_D.organization_id == organization_id, _D.record_id.in_(record_ids), _D.revision > since)
+        .where(sa.or_(*(ListHolds(held, sa.literal(name)) for name in sorted(fields))))
+        .order_by(_D.record_id.desc(), _D.revision.desc())
+        .limit(TOUCHES_AT_ONCE)
     )
-    touches = (Touch(*row) for row in await connection.execute(query))
-    return next((touch for touch in touches if field in touch.fields), None)
+
+
+def _beyond(query: sa.Select[Any], after: Touch | None) -> sa.Select[Any]:
+    if after is None:
+        return query
+    same = sa.and_(_D.record_id == after.record_id, _D.revision < after.revision)
+    return query.where(_D.record_id <= after.record_id, sa.or_(_D.record_id < after.record_id, same))
