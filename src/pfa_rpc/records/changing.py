@@ -22,6 +22,7 @@ from pfa_rpc.records.encode import Values
 from pfa_rpc.records.entered import NotTaken, entered
 from pfa_rpc.records.remembered import Remembered
 from pfa_rpc.records.rules import BrokenRule
+from pfa_rpc.records.vectors import Vector
 from pfa_rpc.schema import BY_NAME, Field
 
 _MOVED: Final = ("forecast_start", "forecast_end", "actual_end")
@@ -178,12 +179,13 @@ def _note_forecast(values: Values, draft: _Draft) -> None:
         draft.notes.append(Note.FORECAST_ONLY)
 
 
-def _mover(shift: Shift) -> Callable[[date], date]:
+def _mover(shift: Shift) -> Callable[[Any], Any]:
     """Return the function day → day so much later; it raises OverflowError or ValueError beyond the calendar."""
     if not shift.months:
         distance = timedelta(days=shift.days)
         return lambda day: day + distance
-    return Remembered(lambda day: shifted(day, shift.months, shift.days)).__getitem__
+    later = Remembered(lambda day: shifted(day, shift.months, shift.days)).__getitem__
+    return lambda day: day.mapped_days(later) if isinstance(day, Vector) else later(day)
 
 
 def _moving(shifts: dict[str, Shift]) -> _Step:
@@ -219,7 +221,7 @@ def _moving(shifts: dict[str, Shift]) -> _Step:
     return move
 
 
-def _move(name: str, mover: Callable[[date], date], values: Values, draft: _Draft) -> None:
+def _move(name: str, mover: Callable[[Any], Any], values: Values, draft: _Draft) -> None:
     day = values[name]
     if day is None:
         draft.broken.append(BrokenRule(name, f"no {BY_NAME[name].label} to move"))

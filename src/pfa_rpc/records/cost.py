@@ -41,10 +41,12 @@ class LayerCost(NamedTuple):
 
 
 def divide_half_even(numerator: int, divisor: int) -> int:
-    """Return numerator / divisor rounded to the nearest integer, ties to the even one. The divisor is positive."""
+    """Return numerator / divisor rounded to the nearest integer, ties to the even one. The divisor is positive.
+
+    Without a branch, so that it is the same for one number and for arrays of them.
+    """
     quotient, remainder = divmod(numerator, divisor)
-    twice = 2 * remainder
-    return quotient + (twice > divisor or (twice == divisor and quotient % 2 == 1))
+    return quotient + (2 * remainder + (quotient & 1) > divisor)
 
 
 def rent_cents(days: int, rate: int) -> int:

@@ -5,12 +5,13 @@ Discontinued and funds-transferable records are left out of all costs, as everyw
 
 from __future__ import annotations
 
+import operator
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from operator import itemgetter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pfa_rpc.records.cost import LAYERS, LayerCost, layer_cost
 from pfa_rpc.records.month_sums import MonthSums
@@ -60,6 +61,19 @@ class LayerSum:
         self.projected += cost.projected
         self._months.add(cost)
 
+    def add_all(self, cost: LayerCost, count: int) -> None:
+        """Add what many records cost, whose cents and days are vectors, or the same for all; it counts once settled."""
+        if cost.cents is None:
+            self.lacking += count
+            return
+        self.records += count
+        self.projected += cost.projected * count
+        self._months.add_all(cost, count)
+
+    def settle(self) -> None:
+        """Let the costs count that `add_all` was given."""
+        self._months.settle()
+
     def __iadd__(self, other: LayerSum) -> LayerSum:
         self.records += other.records
         self.lacking += other.lacking
@@ -82,6 +96,17 @@ class CostSum:
             self.layers[layer] += total
         self.left_out += other.left_out
         return self
+
+
+class Weighed(NamedTuple):
+    """What a record, or records that are alike, cost before and after changes."""
+
+    reasons: tuple[str | None, str | None]
+    """Flags that leave them out, on each side."""
+    both: dict[str, LayerCost]
+    """Layers that the changes leave alone."""
+    before: dict[str, LayerCost]
+    after: dict[str, LayerCost]
 
 
 class Effect:
@@ -115,6 +140,30 @@ class Effect:
         _add_side(self._before, before, old)
         _add_side(self._after, after, new)
 
+    def weighed(self, before: Values, after: Values) -> Weighed:
+        """Return what records cost, whose fields may be vectors; nothing is added yet."""
+        reasons = self._reason(before), self._reason(after)
+        same = {layer for layer in LAYERS if reasons == (None, None) and _is_same(_INPUTS[layer], before, after)}
+        old = {layer: layer_cost(before, layer) for layer in LAYERS if reasons[0] is None}
+        new = {layer: layer_cost(after, layer) for layer in LAYERS if reasons[1] is None and layer not in same}
+        return Weighed(reasons, {layer: old.pop(layer) for layer in same}, old, new)
+
+    def add_weighed(self, weighed: Weighed, count: int) -> None:
+        """Add so many records; they count from the next `settle` on."""
+        sides = ((self._both, weighed.both), (self._before, weighed.before), (self._after, weighed.after))
+        for side, costs in sides:
+            for layer, cost in costs.items():
+                side.layers[layer].add_all(cost, count)
+        for (side, _), reason in zip(sides[1:], weighed.reasons, strict=True):
+            if reason is not None:
+                side.left_out[reason] += count
+
+    def settle(self) -> None:
+        """Let the records count that `add_weighed` was given: the costs of all of them are spread at once."""
+        for side in (self._both, self._before, self._after):
+            for total in side.layers.values():
+                total.settle()
+
     def _add_layers(self, before: Values, after: Values) -> None:
         for layer, inputs in _INPUTS.items():
             if inputs(before) == inputs(after):
@@ -130,6 +179,11 @@ class Effect:
                 if values[flag]:
                     return flag
         return None
+
+
+def _is_same(inputs: Callable[[Values], Any], before: Values, after: Values) -> bool:
+    """Tell whether what a cost depends on is the very same: to look for equal ones would be to look at each record."""
+    return all(map(operator.is_, inputs(before), inputs(after)))
 
 
 def _sum(one: CostSum, other: CostSum) -> CostSum:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import date
-from typing import Final
+from typing import Any, Final
+
+import numpy as np
 
 from pfa_rpc.records.cost import RENT_DIVISOR, LayerCost, first_days, month_of, months
+from pfa_rpc.records.spreading import exact_sums, months_of, rents_until
+from pfa_rpc.records.vectors import LARGEST, Array, Vector
 
 _HALF: Final = RENT_DIVISOR // 2
 
@@ -18,7 +22,7 @@ class MonthSums:
     until each first of a month, and the whole costs in the month that they end in.
     """
 
-    __slots__ = ("_dateless", "_ended", "_until")
+    __slots__ = ("_dateless", "_ended", "_pending", "_until")
 
     def __init__(self) -> None:
         self._until: defaultdict[int, int] = defaultdict(int)
@@ -26,6 +30,8 @@ class MonthSums:
         self._ended: defaultdict[int, int] = defaultdict(int)
         """Month → costs that end in it."""
         self._dateless: int | None = None
+        self._pending: list[tuple[Array, Array, Array, Array]] = []
+        """Starts, ends, rates and cents of costs that are not settled."""
 
     def add(self, cost: LayerCost) -> None:
         """Add a cost; one that is not known falls in no month."""
@@ -44,6 +50,33 @@ class MonthSums:
                 quotient, rest = divmod((following - first) * rate, RENT_DIVISOR)
                 until[month] += quotient + (rest > _HALF or (rest == _HALF and quotient & 1))
         self._ended[month] += cents
+
+    def add_all(self, cost: LayerCost, count: int) -> None:
+        """Add the costs of many records, whose cents and days are vectors, or the same for all of them.
+
+        They count from the next `settle` on, which works on all of them at once.
+        """
+        cents, start, end, rate, _ = cost
+        if cents is None:
+            return
+        amounts = _filled(cents, count)
+        if start is None:
+            self._dateless = sum(amounts.tolist()) + (self._dateless or 0)
+        elif rate is None or end is None:  # it falls on its start
+            starts = _filled(start, count)
+            self._pending.append((starts, starts, np.zeros(count, np.int64), amounts))
+        else:
+            self._pending.append((_filled(start, count), _filled(end, count), _filled(rate, count), amounts))
+
+    def settle(self) -> None:
+        """Let the costs count that `add_all` was given."""
+        if not self._pending:
+            return
+        starts, ends, rates, amounts = map(np.concatenate, zip(*self._pending, strict=True))
+        self._pending.clear()
+        for _, at_months, cents in rents_until(starts, ends, rates):
+            _merge(self._until, exact_sums(at_months, cents))
+        _merge(self._ended, exact_sums(months_of(np.maximum(ends - 1, starts)), amounts))
 
     def __iadd__(self, other: MonthSums) -> MonthSums:
         for mine, others in ((self._until, other._until), (self._ended, other._ended)):
@@ -70,3 +103,16 @@ class MonthSums:
             for month in sorted({*until, *(month - 1 for month in until), *ended})
         }
         return sums if self._dateless is None else sums | {None: self._dateless}
+
+
+def _filled(value: Any, count: int) -> Array:
+    """Return the value of each of many records as an array, days as ordinals."""
+    if isinstance(value, Vector):
+        return value.array
+    number = value.toordinal() if isinstance(value, date) else value
+    return np.full(count, number, np.int64 if abs(number) <= LARGEST else object)
+
+
+def _merge(into: dict[int, int], sums: dict[int, int]) -> None:
+    for key, amount in sums.items():
+        into[key] += amount

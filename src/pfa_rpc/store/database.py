@@ -24,6 +24,7 @@ from pfa_rpc.store.engines import BEGIN_READ, BEGIN_WRITE, create_engine, direct
 from pfa_rpc.store.history.news import CommitNews
 from pfa_rpc.store.limits import DEFAULT_LIMITS, Limits
 from pfa_rpc.store.migrating.turn import take_turn
+from pfa_rpc.store.sheets.reading import KeptSheets, reading_through
 from pfa_rpc.store.tables import organization_commits, organization_revisions
 from pfa_rpc.store.types import UtcTime
 
@@ -65,6 +66,7 @@ class Database:
         self._engine = create_engine(url, limits)
         arguments = direct_arguments(url, limits) if limits.direct_connections else None
         self._direct = DirectConnections(arguments, limits.direct_connections) if arguments else None
+        self._sheets = KeptSheets()
         self.news = CommitNews(arguments)
         """Tells which organizations have changed, of this process at once, of others where the database can tell."""
 
@@ -132,7 +134,7 @@ class Database:
         async with AsyncExitStack() as stack:
             with connecting(self._limits.pool_seconds):
                 connection = await stack.enter_async_context(self._engine.connect())
-                await connection.execution_options(**begin[self.dialect])
+                await connection.execution_options(**begin[self.dialect], **reading_through(self._sheets))
             with translated():
                 yield connection
 

@@ -1,0 +1,151 @@
+"""Rules and costs of whole sheets of records: the very ones of each record by itself."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from nlq.changes import Change, ChangeOperation, Shift
+from pfa_rpc.records.cost import LAYERS, layer_cost, spread
+from pfa_rpc.records.encode import Values
+from pfa_rpc.records.month_sums import MonthSums
+from pfa_rpc.records.revision import Revision
+from pfa_rpc.records.rules import MAX_MONEY
+from pfa_rpc.records.sheets import (
+    CHOICES,
+    DAYS,
+    FLAGS,
+    MONEY,
+    NO_DAY,
+    NO_MONEY,
+    ON_SHEETS,
+    Marks,
+    Sheet,
+    choice_bits,
+    joined,
+    sheet_of,
+)
+from pfa_rpc.records.spreading import exact_sums, months_of
+from pfa_rpc.records.vectors import Divided, Vector, each_way
+from pfa_rpc.schema import BY_NAME
+from pfa_rpc.services.editing.outcomes import Outcome
+from pfa_rpc.store.organizations import Organization
+from tests.fixtures.records import WORDS, make_values, random_values
+
+SET, SHIFT, SCALE = ChangeOperation.SET, ChangeOperation.SHIFT, ChangeOperation.SCALE
+CLEAR, RESET = ChangeOperation.CLEAR, ChangeOperation.RESET
+TEXTS = ("area_silo", "category", "forecast_category", "class", "manufacturer", "model", "contract", "equipment")
+EDITABLE = [name for name in (*ON_SHEETS, *TEXTS) if BY_NAME[name].editable]
+FIRST, LAST = date.min, date.max
+RIO = Organization("RIO", "Rio", "USD", "UTC", datetime(2026, 1, 1, tzinfo=UTC), 0, Revision(1, 1), 0)
+
+
+def sheet(records: Sequence[Values]) -> Sheet:
+    """Return the sheet of records at the positions 0, 3, 6 …."""
+    columns: dict[str, Any] = {"position": [3 * number for number in range(len(records))]}
+    columns["choices"] = [
+        sum(bit for name, (value, bit) in choice_bits().items() if values[name] == value) for values in records
+    ]
+    for name in DAYS:
+        columns[name] = [NO_DAY if (day := values[name]) is None else day.toordinal() for values in records]
+    for name in MONEY:
+        columns[name] = [NO_MONEY if values[name] is None else values[name] for values in records]
+    return sheet_of(columns)
+
+
+def marks_of(records: Sequence[Values], changes: Sequence[Change]) -> list[Marks]:
+    """Return what the store tells of the texts that changes set or clear."""
+    marks = []
+    for change in changes:
+        if change.field in TEXTS:
+            value = change.value if change.operation is SET else None
+            value = value.strip() if value else value
+            places = [3 * number for number, values in enumerate(records) if values[change.field] == value]
+            marks.append(Marks(change.field, value, np.array(places, np.int64)))
+    return marks
+
+
+days = st.none() | st.dates(date(2025, 6, 1), date(2027, 1, 1)) | st.sampled_from([FIRST, LAST])
+amounts = st.none() | st.sampled_from([0, 1, -1, 12_345_678, MAX_MONEY, MAX_MONEY + 1, 2**62]) | st.integers(0, 10**9)
+
+
+@st.composite
+def records_of_any_shape(draw: st.DrawFn) -> Values:
+    """A record with flags, days and money that obey no rule: what is stored may have come from anywhere."""
+    values = random_values(random.Random(draw(st.integers(0, 2**32))), str(draw(st.integers(1, 999))))
+    for name in draw(st.sets(st.sampled_from(DAYS))):
+        values[name] = draw(days)
+    for name in draw(st.sets(st.sampled_from(MONEY))):
+        values[name] = draw(amounts)
+    return values | {name: draw(st.booleans()) for name in FLAGS if draw(st.booleans())}
+
+
+shifts = st.builds(Shift, st.sampled_from([0, 0, 1, -1, 14, -120_000]), st.sampled_from([0, 1, 14, -30, 3_650_000]))
+factors = st.sampled_from([Decimal(text) for text in ("0", "0.9", "1", "1.05", "0.333333333333333333333", "1E+6")])
+
+
+@st.composite
+def changes_of(draw: st.DrawFn, name: str) -> Change:
+    """A change of a field, of any operation; not all of them make sense."""
+    field = BY_NAME[name]
+    literals: dict[str, st.SearchStrategy[Any]] = {
+        "date": days.filter(lambda day: day is not None),
+        "money": st.sampled_from([Decimal(0), Decimal("1234.5678"), Decimal(-1), 5_000]),
+        "boolean": st.booleans(),
+        "enum": st.sampled_from([value.name for value in field.values] or ["NONE"]),
+        "text": st.sampled_from([word for word in WORDS.get(name, []) if word] or ["word"]),
+    }
+    value = literals[field.type.value]
+    others = [
+        other for other in EDITABLE + [f"plan_{end}" for end in ("start", "end")] if BY_NAME[other].type is field.type
+    ]
+    kinds: list[tuple[ChangeOperation, st.SearchStrategy[Any]]] = [(SET, value), (CLEAR, st.none())]
+    if field.type.value == "date":
+        kinds += [(SHIFT, shifts)] * 3
+    if field.type.value == "money":
+        kinds += [(SCALE, factors)] * 2
+    if field.type.value != "text":
+        kinds += [(RESET, st.sampled_from(others))]
+    operation, values = draw(st.sampled_from(kinds))
+    return Change(name, operation, draw(values))
+
+
+any_changes = st.lists(st.sampled_from(EDITABLE).flatmap(changes_of), min_size=1, max_size=4)
+usual_changes = st.sampled_from(
+    [
+        [Change("forecast_start", SHIFT, Shift(days=14)), Change("forecast_end", SHIFT, Shift(days=14))],
+        [Change("forecast_end", SHIFT, Shift(months=1))],
+        [Change("forecast_start", RESET, "plan_start"), Change("forecast_end", RESET, "plan_end")],
+        [Change("monthly_rate", SCALE, Decimal("0.9"))],
+        [Change("is_discontinued", SET, True)],
+        [Change("is_funds_transferable", SET, True)],
+        [Change("area_silo", SET, "Silo 4"), Change("dor", SET, "PROJECT")],
+        [Change("equipment", CLEAR)],
+        [Change("source", SET, "PURCHASE")],
+    ]
+)
+
+
+@settings(max_examples=300, deadline=None, phases=[Phase.explicit, Phase.generate])
+@given(st.lists(records_of_any_shape(), max_size=12), any_changes | usual_changes, st.booleans(), st.integers(1, 12))
+def test_a_sheet_has_the_outcome_of_its_records(
+    records: list[Values], changes: list[Change], with_costs: bool, at_once: int
+) -> None:
+    one_by_one = Outcome(changes, RIO, samples=3, with_costs=with_costs)
+    for values in records:
+        one_by_one.add(values)
+    together = Outcome(changes, RIO, samples=3, with_costs=with_costs)
+    all_of_them = sheet(records)
+    marks = marks_of(records, changes)
+    for start in range(0, len(records), at_once):
+        together.add_sheet(Sheet(all_of_them.rows[start : start + at_once]), marks)
+    together.tell({place: records[place // 3] for place in together.named_positions})
+    assert together.proposal() == one_by_one.proposal()
