@@ -46,7 +46,7 @@ from tests.servers.processes import free_port
 from tests.servers.stock import Stock
 from tests.wire import failure
 
-SECONDS: Final = float(os.environ.get("PFA_CHAOS_SECONDS", "10"))
+SECONDS: Final = float(os.environ.get("PFA_CHAOS_SECONDS", "5"))
 EDITORS: Final = 50
 SHARED: Final = 6
 """Records that all editors edit."""

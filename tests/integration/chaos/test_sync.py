@@ -38,7 +38,7 @@ from tests.integration.sync.test_crashes import Crashing
 from tests.integration.sync.worker import FOREVER
 from tests.servers.stock import Stock
 
-SECONDS: Final = float(os.environ.get("PFA_CHAOS_SECONDS", "10"))
+SECONDS: Final = float(os.environ.get("PFA_CHAOS_SECONDS", "5"))
 SEED: Final = int(os.environ.get("PFA_CHAOS_SEED", "0")) or random.SystemRandom().randrange(1, 1_000_000)
 WORKERS: Final = 2
 COLUMNS: Final = {"model": "pfs_f_model", "area_silo": "pfs_f_area", "manufacturer": "pfs_f_manufacturer"}

@@ -256,7 +256,7 @@ def test_a_duration_is_the_sum_of_its_parts(text: str) -> None:
     ],
 )
 def test_long_texts_take_no_long_time(text: str) -> None:
-    begin = time.perf_counter()
+    begin = time.process_time()
     for reader in READERS:
         reader(text)
-    assert time.perf_counter() - begin < 2
+    assert time.process_time() - begin < 2

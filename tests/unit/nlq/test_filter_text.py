@@ -210,9 +210,9 @@ def test_the_text_found_is_cut_in_messages(text: str) -> None:
     ],
 )
 def test_hard_texts_take_no_longer_than_others(text: str) -> None:
-    begin = time.perf_counter()
+    begin = time.process_time()
     check_read_or_refused(text)
-    assert time.perf_counter() - begin < 1  # a quadratic step would take far longer
+    assert time.process_time() - begin < 1  # a quadratic step would take far longer
 
 
 WORDS = [*(f.name for f in SCHEMA.fields), "RENTAL", "5000", "-5", "2026-03-01", "2026-03-01T00:00:00Z", '"Silo 4"']

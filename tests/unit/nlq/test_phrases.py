@@ -268,10 +268,10 @@ def test_any_text_is_read_or_refused(question: str) -> None:
 )
 def test_a_long_question_takes_no_long_time(unit: str) -> None:
     question = (unit * MAX_LENGTH)[:MAX_LENGTH]
-    begin = time.perf_counter()
+    begin = time.process_time()
     with contextlib.suppress(QuestionError):
         read(question)
-    assert time.perf_counter() - begin < 1
+    assert time.process_time() - begin < 1
 
 
 def test_a_language_without_conventions_adds_nothing() -> None:
@@ -304,9 +304,9 @@ def test_a_question_is_read_in_well_under_a_millisecond() -> None:
     spoken = Language(SCHEMA, Vocabulary(values))
     spent = []
     for _ in range(200):
-        begin = time.perf_counter()
+        begin = time.process_time()
         spoken.interpret("rentals in Silo 4 over $5000", TODAY)
-        spent.append(time.perf_counter() - begin)
+        spent.append(time.process_time() - begin)
     assert statistics.median(spent) < 0.001  # the aim is half of it; a busy machine may double it
 
 
