@@ -276,7 +276,7 @@ async def test_an_amount_finer_than_pems_keeps_is_refused_before_anything_is_sen
     await site.go()
     record = await site.values(first)
     assert (record["sync_state"], record["monthly_rate"]) == ("sync_error", 1_234_5678)
-    assert "write 1,234.56 or 1,234.57" in record["sync_error_message"]
+    assert record["sync_error_message"] == "monthly rate is finer than PEMS keeps: enter it with at most 2 decimals"
     assert site.simulator.requests["screen UPDATE"] == 0
 
 

@@ -259,7 +259,7 @@ def test_an_edit_that_pems_would_round_is_refused_and_stays() -> None:
     """Also where PEMS would round it to what it has, so that nobody takes it for written."""
     story = Story(Terms(steps=money_steps(2)), monthly_rate=FINE).claim()
     assert (story.record.state, story["monthly_rate"], story.record.push) == (State.ERROR, FINE, None)
-    assert "write 1,000.00 or 1,000.01" in story["sync_error_message"]
+    assert "at most 2 decimals" in story["sync_error_message"]
     story.edit(20, monthly_rate=10_000_100).send("p2")
     assert story.effect(Update).values == {"monthly_rate": 10_000_100}
 
