@@ -15,7 +15,7 @@ help: ## Print this list
 setup: ## Make .venv with everything in it (quick when nothing changed)
 	@scripts/setup.sh
 
-demo: setup ## Import the example, serve it on 127.0.0.1:$PORT (50051), ask a question, stay up; ONCE=1 ends after the answer
+demo: setup ## Import the example, serve it on 127.0.0.1:$PORT (50051), ask, synchronize with a simulated PEMS, stay up; ONCE=1 ends then
 	@scripts/demo.sh
 
 # Files of tests go to whichever worker is free, those of processes and databases first: the small ones at the end even

@@ -167,11 +167,18 @@ class TestDemo:
         assert 'area_silo = "Silo 4"' in text
         assert re.search(r"From start to answer: \d+\.\d seconds", text)
         assert "20,220" in text
+        assert re.search(r"^done .* 3 updated, .* 1 pushed$", text, re.MULTILINE), text
+        assert "contract: " in text
         with socket.socket() as probe:
             assert probe.connect_ex(("127.0.0.1", port)) != 0, "the server outlived the demo"
+        pems = re.search(r"simulated on http://127\.0\.0\.1:(\d+)", text)
+        assert pems is not None
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.1", int(pems[1]))) != 0, "the simulated PEMS outlived the demo"
         again = run("scripts/demo.sh", seconds=120, ONCE="1", PORT=str(port), DEMO_DIR=folder)
         assert again.returncode == 0, again.stderr
         assert re.search(r"^total +0 +0 +20,220$", again.stdout, re.MULTILINE), again.stdout
+        assert re.search(r"^done .* 1 pushed$", again.stdout, re.MULTILINE), again.stdout
 
 
 class TestLocks:

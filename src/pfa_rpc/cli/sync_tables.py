@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from pfa_rpc.cli.render import Output
 
-_COUNTS: Final = tuple(field.name for field in pb.SyncCounts.DESCRIPTOR.fields)
+_COUNTS: Final = tuple(field.name for field in pb.SyncCounts.DESCRIPTOR.fields if field.name != "pages")
 _POLICIES: Final = {pb.CONFLICT_POLICY_PEMS: "PEMS wins", pb.CONFLICT_POLICY_LOCAL: "the local edit wins"}
 
 
