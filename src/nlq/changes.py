@@ -29,6 +29,8 @@ class ChangeOperation(enum.Enum):
     """It gets no value."""
     RESET = "reset"
     """It gets the value that another field of the same record has."""
+    ADD = "add"
+    """An amount is added to its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,8 @@ class Change:
     """Name of the field."""
     operation: ChangeOperation
     value: Value | Shift | None = None
-    """Of SET the literal, of SHIFT a `Shift`, of SCALE the factor (Decimal), of RESET the name of the other field."""
+    """Of SET the literal, of SHIFT a `Shift`, of SCALE the factor (Decimal), of RESET the name of the other field, of
+    ADD the amount (Decimal), below zero where it is taken away."""
 
 
 def canonical_changes(changes: Iterable[Change], schema: Schema) -> str:
@@ -72,6 +75,8 @@ def _text(change: Change, schema: Schema) -> str:
             return _shift_text(name, shift)
         case Change(name, ChangeOperation.SCALE, Decimal() as factor):
             return f"{name} *= {plain(factor):f}"
+        case Change(name, ChangeOperation.ADD, Decimal() as amount):
+            return f"{name} {'-' if amount < 0 else '+'}= {plain(abs(amount)):f}"
         case Change(name, ChangeOperation.CLEAR):
             return f"{name} = null"
         case Change(name, ChangeOperation.RESET, other):

@@ -255,6 +255,8 @@ class _Writer:
                 return shown | ({"months": months} if months else {}) | ({"days": days} if days or not months else {})
             case ChangeOperation.SCALE, Decimal() as factor:
                 return shown | {"factor": _number(factor)}
+            case ChangeOperation.ADD, Decimal() as amount:
+                return shown | {"amount": _number(amount)}
             case ChangeOperation.RESET, str() as other:
                 return shown | {"op": "set", "value": other}
             case _, None | Shift():

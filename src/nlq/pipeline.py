@@ -286,7 +286,7 @@ class Language:
             alternatives = tuple(each for each in self._answers(found, reading, command) if self._reads(each, reading))
         return replace(
             found,
-            sentence=command_sentence(changes, found.sentence, self._schema) if changes else found.sentence,
+            sentence=self._order_text(changes, found.sentence) if changes else found.sentence,
             kind=InterpretationKind.CHANGE,
             changes=changes,
             question_back=command.ask,
@@ -317,7 +317,7 @@ class Language:
                 yield Alternative(self._order_text(changes, found.sentence), found.filter)
 
     def _order_text(self, changes: Sequence[Change], records: str) -> str:
-        return command_sentence(ordered(changes, self._schema), records, self._schema)
+        return command_sentence(ordered(changes, self._schema), records, self._schema, self._phrasing.money)
 
     def _sentence(self, query: Query) -> str:
         return self._sentences.write(query)

@@ -5,6 +5,7 @@ Gives `Moving`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -14,12 +15,16 @@ from nlq.commands.fields import Named
 from nlq.commands.outcome import Pending
 from nlq.commands.phrases import Distance
 from nlq.commands.words import (
+    OFF,
     PARTICLES,
     STAYING,
     Act,
 )
 from nlq.schema import FieldType
+from nlq.tagging.tags import Amount
 
+_BEHIND: Final = ("to", "on", "for", "of")
+"""Words, as keys, between an amount and what it changes."""
 _DAYS_OF_MONTH: Final = 31
 _LENGTHS: Final = frozenset(("duration", "length"))
 _AMOUNT_VERBS: Final = frozenset(("multiply", "multiplied", "scale", "scaled"))
@@ -71,6 +76,8 @@ class Moving:
             done = self._shifted(distance, distance.shift)
         elif distance.share is not None:
             done = self._scaled(distance, distance.share)
+        elif distance.money is not None:
+            done = self._added(distance, distance.money)
         else:
             done = self._amount_by(distance)
         if done:
@@ -79,7 +86,8 @@ class Moving:
 
     def _take_distance(self, distance: Distance) -> None:
         first, end = self._at.with_particle(distance.first), distance.end
-        if end < self._at.clause.end and self._at.tokens[end].key in ("to", "on", "for", "of"):
+        behind = (*OFF, *_BEHIND) if first == self._at.index else _BEHIND
+        if end < self._at.clause.end and self._at.tokens[end].key in behind:
             end += 1
         if self._at.tokens[self._at.clause.first].raw.casefold() in ("keep", "kept"):
             while first > self._at.index and self._at.tokens[first - 1].key in STAYING:
@@ -95,9 +103,11 @@ class Moving:
         named = self._at.find(distance.first, distance.end, lambda each: each.editable)
         if named is not None:
             self._at.take_named(named)
-        if distance.money is not None:
-            return self._at.ask(f"“{said}”: amounts change by a share or to an amount. Say “by 5 %” or “to $4,500”.")
-        return self._at.ask(f"“{said}”: of what? Say, for example, “{said} %” or “{said} weeks”.")
+        if named is None or named.fields[0].type is not FieldType.MONEY or distance.number is None:
+            return self._at.ask(f"“{said}”: of what? Say, for example, “{said} %” or “{said} weeks”.")
+        amount = (self._up_or_down(distance) or 0) * distance.number
+        options = [tuple(Change(each.name, ChangeOperation.ADD, amount) for each in named.fields)] if amount else []
+        return self._at.ask(f"“{said}”: a share, or an amount? Say “{said} %” or “by ${distance.number:,f}”.", options)
 
     def _shifted(self, distance: Distance, shift: Shift) -> bool:
         """Move dates."""
@@ -187,43 +197,69 @@ class Moving:
         text = f"Earlier or later? Say, for example, “move {said} later” or “move {said} earlier”."
         return self._at.ask(text, options if fields else ())
 
-    def _scaled(self, distance: Distance, share: Decimal) -> bool:
-        """Change amounts by a share."""
+    def _added(self, distance: Distance, money: Amount) -> bool:
+        """Add an amount of money to amounts, or take it away: "raise the rate by $500"."""
+        said = self._at.text(distance.first, distance.end)
+        if money.foreign:
+            return self._at.ask(f"“{said}”: which amount is that in the currency of the records?")
+        sign = self._up_or_down(distance)
+        if sign is None:
+            return False
+        if not money.value:
+            return self._at.ask("Changing by nothing changes nothing: by how much?")
+        amounts = [money.value, -money.value]
+        if not sign:
+            return self._ask_up_or_down(distance, ChangeOperation.ADD, amounts)
+        return self._changed(ChangeOperation.ADD, sign * money.value, distance.first, distance.end)
+
+    def _up_or_down(self, distance: Distance) -> int | None:
+        """Return which way an amount changes, 0 where that has to be asked; None where the verb changes none."""
         verb = self._at.clause.verb
         before = self._at.tokens[distance.first - 1].key if distance.first > self._at.clause.start else ""
         beside = {self._at.particle, before, distance.particle}
         directed = 1 if "up" in beside else -1 if beside & {"down", "back"} else 0
         if Act.SCALE not in verb.acts and not (directed and Act.SHIFT in verb.acts):
-            return False
+            return None
         sign = distance.sign or directed
         if not sign and (Act.SHIFT not in verb.acts or verb.sign == 0):
             sign = verb.sign
+        return sign
+
+    def _scaled(self, distance: Distance, share: Decimal) -> bool:
+        """Change amounts by a share."""
+        sign = self._up_or_down(distance)
+        if sign is None:
+            return False
         if not sign:
-            return self._ask_up_or_down(distance, share)
+            factors = [factor for factor in (1 + share, 1 - share) if share and factor > 0]
+            return self._ask_up_or_down(distance, ChangeOperation.SCALE, factors)
         factor = 1 + sign * share
         if factor <= 0 or not share:
             return self._at.ask(f"“{self._at.text(distance.first, distance.end)}”: which amount should it become?")
         return self._times(factor, distance.first, distance.end)
 
-    def _ask_up_or_down(self, distance: Distance, share: Decimal) -> bool:
+    def _ask_up_or_down(self, distance: Distance, operation: ChangeOperation, values: Sequence[Decimal]) -> bool:
         said = self._at.text(distance.first, distance.end)
         named = self._at.find(distance.first, distance.end, lambda each: each.type is FieldType.MONEY)
         options: list[tuple[Change, ...]] = []
         if named is not None:
             self._at.take_named(named)
             names = [each.name for each in named.fields]
-            factors = [factor for factor in (1 + share, 1 - share) if share and factor > 0]
-            options = [tuple(Change(each, ChangeOperation.SCALE, factor) for each in names) for factor in factors]
+            options = [tuple(Change(each, operation, value) for each in names) for value in values]
         return self._at.ask(f"“{said}”: up or down? Say “increase … {said}” or “reduce … {said}”.", options)
 
     def _times(self, factor: Decimal, first: int, end: int) -> bool:
         """Multiply the amounts that are named, or those that the records decide."""
+        return self._changed(ChangeOperation.SCALE, factor, first, end)
+
+    def _changed(self, operation: ChangeOperation, value: Decimal, first: int, end: int) -> bool:
+        """Change the amounts that are named, or those that the records decide."""
         named = self._at.find(first, end, lambda each: each.type is FieldType.MONEY)
         if named is None:
-            self._at.outcome.pending.append(Pending(ChangeOperation.SCALE, factor, first, end))
+            self._at.outcome.pending.append(Pending(operation, value, first, end))
             return True
         for each in named.fields:
-            self._at.outcome.changes.append(Change(each.name, ChangeOperation.SCALE, factor))
+            self._at.outcome.changes.append(Change(each.name, operation, value))
         self._at.take_named(named)
         return True
 

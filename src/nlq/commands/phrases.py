@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Final, cast
 
 from nlq.amounts.durations import read_duration
-from nlq.amounts.money import read_money
+from nlq.amounts.money import MARKS, read_money
 from nlq.amounts.numbers import NUMBER_WORDS, read_number, read_percent
 from nlq.changes import Shift
 from nlq.commands.fields import FieldReader, Phrase, meanings_of
@@ -25,6 +25,7 @@ from nlq.commands.words import (
     LESS,
     LONGER,
     MORE,
+    OFF,
     PARTICLES,
     SETTING,
     SHORTER,
@@ -40,7 +41,7 @@ from nlq.tagging.tags import Amount, Flagged, Meaning, Reading
 from nlq.tagging.tries import Trie
 
 _CODE_GAPS: Final = ("", "-", "/", ".", "_")
-_AMOUNT_STARTS: Final = NUMBER_WORDS | FURTHER | {"by", "for", "+", "half", "few", "couple"} - {"the"}
+_AMOUNT_STARTS: Final = NUMBER_WORDS | FURTHER | {"by", "for", "+", "half", "few", "couple"} | MARKS.keys() - {"the"}
 _LONGEST_NAME: Final = 6
 
 
@@ -150,7 +151,7 @@ class PhraseReader:
             elif found.shift is not None and key in (*LONGER, *SHORTER) and not self._names_more(tokens, found.end):
                 found.lengthens = True
                 found.sign = 1 if key in LONGER else -1
-            elif found.share is not None and key in (*MORE, *LESS):
+            elif (found.share is not None or found.money is not None) and key in (*MORE, *LESS):
                 found.sign = 1 if key in MORE else -1
             elif found.shift is not None and key in PARTICLES and not found.particle and key != "in":
                 found.particle = key
@@ -172,10 +173,13 @@ class PhraseReader:
         after = tokens[found.end].key if found.end < len(tokens) else ""
         if before in (*SETTING, *UNTIL):
             return False  # "reduce the rate to 90 %"
+        amount = found.money is not None or found.share is not None
+        if amount and found.first == begin and after in OFF:
+            return True  # "add $500 to the rate", "cut 5 % from the rates"
         if before in BEFORE_CONDITION or after in ("ago", "from", "before", "after") or found.number is not None:
             return False
         if found.money is not None or self._is_rate(tokens, found.first):
-            return False
+            return found.money is not None and found.sign != 0  # "$500 higher"
         if found.sign or found.particle or found.lengthens or first in FURTHER - {"the", "one", "full"}:
             return True
         if found.share is not None:

@@ -5,31 +5,48 @@ Gives `command_sentence`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Final
 
 from nlq.changes import Change, ChangeOperation, Shift, counted
 from nlq.filters.literals import plain
+from nlq.query import Value
 from nlq.schema import FieldSpec, FieldType, Schema
 
 _HUNDRED: Final = Decimal(100)
 
 
-def command_sentence(changes: Sequence[Change], records: str, schema: Schema) -> str:
-    """Return the sentence; `records` is the one that names the records. Changes of one kind are told together."""
+def command_sentence(changes: Sequence[Change], records: str, schema: Schema, money: Callable[[Value], str]) -> str:
+    """Return the sentence; `records` is the one that names the records, `money` writes an amount with its currency.
+
+    Changes of one kind are told together.
+    """
     grouped: dict[tuple[ChangeOperation, object], list[FieldSpec]] = {}
     for change in sorted(changes, key=lambda each: schema.places[each.field][0]):
         value = None if change.operation is ChangeOperation.RESET else change.value
         key = (change.operation, change.field if change.operation is ChangeOperation.SET else value)
         grouped.setdefault(key, []).append(schema.by_name[change.field])
     values = {change.field: change.value for change in changes}
-    phrases = [_phrase(operation, fields, values[fields[0].name], schema) for (operation, _), fields in grouped.items()]
+    phrases = [
+        _added(fields, values[fields[0].name], money)
+        if operation is ChangeOperation.ADD
+        else _phrase(operation, fields, values[fields[0].name], schema)
+        for (operation, _), fields in grouped.items()
+    ]
     text = " and ".join(phrases)
     records = records.removesuffix(".")
     everything = records.casefold().split(",")[0] == "records"
     return f"{text[0].upper()}{text[1:]} for {'all ' * everything}{records[0].lower()}{records[1:]}."
+
+
+def _added(fields: Sequence[FieldSpec], amount: object, money: Callable[[Value], str]) -> str:
+    """Return amounts that are added or taken away in the form of an order."""
+    if not isinstance(amount, Decimal):
+        raise ValueError(f"add does not take {amount!r}")  # noqa: TRY004 - as for all operations
+    names = " and ".join(f"the {field.label}" for field in fields)
+    return f"{'reduce' if amount < 0 else 'increase'} {names} by {money(abs(amount))}"
 
 
 def _phrase(

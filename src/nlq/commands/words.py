@@ -240,6 +240,8 @@ LESS: Final = frozenset(
 )
 FURTHER: Final = frozenset(("another", "extra", "additional", "more", "further", "a", "an", "the", "full", "one"))
 """Words, as keys, that may stand before a duration or share."""
+OFF: Final = ("to", "on", "off", "from")
+"""Words, as keys, between an amount and what it is added to or taken from: "take 5 % off the rates"."""
 ARTICLES: Final = frozenset(
     ("the", "a", "an", "all", "of", "every", "each", "it", "their", "any", "both", "new", "our")
 )

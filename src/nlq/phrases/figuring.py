@@ -7,6 +7,7 @@ a rank ("categories with more than 10 rentals"), or asks for the values of a fie
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 
 from nlq.phrases.amounts import is_whole
@@ -23,6 +24,7 @@ from nlq.query import (
     Function,
     Having,
     Operator,
+    group_field,
 )
 from nlq.schema import FieldSpec, FieldType
 from nlq.tagging.tags import Amount
@@ -65,9 +67,28 @@ class Figuring:
             self._order, self.limit = order.run()
         else:
             self._refuse_bounds()
-        return Aggregate(
+        asked = Aggregate(
             tuple(self._figures), self._groups, having=tuple(self._having), order=tuple(self._order), distinct=distinct
         )
+        return self._lacking(asked)
+
+    def _lacking(self, asked: Aggregate) -> Aggregate:
+        """Return figures of groups as the groups that have no records, where these are asked for."""
+        mark = self._gathered.lacking
+        plain = asked.aggregations == (Aggregation(Function.COUNT),) and len(asked.group_by) == 1 and not asked.order
+        if not plain or self.limit is not None:
+            return asked
+        if mark is not None and asked.distinct:
+            self._gathered.use(mark, "of which no record is")
+            return replace(asked, lacking=True)
+        if (
+            mark is None
+            and asked.having
+            and all(map(_is_none, asked.having))
+            and group_field(asked.group_by[0])[1] is None
+        ):
+            return replace(asked, having=(), distinct=True, lacking=True)
+        return asked
 
     # Figures
 
@@ -322,6 +343,10 @@ class Figuring:
         if unfit:
             self._gathered.refuse(part)
             return
+        if figure == Aggregation(Function.COUNT) and all(
+            _holds_for_none(operator, amount) for operator, amount in limits
+        ):
+            self._gathered.note("groups without records are not among them", part, "count() > 0", ("with 0",))
         self._having += [Having(figure, operator, amount.value) for operator, amount in limits]
         words = figure_words(figure, self._schema)
         said = " and ".join(f"{words} {operator.value} {amount.value:,f}" for operator, amount in limits)
@@ -334,6 +359,16 @@ class Figuring:
         for part in parts:
             gathered.refuse(part)
             gathered.result.warnings.append("A limit of a figure needs groups: name what to group by.")
+
+
+def _is_none(having: Having) -> bool:
+    """Return whether a condition on groups holds for those without records only: "with 0 cranes"."""
+    none = {Operator.EQ: 0, Operator.LE: 0, Operator.LT: 1}.get(having.operator)
+    return having.figure == Aggregation(Function.COUNT) and none is not None and having.value == none
+
+
+def _holds_for_none(operator: Operator, amount: Amount) -> bool:
+    return (operator is Operator.LE and amount.value > 0) or (operator is Operator.LT and amount.value > 1)
 
 
 def _orders_by_figure(part: SortPart) -> bool:

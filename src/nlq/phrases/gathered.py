@@ -90,6 +90,8 @@ class Gathered:
         """A word for an end of a period that no date follows; taken out by what uses it."""
         self.yes_no: Mark | None = None
         self.share: Mark | None = None
+        self.lacking: Mark | None = None
+        """What says that groups without records are asked for: "areas with no pumps"."""
         self.opening: FieldPart | None = None
         """A figure that opens the question, and that records or a time follow: "forecast cost in March"."""
         self.window: DateTerm | None = None

@@ -21,6 +21,7 @@ from nlq.phrases.conditions import Conditions, counts_things
 from nlq.phrases.context import Settled
 from nlq.phrases.figuring import Figuring
 from nlq.phrases.gathered import Gathered, Resolved, Use
+from nlq.phrases.lacking import negates_groups, take_lacking
 from nlq.phrases.ordering import is_extreme, order_of
 from nlq.phrases.parts import (
     AgainstPart,
@@ -97,6 +98,9 @@ class _Resolver:
         self._list.close()
         self._result.unread += self._list.dangling
         self._gathered.event = self._attaching.waiting.get("EVENT")
+        if self._gathered.lacking is not None and not self._list.terms:
+            self._gathered.refuse(self._gathered.lacking)
+            self._gathered.lacking = None
         figuring = Figuring(self._gathered)
         asked = figuring.run()
         if self._gathered.event is None:
@@ -154,18 +158,11 @@ class _Resolver:
             self._take_share_mark(mark)
         elif tag == "VERSUS":
             self._take_versus(mark)
-        elif tag == "WITHOUT" and self._names_groups(self._content):
-            # "silos that have no cranes": groups without records are none.
+        elif tag in ("WITHOUT", "NOT") and negates_groups(mark, self._before, self._content, self._gathered):
             self._list.close()
-            self._gathered.refuse(mark)
+            take_lacking(mark, self._content, self._gathered, is_first=not self._list.terms)
         else:
             self._list.take_mark(mark)
-
-    def _names_groups(self, part: Part | None) -> bool:
-        """Return whether a part names groups, or counts them: "silos", "number of silos"."""
-        if isinstance(part, FigurePart):
-            return part.functions == (Function.COUNT_DISTINCT,)
-        return isinstance(part, DistinctPart) or (isinstance(part, FieldPart) and part.field.groupable)
 
     def _take_share_mark(self, mark: Mark) -> None:
         self._list.close()
@@ -384,6 +381,8 @@ class _Resolver:
             leftover += [*gathered.distinct, *gathered.groups]
         if gathered.yes_no is not None and not asked.yes_no:
             leftover.append(gathered.yes_no)
+        if gathered.lacking is not None and not asked.lacking:
+            leftover.append(gathered.lacking)
         known = {*self._result.unread, *_used(self._result)} if leftover else set()
         self._result.unread += [(each.first, each.end) for each in leftover if (each.first, each.end) not in known]
 
@@ -391,6 +390,7 @@ class _Resolver:
         """Report the fields about which nothing was said, and what asks for figures where there are none."""
         gathered = self._gathered
         figures = (*gathered.most, *gathered.by_figures, *gathered.distinct, *gathered.havings)
+        figures += (gathered.lacking,) if gathered.lacking is not None else ()
         known = {*self._result.unread, *_used(self._result)} if figures or gathered.yes_no is not None else set()
         for part in figures:
             if (part.first, part.end) not in known:

@@ -109,11 +109,11 @@ class SentenceWriter:
         """Return what stands before the records: the figures, or how they are asked for."""
         if asked.yes_no:
             return "are there any "
-        if asked.distinct and (deed := self._deed(asked.group_by[0])):
+        if asked.distinct and not asked.lacking and (deed := self._deed(asked.group_by[0])):
             return f"who {deed} "
         if asked.distinct:
             words = self._figure(Aggregation(Function.COUNT_DISTINCT, asked.group_by[0]))
-            return f"{words.removeprefix('number of ')} of "
+            return f"{words.removeprefix('number of ')} {'without' if asked.lacking else 'of'} "
         share = "percentage of " if asked.percent else ""
         return f"{share}{', '.join(map(self._figure, asked.aggregations))} of "
 

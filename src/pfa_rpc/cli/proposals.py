@@ -60,8 +60,9 @@ def propose_command(
 ) -> None:
     """Show what a change of many records would do, and what it would cost.
 
-    It is an order in plain words, or a filter with changes: FIELD += 14 days (or weeks, months), FIELD *= 0.9,
-    FIELD = VALUE, FIELD = null, FIELD = OTHER_FIELD. Nothing is changed unless --apply is given and confirmed.
+    It is an order in plain words, or a filter with changes: FIELD += 14 days (or weeks, months), FIELD += 500,
+    FIELD *= 0.9, FIELD = VALUE, FIELD = null, FIELD = OTHER_FIELD. Nothing is changed unless --apply is given and
+    confirmed.
     """
     target = options.target_of(server, token, timeout)
     day = options.day_of("--today", today)

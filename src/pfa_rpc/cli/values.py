@@ -38,7 +38,7 @@ def assignments(texts: Iterable[str]) -> dict[str, Any]:
 
 
 def changes_of(texts: Iterable[str]) -> list[Change]:
-    """Return changes of texts such as `forecast_end += 2 weeks` and `monthly_rate *= 0.9`. Raises CommandError."""
+    """Return changes of texts such as `forecast_end += 2 weeks` and `monthly_rate += 500`. Raises CommandError."""
     return [_change(text) for text in texts]
 
 
@@ -49,6 +49,9 @@ def _change(text: str) -> Change:
             f"{text!r} is no change; write 'forecast_end += 14 days', 'monthly_rate *= 0.9', 'contract = null' …"
         )
     field, operator, rest = _field(match[1]), match[2], match[3].strip()
+    if operator in ("+=", "-=") and field.type is FieldType.MONEY:
+        added = money_message(_amount(field, rest) * (-1 if operator == "-=" else 1), field.decimals, "")
+        return Change(field=field.name, operation=ChangeOperation.CHANGE_OPERATION_ADD, money_value=added)
     if operator in ("+=", "-="):
         shift = _shift(rest, -1 if operator == "-=" else 1)
         return Change(field=field.name, operation=ChangeOperation.CHANGE_OPERATION_SHIFT, shift=shift)

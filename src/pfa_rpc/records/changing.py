@@ -99,6 +99,8 @@ def _why_refused(change: Change) -> str | None:
         case Change(_, ChangeOperation.SCALE, Decimal() as factor) if changed.type is FieldType.MONEY:
             is_sound = factor.is_finite() and (not factor or abs(factor.adjusted()) < _FACTOR_DIGITS)
             return None if is_sound else f"{changed.label} cannot be multiplied by that"
+        case Change(_, ChangeOperation.ADD, Decimal() as amount) if changed.type is FieldType.MONEY:
+            return _why_no_value(changed, abs(amount))
         case Change(_, ChangeOperation.RESET, str() as other) if _same_kind(changed, BY_NAME.get(other)):
             return None
     return f"{changed.label} cannot be changed so"
@@ -144,6 +146,9 @@ def _step(changed: Field, change: Change) -> _Step:
     match change:
         case Change(_, ChangeOperation.SCALE, Decimal() as factor):
             return partial(_scale, changed, *factor.as_integer_ratio())
+        case Change(_, ChangeOperation.ADD, Decimal() as amount):
+            added = _literal(changed, abs(amount))
+            return partial(_add, changed, -added if amount < 0 else added)
         case Change(_, ChangeOperation.RESET, str() as other):
             return partial(_reset, changed, BY_NAME[other])
         case Change(name, ChangeOperation.SET, value):
@@ -163,6 +168,15 @@ def _scale(changed: Field, numerator: int, denominator: int, values: Values, dra
         draft.broken.append(BrokenRule(changed.name, f"no {changed.label} to change"))
     else:
         draft.updates[changed.name] = divide_half_even(amount * numerator, denominator)
+
+
+def _add(changed: Field, added: int, values: Values, draft: _Draft) -> None:
+    """Add to an amount, or take away from it; what would be below zero is refused by the rule for all amounts."""
+    amount = values[changed.name]
+    if amount is None:
+        draft.broken.append(BrokenRule(changed.name, f"no {changed.label} to change"))
+    else:
+        draft.updates[changed.name] = amount + added
 
 
 def _reset(changed: Field, other: Field, values: Values, draft: _Draft) -> None:

@@ -107,6 +107,27 @@ async def test_a_proposal_tells_what_applying_it_then_does(client: Client) -> No
         assert amount(layers[layer].after) == await total(client, RATES, field)
 
 
+async def test_an_amount_is_added_to_each_record_and_below_zero_refused(client: Client) -> None:
+    before = {record.id: amount(record.monthly_rate) for record in await listed(client, RATES)}
+    least = min(before.values())
+    added = Change(
+        field="monthly_rate",
+        operation=ChangeOperation.CHANGE_OPERATION_ADD,
+        money_value=Money(currency_code="USD", units=-int(least) - 1),
+    )
+    proposal = (await propose(client, RATES, added)).proposal
+    assert [change.text for change in proposal.changes] == [f"monthly_rate -= {int(least) + 1}"]
+    assert proposal.refused == sum(rate < int(least) + 1 for rate in before.values()) > 0
+    assert "negative" in proposal.refusals[0].reason
+
+    await apply(client, proposal, allow_refused=True)
+
+    after = {record.id: amount(record.monthly_rate) for record in await listed(client)}
+    assert all(
+        after[key] == (rate - int(least) - 1 if rate >= int(least) + 1 else rate) for key, rate in before.items()
+    )
+
+
 async def test_months_add_up_to_the_totals_on_both_sides(client: Client) -> None:
     proposal = (await propose(client, "forecast_end >= 1900-01-01", extend(45))).proposal
     for effect in proposal.effect.layers:

@@ -10,6 +10,7 @@ import pytest
 from google.type.date_pb2 import Date
 
 from nlq.filters.filter_text import parse_filter
+from nlq.query import fold
 from pfa.v1.query_service_pb2 import AskRequest, AskResponse, InterpretRequest, PieceRole
 from pfa.v1.record_service_pb2 import (
     AggregateFunction,
@@ -144,6 +145,17 @@ async def test_a_window_fits_sums_of_costs_only(client: Client) -> None:
         assert field in refused.message
     fine = request("SUM", "variance", "category", "month")
     assert (await client.records.AggregateRecords(fine)).groups
+
+
+async def test_groups_without_records_are_the_values_of_which_no_record_matches(client: Client) -> None:
+    reading, answer = await ask(client, "which categories have no rentals over $4000?")
+    assert reading.interpretation.aggregate.lacking
+    condition = parse_filter(reading.interpretation.filter, SCHEMA)
+    assert condition is not None
+    every = {fold(record["category"]) for record in client.rio if record["category"]}
+    having = {fold(record["category"]) for record in client.rio if record["category"] and holds(condition, record)}
+    assert {fold(group.keys[0].text) for group in answer.figures.groups} == every - having
+    assert {group.values[0].count for group in answer.figures.groups} <= {0}
 
 
 async def test_the_top_few_come_in_order(client: Client) -> None:

@@ -22,6 +22,7 @@ STILL = {"is_actualized": True, "actual_start": ARRIVED}
 GONE = {**STILL, "actual_end": LEFT}
 PLANNED = {"plan_start": date(2026, 2, 1), "plan_end": date(2026, 5, 1)}
 SET, SHIFT, SCALE = ChangeOperation.SET, ChangeOperation.SHIFT, ChangeOperation.SCALE
+ADD = ChangeOperation.ADD
 CLEAR, RESET = ChangeOperation.CLEAR, ChangeOperation.RESET
 
 
@@ -270,6 +271,12 @@ changes_of = st.lists(
         st.builds(
             Change, st.sampled_from(["monthly_rate", "purchase_price"]), st.just(SCALE), st.decimals(0, 3, places=3)
         ),
+        st.builds(
+            Change,
+            st.sampled_from(["monthly_rate", "purchase_price"]),
+            st.just(ADD),
+            st.decimals(-9000, 9000, places=2),
+        ),
         st.builds(Change, st.sampled_from(["forecast_start", "monthly_rate", "model", "actual_end"]), st.just(CLEAR)),
         st.builds(Change, st.just("source"), st.just(SET), st.sampled_from(["RENTAL", "PURCHASE"])),
         st.builds(Change, st.just("is_discontinued"), st.just(SET), st.booleans()),
@@ -289,6 +296,22 @@ def test_no_change_breaks_a_rule_without_saying_so(values: Any, changes: list[Ch
         assert all(edited.values[name] == values[name] for name in ("plan_start", "plan_end", "actual_start"))
         assert not values["is_actualized"] or edited.values["source"] == values["source"]
     assert (Note.UNCHANGED in edited.notes) == (edited.values == values and not edited.broken)
+
+
+def test_an_amount_is_added_and_taken_away() -> None:
+    values = make_values(monthly_rate=50_000_000)
+    for added, expected in (("500", 55_000_000), ("-250.50", 47_495_000), ("-5000", 0)):
+        edited = apply_changes(values, [Change("monthly_rate", ADD, Decimal(added))])
+        assert (edited.values["monthly_rate"], edited.broken) == (expected, [])
+
+
+def test_nothing_is_taken_away_below_zero_or_from_nothing() -> None:
+    less = apply_changes(make_values(monthly_rate=50_000_000), [Change("monthly_rate", ADD, Decimal("-5000.01"))])
+    assert [(broken.field, broken.reason) for broken in less.broken] == [("monthly_rate", "monthly rate is negative")]
+    missing = apply_changes(make_values(monthly_rate=None), [Change("monthly_rate", ADD, Decimal(1))])
+    assert "no monthly rate to change" in [broken.reason for broken in missing.broken]
+    [dates] = refused_changes([Change("forecast_end", ADD, Decimal(1))])
+    assert dates.field == "forecast_end"
 
 
 @given(st.integers(0, MAX_MONEY), st.decimals(0, 2, places=4))

@@ -83,6 +83,8 @@ def _change_value(change: Change, currency: str) -> dict[str, Any]:
             return {"factor": format(value, "f")}
         case ChangeOperation.SHIFT if isinstance(value, Shift):
             return {"shift": DateShift(months=value.months, days=value.days)}
+        case ChangeOperation.ADD if isinstance(value, Decimal):
+            return {"money_value": _amount(value, currency)}
         case ChangeOperation.SET if value is not None and not isinstance(value, Shift):
             return _set_value(value, currency)
     raise ValueError(f"{change.operation.value} does not take {value!r}")

@@ -7,6 +7,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from google.protobuf.message import Message
+from google.type.money_pb2 import Money
 
 from nlq.changes import Change, ChangeOperation, Shift, ordered
 from nlq.schema import FieldType
@@ -67,7 +68,7 @@ def read_change(message: ChangeMessage, currency: str) -> Change:
         raise NotRead(f"{message.field[:_SHOWN]!r} is not a field; write one such as forecast_end")
     operation = _OPERATIONS.get(message.operation)
     if operation is None:
-        raise NotRead("its operation is missing, or unknown; write SET, SHIFT, SCALE, CLEAR or RESET")
+        raise NotRead("its operation is missing, or unknown; write SET, SHIFT, SCALE, ADD, CLEAR or RESET")
     if operation is ChangeOperation.CLEAR:
         return Change(field.name, operation)
     member, read = _VALUES.get(operation) or (_MEMBERS.get(field.type, ""), _set_value)
@@ -105,6 +106,10 @@ def _factor(_field: Field, value: str, _currency: str) -> Decimal:
     return factor
 
 
+def _added(_field: Field, value: Money, currency: str) -> Decimal:
+    return read_amount(value, currency)
+
+
 def _other(_field: Field, value: str, _currency: str) -> str:
     if value not in BY_NAME:
         raise NotRead(f"{value[:_SHOWN]!r} is not a field; write one such as plan_end")
@@ -115,4 +120,5 @@ _VALUES: Final[dict[ChangeOperation, tuple[str, Callable[[Field, Any, str], Any]
     ChangeOperation.SHIFT: ("shift", _shift),
     ChangeOperation.SCALE: ("factor", _factor),
     ChangeOperation.RESET: ("other_field", _other),
+    ChangeOperation.ADD: ("money_value", _added),
 }

@@ -23,7 +23,16 @@ from pfa_rpc.records.cost import divide_half_even
 from pfa_rpc.records.differences import DIFFERENCES, costs_in
 from pfa_rpc.records.remembered import Remembered
 from pfa_rpc.schema import BY_NAME, COST_DECIMALS, RATE_DECIMALS
-from pfa_rpc.store.figures.groups import Figure, Group, GroupKey, arranged, share_of_all, share_of_own, with_hidden
+from pfa_rpc.store.figures.groups import (
+    Figure,
+    Group,
+    GroupKey,
+    arranged,
+    share_of_all,
+    share_of_own,
+    with_hidden,
+    without_records,
+)
 from pfa_rpc.store.figures.months import LAYER_FIELDS, Spreader, check_size
 from pfa_rpc.store.figures.windows import WindowSums
 from pfa_rpc.store.filters import Expression, column
@@ -64,6 +73,8 @@ async def aggregate(
     most = READ_LIMIT if spec.having or limit is not None else GROUP_LIMIT
     reading = _Reading(connection, organization_id, full, include_transferable, most)
     groups = await reading.groups(condition)
+    if spec.lacking:
+        groups = without_records(await reading.groups(None), groups)
     if spec.percent and spec.part is not None:
         parts = await reading.groups(conjunction(condition, spec.part))
         groups = share_of_own(groups, parts, full.aggregations)

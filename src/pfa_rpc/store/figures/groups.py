@@ -131,6 +131,12 @@ def _added(one: Figure, other: Figure) -> Figure:
     )
 
 
+def without_records(every: Iterable[Group], found: Iterable[Group]) -> list[Group]:
+    """Return the groups that are not among those found, with the count of their records: none."""
+    known = {group.keys for group in found}
+    return [Group(group.keys, [Figure(0)]) for group in every if group.keys not in known]
+
+
 def share_of_all(groups: Sequence[Group], items: Sequence[Aggregation]) -> None:
     """Make each count and sum a share of those of all groups together."""
     for place, item in enumerate(items):
