@@ -23,12 +23,13 @@ from pfa_rpc.records.cause import Cause, How
 from pfa_rpc.schema import SCHEMA
 from pfa_rpc.server import housekeeping
 from pfa_rpc.server.settings import Settings
+from pfa_rpc.services.asking import change_questions
 from pfa_rpc.services.asking.change_questions import about_changes
 from pfa_rpc.services.following.history import RecordHistory
 from pfa_rpc.services.principal import LOCAL_ADMIN, Permission, Principal
 from pfa_rpc.services.tokens import Tokens
 from pfa_rpc.store.history import audit
-from pfa_rpc.store.history.audit import Sought, prune_history
+from pfa_rpc.store.history.audit import Sought, count_changers, prune_history
 from pfa_rpc.store.organizations import get_organization
 from pfa_rpc.store.records import new_record, read_for_write, save_records
 from tests.fixtures.records import make_values
@@ -266,6 +267,22 @@ async def test_who_changed_something_is_answered_from_the_history(site: Served) 
     assert counts == {"anna": 2, "bob": 1}, "a record names its last editor only"
     assert figures.figures.matched == 2
     assert told(list(changes.changes.changes)) == [("8", "anna"), ("7", "bob"), ("7", "anna")]
+
+
+async def test_people_and_their_changes_are_told_of_one_moment(site: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    await change(site, ANNA, "7", category="Cranes")
+
+    async def overtaken(*arguments: Any, **options: Any) -> Any:
+        counted = await count_changers(*arguments, **options)
+        await change(site, BOB, "8", category="Cranes")
+        return counted
+
+    monkeypatch.setattr(change_questions, "count_changers", overtaken)
+    request = AskRequest(organization_id="RIO", question="who changed the cranes today, including discontinued")
+    _, figures, changes = [part async for part in site.questions.Ask(request)]
+    assert [group.keys[0].text for group in figures.figures.groups] == ["anna"]
+    assert told(list(changes.changes.changes)) == [("7", "anna")]
+    assert figures.figures.revision_token == changes.changes.revision_token
 
 
 async def test_who_changed_a_field_is_answered_with_the_changes_of_that_field(site: Served) -> None:

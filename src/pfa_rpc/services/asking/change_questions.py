@@ -11,6 +11,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from nlq.query import Aggregate, And, Comparison, Condition, Contains, Function, Operator, Or, Query, fields_of
 from pfa.v1.query_service_pb2 import AskResponse
 from pfa.v1.record_service_pb2 import AggregateGroup, AggregateRecordsResponse, AggregateValue, GroupKey
@@ -102,24 +104,27 @@ class ChangeQuestions:
         """
         see_money = call.principal.may(Permission.SEE_MONEY)
         sought = visible(sought, see_money=see_money)
-        if not query.history and not await self._write_people(organization_id, sought, query.limit, call):
-            return False
-        changes = await self._history.newest(organization_id, sought, SHOWN, see_money=see_money)
-        await call.write(embed(AskResponse.CHANGES_FIELD_NUMBER, changes))
+        async with self._database.reading() as connection:  # people and changes are of one snapshot
+            people = None
+            if not query.history:
+                people = await self._people(connection, organization_id, sought, query.limit)
+                if not people.groups:
+                    return False
+            page = await self._history.page(connection, organization_id, sought, SHOWN)
+        if people is not None:
+            await call.write(AskResponse(figures=people))
+        await call.write(embed(AskResponse.CHANGES_FIELD_NUMBER, page.framed(see_money=see_money)))
         return True
 
-    async def _write_people(self, organization_id: str, sought: Sought, limit: int | None, call: Call) -> bool:
-        """Write who made the changes, each with the number of records; return whether there was anybody."""
-        async with self._database.reading() as connection:
-            organization = await get_organization(connection, organization_id)
-            changers, matched = await count_changers(connection, organization_id, sought, limit=limit)
-        if not changers:
-            return False
+    async def _people(
+        self, connection: AsyncConnection, organization_id: str, sought: Sought, limit: int | None
+    ) -> AggregateRecordsResponse:
+        """Return who made the changes, each with the number of records."""
+        organization = await get_organization(connection, organization_id)
+        changers, matched = await count_changers(connection, organization_id, sought, limit=limit)
         groups = [
             AggregateGroup(keys=[GroupKey(text=by)], values=[AggregateValue(count=number, covered=number)])
             for by, number in changers
         ]
         token = revision_token(self._tokens, organization_id, organization.revision)
-        figures = AggregateRecordsResponse(groups=groups, matched=matched, revision_token=token)
-        await call.write(AskResponse(figures=figures))
-        return True
+        return AggregateRecordsResponse(groups=groups, matched=matched, revision_token=token)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from pfa.v1.history_pb2 import ChangeOrigin, HistoryEntry, ListChangesRequest, ListChangesResponse
 from pfa_rpc.errors import InvalidRequest
 from pfa_rpc.records.cause import How
@@ -51,7 +53,7 @@ _CHANGES_FIELD: Final = ListChangesResponse.CHANGES_FIELD_NUMBER
 
 
 @dataclass(frozen=True, slots=True)
-class _Page:
+class ChangePage:
     """Some changes, the newest first."""
 
     changes: Sequence[StoredChange]
@@ -84,29 +86,32 @@ class RecordHistory:
         if request.page_token:
             after = ChangeKey(*self._tokens.open("page", request.page_token, organization_id, request_digest))
         see_money = call.principal.may(Permission.SEE_MONEY)
-        page = await self._page(organization_id, sought, limit, after, see_money=see_money)
+        async with self._database.reading() as connection:
+            page = await self.page(connection, organization_id, visible(sought, see_money=see_money), limit, after)
         if page.end is not None:
             page.message.next_page_token = self._tokens.seal("page", organization_id, request_digest, list(page.end))
         return page.framed(see_money=see_money)
 
-    async def newest(self, organization_id: str, sought: Sought, limit: int, *, see_money: bool) -> bytes:
-        """Return the newest changes, as a serialized ListChangesResponse. Raises OrganizationNotFound."""
-        page = await self._page(organization_id, sought, limit, None, see_money=see_money)
-        return page.framed(see_money=see_money)
+    async def page(
+        self,
+        connection: AsyncConnection,
+        organization_id: str,
+        sought: Sought,
+        limit: int,
+        after: ChangeKey | None = None,
+    ) -> ChangePage:
+        """Return the newest changes, those after a key, of what is sought as it is `visible` to the caller.
 
-    async def _page(
-        self, organization_id: str, sought: Sought, limit: int, after: ChangeKey | None, *, see_money: bool
-    ) -> _Page:
-        sought = visible(sought, see_money=see_money)
-        async with self._database.reading() as connection:
-            organization = await get_organization(connection, organization_id)
-            changes = await list_changes(connection, organization_id, sought, limit=limit + 1, after=after)
-            start = await history_start(connection, organization_id)
+        Raises OrganizationNotFound.
+        """
+        organization = await get_organization(connection, organization_id)
+        changes = await list_changes(connection, organization_id, sought, limit=limit + 1, after=after)
+        start = await history_start(connection, organization_id)
         message = ListChangesResponse(
             revision_token=revision_token(self._tokens, organization_id, organization.revision),
             history_start_time=None if start is None else timestamp_message(start[1]),
         )
-        return _Page(changes[:limit], changes[limit - 1].key if len(changes) > limit else None, message)
+        return ChangePage(changes[:limit], changes[limit - 1].key if len(changes) > limit else None, message)
 
     async def record(self, organization_id: str, field: str, value: str, at: datetime) -> Answer:
         """Return the payload that a record had at a time, b"" where there was none. OrganizationNotFound."""
