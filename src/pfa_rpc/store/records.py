@@ -204,9 +204,10 @@ async def _by_key(
 @lru_cache(maxsize=16)
 def _among(key: sa.Column[Any], columns: tuple[sa.Column[Any], ...]) -> sa.Select[Any]:
     """Return the statement that reads columns of the records whose key is among names (PostgreSQL)."""
-    names = sa.cast(sa.bindparam("names", type_=sa.Text()), postgresql.ARRAY(sa.Text()))
+    # Rows of names, not `= ANY` of an array: as a filter, that would take the text apart again for each record.
+    names = sa.func.unnest(sa.cast(sa.bindparam("names", type_=sa.Text()), postgresql.ARRAY(sa.Text())))
     of = sa.bindparam("organization_id", type_=sa.Text())
-    return sa.select(*columns).where(records.c.organization_id == of, key == sa.func.any(names))
+    return sa.select(*columns).where(records.c.organization_id == of, key.in_(sa.select(names)))
 
 
 def batches(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
