@@ -1,19 +1,21 @@
 """What a change made different in a record: `differences` names the fields, `encode_partial` keeps the values of them.
 
-`rewound` puts such values back: the record as it was before its latest changes.
+`deltas_of` does both for many records. `rewound` puts such values back: the record as it was before its latest changes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import compress
 from operator import itemgetter, ne
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pfa.v1.record_pb2 import Record
 from pfa_rpc.records.encode import Values, some_from_message
 from pfa_rpc.records.fragments import field_wires
+from pfa_rpc.records.remembered import Remembered
+from pfa_rpc.records.steps import Columns, number_of
 from pfa_rpc.schema import FIELDS
 
 _NAMES: Final = tuple(field.name for field in FIELDS)
@@ -32,6 +34,43 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[st
     except KeyError:
         old, new = _take(_MISSING | dict(before)), _take(_MISSING | dict(after))
     return tuple(compress(_NAMES, map(ne, old, new)))
+
+
+class Deltas(NamedTuple):
+    """What changed of some records; columns are in their order."""
+
+    names: tuple[str, ...]
+    """Names of the fields that differ in any of them, in the order of the table of fields."""
+    fields: Sequence[tuple[str, ...]]
+    """Names of those that differ in each; none of a record that is as it was."""
+    old: Sequence[bytes]
+    """These fields before, as partial records."""
+    new: Sequence[bytes]
+    """These fields after."""
+
+
+def deltas_of(before: Columns, after: Columns, currency: str) -> Deltas:
+    """Return for many records, one at least, what `differences` and `encode_partial` give of one of them."""
+    names = tuple(name for name in _NAMES if before[name] != after[name])
+    if not names:
+        number = number_of(before)
+        return Deltas(names, [()] * number, [b""] * number, [b""] * number)
+    wires = _wires(currency)
+    differ = [list(map(ne, before[name], after[name])) for name in names]
+    fields = Remembered(lambda mask: tuple(compress(names, mask)))
+    old, new = (
+        [
+            [wires[name](value) if is_other else b"" for value, is_other in zip(side[name], others, strict=True)]
+            for name, others in zip(names, differ, strict=True)
+        ]
+        for side in (before, after)
+    )
+    return Deltas(
+        names,
+        list(map(fields.__getitem__, zip(*differ, strict=True))),
+        list(map(b"".join, zip(*old, strict=True))),
+        list(map(b"".join, zip(*new, strict=True))),
+    )
 
 
 def encode_partial(values: Mapping[str, Any], names: Iterable[str], currency: str) -> bytes:

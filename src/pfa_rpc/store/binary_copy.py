@@ -7,10 +7,10 @@ that of "Binary Format" in PostgreSQL's page on COPY: each value stands as its t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import lru_cache
-from itertools import islice
+from itertools import islice, repeat
 from operator import itemgetter
 from struct import Struct
 from typing import Any, Final
@@ -68,6 +68,18 @@ def row_maker(table: sa.Table) -> Callable[[dict[str, Any]], bytes]:
         return head + b"".join([make(value) for make, value in zip(makers, take(row), strict=True)])
 
     return make
+
+
+def rows_of_columns(table: sa.Table, columns: Mapping[str, Sequence[Any]]) -> Iterator[bytes]:
+    """Yield rows given as columns of a table, each of its values in the order of the columns."""
+    makers = _column_makers(table)
+    made = [map(makers[name], values) for name, values in columns.items()]
+    return map(b"".join, zip(repeat(row_head(len(made))), *made, strict=False))
+
+
+@lru_cache(maxsize=16)
+def _column_makers(table: sa.Table) -> dict[str, Make]:
+    return {column.name: column_maker(column) for column in table.columns}
 
 
 def column_maker(column: sa.Column[Any], *, comes_again: bool = True) -> Make:

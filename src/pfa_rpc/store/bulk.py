@@ -1,11 +1,13 @@
-"""Many rows at once, by the shortest way that the driver has: `insert_rows`, `update_rows`; upserts: `insert_for`."""
+"""Many rows at once, by the shortest way that the driver has; upserts: `insert_for`.
+
+`insert_rows` takes rows, `insert_columns` and `update_columns` take columns, which are made in less time.
+"""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from operator import itemgetter
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -13,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pfa_rpc.records.remembered import Remembered
-from pfa_rpc.store.binary_copy import in_parts, row_maker
+from pfa_rpc.store.binary_copy import in_parts, row_maker, rows_of_columns
 from pfa_rpc.store.types import NameList
 
 FEW: Final = 3
@@ -36,71 +38,110 @@ async def insert_rows(connection: AsyncConnection, table: sa.Table, rows: Iterab
         rows = iter(rows)
         first = list(itertools.islice(rows, FEW + 1))
         if len(first) <= FEW:
-            await _insert_few(connection, table, first)
+            await _insert_each(connection, table, first)
         else:
             await copy_rows(connection, table, names, map(row_maker(table), itertools.chain(first, rows)))
         return
-    statement = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"  # noqa: S608 (names of columns)
-    await connection.exec_driver_sql(statement, list(map(_converter(table, connection.dialect), rows)))
+    await _insert_each(connection, table, rows)
 
 
 async def insert_columns(connection: AsyncConnection, table: sa.Table, columns: Mapping[str, Sequence[Any]]) -> None:
-    """Insert rows given as columns, one for every column of a table in any order, by the driver's own parameters."""
-    statement = f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608 (names of columns)
-    processors = _processors(table, connection.dialect)
-    made = [
+    """Insert rows given as columns, one for every column of a table in any order; as `insert_rows` does."""
+    is_postgresql = connection.dialect.name == "postgresql"
+    if is_postgresql and len(next(iter(columns.values()))) > FEW:
+        await copy_rows(connection, table, list(columns), rows_of_columns(table, columns))
+        return
+    statement = insert_text(table, tuple(columns), connection.dialect.paramstyle)
+    rows = list(zip(*_converted(table, connection.dialect, columns), strict=True))
+    await _execute_each(connection, statement, rows)
+
+
+@lru_cache(maxsize=16)
+def insert_text(table: sa.Table, names: tuple[str, ...], paramstyle: str) -> str:
+    """Return the statement that inserts columns of one row."""
+    places = ", ".join(_places(len(names), paramstyle))
+    return f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({places})"  # noqa: S608 (names of columns)
+
+
+async def _execute_each(connection: AsyncConnection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Execute a statement for each row; PostgreSQL is given few of them, and keeps what it prepared for one."""
+    if connection.dialect.name == "postgresql":
+        for row in rows:
+            await connection.exec_driver_sql(statement, row)
+    else:
+        await connection.exec_driver_sql(statement, list(rows))
+
+
+def _converted(table: sa.Table, dialect: sa.Dialect, columns: Mapping[str, Sequence[Any]]) -> list[Sequence[Any]]:
+    """Return columns of a table as the driver takes their values."""
+    processors = _processors(table, dialect)
+    return [
         values if (process := processors.get(name)) is None else list(map(process, values))
         for name, values in columns.items()
     ]
-    await connection.exec_driver_sql(statement, list(zip(*made, strict=True)))
 
 
-async def update_rows(
-    connection: AsyncConnection, table: sa.Table, rows: Sequence[dict[str, Any]], *, organization_id: str
+async def update_columns(
+    connection: AsyncConnection, table: sa.Table, columns: Mapping[str, Sequence[Any]], *, organization_id: str
 ) -> None:
-    """Write rows of one organization, found by `id`, over those that are there: every column but the keys.
+    """Write columns of some rows of one organization, found by their `id`, over those that are there.
 
-    On PostgreSQL a statement takes each column as an array; elsewhere it is a statement a row.
+    On PostgreSQL a statement takes each column as an array, or as one value where all rows get the same; elsewhere, and
+    for few rows, it is a statement a row.
     """
-    keys = {column.name for column in table.primary_key}
-    names = [column.name for column in table.columns if column.name not in keys]
-    if connection.dialect.name == "postgresql" and len(rows) <= FEW:
-        await _update_few(connection, table, rows, ("organization_id", "id", *names))
+    ids = columns["id"]
+    changed = {name: values for name, values in columns.items() if name != "id"}
+    if connection.dialect.name == "postgresql" and len(ids) > FEW:
+        await _update_from_arrays(connection, table, ids, changed, organization_id)
         return
-    if connection.dialect.name == "postgresql":
-        statement = _update_from_arrays(table, tuple(names), connection.dialect)
-        for start in range(0, len(rows), AT_ONCE):
-            part = rows[start : start + AT_ONCE]
-            arrays = [_array(table.c[name], [row[name] for row in part]) for name in ("id", *names)]
-            await connection.exec_driver_sql(statement, (organization_id, *arrays))
-        return
-    changes = ", ".join(f"{name} = ?" for name in names)
-    statement = f"UPDATE {table.name} SET {changes} WHERE organization_id = ? AND id = ?"  # noqa: S608 (our own names)
-    places = {column.name: place for place, column in enumerate(table.columns)}
-    order = [places[name] for name in (*names, "organization_id", "id")]
-    converted = map(_converter(table, connection.dialect), rows)
-    await connection.exec_driver_sql(statement, [tuple(row[place] for place in order) for row in converted])
+    statement = update_text(table, tuple(changed), connection.dialect.paramstyle)
+    made = _converted(table, connection.dialect, changed)
+    rows = list(zip(*made, [organization_id] * len(ids), ids, strict=True))
+    await _execute_each(connection, statement, rows)
 
 
-async def _insert_few(connection: AsyncConnection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
-    names = [column.name for column in table.columns]
-    places = ", ".join(f"${place}" for place in range(1, len(names) + 1))
-    statement = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({places})"  # noqa: S608 (names of columns)
-    for values in map(_converter(table, connection.dialect), rows):
-        await connection.exec_driver_sql(statement, values)
+@lru_cache(maxsize=64)
+def update_text(table: sa.Table, names: tuple[str, ...], paramstyle: str) -> str:
+    """Return the statement that writes columns of one row; its last two parameters are its organization and id."""
+    places = _places(len(names) + 2, paramstyle)
+    *changes, of, key = (
+        f"{name} = {place}" for name, place in zip((*names, "organization_id", "id"), places, strict=True)
+    )
+    return f"UPDATE {table.name} SET {', '.join(changes)} WHERE {of} AND {key}"  # noqa: S608 (names of columns)
 
 
-async def _update_few(
-    connection: AsyncConnection, table: sa.Table, rows: Sequence[dict[str, Any]], names: Sequence[str]
+def _places(number: int, paramstyle: str) -> list[str]:
+    """Return what stands for parameters in a statement of a driver."""
+    return ["?"] * number if paramstyle == "qmark" else [f"${place}" for place in range(1, number + 1)]
+
+
+async def _update_from_arrays(
+    connection: AsyncConnection,
+    table: sa.Table,
+    ids: Sequence[str],
+    columns: Mapping[str, Sequence[Any]],
+    organization_id: str,
 ) -> None:
-    """Write rows one by one; the first two names are those of the key."""
-    of, key, *others = names
-    changes = ", ".join(f"{name} = ${place}" for place, name in enumerate(others, start=3))
-    statement = f"UPDATE {table.name} SET {changes} WHERE {of} = $1 AND {key} = $2"  # noqa: S608 (our own names)
-    places = {column.name: place for place, column in enumerate(table.columns)}
-    take = itemgetter(*(places[name] for name in names))
-    for values in map(_converter(table, connection.dialect), rows):
-        await connection.exec_driver_sql(statement, take(values))
+    for start in range(0, len(ids), AT_ONCE):
+        part = {name: values[start : start + AT_ONCE] for name, values in columns.items()}
+        keys = ids[start : start + AT_ONCE]
+        same = {name: values[0] for name, values in part.items() if _are_same(values)}
+        arrays = [_array(table.c[name], values) for name, values in part.items() if name not in same]
+        varying = tuple(name for name in part if name not in same)
+        statement = _update_of_arrays(table, varying, tuple(same), connection.dialect)
+        alike = [list(value) or None if isinstance(value, tuple) else value for value in same.values()]
+        await connection.exec_driver_sql(statement, (organization_id, keys, *arrays, *alike))
+
+
+def _are_same(values: Sequence[Any]) -> bool:
+    first = values[0]
+    return values[-1] == first and values.count(first) == len(values)
+
+
+async def _insert_each(connection: AsyncConnection, table: sa.Table, rows: Iterable[dict[str, Any]]) -> None:
+    names = tuple(column.name for column in table.columns)
+    statement = insert_text(table, names, connection.dialect.paramstyle)
+    await _execute_each(connection, statement, list(map(_converter(table, connection.dialect), rows)))
 
 
 def _array(column: sa.Column[Any], values: list[Any]) -> list[Any]:
@@ -121,20 +162,23 @@ def text_array(texts: Sequence[str]) -> str:
     return f'{{"{content}"}}' if texts else "{}"
 
 
-@lru_cache(maxsize=16)
-def _update_from_arrays(table: sa.Table, names: tuple[str, ...], dialect: sa.Dialect) -> str:
+@lru_cache(maxsize=128)
+def _update_of_arrays(table: sa.Table, varying: tuple[str, ...], same: tuple[str, ...], dialect: sa.Dialect) -> str:
+    """Return the statement that writes columns of rows: those that vary from arrays, those that do not as they are."""
+
     def sql_type(name: str) -> str:
         implementation = table.c[name].type.dialect_impl(dialect)
         return dialect.type_compiler_instance.process(implementation).removesuffix(' COLLATE "C"')
 
-    types = {name: sql_type(name) for name in ("id", *names)}
+    types = {name: sql_type(name) for name in ("id", *varying)}
     arrays = ", ".join(
         f"${place}::{'TEXT' if kind.endswith('[]') else kind}[]" for place, kind in enumerate(types.values(), start=2)
     )
     casts = {name: f"::{kind}" if kind.endswith("[]") else "" for name, kind in types.items()}
-    changes = ", ".join(f"{name} = new.{name}{casts[name]}" for name in names)
+    changes = [f"{name} = new.{name}{casts[name]}" for name in varying]
+    changes += [f"{name} = ${place}" for place, name in enumerate(same, start=len(types) + 2)]
     return (
-        f"UPDATE {table.name} SET {changes} FROM unnest({arrays}) AS new({', '.join(types)}) "  # noqa: S608 (names of columns)
+        f"UPDATE {table.name} SET {', '.join(changes)} FROM unnest({arrays}) AS new({', '.join(types)}) "  # noqa: S608 (names of columns)
         f"WHERE {table.name}.organization_id = $1 AND {table.name}.id = new.id"
     )
 

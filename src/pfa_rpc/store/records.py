@@ -10,8 +10,8 @@ import asyncio
 import hashlib
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple
@@ -21,18 +21,22 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from nlq.query import Condition
+from pfa_rpc.records.deltas import Deltas, deltas_of
 from pfa_rpc.records.encode import Values, decode
+from pfa_rpc.records.remembered import Remembered
 from pfa_rpc.records.revision import chunk_of
+from pfa_rpc.records.steps import Columns, columns_of
 from pfa_rpc.schema import FIELDS
-from pfa_rpc.store.bulk import insert_rows, text_array, update_rows
+from pfa_rpc.store.bulk import FEW, insert_columns, insert_rows, text_array, update_columns
 from pfa_rpc.store.chunks import mark_chunks
 from pfa_rpc.store.database import Write
 from pfa_rpc.store.drafts.view import seen
-from pfa_rpc.store.history.recording import ROWS_AT_ONCE, record_history
+from pfa_rpc.store.history.recording import ROWS_AT_ONCE, history_of
 from pfa_rpc.store.organizations import Organization
-from pfa_rpc.store.rows import RowMaker, decode_base
+from pfa_rpc.store.rows import RowMaker, decode_base, with_costs
+from pfa_rpc.store.sending import Sending
 from pfa_rpc.store.statements import execute
-from pfa_rpc.store.tables import records
+from pfa_rpc.store.tables import record_changes, records
 from pfa_rpc.store.vocabulary import add_uses
 
 _NAMESPACE: Final = uuid.UUID("4e5f1f0a-6d0b-4b39-9a0e-2c8b2f1a7c55").bytes
@@ -49,6 +53,7 @@ _SYNC_DEFAULTS: Final[Values] = {
     "deleted_in_pems": False,
 }
 _NAMED: Final = tuple(f.name for f in FIELDS if f.named)
+_NAMED_AMONG: Final = Remembered[tuple[str, ...]](lambda names: tuple(name for name in names if name in _NAMED))
 
 
 @dataclass(slots=True)
@@ -71,7 +76,7 @@ class StoredRecord:
 
     def edited(self, values: Values, base: Values | None) -> StoredRecord:
         """Return the record with other values and another base, all else as it is."""
-        return replace(self, values=values, base=base)
+        return StoredRecord(values, base, self.seen_digest, self.position)
 
 
 class StoredRow(NamedTuple):
@@ -237,41 +242,86 @@ async def save_records(write: Write, organization: Organization, changes: Sequen
     """Write records within a transaction: those without a before are inserted, the others updated.
 
     Sets positions, costs, columns, payload and revision, keeps the vocabulary in step, and what changed in the history.
-    Returns the payloads, in the order of the changes.
+    Of an update only the columns that differ are written; a record given as it was is written anew as a whole. Returns
+    the payloads, in the order of the changes.
     """
     new = [after for before, after in changes if before is None]
     first = write.reserve_positions(len(new))
     for offset, record in enumerate(new):
         record.position = first + offset
-    rows: list[dict[str, Any]] = []
-    for part in batches(changes, ROWS_AT_ONCE):
-        rows += to_rows([after for _, after in part], organization, write.revision.number)
-        await asyncio.sleep(0)
-    inserts = [row for row, (before, _) in zip(rows, changes, strict=True) if before is None]
-    updates = [row for row, (before, _) in zip(rows, changes, strict=True) if before is not None]
-    if inserts:
-        await insert_rows(write.connection, records, inserts)
-    if updates:
-        await update_rows(write.connection, records, updates, organization_id=write.organization_id)
+    uses: _Uses = Counter()
+    inserted = iter(await _insert(write, organization, new, uses) if new else ())
+    old = [(before, after) for before, after in changes if before is not None]
+    updated = iter(await _update(write, organization, old, uses) if old else ())
     await mark_chunks(write, {chunk_of(after.position) for _, after in changes if after.position is not None})
-    await _count_uses(write, changes)
-    kept = ((before.values, after.values) for before, after in changes if before is not None)
-    await record_history(write, organization.currency_code, kept)
+    await add_uses(write, uses)
+    return [next(inserted if before is None else updated) for before, _ in changes]
+
+
+_Uses = Counter[tuple[str, str]]
+"""(field, spelling) → how many more records hold it; fewer are negative."""
+
+
+async def _insert(
+    write: Write, organization: Organization, new: Sequence[StoredRecord], uses: _Uses
+) -> Sequence[bytes]:
+    """Insert records, count their values, and return their payloads."""
+    rows: list[dict[str, Any]] = []
+    for part in batches(new, ROWS_AT_ONCE):
+        rows += to_rows(part, organization, write.revision.number)
+        for name in _NAMED:
+            uses.update((name, value) for record in part if (value := record.values[name]) is not None)
+        await asyncio.sleep(0)
+    await insert_rows(write.connection, records, rows)
     return [row["payload"] for row in rows]
 
 
-async def _count_uses(write: Write, changes: Sequence[Change]) -> None:
-    """Add the values that records gained to the vocabulary, and take away those that they lost."""
-    uses: Counter[tuple[str, str]] = Counter()
-    for number, (before, after) in enumerate(changes, start=1):
-        if number % ROWS_AT_ONCE == 0:
+async def _update(
+    write: Write, organization: Organization, changes: Sequence[tuple[StoredRecord, StoredRecord]], uses: _Uses
+) -> Sequence[bytes]:
+    """Update records, count what becomes of their values, keep their history, and return their payloads."""
+    payloads: list[bytes] = []
+    async with Sending() as sending:
+        for part in batches(changes, ROWS_AT_ONCE):
+            old = columns_of([before.values for before, _ in part])
+            new = with_costs([after.values for _, after in part])
+            deltas = deltas_of(old, new, organization.currency_code)
+            columns = _columns_of_update(write, organization, part, new, deltas)
+            payloads += columns["payload"]
+            for name in _NAMED_AMONG[deltas.names]:
+                uses.update((name, value) for value in new[name] if value is not None)
+                uses.subtract((name, value) for value in old[name] if value is not None)
+            await sending.begin(_send(write, columns, history_of(write, new["id"], deltas)))
             await asyncio.sleep(0)
-        for name in _NAMED:
-            old = before.values.get(name) if before is not None else None
-            new = after.values.get(name)
-            if old != new:
-                if old is not None:
-                    uses[name, old] -= 1
-                if new is not None:
-                    uses[name, new] += 1
-    await add_uses(write, uses)
+    return payloads
+
+
+async def _send(write: Write, columns: Mapping[str, Sequence[Any]], history: Mapping[str, Sequence[Any]]) -> None:
+    """Send the columns of records and of their history, which may be empty."""
+    await update_columns(write.connection, records, columns, organization_id=write.organization_id)
+    if history:
+        await insert_columns(write.connection, record_changes, history)
+
+
+def _columns_of_update(
+    write: Write,
+    organization: Organization,
+    changes: Sequence[tuple[StoredRecord, StoredRecord]],
+    values: Columns,
+    deltas: Deltas,
+) -> dict[str, Sequence[Any]]:
+    """Return the columns that are written of records, given the values that they get."""
+    maker, revision = _rows_of(organization.organization_id, organization.currency_code), write.revision.number
+    is_whole = len(changes) <= FEW or not all(deltas.fields)
+    made = {"id": values["id"], "payload": maker.payloads(values, revision)}
+    made |= {
+        name: [value] * len(changes) for name, value in maker.shared(revision).items() if name != "organization_id"
+    }
+    made |= maker.of_fields(values, values if is_whole else deltas.names)
+    if is_whole or any(after.base is not before.base for before, after in changes):
+        made["base"] = maker.bases([after.base for _, after in changes])
+    if is_whole or any(after.seen_digest != before.seen_digest for before, after in changes):
+        made["seen_digest"] = [after.seen_digest for _, after in changes]
+    if is_whole:
+        made["position"] = [after.position for _, after in changes]
+    return made

@@ -5,12 +5,12 @@ All writes make their rows here, so that columns, costs and payload cannot drift
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Any, Final
 
 from nlq.query import fold
 from nlq.schema import FieldType
-from pfa_rpc.records.cost import costs_of
+from pfa_rpc.records.cost import costs_of_columns
 from pfa_rpc.records.deltas import decode_partial, encode_partial
 from pfa_rpc.records.encode import PAYLOAD_VERSION, Values
 from pfa_rpc.records.fragments import FragmentEncoder
@@ -49,10 +49,8 @@ class RowMaker:
         """
         if not values:
             return []
-        for one in values:
-            one.update(costs_of(one))
         made = self.in_columns(
-            columns_of(values), bases=bases, seen_digests=seen_digests, positions=positions, revision=revision
+            with_costs(values), bases=bases, seen_digests=seen_digests, positions=positions, revision=revision
         )
         return [dict(zip(made, row, strict=True)) for row in zip(*made.values(), strict=True)]
 
@@ -68,9 +66,15 @@ class RowMaker:
         """Return the same in columns, of records that have all their fields, and their costs."""
         made: dict[str, Sequence[Any]] = {name: [value] * len(bases) for name, value in self.shared(revision).items()}
         made |= {**self.kept(columns, bases, revision), "seen_digest": seen_digests, "position": positions}
-        for name, column, is_text in _FIELD_COLUMNS:
-            made[column] = list(map(self._key, columns[name])) if is_text else columns[name]
-        return made
+        return made | self.of_fields(columns, columns)
+
+    def of_fields(self, columns: Columns, names: Container[str]) -> dict[str, Sequence[Any]]:
+        """Return the columns of some fields by the names that they have in the table."""
+        return {
+            column: list(map(self._key, columns[name])) if is_text else columns[name]
+            for name, column, is_text in _FIELD_COLUMNS
+            if name in names
+        }
 
     def shared(self, revision: int) -> dict[str, Any]:
         """Return the columns that are no fields, and are the same in all records that a write makes."""
@@ -83,9 +87,26 @@ class RowMaker:
     def kept(self, columns: Columns, bases: Iterable[Values | None], revision: int) -> dict[str, Sequence[Any]]:
         """Return columns that are no fields, of records that have all their fields, and their costs, in columns."""
         return {
-            "payload": list(self._encode(columns, revision)),
-            "base": [None if base is None else encode_base(base, self._currency) for base in bases],
+            "payload": self.payloads(columns, revision),
+            "base": self.bases(bases),
         }
+
+    def payloads(self, columns: Columns, revision: int) -> list[bytes]:
+        """Return the payloads of records that have all their fields, and their costs."""
+        return list(self._encode(columns, revision))
+
+    def bases(self, bases: Iterable[Values | None]) -> list[bytes | None]:
+        """Return the stored forms of bases."""
+        return [None if base is None else encode_base(base, self._currency) for base in bases]
+
+
+def with_costs(values: Sequence[Values]) -> dict[str, Sequence[Any]]:
+    """Return the columns of records, one at least, that have all their fields; sets the costs, in both."""
+    columns = columns_of(values)
+    costs = costs_of_columns(columns)
+    for one, cents in zip(values, zip(*costs.values(), strict=True), strict=True):
+        one.update(zip(costs, cents, strict=True))
+    return columns | costs
 
 
 def encode_base(values: Values, currency: str) -> bytes:

@@ -66,7 +66,8 @@ from pfa_rpc.store import reads
 from pfa_rpc.store.database import Write
 from pfa_rpc.store.organizations import Organization, current_organization
 from pfa_rpc.store.records import Change as RecordChange
-from pfa_rpc.store.records import batches, read_row_stretch, read_rows_at
+from pfa_rpc.store.records import StoredRow, batches, read_row_stretch, read_rows_at
+from pfa_rpc.store.sending import Sending
 from pfa_rpc.store.sheets.marks import can_be_marked, read_marks
 from pfa_rpc.store.sheets.reading import matching_positions, read_sheet
 from pfa_rpc.sync.batch import save_edits
@@ -86,7 +87,7 @@ _FEW: Final = 100
 _SHEET: Final = 32_768
 """Records that a proposal looks at together, elsewhere, while other calls go on."""
 _SAVED: Final = 500
-"""Records that are written at once."""
+"""Records that are read, worked on and written at once, when a change is carried out."""
 _AT_ONCE: Final = 50
 """Records that are worked on before other calls get their turn: some 3 ms."""
 _DIGEST: Final = digest("proposal of a change", 1)
@@ -293,40 +294,43 @@ class _Application:
         self._proposed = proposed
         self._outcome = outcome
         self._allow_refused = allow_refused
-        self._changes: list[RecordChange] = []
 
     async def run(self) -> None:
-        """Change the records; once one is refused that must not be, only look at the others."""
-        after: int | None = -1
-        while after is not None:
-            after = await self._take_stretch(after)
-        await self._save()
+        """Change the records; once one is refused that must not be, only look at the others.
 
-    async def _take_stretch(self, after: int) -> int | None:
-        """Work on the next records; return the position of the last, None where there are none."""
+        While some are written the next are worked on. They are read in between: the connection does one at a time.
+        """
+        async with Sending() as sending:
+            rows = await self._read(-1)
+            while rows:
+                changes = await self._try(rows)
+                await sending.done()
+                is_last = len(rows) < _SAVED
+                rows = () if is_last else await self._read(rows[-1].position)
+                if changes and (self._allow_refused or not self._outcome.refused):
+                    await sending.begin(self._save(changes))
+
+    async def _read(self, after: int) -> Sequence[StoredRow]:
+        connection, organization_id = self._write.connection, self._organization.organization_id
         condition = self._proposed.asked.condition
-        rows = await read_row_stretch(
-            self._write.connection, self._organization.organization_id, condition, after=after, limit=_STRETCH
-        )
+        return await read_row_stretch(connection, organization_id, condition, after=after, limit=_SAVED)
+
+    async def _try(self, rows: Sequence[StoredRow]) -> list[RecordChange]:
+        """Return what becomes of those records that change."""
+        by, at = self._write.cause.by, self._write.at
+        changes: list[RecordChange] = []
         for number, row in enumerate(rows, start=1):
             before = row.decoded()
             edited = self._outcome.add(before.values)
             if edited is not None:
-                values, base = marked_edited(
-                    before.values, before.base, edited.values, self._write.cause.by, self._write.at
-                )
-                self._changes.append((before, before.edited(values, base)))
-                if len(self._changes) >= _SAVED:
-                    await self._save()
+                values, base = marked_edited(before.values, before.base, edited.values, by, at)
+                changes.append((before, before.edited(values, base)))
             if number % _AT_ONCE == 0:
                 await asyncio.sleep(0)
-        return rows[-1].position if len(rows) == _STRETCH else None
+        return changes
 
-    async def _save(self) -> None:
-        is_refused = self._outcome.refused and not self._allow_refused
-        if self._changes and not is_refused:
-            await save_edits(self._write, self._organization, self._changes)
-        self._changes = []
+    async def _save(self, changes: Sequence[RecordChange]) -> None:
+        await save_edits(self._write, self._organization, changes)
 
 
 async def _add_matching(
