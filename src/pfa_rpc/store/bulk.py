@@ -52,15 +52,14 @@ async def insert_columns(connection: AsyncConnection, table: sa.Table, columns: 
         await copy_rows(connection, table, list(columns), rows_of_columns(table, columns))
         return
     statement = insert_text(table, tuple(columns), connection.dialect.paramstyle)
-    rows = list(zip(*_converted(table, connection.dialect, columns), strict=True))
-    await _execute_each(connection, statement, rows)
+    await _execute_each(connection, statement, as_parameters(table, connection.dialect, columns))
 
 
 @lru_cache(maxsize=16)
 def insert_text(table: sa.Table, names: tuple[str, ...], paramstyle: str) -> str:
     """Return the statement that inserts columns of one row."""
-    places = ", ".join(_places(len(names), paramstyle))
-    return f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({places})"  # noqa: S608 (names of columns)
+    filled = ", ".join(places(len(names), paramstyle))
+    return f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({filled})"  # noqa: S608 (names of columns)
 
 
 async def _execute_each(connection: AsyncConnection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -72,13 +71,20 @@ async def _execute_each(connection: AsyncConnection, statement: str, rows: Seque
         await connection.exec_driver_sql(statement, list(rows))
 
 
-def _converted(table: sa.Table, dialect: sa.Dialect, columns: Mapping[str, Sequence[Any]]) -> list[Sequence[Any]]:
-    """Return columns of a table as the driver takes their values."""
+def as_parameters(table: sa.Table, dialect: sa.Dialect, columns: Mapping[str, Sequence[Any]]) -> list[tuple[Any, ...]]:
+    """Return rows of a table, given as columns, as the driver takes them."""
     processors = _processors(table, dialect)
-    return [
-        values if (process := processors.get(name)) is None else list(map(process, values))
+    made = [
+        values if (process := processors.get(name)) is None else map(process, values)
         for name, values in columns.items()
     ]
+    return list(zip(*made, strict=True))
+
+
+def parameters_of(table: sa.Table, dialect: sa.Dialect, row: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return some columns of a row of a table as the driver takes them."""
+    processors = _processors(table, dialect)
+    return tuple(value if (process := processors.get(name)) is None else process(value) for name, value in row.items())
 
 
 async def update_columns(
@@ -94,23 +100,21 @@ async def update_columns(
     if connection.dialect.name == "postgresql" and len(ids) > FEW:
         await _update_from_arrays(connection, table, ids, changed, organization_id)
         return
-    statement = update_text(table, tuple(changed), connection.dialect.paramstyle)
-    made = _converted(table, connection.dialect, changed)
-    rows = list(zip(*made, [organization_id] * len(ids), ids, strict=True))
-    await _execute_each(connection, statement, rows)
+    keys = {"organization_id": [organization_id] * len(ids), "id": ids}
+    statement = update_text(table, tuple(changed), connection.dialect.paramstyle, tuple(keys))
+    await _execute_each(connection, statement, as_parameters(table, connection.dialect, changed | keys))
 
 
 @lru_cache(maxsize=64)
-def update_text(table: sa.Table, names: tuple[str, ...], paramstyle: str) -> str:
-    """Return the statement that writes columns of one row; its last two parameters are its organization and id."""
-    places = _places(len(names) + 2, paramstyle)
-    *changes, of, key = (
-        f"{name} = {place}" for name, place in zip((*names, "organization_id", "id"), places, strict=True)
-    )
-    return f"UPDATE {table.name} SET {', '.join(changes)} WHERE {of} AND {key}"  # noqa: S608 (names of columns)
+def update_text(table: sa.Table, names: tuple[str, ...], paramstyle: str, keys: tuple[str, ...]) -> str:
+    """Return the statement that writes columns of one row; the values of its keys are the last parameters."""
+    filled = places(len(names) + len(keys), paramstyle)
+    pairs = [f"{name} = {place}" for name, place in zip((*names, *keys), filled, strict=True)]
+    changes, found = pairs[: len(names)], pairs[len(names) :]
+    return f"UPDATE {table.name} SET {', '.join(changes)} WHERE {' AND '.join(found)}"  # noqa: S608 (names of columns)
 
 
-def _places(number: int, paramstyle: str) -> list[str]:
+def places(number: int, paramstyle: str) -> list[str]:
     """Return what stands for parameters in a statement of a driver."""
     return ["?"] * number if paramstyle == "qmark" else [f"${place}" for place in range(1, number + 1)]
 
@@ -144,7 +148,7 @@ async def _insert_each(connection: AsyncConnection, table: sa.Table, rows: Itera
     await _execute_each(connection, statement, list(map(_converter(table, connection.dialect), rows)))
 
 
-def _array(column: sa.Column[Any], values: list[Any]) -> list[Any]:
+def _array(column: sa.Column[Any], values: Sequence[Any]) -> Sequence[Any]:
     """Return the values of a column as an array parameter; an array in an array goes as text."""
     if not isinstance(column.type, NameList):
         return values

@@ -1,4 +1,4 @@
-"""Chunks of records: `mark_chunks` at every write, `read_chunks` for readers and their caches."""
+"""Chunks of records: `leave_marks` at every write, `read_chunks` for readers and their caches."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pfa_rpc.records.revision import CHUNK_RECORDS, Revision
-from pfa_rpc.store.bulk import insert_for
-from pfa_rpc.store.database import Write
+from pfa_rpc.store.ending import Ending
 from pfa_rpc.store.tables import record_chunks, records
 
 
@@ -24,18 +23,23 @@ class Chunk:
     payloads: list[bytes] = field(default_factory=list)
 
 
-async def mark_chunks(write: Write, chunks: Collection[int]) -> None:
-    """Put chunks at the revision of a write, which changed records of theirs."""
-    if not chunks:
-        return
-    insert = insert_for(write.connection.dialect.name, record_chunks)
-    upsert = insert.on_conflict_do_update(
-        index_elements=["organization_id", "chunk"],
-        set_={"revision": insert.excluded.revision, "nonce": insert.excluded.nonce},
-    )
-    pair = {"revision": write.revision.number, "nonce": write.revision.nonce}
-    rows = [{"organization_id": write.organization_id, "chunk": chunk, **pair} for chunk in sorted(chunks)]
-    await write.connection.execute(upsert, rows)
+_COLUMNS: Final = "record_chunks (organization_id, revision, nonce, chunk)"
+_UPSERT: Final = (
+    "ON CONFLICT (organization_id, chunk) DO UPDATE SET revision = excluded.revision, nonce = excluded.nonce"
+)
+_MARK_ONE: Final = f"INSERT INTO {_COLUMNS} VALUES (?, ?, ?, ?) {_UPSERT}"  # noqa: S608 (text of our own)
+_MARK_ARRAY: Final = (
+    f"INSERT INTO {_COLUMNS} SELECT $1::text, $2::bigint, $3::bigint, chunk "  # noqa: S608 (text of our own)
+    f"FROM unnest($4::bigint[]) AS marked (chunk) {_UPSERT}"
+)
+
+
+def leave_marks(ending: Ending, organization_id: str, revision: Revision, chunks: Collection[int]) -> None:
+    """Leave it to the end of a write to put chunks at its revision."""
+    if ending.dialect.name == "postgresql":
+        ending.run(_MARK_ARRAY, (organization_id, *revision, sorted(chunks)))
+    else:
+        ending.run(_MARK_ONE, *((organization_id, *revision, chunk) for chunk in sorted(chunks)))
 
 
 READ_ARRAYS: Final = sa.text(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, cast
 
@@ -18,8 +18,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from pfa_rpc.errors import OrganizationNotFound
 from pfa_rpc.records.cause import Cause
 from pfa_rpc.records.revision import DRAWN_BITS, HISTORY_BITS, Revision
+from pfa_rpc.store.chunks import leave_marks
 from pfa_rpc.store.direct import DirectConnections, DirectError, SmallRead
 from pfa_rpc.store.driver_errors import connecting, translated
+from pfa_rpc.store.ending import Ending
 from pfa_rpc.store.engines import BEGIN_READ, BEGIN_WRITE, create_engine, direct_arguments
 from pfa_rpc.store.history.news import CommitNews
 from pfa_rpc.store.limits import DEFAULT_LIMITS, Limits
@@ -34,6 +36,8 @@ class Write:
     """A write transaction that holds its organization: everything it does commits as one revision."""
 
     connection: AsyncConnection
+    ending: Ending
+    """Takes what nothing in the write reads again."""
     organization_id: str
     revision: Revision
     next_position: int
@@ -44,6 +48,8 @@ class Write:
     """How many records it has changed that were there."""
     vocabulary_changed: bool = False
     """Whether other values, or synonyms, can be named after it; whoever changes that says so."""
+    chunks: set[int] = field(default_factory=set)
+    """Chunks of the records that it has written: they are put at its revision."""
     _reserved: int = 0
 
     def reserve_positions(self, count: int) -> int:
@@ -178,7 +184,6 @@ def _taking(nonce: sa.ColumnElement[int]) -> sa.UpdateBase:
 _NONCE: Final = sa.bindparam("nonce", type_=sa.BigInteger())
 _BEGIN_HISTORY: Final = _taking(_NONCE)
 _GO_ON: Final = _taking(organization_revisions.c.nonce.bitwise_and(HISTORY_BITS).bitwise_or(_NONCE))
-_PUT_DOWN: Final = sa.insert(organization_commits)
 
 
 class NothingChanged(Exception):
@@ -199,22 +204,22 @@ async def _take_revision(
             f"there is no organization {organization_id!r}", metadata={"organization_id": organization_id}
         )
     revision = Revision(row.revision, row.nonce)
-    return Write(connection, organization_id, revision, row.next_position, cause, row.changed_at)
+    return Write(connection, Ending(connection), organization_id, revision, row.next_position, cause, row.changed_at)
 
 
 async def _store_changes(write: Write) -> None:
     """Put down what the body of a write has changed of the organization itself, and that it was written."""
-    await write.connection.execute(_PUT_DOWN, _commit_row(write))
+    if write.chunks:
+        leave_marks(write.ending, write.organization_id, write.revision, write.chunks)
     values: dict[str, int] = {}
     if write.reserved:
         values["next_position"] = write.next_position + write.reserved
     if write.vocabulary_changed:
         values["vocabulary_nonce"] = write.revision.nonce
     if values:
-        table = organization_revisions
-        await write.connection.execute(
-            sa.update(table).where(table.c.organization_id == write.organization_id).values(values)
-        )
+        write.ending.update(organization_revisions, values, {"organization_id": write.organization_id})
+    write.ending.insert(organization_commits, _commit_row(write))
+    await write.ending.send()
 
 
 def _commit_row(write: Write) -> dict[str, Any]:

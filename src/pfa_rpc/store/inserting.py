@@ -16,7 +16,6 @@ from pfa_rpc.records.revision import chunk_of
 from pfa_rpc.records.steps import number_of
 from pfa_rpc.schema import FIELDS
 from pfa_rpc.store.bulk import copy_rows, insert_columns
-from pfa_rpc.store.chunks import mark_chunks
 from pfa_rpc.store.copied_rows import COLUMNS, CopiedRows
 from pfa_rpc.store.database import Write
 from pfa_rpc.store.records import new_record, record_id
@@ -120,7 +119,7 @@ class Inserting:
         end = self._write.next_position + self._write.reserved
         if end == self._first:
             return
-        await mark_chunks(self._write, range(chunk_of(self._first), chunk_of(end - 1) + 1))
+        self._write.chunks.update(range(chunk_of(self._first), chunk_of(end - 1) + 1))
         counted = {
             (name, text): number
             for name, texts in self._uses.items()

@@ -28,7 +28,6 @@ from pfa_rpc.records.revision import chunk_of
 from pfa_rpc.records.steps import Columns, columns_of
 from pfa_rpc.schema import FIELDS
 from pfa_rpc.store.bulk import FEW, insert_columns, insert_rows, text_array, update_columns
-from pfa_rpc.store.chunks import mark_chunks
 from pfa_rpc.store.database import Write
 from pfa_rpc.store.drafts.view import seen
 from pfa_rpc.store.history.recording import ROWS_AT_ONCE, history_of
@@ -238,12 +237,15 @@ def to_rows(stored: Sequence[StoredRecord], organization: Organization, revision
     )
 
 
-async def save_records(write: Write, organization: Organization, changes: Sequence[Change]) -> list[bytes]:
+async def save_records(
+    write: Write, organization: Organization, changes: Sequence[Change], *, is_last: bool = False
+) -> list[bytes]:
     """Write records within a transaction: those without a before are inserted, the others updated.
 
     Sets positions, costs, columns, payload and revision, keeps the vocabulary in step, and what changed in the history.
-    Of an update only the columns that differ are written; a record given as it was is written anew as a whole. Returns
-    the payloads, in the order of the changes.
+    Of an update only the columns that differ are written; a record given as it was is written anew as a whole. Where
+    nothing in the write reads after it (`is_last`), a few updates are left to its end. Returns the payloads, in the
+    order of the changes.
     """
     new = [after for before, after in changes if before is None]
     first = write.reserve_positions(len(new))
@@ -252,14 +254,16 @@ async def save_records(write: Write, organization: Organization, changes: Sequen
     uses: _Uses = Counter()
     inserted = iter(await _insert(write, organization, new, uses) if new else ())
     old = [(before, after) for before, after in changes if before is not None]
-    updated = iter(await _update(write, organization, old, uses) if old else ())
-    await mark_chunks(write, {chunk_of(after.position) for _, after in changes if after.position is not None})
+    update = _update_at_end if is_last and len(old) <= FEW else _update
+    updated = iter(await update(write, organization, old, uses) if old else ())
+    write.chunks.update(chunk_of(after.position) for _, after in changes if after.position is not None)
     await add_uses(write, uses)
     return [next(inserted if before is None else updated) for before, _ in changes]
 
 
 _Uses = Counter[tuple[str, str]]
 """(field, spelling) → how many more records hold it; fewer are negative."""
+_Updates = Sequence[tuple[StoredRecord, StoredRecord]]
 
 
 async def _insert(
@@ -276,24 +280,45 @@ async def _insert(
     return [row["payload"] for row in rows]
 
 
-async def _update(
-    write: Write, organization: Organization, changes: Sequence[tuple[StoredRecord, StoredRecord]], uses: _Uses
-) -> Sequence[bytes]:
+async def _update(write: Write, organization: Organization, changes: _Updates, uses: _Uses) -> Sequence[bytes]:
     """Update records, count what becomes of their values, keep their history, and return their payloads."""
     payloads: list[bytes] = []
     async with Sending() as sending:
         for part in batches(changes, ROWS_AT_ONCE):
-            old = columns_of([before.values for before, _ in part])
-            new = with_costs([after.values for _, after in part])
-            deltas = deltas_of(old, new, organization.currency_code)
-            columns = _columns_of_update(write, organization, part, new, deltas)
+            columns, history = _updated(write, organization, part, uses)
             payloads += columns["payload"]
-            for name in _NAMED_AMONG[deltas.names]:
-                uses.update((name, value) for value in new[name] if value is not None)
-                uses.subtract((name, value) for value in old[name] if value is not None)
-            await sending.begin(_send(write, columns, history_of(write, new["id"], deltas)))
+            await sending.begin(_send(write, columns, history))
             await asyncio.sleep(0)
     return payloads
+
+
+async def _update_at_end(write: Write, organization: Organization, changes: _Updates, uses: _Uses) -> Sequence[bytes]:
+    """Do the same for a few records, but leave it to the end of the write to send them."""
+    columns, history = _updated(write, organization, changes, uses)
+    for row in _rows(columns):
+        keys = {"organization_id": write.organization_id, "id": row.pop("id")}
+        write.ending.update(records, row, keys)
+    for row in _rows(history):
+        write.ending.insert(record_changes, row)
+    return columns["payload"]
+
+
+def _rows(columns: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
+    return (dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
+
+
+def _updated(
+    write: Write, organization: Organization, changes: _Updates, uses: _Uses
+) -> tuple[dict[str, Sequence[Any]], dict[str, Sequence[Any]]]:
+    """Return the columns of records to be updated, and those of their history; count what becomes of their values."""
+    old = columns_of([before.values for before, _ in changes])
+    new = with_costs([after.values for _, after in changes])
+    deltas = deltas_of(old, new, organization.currency_code)
+    for name in _NAMED_AMONG[deltas.names]:
+        uses.update((name, value) for value in new[name] if value is not None)
+        uses.subtract((name, value) for value in old[name] if value is not None)
+    columns = _columns_of_update(write, organization, changes, new, deltas)
+    return columns, history_of(write, new["id"], deltas)
 
 
 async def _send(write: Write, columns: Mapping[str, Sequence[Any]], history: Mapping[str, Sequence[Any]]) -> None:
@@ -306,7 +331,7 @@ async def _send(write: Write, columns: Mapping[str, Sequence[Any]], history: Map
 def _columns_of_update(
     write: Write,
     organization: Organization,
-    changes: Sequence[tuple[StoredRecord, StoredRecord]],
+    changes: _Updates,
     values: Columns,
     deltas: Deltas,
 ) -> dict[str, Sequence[Any]]:

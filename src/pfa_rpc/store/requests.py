@@ -15,7 +15,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pfa_rpc.errors import RequestIdReused
-from pfa_rpc.store.bulk import insert_for
+from pfa_rpc.store.bulk import insert_for, insert_text, parameters_of, places
+from pfa_rpc.store.database import Write
 from pfa_rpc.store.tables import request_results
 
 KEPT: Final = timedelta(hours=24)
@@ -59,6 +60,24 @@ async def keep_response(connection: AsyncConnection, key: RequestKey, response: 
     await connection.execute(_upsert(connection.dialect.name), parameters)
 
 
+def leave_response(write: Write, key: RequestKey, response: bytes) -> None:
+    """Leave it to the end of a write to keep the response of the request that it carries out, as `keep_response`."""
+    row = {**_key_columns(key), "digest": key.digest, "response": response, "committed_at": write.at}
+    dialect = write.ending.dialect
+    [expired] = parameters_of(request_results, dialect, {"committed_at": write.at - KEPT})
+    parameters = (*parameters_of(request_results, dialect, row), expired)
+    write.ending.run(_upsert_text(tuple(row), dialect.paramstyle), parameters)
+
+
+@cache
+def _upsert_text(names: tuple[str, ...], paramstyle: str) -> str:
+    kept = ", ".join(f"{name} = excluded.{name}" for name in ("digest", "response", "committed_at"))
+    return (
+        f"{insert_text(request_results, names, paramstyle)} ON CONFLICT (organization_id, requester, request_id) "
+        f"DO UPDATE SET {kept} WHERE request_results.committed_at <= {places(len(names) + 1, paramstyle)[-1]}"
+    )
+
+
 async def drop_expired(connection: AsyncConnection, organization_id: str, now: datetime) -> None:
     """Drop some of an organization's responses that are older than a day, if there are any."""
     table = request_results
@@ -77,6 +96,10 @@ async def drop_expired(connection: AsyncConnection, organization_id: str, now: d
 
 def _names(key: RequestKey) -> dict[str, str]:
     return {"of": key.organization_id, "requester": key.requester, "request_id": key.request_id}
+
+
+def _key_columns(key: RequestKey) -> dict[str, str]:
+    return {"organization_id": key.organization_id, "requester": key.requester, "request_id": key.request_id}
 
 
 def _bound(name: str, column: sa.Column[Any]) -> sa.BindParameter[Any]:

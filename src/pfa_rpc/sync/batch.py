@@ -225,6 +225,7 @@ async def save_edits(
     *,
     named: Mapping[str, Collection[str]] | None = None,
     terms: Terms = TERMS,
+    is_last: bool = False,
 ) -> list[bytes]:
     """Write records that people have edited, and return their payloads, as `save_records` does.
 
@@ -238,11 +239,12 @@ async def save_edits(
         named: record id → the fields that its edit names, where some may have the value that they had: a field in
             conflict that is named counts as decided.
         terms: of the installation.
+        is_last: whether nothing in the write reads after it.
     """
     ids = [after.values["id"] for before, after in changes if before is not None]
     remembered = await read_sync_rows(write.connection, write.organization_id, ids)
     if not remembered:
-        return await save_records(write, organization, changes)
+        return await save_records(write, organization, changes, is_last=is_last)
     batch = SyncBatch(write, organization, terms, None)
     plain: list[Change] = []
     for before, after in changes:

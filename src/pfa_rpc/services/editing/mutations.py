@@ -228,7 +228,7 @@ class MutationBatch:
                 await asyncio.sleep(0)
         if changed:
             named = {after.values["id"]: self._decided(number, after) for number, (_, after) in changed.items()}
-            saved = await save_edits(write, self._organization, list(changed.values()), named=named)
+            saved = await save_edits(write, self._organization, list(changed.values()), named=named, is_last=True)
             for number, payload in zip(changed, saved, strict=True):
                 payloads[number] = payload
         return payloads

@@ -17,7 +17,7 @@ from pfa_rpc.errors import InvalidRequest, PfaError, RequestIdReused
 from pfa_rpc.records.cause import Cause
 from pfa_rpc.records.revision import Revision
 from pfa_rpc.store.database import Database, NothingChanged, Write
-from pfa_rpc.store.requests import RequestKey, drop_expired, find_response, keep_response
+from pfa_rpc.store.requests import RequestKey, drop_expired, find_response, keep_response, leave_response
 from pfa_rpc.store.revisions import get_revision, hold_revision
 
 REQUEST_ID_LENGTH: Final = 100
@@ -120,7 +120,7 @@ class RepeatableWrites:
             await self._keep(write, key, tried.response)
 
     async def _keep(self, write: Write, key: RequestKey, response: bytes) -> None:
-        await keep_response(write.connection, key, response, write.at)
+        leave_response(write, key, response)
         organization_id, now = key.organization_id, time.monotonic()
         self._kept[organization_id] += 1
         waited = now - self._dropped.get(organization_id, -_DROP_SECONDS)

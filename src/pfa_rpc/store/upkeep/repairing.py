@@ -13,7 +13,6 @@ from pfa_rpc.records.cause import Cause, How
 from pfa_rpc.records.encode import decode
 from pfa_rpc.records.revision import CHUNK_RECORDS
 from pfa_rpc.store.bulk import insert_rows
-from pfa_rpc.store.chunks import mark_chunks
 from pfa_rpc.store.database import Database, NothingChanged, Write
 from pfa_rpc.store.organizations import get_organization
 from pfa_rpc.store.records import StoredRecord, batches, save_records
@@ -101,7 +100,7 @@ async def _renumber(write: Write) -> None:
             record_chunks.c.organization_id == code, sa.or_(record_chunks.c.chunk >= last, record_chunks.c.chunk < 0)
         )
     )
-    await mark_chunks(write, range(last))
+    write.chunks.update(range(last))
 
 
 async def _recount(write: Write) -> None:

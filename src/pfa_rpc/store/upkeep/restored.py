@@ -6,7 +6,6 @@ from typing import Final
 
 from pfa_rpc.records.cause import Cause, How
 from pfa_rpc.records.revision import Revision, chunk_of
-from pfa_rpc.store.chunks import mark_chunks
 from pfa_rpc.store.database import Database
 
 _CAUSE: Final = Cause(How.REPAIR, "pfa restored")
@@ -21,6 +20,6 @@ async def renew(database: Database, organization_id: str) -> tuple[Revision, int
     async with database.write(organization_id, _CAUSE, new_history=True) as write:
         # Positions have no gaps: the next one tells how many chunks there are, also where their rows are missing.
         chunks = chunk_of(write.next_position - 1) + 1
-        await mark_chunks(write, range(chunks))
+        write.chunks.update(range(chunks))
         write.vocabulary_changed = True
     return write.revision, chunks
