@@ -156,11 +156,11 @@ def _most(value: Any) -> int:
 
 
 def _wide(one: Vector, other: Any, most: int) -> tuple[Array, Any]:
-    """Return two operands whose result is at most so large: Python's integers where 64 bits would not do."""
+    """Return two operands whose result is at most so large: Python's integers where 64 bits would not do for each."""
     mine, others = one.array, _plain(other)
     if mine.dtype == np.bool_:
         mine = mine.astype(np.int64)
-    if most > LARGEST:
+    if max(most, _most(other)) > LARGEST:
         mine = mine.astype(object)
     return mine, others
 
