@@ -37,6 +37,7 @@ from nlq.tagging.tagger import Tagger
 from nlq.tagging.tags import UNKNOWN, Tagged
 from nlq.tagging.tries import said_names, spelling_targets
 from nlq.vocabulary import Vocabulary
+from nlq.wording.doubts import each_reading, question_about
 from nlq.wording.explain import Explainer, assumptions
 from nlq.wording.phrasing import Phrasing
 from nlq.wording.sentence import SentenceWriter
@@ -262,7 +263,24 @@ class Language:
             codes=_once(resolved.codes) if resolved.codes else (),
             kind=InterpretationKind.RECORDS if query.aggregate is None else InterpretationKind.FIGURES,
         )
+        if resolved.doubts and found.complete and (reading.command is None or not reading.command.ask):
+            return self._doubted(found, reading)
         return found if reading.command is None else self._proposal(found, reading, reading.command)
+
+    def _doubted(self, found: Interpretation, reading: _Reading) -> Interpretation:
+        """Return a reading that has others of equal weight, with what is asked back."""
+        doubts, command = reading.resolved.doubts, reading.command
+        if command is not None:
+            found = self._proposal(found, reading, command)
+            if found.kind is InterpretationKind.REFUSED:
+                return found
+        answers = []
+        for query in each_reading(found.query, doubts):
+            meant = replace(query, where=self._canon.form(query.where))
+            records = self._sentence(meant)
+            sentence = self._order_text(found.changes, records) if found.changes else records
+            answers.append(Alternative(sentence, self._canon.text(meant.where)))
+        return replace(found, question_back=question_about(doubts, self._phrasing), alternatives=tuple(answers))
 
     def _proposal(self, found: Interpretation, reading: _Reading, command: Command) -> Interpretation:
         """Return the reading of a command: what it changes, what has to be asked, or why it is never done."""

@@ -21,6 +21,8 @@ class Term:
     """The folded value; spellings with one key are one value."""
     spelling: str
     """The spelling most used."""
+    uses: int = 0
+    """How many records have it, in whatever spelling."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +42,17 @@ class Vocabulary:
     def __init__(self, values: Iterable[tuple[str, str, int]] = (), synonyms: Iterable[Synonym] = ()) -> None:
         """Take (field, spelling, number of uses), in any order; a value may come in several spellings."""
         best: dict[tuple[str, str], tuple[int, str]] = {}
+        total: dict[tuple[str, str], int] = {}
         for field, spelling, uses in values:
             slot = (field, fold(spelling))
+            total[slot] = total.get(slot, 0) + uses
             current = best.get(slot)
             # On a tie the smaller text wins, so that the choice does not hang on the order of the rows.
             if current is None or (-uses, spelling) < (-current[0], current[1]):
                 best[slot] = (uses, spelling)
-        self._terms = tuple(Term(field, key, spelling) for (field, key), (_, spelling) in sorted(best.items()))
+        self._terms = tuple(
+            Term(field, key, spelling, total[field, key]) for (field, key), (_, spelling) in sorted(best.items())
+        )
         self._by_key = {(term.field, term.key): term for term in self._terms}
         self.synonyms = tuple(sorted(synonyms, key=lambda synonym: synonym.phrase))
         """Ordered by their phrases."""

@@ -119,6 +119,7 @@ class Conditions:
         condition = term.condition()
         if isinstance(term, ValueTerm) and term.others:
             self._result.ambiguities.append(value_note(term, self._canon))
+            self._result.doubts += [term] if term.rivals else []
         if isinstance(term, ValueTerm) and term.partly:
             self._result.ambiguities.append(partly_note(term, self._canon))
         if isinstance(term, AgainstTerm) and term.assumed:

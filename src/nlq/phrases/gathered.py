@@ -24,7 +24,7 @@ from nlq.phrases.parts import (
     RankPart,
     SortPart,
 )
-from nlq.phrases.terms import DateTerm, Term
+from nlq.phrases.terms import DateTerm, Term, ValueTerm
 from nlq.query import Query
 from nlq.schema import Schema
 
@@ -55,6 +55,8 @@ class Resolved:
         """First token of something not understood → what could be said instead."""
         self.defaults: list[Note] = []
         self.ambiguities: list[Note] = []
+        self.doubts: list[ValueTerm] = []
+        """Values that are as likely meant of another field."""
         self.warnings: list[str] = []
         self.errors: list[str] = []
         self.codes: list[str] = []

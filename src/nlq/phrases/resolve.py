@@ -50,7 +50,7 @@ from nlq.phrases.parts import (
 from nlq.phrases.presently import note_presence
 from nlq.phrases.sharing import COPULAS, mentions, share_of
 from nlq.phrases.singling import asks_for_one
-from nlq.phrases.terms import BoundTerm, FlagTerm, TermList
+from nlq.phrases.terms import BoundTerm, FlagTerm, TermList, likeliest_first
 from nlq.phrases.windows import with_window
 from nlq.query import Aggregate, Function, Operator, Query, Sort
 from nlq.schema import FieldSpec, FieldType
@@ -182,6 +182,9 @@ class _Resolver:
 
     def _take_value(self, part: ValuePart) -> None:
         """Hand on a value; right behind an extreme it says which records are asked for, and whether one or several."""
+        if len(part.meanings) > 1:
+            word = self._gathered.tokens[part.first - 1].key if part.first else ""
+            part.meanings = likeliest_first(part.meanings, self._schema.conventions.prepositions, word)
         before = self._before
         if isinstance(before, RankPart) and self._is_open_extreme(before):
             self._extreme = before

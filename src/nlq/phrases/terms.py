@@ -7,8 +7,8 @@ joins the two terms beside it; everything else holds together.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from dataclasses import field as dataclass_field
 from typing import Final
 
@@ -22,6 +22,8 @@ from nlq.tagging.tags import Amount, Event, Meaning
 
 _EQ: Final = Operator.EQ
 _COPULAS: Final = frozenset(("are", "is", "that"))
+_LIKELIER: Final = 2
+"""How many times as many records must have a value in one field as in another for the one to be meant."""
 JOINS: Final = frozenset(("AND", "OR", "COMMA", "BUT"))
 NEGATIONS: Final = frozenset(("NOT", "EXCEPT", "WITHOUT", "NEITHER", "NOR"))
 
@@ -61,6 +63,8 @@ class ValueTerm(Term):
     """What the first value could be as well, where no label says which field is meant."""
     partly: list[str] = dataclass_field(default_factory=list)
     """The values of whose names only the end was said."""
+    rivals: tuple[Meaning, ...] = ()
+    """Those among the others that are as likely as the first value."""
 
     def condition(self) -> Condition:
         """Return the comparison with each value, joined by Or."""
@@ -211,6 +215,7 @@ class TermList:
                     term.values.append(meaning.value)
                     term.partly += [meaning.value] if meaning.partly else []
             term.end = max(end, term.end)
+            term.rivals = ()
             self._join = None
             return
         field = part.meanings[0].field
@@ -220,7 +225,8 @@ class TermList:
         if len(meant) < len(part.meanings):
             others = tuple(m for m in part.meanings if m.field is not field and not _is_variant(m.field, field))
         values, partly = [each.value for each in meant], [each.value for each in meant if each.partly]
-        added = ValueTerm(first, end, False, False, False, field, values, others, partly)
+        rivals = tuple(each for each in others if is_rival(each, meant[0])) if len(meant) == 1 else ()
+        added = ValueTerm(first, end, False, False, False, field, values, others, partly, rivals)
         self._add(added)
         added.stated_of = stated
 
@@ -343,6 +349,29 @@ class TermList:
         """Return the tokens of a value, its label included."""
         label = self._labels.get(part.first)
         return (part.first, part.end) if label is None else (min(part.first, label[0]), max(part.end, label[1]))
+
+
+def is_rival(other: Meaning, meant: Meaning) -> bool:
+    """Return whether a meaning is about as likely as another: not half as many records have the one as the other."""
+    return _LIKELIER * other.uses > meant.uses > 0 and _LIKELIER * meant.uses > other.uses
+
+
+def likeliest_first(meanings: tuple[Meaning, ...], prepositions: Mapping[str, str], before: str) -> tuple[Meaning, ...]:
+    """Return the meanings of one word with that of the likeliest field first.
+
+    That is the one field whose preposition stands `before` ("in Grove"), or else the one that many more records have.
+    """
+    named = [each for each in meanings if prepositions.get(each.field.name) == before]
+    if before and len({each.field.name for each in named}) == 1 and len(named) < len(meanings):
+        return (*named, *(replace(each, uses=0) for each in meanings if each not in named))
+    first = meanings[0]
+    for each in meanings[1:]:
+        if first.uses and each.uses >= _LIKELIER * first.uses and not _is_variant(each.field, first.field):
+            first = each
+    if first.field is meanings[0].field:
+        return meanings
+    same = [each for each in meanings if each.field is first.field]
+    return (*same, *(each for each in meanings if each.field is not first.field))
 
 
 def _is_variant(field: FieldSpec, of: FieldSpec) -> bool:

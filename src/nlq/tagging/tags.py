@@ -34,6 +34,8 @@ class Meaning:
     """The spelling most used, or the name of the enum value."""
     partly: bool = False
     """Whether only the end of its name was said: "lifts" for Aerial Lifts."""
+    uses: int = 0
+    """How many records have it; 0 for what is no value of the vocabulary."""
 
 
 @dataclass(slots=True, unsafe_hash=True)  # never changed; frozen ones take three times as long to make

@@ -234,7 +234,7 @@ class ValueTrie(Trie):
         with _uncollected():
             for field in schema.fields:
                 for term in by_field.get(field.name, ()):
-                    self._add_value(Meaning(field, term.spelling), term.key)
+                    self._add_value(Meaning(field, term.spelling, uses=term.uses), term.key)
         for synonym in vocabulary.synonyms:
             self._add_synonym(synonym, schema)
 

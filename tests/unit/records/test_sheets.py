@@ -33,7 +33,7 @@ from pfa_rpc.services.editing.outcomes import Outcome
 from pfa_rpc.store.organizations import Organization
 from tests.fixtures.records import WORDS, random_values
 
-SET, SHIFT, SCALE = ChangeOperation.SET, ChangeOperation.SHIFT, ChangeOperation.SCALE
+SET, SHIFT, SCALE, ADD = ChangeOperation.SET, ChangeOperation.SHIFT, ChangeOperation.SCALE, ChangeOperation.ADD
 CLEAR, RESET = ChangeOperation.CLEAR, ChangeOperation.RESET
 TEXTS = ("area_silo", "category", "forecast_category", "class", "manufacturer", "model", "contract", "equipment")
 EDITABLE = [name for name in (*ON_SHEETS, *TEXTS) if BY_NAME[name].editable]
@@ -83,6 +83,7 @@ def records_of_any_shape(draw: st.DrawFn) -> Values:
 
 shifts = st.builds(Shift, st.sampled_from([0, 0, 1, -1, 14, -120_000]), st.sampled_from([0, 1, 14, -30, 3_650_000]))
 factors = st.sampled_from([Decimal(text) for text in ("0", "0.9", "1", "1.05", "0.333333333333333333333", "1E+6")])
+added = st.sampled_from([Decimal(text) for text in ("500", "-200", "0.0001", "-99999999999")])
 
 
 @st.composite
@@ -104,7 +105,7 @@ def changes_of(draw: st.DrawFn, name: str) -> Change:
     if field.type.value == "date":
         kinds += [(SHIFT, shifts)] * 3
     if field.type.value == "money":
-        kinds += [(SCALE, factors)] * 2
+        kinds += [(SCALE, factors), (ADD, added)]
     if field.type.value != "text":
         kinds += [(RESET, st.sampled_from(others))]
     operation, values = draw(st.sampled_from(kinds))
