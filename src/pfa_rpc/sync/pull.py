@@ -21,7 +21,8 @@ from pfa_rpc.store.tables import records
 from pfa_rpc.sync.confirming import Confirming
 from pfa_rpc.sync.ongoing import Ongoing
 from pfa_rpc.sync.pages import PageTaker
-from pfa_rpc.sync.pems import Page, PemsClient
+from pfa_rpc.sync.pems import PemsClient
+from pfa_rpc.sync.reading import reading, with_ranges
 from pfa_rpc.sync.seen_rows import SeenCopies, SeenCopy
 
 OVERLAP: Final = timedelta(hours=2)
@@ -43,6 +44,7 @@ async def pull(ongoing: Ongoing, client: PemsClient, copies: SeenCopies) -> None
     columns = await client.columns(organization_id)
     ongoing.notes += columns.drift.sentences()
     ongoing.total = await client.count(organization_id, began.since)
+    began = await with_ranges(client, organization_id, began, ongoing.total)
     try:
         await _Pull(ongoing, client, seen, rejected, began).run()
     finally:
@@ -59,10 +61,10 @@ def _begun(cursor: Cursor, mode: Mode, now: datetime) -> Cursor:
         mode = Mode.FULL
     is_recent = cursor.began_at is not None and now - cursor.began_at < RESUMED_WITHIN
     is_sweep = mode is Mode.FULL and cursor.swept_at is not None
-    if cursor.mode is mode and cursor.after_id is not None and is_recent and not is_sweep:
+    if cursor.mode is mode and cursor.is_begun and is_recent and not is_sweep:
         return cursor
     since = None if mode is Mode.FULL or cursor.stamp is None else cursor.stamp - OVERLAP
-    return replace(cursor, mode=mode, since=since, began_at=now, after_id=None, newest=None)
+    return replace(cursor, mode=mode, since=since, began_at=now, after_id=None, newest=None, ranges=())
 
 
 class _Pull:
@@ -76,17 +78,17 @@ class _Pull:
         self._seen = seen
         self._rejected = rejected
         self._cursor = cursor
-        self._is_whole = cursor.after_id is None
+        self._is_whole = not cursor.is_begun
         """Whether this process sees every row of the pull."""
         self._ids: set[str] = set()
         self._taker = PageTaker(ongoing, seen, rejected)
 
     async def run(self) -> None:
         """Read the pages to the last one, then what they left open."""
-        last = await self._read_pages()
+        needs_count = await self._read_pages()
         is_full = self._cursor.mode is Mode.FULL
         confirming = Confirming(self._ongoing, self._client)
-        is_complete = await self._is_complete(last) if is_full else True
+        is_complete = await self._is_complete(needs_count=needs_count) if is_full else True
         if is_full and self._is_whole and is_complete:
             await self._ongoing.enter("confirming")
             await self._drop_rejected()
@@ -95,20 +97,16 @@ class _Pull:
         await confirming.read(dict.fromkeys(wanted.pfa_id for wanted in self._taker.wanted))
         await confirming.waiting()
 
-    async def _read_pages(self) -> Page:
-        organization_id = self._ongoing.organization_id
-        pages = self._client.pages(organization_id, self._cursor.since, self._cursor.after_id, seen=self._seen.rows)
-        page = Page()
-        async for page in pages:
-            self._ongoing.check()
-            self._ids.update(page.ids())
-            newest = max(filter(None, (page.newest(), self._cursor.newest)), default=None)
-            after_id = None if page.is_last else page.last_id or self._cursor.after_id
-            self._cursor = replace(self._cursor, newest=newest, after_id=after_id)
-            await self._taker.take(page, self._cursor)
-        return page
+    async def _read_pages(self) -> bool:
+        """Take every page in; return whether a row may have slipped past."""
+        async with reading(self._client, self._ongoing.organization_id, self._cursor, self._seen.rows) as found:
+            async for page, self._cursor in found.pages():
+                self._ongoing.check()
+                self._ids.update(page.ids())
+                await self._taker.take(page, self._cursor)
+        return found.needs_count
 
-    async def _is_complete(self, last: Page) -> bool:
+    async def _is_complete(self, *, needs_count: bool) -> bool:
         """Tell whether no row can have slipped past, which is known where pages were asked for by key."""
         if not self._is_whole:
             return True
@@ -116,7 +114,7 @@ class _Pull:
         if counted == len(self._ids):
             return True
         self._ongoing.notes.append(f"PEMS counts {counted:,} rows, {len(self._ids):,} were read")
-        return not last.needs_count or counted <= len(self._ids)
+        return not needs_count or counted <= len(self._ids)
 
     async def _missing(self) -> list[str]:
         """Return the ids of records that PEMS once had and that no row came for."""

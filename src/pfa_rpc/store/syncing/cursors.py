@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -18,6 +18,18 @@ from pfa_rpc.store.syncing.tables import sync_cursors, sync_rejected_rows
 
 _KEYS: Final = ("organization_id", "row_key")
 _IDS_A_QUERY: Final = 500
+
+
+class KeyRange(NamedTuple):
+    """A range of ids, in the order of PEMS, and how far it was read."""
+
+    start: str | None
+    """The id behind which it begins; None: at the first of all."""
+    until: str | None
+    """Its last id; None: to the last of all."""
+    after_id: str | None = None
+    """The id behind which reading it goes on; None: nothing of it was read."""
+    is_done: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +49,13 @@ class Cursor:
     """The id behind which it goes on."""
     newest: datetime | None = None
     """The newest stamp that it has come across."""
+    ranges: tuple[KeyRange, ...] = ()
+    """The ranges that it reads at once, in place of `after_id`; empty where it reads everything in order."""
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether a part of a pull was read."""
+        return self.after_id is not None or any(one.after_id is not None or one.is_done for one in self.ranges)
 
 
 async def read_cursor(connection: AsyncConnection, organization_id: str) -> Cursor:
@@ -46,7 +65,10 @@ async def read_cursor(connection: AsyncConnection, organization_id: str) -> Curs
     if row is None:
         return Cursor()
     mode = None if row.mode is None else Mode(row.mode)
-    return Cursor(row.stamp, row.swept_at, row.seen_nonce, mode, row.since, row.began_at, row.after_id, row.newest)
+    ranges = tuple(KeyRange(*one) for one in json.loads(row.ranges or "[]"))
+    return Cursor(
+        row.stamp, row.swept_at, row.seen_nonce, mode, row.since, row.began_at, row.after_id, row.newest, ranges
+    )
 
 
 async def save_cursor(connection: AsyncConnection, organization_id: str, cursor: Cursor) -> None:
@@ -59,6 +81,7 @@ async def save_cursor(connection: AsyncConnection, organization_id: str, cursor:
         "began_at": cursor.began_at,
         "after_id": cursor.after_id,
         "newest": cursor.newest,
+        "ranges": json.dumps(cursor.ranges) if cursor.ranges else None,
     }
     insert = insert_for(connection.dialect.name, sync_cursors).values(
         organization_id=organization_id, seen_nonce=0, **values

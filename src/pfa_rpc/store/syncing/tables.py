@@ -134,6 +134,8 @@ sync_cursors = sa.Table(
     sa.Column("since", UtcTime()),
     sa.Column("began_at", UtcTime()),
     sa.Column("after_id", text_type()),
+    # Where it reads several ranges of ids at once: how far each of them is, as JSON.
+    sa.Column("ranges", sa.Text()),
     # The newest stamp that it has come across.
     sa.Column("newest", UtcTime()),
 )

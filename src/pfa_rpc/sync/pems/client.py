@@ -77,7 +77,7 @@ class PemsClient:
         since: datetime | None = None,
         after: str | None = None,
         *,
-        until: str | None = None,
+        within: tuple[str | None, str | None] = (None, None),
         seen: SeenRows | None = None,
     ) -> Sweep:
         """Return the pages of an organization's rows, as an async iterator: `async for page in client.pages(…)`.
@@ -85,15 +85,17 @@ class PemsClient:
         Args:
             organization: its code; rows of others are never among them.
             since: only rows changed at this time (aware) or later.
-            after: `last_id` of the last page of a sweep that was stopped, to go on from there; or where a part of
-                `key_ranges` begins.
-            until: where a part of `key_ranges` ends.
+            after: `last_id` of the last page of a sweep that was stopped, to go on from there.
+            within: a range of `key_ranges`, to read only that.
             seen: the rows as they came last, so that those which come again so need not be read.
 
         Raises:
             SchemaDrift: with the first page, where the grid lacks columns without which no row can be taken in.
         """
         filters = self._filters(organization, since)
+        start, until = within
+        if start is not None:
+            filters.append(self._requests.behind_id(start))
         if until is not None:
             filters.append(self._requests.to_id(until))
         sweep = Sweep(
@@ -107,13 +109,19 @@ class PemsClient:
         self._sweeps = [running for running in self._sweeps if not running.is_ended] + [sweep]
         return sweep
 
+    @property
+    def ranges(self) -> int:
+        """How many ranges of an organization's rows may be read at once: each needs its share of the pace."""
+        return min(self._settings.ranges, max(1, int(self._settings.requests_per_second)))
+
     async def key_ranges(
         self, organization: str, parts: int, since: datetime | None = None
     ) -> list[tuple[str | None, str | None]]:
-        """Return `after` and `until` of about equal parts of an organization's rows, for sweeps at the same time.
+        """Return about equal ranges of an organization's rows, for sweeps at the same time.
 
-        Every row is in a part, one at which two of them meet in both. There are fewer parts than asked for where there
-        are few rows. The parts are as they are now: a row that is added later is in one of them too.
+        A range is the id behind which it begins and its last one, None for no bound. Every row is in one, those that
+        are added later too, and in no other where PEMS compares ids as it sorts them. There are fewer than asked for
+        where there are few rows.
         """
         columns = await self.columns(organization)
         columns.check()

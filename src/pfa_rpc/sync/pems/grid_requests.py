@@ -59,6 +59,10 @@ class GridRequests:
         """Return the condition for the row with an id and those behind it, in the order of PEMS."""
         return Filter(self._id, ">=", pfa_id)
 
+    def behind_id(self, pfa_id: str) -> Filter:
+        """Return the condition for the rows behind one with an id, in the order of PEMS."""
+        return Filter(self._id, ">", pfa_id)
+
     def to_id(self, pfa_id: str) -> Filter:
         """Return the condition for the row with an id and those before it, in the order of PEMS."""
         return Filter(self._id, "<=", pfa_id)

@@ -171,6 +171,13 @@ class PemsSettings(BaseSettings):
         2, ge=0, le=_MOST_DECIMALS, description="Decimals that PEMS keeps of a rate or price; finer edits are refused."
     )
     page_rows: int = Field(PAGE_LIMIT, ge=1, le=PAGE_LIMIT, description="Rows asked for at once.")
+    ranges: int = Field(
+        4,
+        ge=1,
+        le=8,
+        description="Ranges of an organization's rows that are read at once, where everything is read. 1: one after "
+        "another.",
+    )
     page_bytes: int = Field(
         128 * 1024 * 1024, ge=1 << 16, le=1 << 31, description="Largest answer that is read, in bytes."
     )
