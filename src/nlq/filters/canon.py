@@ -22,10 +22,15 @@ class Canon:
         self.schema = schema
         self._write = Writer(schema, _REMEMBERED).write
         self._flags: dict[tuple[str, bool], tuple[Comparison, str]] = {}
+        self._last: tuple[Condition, str] | None = None
+        """The form made last, with its text, which is asked for next."""
 
     def text(self, condition: Condition | None) -> str:
         """Return the canonical filter text; empty where there is no condition."""
-        return self._write(condition).whole if condition is not None else ""
+        if condition is None:
+            return ""
+        last = self._last
+        return last[1] if last is not None and condition is last[0] else self._write(condition).whole
 
     def flag(self, name: str, *, state: bool) -> tuple[Comparison, str]:
         """Return the condition that a flag has a state, and its text: most questions have one of these."""
@@ -37,4 +42,8 @@ class Canon:
 
     def form(self, condition: Condition | None) -> Condition | None:
         """Return the one form of all conditions that differ only in order, nesting and repetition."""
-        return self._write(condition).condition if condition is not None else None
+        if condition is None:
+            return None
+        written = self._write(condition)
+        self._last = written.condition, written.whole
+        return written.condition

@@ -76,9 +76,11 @@ def _may_need(tagged: Sequence[Tagged], tokens: Sequence[Token]) -> bool:
     keys = [token.key for token in tokens]
     if _REFERRING.isdisjoint(keys):
         return False
-    tags = {stretch.readings[0].tag for stretch in tagged}
+    tags = [stretch.readings[0].tag for stretch in tagged]
+    if PRONOUN in tags:
+        return True
     said = [cues for place, key in enumerate(keys) if key in CUE_STARTS for _, cues in cues_at(tokens, place)]
-    if PRONOUN in tags or not said:
-        return PRONOUN in tags
+    if not said:
+        return False
     pointing = not _NEGATIONS.isdisjoint(tags) or not PRONOUN_KEYS.isdisjoint(keys)
     return pointing or not all(cues <= DROPPED for cues in said)

@@ -15,6 +15,8 @@ from nlq.query import Condition, Or
 
 _LAST: Final = ("OR", "AND")
 _SINGLE: Final = (ValueTerm, FlagTerm)
+_FEWEST: Final = 4
+"""Terms of the smallest two groups."""
 _MOST: Final = 60
 """Most terms of a question in which kinds are told apart."""
 
@@ -57,8 +59,10 @@ def parallel(terms: Sequence[Term]) -> Parallel | None:
 
     Terms before and behind them are common to all where a comma parts them off.
     """
+    if not _FEWEST <= len(terms) <= _MOST:
+        return None
     asked = [_asked(term) for term in terms]
-    if len(terms) > _MOST or len(set(asked)) == len(asked):
+    if len(set(asked)) == len(asked):
         return None
     for size in range(len(terms) // 2, 1, -1):
         for first in range(len(terms) - 2 * size + 1):

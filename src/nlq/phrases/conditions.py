@@ -117,19 +117,21 @@ class Conditions:
 
     def _account(self, term: Term) -> None:
         condition = term.condition()
-        if isinstance(term, ValueTerm) and term.others:
-            self._result.ambiguities.append(value_note(term, self._canon))
-            self._result.doubts += [term] if term.rivals else []
-        if isinstance(term, ValueTerm) and term.partly:
-            self._result.ambiguities.append(partly_note(term, self._canon))
-        if isinstance(term, AgainstTerm) and term.assumed:
+        if isinstance(term, ValueTerm):
+            if term.others:
+                self._result.ambiguities.append(value_note(term, self._canon))
+            if term.rivals:
+                self._result.doubts.append(term)
+            if term.partly:
+                self._result.ambiguities.append(partly_note(term, self._canon))
+        elif isinstance(term, AgainstTerm) and term.assumed:
             others = tuple(map(self._canon.text, term.others))
             self._gathered.note(term.note, term, self._canon.text(term.stated), others)
-        if condition is None and isinstance(term, FlagTerm):
-            self._gathered.use(term, f"{term.field.label} or not")
-        elif condition is not None:
+        if condition is not None:
             self._gathered.use(term, self._canon.text(condition))
-        reach = reach_note(term, self._canon)
+        elif isinstance(term, FlagTerm):
+            self._gathered.use(term, f"{term.field.label} or not")
+        reach = reach_note(term, self._canon) if term.beside is not None else None
         self._result.ambiguities += [reach] if reach is not None else []
 
     # Amounts and dates
@@ -139,7 +141,7 @@ class Conditions:
         terms = self.terms
         choices, refusals, remarks = settle_amounts(terms, self._schema, self._currency, counted=self._counts)
         refused = {id(refusal.term) for refusal in refusals}
-        self.terms = without(terms, lambda term: id(term) in refused)
+        self.terms = without(terms, lambda term: id(term) in refused) if refused else terms
         for refusal in refusals:
             key = self._key_said(refusal.term)
             self._gathered.refuse(refusal.term, *key)
@@ -195,6 +197,8 @@ class Conditions:
 
     def _compatible(self, terms: list[Term]) -> list[Term]:
         """Return the terms without those that ask one field for something else again: they need a question each."""
+        if len(terms) == 1:
+            return terms
         kept: list[Term] = []
         asked: dict[str, Term] = {}
         implied: dict[str, Term] = {}

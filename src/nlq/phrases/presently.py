@@ -16,13 +16,16 @@ from nlq.phrases.gathered import Gathered
 from nlq.phrases.terms import DateTerm, FlagTerm, Term
 
 _NOW: Final = frozenset(("now", "currently"))
+_SAYING: Final[frozenset[type[Term]]] = frozenset((DateTerm, FlagTerm))
 _ONE_DAY: Final = timedelta(days=1)
 
 
 def note_presence(terms: Sequence[Term], gathered: Gathered, canon: Canon, today: date) -> None:
     """Report for each term that says what is there at present how else it can be read."""
+    if _SAYING.isdisjoint(map(type, terms)):
+        return
     layers = canon.schema.conventions.dates.layers
-    flag = canon.schema.presence if layers and any(isinstance(term, (DateTerm, FlagTerm)) for term in terms) else None
+    flag = canon.schema.presence if layers else None
     if flag is None:
         return
     _, present = canon.flag(flag.name, state=True)

@@ -359,14 +359,17 @@ def is_rival(other: Meaning, meant: Meaning) -> bool:
 def likeliest_first(meanings: tuple[Meaning, ...], prepositions: Mapping[str, str], before: str) -> tuple[Meaning, ...]:
     """Return the meanings of one word with that of the likeliest field first.
 
-    That is the one field whose preposition stands `before` ("in Grove"), or else the one that many more records have.
+    Among values of the vocabulary that is the one field whose preposition stands `before` ("in Grove"), or else the one
+    that many more records have.
     """
+    if not meanings[0].uses:
+        return meanings  # a word of the language itself: no value of that name takes its place
     named = [each for each in meanings if prepositions.get(each.field.name) == before]
     if before and len({each.field.name for each in named}) == 1 and len(named) < len(meanings):
         return (*named, *(replace(each, uses=0) for each in meanings if each not in named))
     first = meanings[0]
     for each in meanings[1:]:
-        if first.uses and each.uses >= _LIKELIER * first.uses and not _is_variant(each.field, first.field):
+        if each.uses >= _LIKELIER * first.uses and not _is_variant(each.field, first.field):
             first = each
     if first.field is meanings[0].field:
         return meanings
@@ -396,6 +399,8 @@ def without(terms: Iterable[Term], is_refused: Callable[[Term], bool]) -> list[T
 
 def joined(terms: list[Term]) -> list[Condition]:
     """Return the conditions that must all hold: one for each run of terms that "or" joins."""
+    if True not in [term.alternative for term in terms]:
+        return [condition for term in terms if (condition := term.condition()) is not None]
     runs: list[list[Condition | None]] = []
     for term in terms:
         if not (term.alternative and runs):

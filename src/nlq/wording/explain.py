@@ -101,13 +101,13 @@ def _runs(tokens: list[Token], resolved: Resolved, corrected: Mapping[int, str])
         if token.key == _COMMA and (fate := fates[index]) is not None and fate[0] < 0:
             fates[index] = None
     runs: list[tuple[int, int, Role, str]] = []
-    first = 0
-    for end, after in enumerate((*fates[1:], _END), 1):
-        fate = fates[first]
-        if after != fate:
+    first, fate = 0, fates[0]
+    fates.append(_END)
+    for end, after in enumerate(fates):
+        if after is not fate and after != fate:
             if fate is not None:
                 runs.append((first, end, fate[1], fate[2]))
-            first = end
+            first, fate = end, after
     return runs
 
 
