@@ -39,9 +39,7 @@ def history_command(
     page_size: Annotated[
         int, typer.Option("--page-size", min=1, max=1000, metavar="NUMBER", help="Most changes to print.")
     ] = _DEFAULT_PAGE,
-    page_token: Annotated[
-        str, typer.Option("--page-token", metavar="TEXT", show_default=False, help="Goes on after an earlier page.")
-    ] = "",
+    page_token: options.PageToken = "",
     as_json: options.AsJson = False,
     server: options.Server = options.DEFAULT_SERVER,
     token: options.Token = None,

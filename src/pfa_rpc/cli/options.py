@@ -81,6 +81,9 @@ RequestId = Annotated[
         help="Names the request: sent again within 24 hours, it gets the first answer and changes nothing.",
     ),
 ]
+PageToken = Annotated[
+    str, typer.Option("--page-token", metavar="TEXT", show_default=False, help="Goes on after an earlier page.")
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before something is changed.")]
 FRESH: Final = "fresh"
 _ANY: Final = "any"

@@ -43,9 +43,7 @@ def list_command(
     page_size: Annotated[
         int, typer.Option("--page-size", min=1, max=1000, metavar="NUMBER", help="Most records to print.")
     ] = _DEFAULT_PAGE,
-    page_token: Annotated[
-        str, typer.Option("--page-token", metavar="TEXT", show_default=False, help="Goes on after an earlier page.")
-    ] = "",
+    page_token: options.PageToken = "",
     skip: Annotated[
         int, typer.Option("--skip", min=0, max=_MAX_SKIP, metavar="NUMBER", help="Records to pass over.")
     ] = 0,

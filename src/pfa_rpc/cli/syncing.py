@@ -35,9 +35,6 @@ SyncId = Annotated[
     str, typer.Argument(metavar="[SYNC_ID]", show_default=False, help="The run; none: the one begun last.")
 ]
 PageSize = Annotated[int, typer.Option("--page-size", min=1, max=1000, metavar="NUMBER", help="Most lines to print.")]
-PageToken = Annotated[
-    str, typer.Option("--page-token", metavar="TEXT", show_default=False, help="Goes on after an earlier page.")
-]
 
 
 @sync.command("run", epilog=RUN_EXAMPLE)
@@ -118,7 +115,7 @@ def log_command(
     *,
     organization: options.Organization,
     page_size: PageSize = 20,
-    page_token: PageToken = "",
+    page_token: options.PageToken = "",
     as_json: options.AsJson = False,
     server: options.Server = options.DEFAULT_SERVER,
     token: options.Token = None,
@@ -193,7 +190,7 @@ def rejected_command(
     *,
     organization: options.Organization,
     page_size: PageSize = 100,
-    page_token: PageToken = "",
+    page_token: options.PageToken = "",
     as_json: options.AsJson = False,
     server: options.Server = options.DEFAULT_SERVER,
     token: options.Token = None,
