@@ -75,6 +75,7 @@ class Drafts:
             raise InvalidRequest.of("display_name", f"is no name; write at most {NAME_LENGTH} printable characters")
         async with self._database.writing() as connection:
             organization = await get_organization(connection, organization_id)
+            await stored_drafts.hold_drafts(connection, organization_id, owner)
             mine = await stored_drafts.list_drafts(connection, organization_id, owner)
             draft = next((one for one in mine if one.draft_id == draft_id), None)
             if draft is None:

@@ -79,6 +79,13 @@ class Counts(NamedTuple):
     created: int
 
 
+async def hold_drafts(connection: AsyncConnection, organization_id: str, owner: str) -> None:
+    """Let nobody else begin a draft of a principal before the end of the transaction, so that they can be counted."""
+    if connection.dialect.name == "postgresql":  # SQLite has one writer at a time
+        name = sa.func.hashtextextended(f"drafts of {owner} in {organization_id}", 0)
+        await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(name)))
+
+
 async def create_draft(connection: AsyncConnection, draft: Draft) -> bool:
     """Keep a new draft; return whether its name was free."""
     row = {name: getattr(draft, name) for name in Draft.__slots__}
