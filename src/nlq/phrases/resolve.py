@@ -140,6 +140,7 @@ class _Resolver:
         if tag == UNKNOWN:
             self._list.close()
             self._unread_ends.add(mark.end)
+            self._give_reason(mark)
         elif tag == "AMOUNT":
             self._list.close()
             self._gathered.refuse(mark)
@@ -163,6 +164,13 @@ class _Resolver:
             take_lacking(mark, self._content, self._gathered, is_first=not self._list.terms)
         else:
             self._list.take_mark(mark)
+
+    def _give_reason(self, mark: Mark) -> None:
+        """Say why words are not understood that are known, but that no query can say."""
+        stretch = self._stretches.get(mark.first)
+        reason = stretch.readings[0].payload if stretch is not None and stretch.tag == UNKNOWN else None
+        if isinstance(reason, str):
+            self._result.reasons[mark.first] = reason
 
     def _take_share_mark(self, mark: Mark) -> None:
         self._list.close()

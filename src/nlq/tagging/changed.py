@@ -18,23 +18,25 @@ from nlq.tagging.tags import FILLER, RECORD, Claim, Event, Meaning, Reading, Tag
 from nlq.tagging.tries import Trie
 
 
-def _keyed(*words: str) -> frozenset[str]:
+def keyed(*words: str) -> frozenset[str]:
+    """Return the keys of all words."""
     return frozenset(key for word in words for key in keys(word))
 
 
-_ARTICLES: Final = _keyed("the", "a", "an", "any", "all", "its", "their", "his", "her", "our", "my")
-_COPULAS: Final = _keyed("was", "were", "is", "are", "has", "have", "had", "been", "being", "be", "got", "get", "last")
-_COPULAS_TOO: Final = _COPULAS | _keyed("recently", "lately", "just", "already")
-_OPENING: Final = _ARTICLES | _keyed("whose", "with", "having", "has", "have", "had")
-_WHOSE: Final = _keyed("whose")
-_OF: Final = _keyed("of", "for", "on", "to")
-_DID: Final = _keyed("did", "does", "has", "have", "had")
+_ARTICLES: Final = keyed("the", "a", "an", "any", "all", "its", "their", "his", "her", "our", "my")
+_COPULAS: Final = keyed("was", "were", "is", "are", "has", "have", "had", "been", "being", "be", "got", "get", "last")
+_COPULAS_TOO: Final = _COPULAS | keyed("recently", "lately", "just", "already")
+_OPENING: Final = _ARTICLES | keyed("whose", "with", "having", "has", "have", "had")
+_WHOSE: Final = keyed("whose")
+_OF: Final = keyed("of", "for", "on", "to")
+_TO: Final = "to"
+_DID: Final = keyed("did", "does", "has", "have", "had")
 HISTORY: Final = "HISTORY"
 _LISTING: Final = frozenset(("AND", "OR", "COMMA"))
 _NAMING: Final = frozenset(("FIELD", "MEASURE", "EVENT"))
 _BETWEEN: Final = frozenset(("VALUE", "FLAG", "CLAIM", RECORD))
 """Tags of what can stand between a verb and a field: "who changed the late crane rates"."""
-_LIMITED: Final = frozenset(("COMPARE", "WHEN", "BETWEEN", "MONEY", "NUMBER", "ABOUT", "ABSENT", "TO"))
+_LIMITED: Final = frozenset(("COMPARE", "WHEN", "BETWEEN", "MONEY", "NUMBER", "ABOUT", "ABSENT"))
 """Tags that say of a field before them what it holds, and not that it was changed."""
 _SINGLED: Final = frozenset(
     (
@@ -76,9 +78,9 @@ class ChangedReader:
         conventions = schema.conventions
         self._changed = conventions.changed
         self._key: FieldSpec | None = schema.by_name.get(conventions.key)
-        self._verbs = _keyed(*self._changed.verbs)
+        self._verbs = keyed(*self._changed.verbs)
         self._people = frozenset(conventions.dates.deeds)
-        self._forms = _keyed(*(verb for verbs in conventions.dates.deeds.values() for verb in verbs))
+        self._forms = keyed(*(verb for verbs in conventions.dates.deeds.values() for verb in verbs))
         self._said = self._forms | self._verbs
         self._nouns = frozenset(noun for nouns in conventions.dates.done.values() for noun in nouns)
         self._histories = Trie()
@@ -141,6 +143,8 @@ class ChangedReader:
         of = tagged[place]
         if of.end > of.first + 1 or tokens[of.first].key not in _OF:
             return place
+        if tokens[of.first].key == _TO and tokens[of.first - 1].raw.casefold() not in self._nouns:
+            return place  # "whose rate was changed to 5000"
         after = self._key_at(found, tagged, tokens, place + 1)
         if after > place + 1:
             found.insert(-1, Tagged(of.first, of.end, (Reading(FILLER),)))

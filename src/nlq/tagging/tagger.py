@@ -18,6 +18,7 @@ from nlq.normalize import NUMBER, QUOTED, TAKEN, WORD, Token, keys
 from nlq.schema import Schema
 from nlq.tagging.amounting import AmountTagger, ends_amount, is_due
 from nlq.tagging.changed import ChangedReader
+from nlq.tagging.changed_values import ChangedValueReader
 from nlq.tagging.keyed import KeyReader
 from nlq.tagging.matching import Matcher
 from nlq.tagging.short_values import NUMERALS, ShortValues, is_letter
@@ -61,6 +62,7 @@ class Tagger:
         self._short = ShortValues(self.values)
         self._keys = KeyReader(schema, self.fixed, self.values)
         self._changed = ChangedReader(schema)
+        self._changed_values = ChangedValueReader(schema)
         self._recorded = frozenset(schema.conventions.dates.recorded)
 
     def belongs_to_phrases(self, key: str) -> bool:
@@ -89,7 +91,7 @@ class Tagger:
             index = stretch.end
             if stretch.readings[0].tag in _RANGE_ENDS:
                 close_range(tagged, tokens, self.values)
-        return self._changed.read(tagged, tokens, today)
+        return self._changed_values.mark(self._changed.read(tagged, tokens, today), tokens)
 
     def _next(self, tokens: list[Token], index: int, before: list[Tagged], today: date) -> Tagged:
         """Return the stretch that starts at a token."""

@@ -92,6 +92,13 @@ def test_every_field_that_can_differ_from_pems_can_be_said_to_have_changed() -> 
     assert set(SCHEMA.conventions.changed.fields) == {field.name for field in MERGED_FIELDS} - flags
 
 
+@pytest.mark.parametrize("question", ["who changed the rate to 5000", "changes of forecast end to July 1"])
+def test_the_new_value_of_a_change_is_not_understood_and_says_why(question: str) -> None:
+    [piece] = [each for each in read(question).pieces if each.role is Role.NOT_UNDERSTOOD]
+    assert piece.text.startswith("to ")
+    assert "changed from or to cannot be asked for" in piece.meaning
+
+
 def test_changes_that_are_asked_for_go_on_as_changes() -> None:
     before = read("changes by maria last week")
     assert before.query.history
