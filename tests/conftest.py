@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
@@ -26,6 +27,12 @@ from tests.servers.redis import Redis, running_cluster, running_redis
 from tests.servers.stock import Stock
 
 ANSWER_SECONDS: Final = 10
+
+
+def pytest_configure() -> None:
+    """Let what tests start be interrupted: a shell that runs tests in the background makes them ignore Ctrl-C."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header() -> list[str]:

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -52,14 +53,20 @@ def served(tmp_path: Path) -> Iterator[tuple[str, Path]]:
         yield address, path
 
 
-def watching(address: str, *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+@contextmanager
+def watching(address: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
         [*PFA, "watch", *arguments],
         env=environment(PFA_SERVER=address, PFA_ORGANIZATION="RIO"),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()  # one that has not ended would be waited for without end
 
 
 def until_waiting(process: subprocess.Popen[str]) -> None:
