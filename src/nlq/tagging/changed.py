@@ -14,14 +14,9 @@ from nlq.dates import read_date
 from nlq.normalize import NUMBER, Token, keys
 from nlq.query import Condition, Contains, Not, Or
 from nlq.schema import FieldSpec, Schema
+from nlq.tagging.changed_openings import HISTORY, ChangedOpenings, keyed
 from nlq.tagging.tags import FILLER, RECORD, Claim, Event, Meaning, Reading, Tagged
 from nlq.tagging.tries import Trie
-
-
-def keyed(*words: str) -> frozenset[str]:
-    """Return the keys of all words."""
-    return frozenset(key for word in words for key in keys(word))
-
 
 _ARTICLES: Final = keyed("the", "a", "an", "any", "all", "its", "their", "his", "her", "our", "my")
 _COPULAS: Final = keyed("was", "were", "is", "are", "has", "have", "had", "been", "being", "be", "got", "get", "last")
@@ -31,7 +26,6 @@ _WHOSE: Final = keyed("whose")
 _OF: Final = keyed("of", "for", "on", "to")
 _TO: Final = "to"
 _DID: Final = keyed("did", "does", "has", "have", "had")
-HISTORY: Final = "HISTORY"
 _LISTING: Final = frozenset(("AND", "OR", "COMMA"))
 _NAMING: Final = frozenset(("FIELD", "MEASURE", "EVENT"))
 _BETWEEN: Final = frozenset(("VALUE", "FLAG", "CLAIM", RECORD))
@@ -83,6 +77,7 @@ class ChangedReader:
         self._forms = keyed(*(verb for verbs in conventions.dates.deeds.values() for verb in verbs))
         self._said = self._forms | self._verbs
         self._nouns = frozenset(noun for nouns in conventions.dates.done.values() for noun in nouns)
+        self._openings = ChangedOpenings(schema)
         self._histories = Trie()
         for words in self._changed.histories:
             self._histories.add(keys(words), Reading(HISTORY))
@@ -97,6 +92,7 @@ class ChangedReader:
         """Return stretches with those together that say of fields that they were changed."""
         if not self._changed.field or self._known.isdisjoint([token.key for token in tokens]):
             return tagged
+        tagged = self._openings.read(tagged, tokens)
         found, place = self._opening(tagged, tokens)
         while place < len(tagged):
             line = _Line(self, tagged, tokens, place)
@@ -119,6 +115,9 @@ class ChangedReader:
             place += 1
         if place == len(tagged):
             return [], 0
+        if tagged[place].tag == HISTORY:
+            begun = list(tagged[: place + 1])
+            return begun, self._key_at(begun, tagged, tokens, place + 1)
         first = tagged[place].first
         longest = self._histories.longest(tokens, first)
         ends = [number for number, each in enumerate(tagged) if longest is not None and each.end == longest[0]]
@@ -169,7 +168,7 @@ class ChangedReader:
                 past = read_date(tokens, stretch.first, today, past=True)
                 if past is not None and past.end == stretch.end:
                     found[number] = Tagged(stretch.first, stretch.end, (Reading("DATE", past),))
-            told = self._is_claim(stretch) or (told and stretch.tag in _PASSED)
+            told = stretch.tag == HISTORY or self._is_claim(stretch) or (told and stretch.tag in _PASSED)
 
     def _is_claim(self, stretch: Tagged) -> bool:
         claim = stretch.readings[0].payload

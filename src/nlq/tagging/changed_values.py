@@ -13,7 +13,7 @@ from typing import Final
 from nlq.normalize import Token
 from nlq.query import Condition, Contains, Not, Or
 from nlq.schema import FieldType, Schema
-from nlq.tagging.changed import HISTORY, keyed
+from nlq.tagging.changed_openings import HISTORY, keyed
 from nlq.tagging.tags import FILLER, RECORD, UNKNOWN, Claim, Reading, Tagged
 
 NOT_LOOKED_UP: Final = (
