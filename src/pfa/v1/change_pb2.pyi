@@ -33,7 +33,7 @@ class _ChangeOperationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Chang
     CHANGE_OPERATION_SHIFT: _ChangeOperation.ValueType  # 2
     """Its date moves by `shift`. A period is shifted by a change of both ends, extended by one of its end."""
     CHANGE_OPERATION_SCALE: _ChangeOperation.ValueType  # 3
-    """Its amount is multiplied by `factor`."""
+    """Its amount is multiplied by `factor`, and rounded half to even to cents."""
     CHANGE_OPERATION_CLEAR: _ChangeOperation.ValueType  # 4
     """It gets no value."""
     CHANGE_OPERATION_RESET: _ChangeOperation.ValueType  # 5
@@ -51,7 +51,7 @@ CHANGE_OPERATION_SET: ChangeOperation.ValueType  # 1
 CHANGE_OPERATION_SHIFT: ChangeOperation.ValueType  # 2
 """Its date moves by `shift`. A period is shifted by a change of both ends, extended by one of its end."""
 CHANGE_OPERATION_SCALE: ChangeOperation.ValueType  # 3
-"""Its amount is multiplied by `factor`."""
+"""Its amount is multiplied by `factor`, and rounded half to even to cents."""
 CHANGE_OPERATION_CLEAR: ChangeOperation.ValueType  # 4
 """It gets no value."""
 CHANGE_OPERATION_RESET: ChangeOperation.ValueType  # 5

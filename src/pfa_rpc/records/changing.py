@@ -27,6 +27,8 @@ from pfa_rpc.schema import BY_NAME, Field
 
 _MOVED: Final = ("forecast_start", "forecast_end", "actual_end")
 _FORECAST: Final = ("forecast_start", "forecast_end")
+_CENT: Final = 100
+"""In ten-thousandths, which amounts are kept in."""
 _FACTOR_DIGITS: Final = 30
 _FARTHEST: Final = date.max.toordinal()
 _START_FIXED: Final = BrokenRule("forecast_start", "on site: its start does not move any more")
@@ -162,12 +164,12 @@ def _set(name: str, value: Any, _values: Values, draft: _Draft) -> None:
 
 
 def _scale(changed: Field, numerator: int, denominator: int, values: Values, draft: _Draft) -> None:
-    """Multiply an amount, rounded half to even at its last decimal."""
+    """Multiply an amount, rounded half to even to cents: PEMS may refuse what is finer, which nobody asked for."""
     amount = values[changed.name]
     if amount is None:
         draft.broken.append(BrokenRule(changed.name, f"no {changed.label} to change"))
     else:
-        draft.updates[changed.name] = divide_half_even(amount * numerator, denominator)
+        draft.updates[changed.name] = _CENT * divide_half_even(amount * numerator, denominator * _CENT)
 
 
 def _add(changed: Field, added: int, values: Values, draft: _Draft) -> None:

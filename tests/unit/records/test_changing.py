@@ -101,10 +101,10 @@ def applied(state: dict[str, Any], changes: list[Change]) -> tuple[dict[str, Any
         (STILL, [Change("actual_end", RESET, "forecast_end")], {"actual_end": END}, []),
         # amounts
         ({}, [Change("monthly_rate", SCALE, Decimal("0.9"))], {"monthly_rate": 54_000_000}, []),
-        ({"monthly_rate": 5}, [Change("monthly_rate", SCALE, Decimal("0.5"))], {"monthly_rate": 2}, []),
-        ({"monthly_rate": 7}, [Change("monthly_rate", SCALE, Decimal("0.5"))], {"monthly_rate": 4}, []),
-        ({"monthly_rate": 15}, [Change("monthly_rate", SCALE, Decimal("1.1"))], {"monthly_rate": 16}, []),
-        ({"monthly_rate": 25}, [Change("monthly_rate", SCALE, Decimal("1.1"))], {"monthly_rate": 28}, []),
+        ({"monthly_rate": 500}, [Change("monthly_rate", SCALE, Decimal("0.5"))], {"monthly_rate": 200}, []),
+        ({"monthly_rate": 700}, [Change("monthly_rate", SCALE, Decimal("0.5"))], {"monthly_rate": 400}, []),
+        ({"monthly_rate": 1500}, [Change("monthly_rate", SCALE, Decimal("1.1"))], {"monthly_rate": 1600}, []),
+        ({"monthly_rate": 2500}, [Change("monthly_rate", SCALE, Decimal("1.1"))], {"monthly_rate": 2800}, []),
         ({}, [Change("monthly_rate", SCALE, Decimal(0))], {"monthly_rate": 0}, []),
         ({}, [Change("monthly_rate", SET, Decimal("4500.5"))], {"monthly_rate": 45_005_000}, []),
         ({}, [Change("monthly_rate", SET, 4_500)], {"monthly_rate": 45_000_000}, []),
@@ -315,7 +315,7 @@ def test_nothing_is_taken_away_below_zero_or_from_nothing() -> None:
 
 
 @given(st.integers(0, MAX_MONEY), st.decimals(0, 2, places=4))
-def test_a_scaled_amount_is_rounded_half_to_even(amount: int, factor: Decimal) -> None:
+def test_a_scaled_amount_is_rounded_half_to_even_to_cents(amount: int, factor: Decimal) -> None:
     edited = apply_changes(make_values(monthly_rate=amount), [Change("monthly_rate", SCALE, factor)])
-    exact = Decimal(amount) * factor
-    assert edited.values["monthly_rate"] == round(exact)
+    cents = Decimal(amount) * factor / 100
+    assert edited.values["monthly_rate"] == 100 * round(cents)
