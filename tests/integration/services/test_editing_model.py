@@ -1,7 +1,7 @@
-"""Edits, bulk changes, undo and imports in any order, against a plain model of what they mean.
+"""Edits, bulk changes, undo, drafts and imports in any order, against a plain model of what they mean.
 
-After every step the records, the audit, the lists, the streams and the replicas of those who watch agree with the
-model, which knows nothing of databases, caches and revisions.
+After every step the records, the audit, the lists, the streams, the replicas of those who watch and what a draft shows
+agree with the model, which knows nothing of databases, caches and revisions.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -24,11 +24,25 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from pfa.v1.change_pb2 import Change, ChangeOperation, DateShift
+from pfa.v1.draft_pb2 import (
+    CommitDraftRequest,
+    CreateDraftRequest,
+    DiscardDraftRequest,
+    DraftResolution,
+    EditDraftRequest,
+    GetDraftRequest,
+)
 from pfa.v1.history_pb2 import ListChangesRequest
 from pfa.v1.mutation_pb2 import MutateRecordsRequest, Mutation, MutationOperation
 from pfa.v1.proposal_pb2 import ApplyChangeRequest, ProposeChangeRequest
 from pfa.v1.record_pb2 import Record, SyncState
-from pfa.v1.record_service_pb2 import ListRecordsRequest, StreamRecordsRequest
+from pfa.v1.record_service_pb2 import (
+    AggregateFunction,
+    AggregateRecordsRequest,
+    Aggregation,
+    ListRecordsRequest,
+    StreamRecordsRequest,
+)
 from pfa.v1.record_service_pb2_grpc import RecordServiceStub
 from pfa.v1.revision_pb2 import Consistency
 from pfa.v1.undo_pb2 import RedoChangeRequest, UndoChangeRequest
@@ -57,6 +71,9 @@ FIELDS: Final = ("area_silo", "contract", "forecast_end")
 """Fields that the steps change; each merges by itself, or with one that no step changes."""
 PATHS: Final = {"area_silo": "area_silo", "contract": "contract", "forecast_end": "forecast.end_date"}
 SECONDS: Final = 20.0
+UNDECIDED: Final = DraftResolution.DRAFT_RESOLUTION_UNSPECIFIED
+KEEP_MINE: Final = DraftResolution.DRAFT_RESOLUTION_KEEP_MINE
+LEAVE_OUT: Final = DraftResolution.DRAFT_RESOLUTION_LEAVE_OUT
 
 Numbers = st.integers(1, COUNT).map(str)
 
@@ -85,6 +102,30 @@ class Done:
     """Where in the log of touches it, or what undid or redid it last, ends."""
 
 
+@dataclass
+class Drafted:
+    """What the model knows of a draft: pfa_id → field → (what it was when the draft changed it, what the draft has)."""
+
+    draft_id: str
+    fields: dict[str, dict[str, tuple[Any, Any]]] = field(default_factory=dict)
+
+    def lay_over(self, model: dict[str, Modelled]) -> None:
+        """Forget what the records have by now anyway."""
+        self.fields = {
+            pfa_id: left
+            for pfa_id, changed in self.fields.items()
+            if (left := {name: pair for name, pair in changed.items() if model[pfa_id].values[name] != pair[1]})
+        }
+
+    def conflicts(self, model: dict[str, Modelled]) -> dict[str, set[str]]:
+        """Return pfa_id → the fields that were changed otherwise since."""
+        found = {
+            pfa_id: {name for name, (old, _) in changed.items() if model[pfa_id].values[name] != old}
+            for pfa_id, changed in self.fields.items()
+        }
+        return {pfa_id: names for pfa_id, names in found.items() if names}
+
+
 class Editing(RuleBasedStateMachine):
     """A server on a new database, clients that watch it, and the model."""
 
@@ -96,6 +137,7 @@ class Editing(RuleBasedStateMachine):
         self.done: list[Done] = []
         self.touches: list[tuple[str, str, str]] = []
         """What changed which field of which record: (change, pfa_id, field), the first one first."""
+        self.draft: Drafted | None = None
         self.minutes = 0
         self.requests = 0
 
@@ -249,6 +291,61 @@ class Editing(RuleBasedStateMachine):
             batch.take(Pulled(PemsRow("RIO", pfa_id, values, at, "PEMS", text, digest_of(text)), at))
             await batch.save()
 
+    @rule(pfa_id=Numbers, area=st.sampled_from(AREAS), contract=st.sampled_from(CONTRACTS))
+    def edit_in_a_draft(self, pfa_id: str, area: str, contract: str | None) -> None:
+        if self.draft is None:
+            created = self.run(self._call(self.records.CreateDraft(CreateDraftRequest(organization_id="RIO"))))
+            self.draft = Drafted(created.draft.draft_id)
+        mutation = Mutation(
+            operation=MutationOperation.MUTATION_OPERATION_UPDATE,
+            record=Record(pfa_id=pfa_id, area_silo=area, contract=contract),
+            update_mask=FieldMask(paths=["area_silo", "contract"]),
+        )
+        request = EditDraftRequest(organization_id="RIO", draft_id=self.draft.draft_id, mutations=[mutation])
+        self.run(self._call(self.records.EditDraft(request)))
+        theirs = self.model[pfa_id].values
+        mine = {name: (theirs[name], value) for name, value in (("area_silo", area), ("contract", contract))}
+        self.draft.fields[pfa_id] = self.draft.fields.get(pfa_id, {}) | mine
+        self.draft.lay_over(self.model)
+
+    @precondition(lambda self: self.draft is not None)
+    @rule(resolution=st.sampled_from((UNDECIDED, KEEP_MINE, LEAVE_OUT)))
+    def commit_the_draft(self, resolution: DraftResolution.ValueType) -> None:
+        draft = self.draft
+        assert draft is not None
+        draft.lay_over(self.model)
+        conflicts = draft.conflicts(self.model)
+        shown = self.run(
+            self._call(self.records.GetDraft(GetDraftRequest(organization_id="RIO", draft_id=draft.draft_id)))
+        )
+        assert {one.pfa_id: set(one.fields) for one in shown.conflicts} == conflicts
+        request = CommitDraftRequest(
+            organization_id="RIO", draft_id=draft.draft_id, default_resolution=resolution, request_id=draft.draft_id
+        )
+        if conflicts and resolution == UNDECIDED:
+            assert not self.run(self._is_taken(self.records.CommitDraft(request), grpc.StatusCode.ABORTED))
+            return
+        answer = self.run(self._call(self.records.CommitDraft(request)))
+        left_out = conflicts if resolution == LEAVE_OUT else {}
+        self._note(
+            answer.change_id,
+            {
+                pfa_id: {
+                    name: mine for name, (_, mine) in changed.items() if name not in left_out.get(pfa_id, frozenset())
+                }
+                for pfa_id, changed in draft.fields.items()
+            },
+        )
+        self.draft = None
+
+    @precondition(lambda self: self.draft is not None)
+    @rule()
+    def discard_the_draft(self) -> None:
+        assert self.draft is not None
+        request = DiscardDraftRequest(organization_id="RIO", draft_id=self.draft.draft_id)
+        self.run(self._call(self.records.DiscardDraft(request)))
+        self.draft = None
+
     def _note(self, change_id: str, updates: dict[str, dict[str, Any]]) -> None:
         fields = {}
         for pfa_id, wanted in updates.items():
@@ -272,11 +369,11 @@ class Editing(RuleBasedStateMachine):
         return await call
 
     @staticmethod
-    async def _is_taken(call: Any) -> bool:
+    async def _is_taken(call: Any, refusal: grpc.StatusCode = grpc.StatusCode.FAILED_PRECONDITION) -> bool:
         try:
             await call
         except grpc.aio.AioRpcError as error:
-            if error.code() is not grpc.StatusCode.FAILED_PRECONDITION:
+            if error.code() is not refusal:
                 raise
             return False
         return True
@@ -309,6 +406,27 @@ class Editing(RuleBasedStateMachine):
                 while replica.records != wanted:  # noqa: ASYNC110 (it comes when it comes)
                     await asyncio.sleep(0.01)
         await self._check_audit(by_id)
+        if self.draft is not None:
+            await self._check_draft(self.draft)
+
+    async def _check_draft(self, draft: Drafted) -> None:
+        """Check the records and the figures that the draft shows."""
+        draft.lay_over(self.model)
+        own = {pfa_id: {name: mine for name, (_, mine) in fields.items()} for pfa_id, fields in draft.fields.items()}
+        wanted = {pfa_id: known.values | own.get(pfa_id, {}) for pfa_id, known in self.model.items()}
+        reading = ListRecordsRequest(organization_id="RIO", page_size=1_000, draft_id=draft.draft_id)
+        shown = [from_message(record) for record in (await self.records.ListRecords(reading)).records]
+        assert {one["pfa_id"]: {name: one[name] for name in FIELDS} for one in shown} == wanted
+        figures = AggregateRecordsRequest(
+            organization_id="RIO",
+            draft_id=draft.draft_id,
+            aggregations=[Aggregation(function=AggregateFunction.AGGREGATE_FUNCTION_COUNT)],
+            group_by=["area_silo"],
+        )
+        groups = (await self.records.AggregateRecords(figures)).groups
+        counted = {group.keys[0].text: group.values[0].count for group in groups}
+        in_areas = Counter(values["area_silo"] for values in wanted.values())
+        assert counted == in_areas, "figures are those of the records shown"
 
     def _check_record(self, record: Record) -> None:
         values, known = from_message(record), self.model[record.pfa_id]
