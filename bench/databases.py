@@ -83,6 +83,11 @@ def _process(folder: Path) -> tuple[int, int, float, float]:
     return int(pid), int(words[1]), (user + system) / ticks, (ended_user + ended_system) / ticks
 
 
+def process_seconds(pid: int) -> float:
+    """Return the CPU seconds that a process has used until now."""
+    return _process(Path(f"/proc/{pid}"))[2]
+
+
 class KeptPostgreSQL(PostgreSQL):
     """A server of a fair size; its data may be in a folder that outlives it."""
 

@@ -19,7 +19,7 @@ from typing import Any, Final
 import asyncpg
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from bench.databases import Sizes, generated
+from bench.databases import Sizes, generated, process_seconds
 from bench.serving import Floor, Ours, floor
 from bench.timing import HEADING, Side, interleaved, row
 from pfa.v1.change_pb2 import Change, ChangeOperation, DateShift
@@ -33,7 +33,8 @@ from pfa.v1.proposal_pb2 import (
 from pfa.v1.record_pb2 import Period, Record
 from pfa.v1.record_service_pb2 import ListRecordsResponse
 from pfa_rpc.records.encode import date_message
-from tests.acceptance.service import serving
+from pfa_rpc.records.sheets import ON_SHEETS
+from tests.acceptance.service import Service, serving
 from tests.servers.processes import Workplace
 
 MANY: Final = 1_000
@@ -171,9 +172,48 @@ class Bare:
         self._runner.close()
 
 
-def measure(url: str, address: str, unit: Floor) -> None:
+class Columns:
+    """The columns that decide what a change does, read by the driver alone, as rows."""
+
+    def __init__(self, url: str, code: str) -> None:
+        self._runner = asyncio.Runner()
+        self._connection: Any = self._runner.run(asyncpg.connect(url))
+        names = ", ".join(ON_SHEETS)
+        self._reading = self._runner.run(
+            self._connection.prepare(f"SELECT position, {names} FROM records WHERE organization_id = $1")  # noqa: S608 (our own names)
+        )
+        self._code = code
+
+    def read(self, _: int) -> None:
+        """Read them, of all records of the organization."""
+        self._runner.run(self._reading.fetch(self._code))
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._runner.run(self._connection.close())
+        self._runner.close()
+
+
+def _measure_proposals(url: str, code: str, editor: Editor, pid: int, call: float) -> None:
+    """Print what proposals take: the first, for which nothing is kept, and others beside what they would read."""
+    columns = Columns(url, code)
+    first = interleaved([Side("f", lambda _: editor.propose())], 1, warm_up=0)["f"]
+    matched = editor.propose().proposal.matched
+    seconds = process_seconds(pid)
+    rounds = 9
+    sides = [Side("p", lambda number: editor.propose(number + 10)), Side("c", columns.read)]
+    times = interleaved(sides, rounds)
+    seconds = (process_seconds(pid) - seconds) / (rounds + 1)
+    print(row(f"the deciding columns of {matched:,} records, by asyncpg", times["c"], call))
+    print(row("ProposeChange of them, the first (u: call)", first, call))
+    print(row("ProposeChange of them (u: call)", times["p"], call, 40 * matched / PROPOSED))
+    print(f"{'    of which processor time of the service':<58}{seconds * 1e3:>9.2f}")
+    columns.close()
+
+
+def measure(url: str, service: Service, unit: Floor) -> None:
     """Print what editing takes."""
-    ours = Ours(address)
+    ours = Ours(service.address)
     code, spare = list(ours.organizations())[:2]
     editor, other = Editor(ours, code), Editor(ours, spare)
     other.one(0)
@@ -192,9 +232,7 @@ def measure(url: str, address: str, unit: Floor) -> None:
     print(row(sides[2].name + " (u: bare transaction)", times[sides[2].name], bare_time, 4))
     bare.close()
     _rate("MutateRecords", MANY, 8_000, editor.many, 7)
-    matched = editor.propose().proposal.matched
-    proposed = interleaved([Side("p", lambda number: editor.propose(number + 10))], 5)["p"]
-    print(row(f"ProposeChange, {matched:,} records (u: call)", proposed, call, 40 * matched / PROPOSED))
+    _measure_proposals(url, code, editor, service.process.pid, call)
     tokens: Iterator[str] = iter([])
     applied: list[int] = []
 
@@ -235,7 +273,7 @@ def main() -> None:
     with Workplace() as place, generated(place, sizes) as url:
         for folder in places():
             with serving(folder, database_url=url) as service, floor(url) as unit:
-                measure(url, service.address, unit)
+                measure(url, service, unit)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import numpy as np
 from pfa_rpc.records.cost import RENT_DIVISOR, divide_half_even
 from pfa_rpc.records.vectors import LARGEST, Array, Vector
 
-_AT_ONCE: Final = 16_384
+_AT_ONCE: Final = 8_192
 """Costs that are worked on at once: what they take stays in the processor's own memory."""
 _EPOCH: Final = 719_163
 """Ordinal of 1 January 1970."""
