@@ -1,7 +1,8 @@
 """Pulls from PEMS compared with reading the same pages and throwing them away: `python -m bench.sync_pull`.
 
 The simulator runs in a process of its own without latency. Printed are seconds and seconds of this process' processor,
-of a bare httpx that reads the pages, and of pulls of everything, of everything again, and of 100 changes.
+of a bare httpx that reads the pages, and of pulls of everything, of everything again, and of 100 changes. Then, with
+the latency that PEMS has, pulls one page after another and in several ranges of ids at once.
 """
 
 from __future__ import annotations
@@ -37,15 +38,17 @@ from tests.servers.processes import Workplace
 
 CODE: Final = "GEN01"
 CHANGED: Final = 100
+PAGE_SECONDS: Final = 5.1
+"""What PEMS takes for a page of 10,000 rows."""
 PASSWORD: Final = "pfa-demo"  # noqa: S105 (of the simulator)
 
 
 @contextmanager
-def simulator(records: int) -> Iterator[tuple[str, Connection]]:
+def simulator(records: int, latency_per_row: float = 0.0) -> Iterator[tuple[str, Connection]]:
     """Run a simulator in a process of its own; what is sent to it is a list of rows to be edited."""
     spawn = multiprocessing.get_context("spawn")
     here, there = spawn.Pipe()
-    process = spawn.Process(target=_simulate, args=(records, there), daemon=True)
+    process = spawn.Process(target=_simulate, args=(records, latency_per_row, there), daemon=True)
     process.start()
     try:
         yield here.recv(), here
@@ -54,12 +57,12 @@ def simulator(records: int) -> Iterator[tuple[str, Connection]]:
         process.join(10)
 
 
-def _simulate(records: int, pipe: Connection) -> None:
-    asyncio.run(_simulating(records, pipe))
+def _simulate(records: int, latency_per_row: float, pipe: Connection) -> None:
+    asyncio.run(_simulating(records, latency_per_row, pipe))
 
 
-async def _simulating(records: int, pipe: Connection) -> None:
-    async with running_simulator(Settings(records=records)) as running:
+async def _simulating(records: int, latency_per_row: float, pipe: Connection) -> None:
+    async with running_simulator(Settings(records=records, latency_per_row=latency_per_row)) as running:
         pipe.send(running.url)
         while (ids := await asyncio.to_thread(pipe.recv)) is not None:
             for pfa_id in ids:
@@ -67,10 +70,10 @@ async def _simulating(records: int, pipe: Connection) -> None:
             pipe.send("done")
 
 
-def settings_for(url: str) -> PemsSettings:
+def settings_for(url: str, **more: Any) -> PemsSettings:
     """Return settings of the simulator."""
     return PemsSettings.load(
-        base_url=url, tenant="DEMO", user="pfa", password=PASSWORD, requests_per_second=1000, retry_seconds=0.01
+        base_url=url, tenant="DEMO", user="pfa", password=PASSWORD, requests_per_second=1000, retry_seconds=0.01, **more
     )
 
 
@@ -135,12 +138,28 @@ async def longest_hold(work: Awaitable[Any]) -> float:
     return longest
 
 
-async def measure(url: str, settings: PemsSettings, pipe: Connection, runs: int) -> None:
-    """Print the table of one database."""
+async def prepared(url: str) -> None:
+    """Make a database with an empty organization."""
     database = Database(url)
     await migrate(database)
     await create_organization(database, CODE)
     await database.close()
+
+
+async def measure_latency(place: Path, pems_url: str) -> None:
+    """Print how long a pull of everything takes from a PEMS as slow as real ones, in order and in ranges at once."""
+    print(f"\nsqlite, {PAGE_SECONDS} s a page of 10,000 rows")
+    for ranges in (1, 4):
+        target = f"sqlite:///{place / f'ranges{ranges}.sqlite3'}"
+        await prepared(target)
+        async with runner_at(target, settings_for(pems_url, ranges=ranges)) as run:
+            seconds, used = await timed(lambda run=run: run(Mode.FULL))  # type: ignore[misc] # mypy knows no such lambda
+        print(f"full pull, ranges at once: {ranges:28} {seconds:7.2f} s          {used:7.2f} s of CPU")
+
+
+async def measure(url: str, settings: PemsSettings, pipe: Connection, runs: int) -> None:
+    """Print the table of one database."""
+    await prepared(url)
     bare = min([await timed(lambda: read_and_drop(settings)) for _ in range(runs)])
     print_row("read the pages and drop them", bare, bare)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -188,6 +207,8 @@ def main() -> None:
             else:
                 with running_postgresql(workplace, postgresql_binaries()) as server:
                     asyncio.run(measure(server.url(), settings, pipe, options.runs))
+    with tempfile.TemporaryDirectory() as place, simulator(options.records, PAGE_SECONDS / 10_000) as (url, _):
+        asyncio.run(measure_latency(Path(place), url))
 
 
 if __name__ == "__main__":
