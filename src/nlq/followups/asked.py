@@ -70,11 +70,12 @@ def _dropped(follow: FollowUp, before: Query) -> Query:
     drop = follow.dropped
     aggregate = before.aggregate
     if aggregate is not None and drop.groups:
-        aggregate = replace(aggregate, group_by=(), having=(), order=(), distinct=False)
+        aggregate = replace(aggregate, group_by=(), having=(), order=(), distinct=False, lacking=False)
     if aggregate is not None and drop.order:
         aggregate = replace(aggregate, order=())
     sort = () if drop.order else before.sort
-    limit = None if drop.limit or follow.unlimited else before.limit
+    is_of_groups = aggregate is not None and drop.groups
+    limit = None if drop.limit or follow.unlimited or is_of_groups else before.limit
     return replace(before, sort=sort, limit=limit, aggregate=aggregate)
 
 
