@@ -92,7 +92,7 @@ class ChangedReader:
         """Return stretches with those together that say of fields that they were changed."""
         if not self._changed.field or self._known.isdisjoint([token.key for token in tokens]):
             return tagged
-        tagged = self._openings.read(tagged, tokens)
+        tagged = self._openings.refuse_counts(self._openings.read(tagged, tokens), tokens)
         found, place = self._opening(tagged, tokens)
         while place < len(tagged):
             line = _Line(self, tagged, tokens, place)

@@ -11,8 +11,10 @@ from typing import Final
 
 from nlq.normalize import Token, keys
 from nlq.schema import Schema
-from nlq.tagging.tags import FILLER, PRONOUN, RECORD, Reading, Tagged
+from nlq.tagging.tags import FILLER, PRONOUN, RECORD, UNKNOWN, Reading, Tagged
 
+NOT_COUNTED: Final = "changes are not counted; ask for the changes themselves, or for who made them"
+"""Why a noun for changes that are to be counted is not understood."""
 HISTORY: Final = "HISTORY"
 """Tag of the words that ask for changes."""
 _THINGS: Final = frozenset(("VALUE", "FIELD", "MEASURE", "EVENT", "FLAG", "CLAIM", "NUMBER", RECORD, PRONOUN))
@@ -38,6 +40,7 @@ class ChangedOpenings:
     def __init__(self, schema: Schema) -> None:
         conventions = schema.conventions
         self._past = keyed(*conventions.changed.verbs)
+        self._nouns = frozenset(noun for nouns in conventions.dates.done.values() for noun in nouns)
         self._said = self._past | keyed(*(verb for verbs in conventions.dates.deeds.values() for verb in verbs))
 
     def read(self, tagged: list[Tagged], tokens: Sequence[Token]) -> list[Tagged]:
@@ -64,6 +67,16 @@ class ChangedOpenings:
             silent = (Tagged(tagged[verb].first, tagged[verb].end, (Reading(FILLER),)),)
         mark = Tagged(tagged[start].first, tagged[after - 1].end, (Reading(HISTORY),))
         return [*tagged[:start], mark, *tagged[after:verb], *silent, *tagged[verb + 1 :]]
+
+    def refuse_counts(self, tagged: list[Tagged], tokens: Sequence[Token]) -> list[Tagged]:
+        """Return stretches with nouns for changes that are to be counted as not understood: "how many changes"."""
+        place = next((number for number, each in enumerate(tagged) if each.tag == "COUNT"), len(tagged)) + 1
+        while place < len(tagged) and tagged[place].tag == FILLER:
+            place += 1
+        if place >= len(tagged) or tokens[tagged[place].first].raw.casefold() not in self._nouns:
+            return tagged
+        noun = Tagged(tagged[place].first, tagged[place].end, (Reading(UNKNOWN, NOT_COUNTED),))
+        return [*tagged[:place], noun, *tagged[place + 1 :]]
 
     def _verb(
         self, tagged: Sequence[Tagged], tokens: Sequence[Token], place: int, helping: frozenset[str]

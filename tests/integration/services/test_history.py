@@ -318,6 +318,22 @@ async def test_the_changes_themselves_are_answered_newest_first(site: Served) ->
     assert of_area == [("7", "bob")]
 
 
+async def test_when_something_was_changed_and_whether_it_was_is_answered_with_the_changes(site: Served) -> None:
+    await change(site, ANNA, "7", category="Cranes", forecast_end=date(2031, 5, 6))
+    await change(site, BOB, "7", forecast_end=date(2031, 5, 7))
+    await change(site, BOB, "7", area_silo="Dock 9")
+
+    async def answered(question: str) -> list[tuple[str, str]]:
+        request = AskRequest(organization_id="RIO", question=question)
+        reading, changes = [part async for part in site.questions.Ask(request)]
+        assert reading.interpretation.complete
+        return told(list(changes.changes.changes))
+
+    assert await answered("when was the forecast end of record 7 last changed") == [("7", "bob"), ("7", "anna")]
+    assert await answered("did anybody change the area of record 7 today") == [("7", "bob")]
+    assert await answered("has anyone changed the rate of record 7") == []
+
+
 async def test_what_the_history_cannot_tell_apart_is_refused(site: Served) -> None:
     question = "changes to the forecast end of records whose area was changed"
     found = await failure(site.questions.Ask(AskRequest(organization_id="RIO", question=question)))

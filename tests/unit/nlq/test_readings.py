@@ -99,6 +99,13 @@ def test_the_new_value_of_a_change_is_not_understood_and_says_why(question: str)
     assert "changed from or to cannot be asked for" in piece.meaning
 
 
+@pytest.mark.parametrize("question", ["how many changes were made yesterday", "number of changes by maria"])
+def test_changes_that_are_to_be_counted_are_not_understood_and_it_says_why(question: str) -> None:
+    reading = read(question)
+    assert not reading.complete
+    assert any("changes are not counted" in piece.meaning for piece in reading.pieces)
+
+
 def test_changes_that_are_asked_for_go_on_as_changes() -> None:
     before = read("changes by maria last week")
     assert before.query.history
