@@ -22,6 +22,12 @@ from tests.servers.redis import Redis
 ONE, OTHER = Revision(1, 10), Revision(1, 11)
 
 
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is found is asked here, however busy the machine is; how long an answer is waited for, in test_outages."""
+    monkeypatch.setattr("pfa_rpc.cache.redis_cache.WAIT_SECONDS", 5.0)
+
+
 @pytest.fixture
 async def raw(redis_url: str) -> redis.asyncio.Redis:
     """What a person with redis-cli sees."""
