@@ -91,6 +91,7 @@ class Containers:
             while self.check_health().returncode != exits.OK:
                 assert process.poll() is None, log.read_text("utf-8")
                 assert time.monotonic() < deadline, log.read_text("utf-8")
+                time.sleep(0.3)  # for what starts: a probe takes as much of the processor as a good part of it
             yield process
         finally:
             if process.poll() is None:
