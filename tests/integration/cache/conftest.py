@@ -32,6 +32,12 @@ async def make() -> AsyncIterator[MakeCache]:
 
 
 @pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let caches wait for Redis as long as a busy machine may need, where a test asks what is found, not how soon."""
+    monkeypatch.setattr("pfa_rpc.cache.redis_cache.WAIT_SECONDS", 5.0)
+
+
+@pytest.fixture
 def cache(make: MakeCache, redis_url: str) -> RedisCache:
     """A cache over the Redis of all tests, which is empty."""
     return make(redis_url)

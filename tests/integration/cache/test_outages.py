@@ -173,6 +173,7 @@ async def test_neither_sentinels_nor_nodes(make: MakeCache, form: str) -> None:
     assert cache.is_resting
 
 
+@pytest.mark.usefixtures("patience")
 async def test_a_redis_that_refuses_writes_still_answers_reads(make: MakeCache, own_redis: Redis) -> None:
     cache = make(own_redis.url)
     assert await use(cache)
@@ -191,6 +192,7 @@ async def test_a_redis_that_refuses_writes_still_answers_reads(make: MakeCache, 
     assert await use(cache)
 
 
+@pytest.mark.usefixtures("patience")
 async def test_a_wrong_password_is_no_error_to_readers(make: MakeCache, own_redis: Redis) -> None:
     with own_redis.client() as client:
         client.config_set("requirepass", "right")
@@ -212,6 +214,7 @@ async def test_cancellation_passes(make: MakeCache, silent_url: str) -> None:
         await reader
 
 
+@pytest.mark.usefixtures("patience")
 async def test_a_closed_one_finds_and_keeps_nothing(make: MakeCache, redis_url: str) -> None:
     cache = make(redis_url)
     assert await use(cache)

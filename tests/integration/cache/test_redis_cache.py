@@ -19,13 +19,8 @@ from pfa_rpc.records.revision import Revision
 from tests.integration.cache.conftest import FORMAT, MakeCache
 from tests.servers.redis import Redis
 
+pytestmark = pytest.mark.usefixtures("patience")
 ONE, OTHER = Revision(1, 10), Revision(1, 11)
-
-
-@pytest.fixture(autouse=True)
-def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is found is asked here, however busy the machine is; how long an answer is waited for, in test_outages."""
-    monkeypatch.setattr("pfa_rpc.cache.redis_cache.WAIT_SECONDS", 5.0)
 
 
 @pytest.fixture
