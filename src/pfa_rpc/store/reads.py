@@ -17,7 +17,7 @@ from nlq.schema import FieldType
 from nlq.vocabulary import Vocabulary
 from pfa_rpc.schema import BY_NAME, FIELDS, Field
 from pfa_rpc.store.drafts.drafts import changed_values
-from pfa_rpc.store.drafts.view import seen, view_of
+from pfa_rpc.store.drafts.view import InOrder, by_position, seen, view_of
 from pfa_rpc.store.filters import Expression, column
 from pfa_rpc.store.statements import execute
 from pfa_rpc.store.synonyms import read_synonyms
@@ -64,18 +64,20 @@ async def list_page(
     """
     terms = [(BY_NAME[term.field], term.descending) for term in sort]
 
+    is_drafted = view_of(connection) is not None
+
     def page(matching: Expression) -> sa.Select[Any]:
-        total = _counted(matching) if with_total else sa.null()
-        query = (
-            sa.select(records.c.payload, total, *(column(field) for field, _ in terms), records.c.position)
-            .where(matching)
-            .order_by(*orderings(sort))
-            .limit(limit + 1)
-            .offset(skip or None)
-        )
+        total = _counted(matching) if with_total and not is_drafted else sa.null()
+        keys = [column(field).label(f"key_{number}") for number, (field, _) in enumerate(terms)]
+        query = sa.select(records.c.payload, total.label("total"), *keys, records.c.position).where(matching)
         return query if after is None else query.where(_comes_after(terms, after))
 
-    rows: Sequence[Any] = (await execute(connection, organization_id, condition, page)).all()
+    def by(columns: Any) -> list[sa.ColumnElement[Any]]:
+        keys = [_ordered(columns[f"key_{number}"], *term) for number, term in enumerate(terms)]
+        return [*keys, columns.position.asc()]
+
+    in_order = InOrder(by, limit + 1, skip)
+    rows: Sequence[Any] = (await execute(connection, organization_id, condition, page, in_order)).all()
     has_more = len(rows) > limit
     next_key = list(map(to_key, rows[limit - 1][2:])) if has_more else None
     total = rows[0][1] if rows else None
@@ -113,13 +115,9 @@ async def read_stretch(
     connection: AsyncConnection, organization_id: str, condition: Condition | None, *, after: int, limit: int
 ) -> Sequence[tuple[int, bytes]]:
     """Return (position, payload) of the next records of a stream, at most `limit`, in order of insertion."""
-    stretch = (
-        sa.select(records.c.position, records.c.payload)
-        .where(records.c.position > after)
-        .order_by(records.c.position)
-        .limit(limit)
-    )
-    return [tuple(row) for row in await execute(connection, organization_id, condition, stretch.where)]
+    stretch = sa.select(records.c.position, records.c.payload).where(records.c.position > after)
+    rows = await execute(connection, organization_id, condition, stretch.where, by_position(limit))
+    return [tuple(row) for row in rows]
 
 
 async def read_unsynced(
@@ -175,7 +173,12 @@ def orderings(sort: Sequence[Sort]) -> list[sa.ColumnElement[Any]]:
 
 
 def _ordering(field: Field, descending: bool) -> sa.ColumnElement[Any]:
-    ordering = column(field).desc() if descending else column(field).asc()
+    return _ordered(column(field), field, descending)
+
+
+def _ordered(values: sa.ColumnElement[Any], field: Field, descending: bool) -> sa.ColumnElement[Any]:
+    """Return what orders rows by values of a field."""
+    ordering = values.desc() if descending else values.asc()
     return ordering if field.required else ordering.nulls_last()
 
 

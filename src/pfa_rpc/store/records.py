@@ -29,7 +29,7 @@ from pfa_rpc.records.steps import Columns, columns_of
 from pfa_rpc.schema import FIELDS
 from pfa_rpc.store.bulk import FEW, insert_columns, insert_rows, text_array, update_columns
 from pfa_rpc.store.database import Write
-from pfa_rpc.store.drafts.view import seen
+from pfa_rpc.store.drafts.view import by_position, seen
 from pfa_rpc.store.history.recording import ROWS_AT_ONCE, history_of
 from pfa_rpc.store.organizations import Organization
 from pfa_rpc.store.rows import RowMaker, decode_base, with_costs
@@ -154,10 +154,9 @@ async def read_row_stretch(
     connection: AsyncConnection, organization_id: str, condition: Condition | None, *, after: int, limit: int
 ) -> Sequence[StoredRow]:
     """Return the rows of the next records that a condition holds for, at most `limit`, in order of insertion."""
-    stretch: sa.Select[Any] = (
-        sa.select(*ROW_COLUMNS).where(records.c.position > after).order_by(records.c.position).limit(limit)
-    )
-    return [StoredRow._make(row) for row in await execute(connection, organization_id, condition, stretch.where)]
+    stretch: sa.Select[Any] = sa.select(*ROW_COLUMNS).where(records.c.position > after)
+    rows = await execute(connection, organization_id, condition, stretch.where, by_position(limit))
+    return [StoredRow._make(row) for row in rows]
 
 
 async def read_rows_at(

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.util import LRUCache
 
 from nlq.query import And, Condition, Not, Or
-from pfa_rpc.store.drafts.view import seen
+from pfa_rpc.store.drafts.view import InOrder, seen
 from pfa_rpc.store.filters import Expression, where
 
 SMALL: Final = 40
@@ -27,18 +27,25 @@ Build = Callable[[Expression], sa.Select[Any]]
 
 
 async def execute(
-    connection: AsyncConnection, organization_id: str, condition: Condition | None, build: Build
+    connection: AsyncConnection,
+    organization_id: str,
+    condition: Condition | None,
+    build: Build,
+    in_order: InOrder | None = None,
 ) -> sa.CursorResult[Any]:
-    """Execute what `build` makes of an organization's records of a condition, as the connection sees them."""
+    """Execute what `build` makes of an organization's records of a condition, as the connection sees them.
+
+    An order, and how many rows are wanted, are given aside: what is built has neither.
+    """
     if is_small(condition):
         small: sa.CursorResult[Any] = await connection.execute(
-            seen(connection, build(where(organization_id, condition)))
+            seen(connection, build(where(organization_id, condition)), in_order)
         )
         return small
     dialect = connection.dialect
 
     def compiled() -> sa.Select[Any]:
-        query = seen(connection, build(_where(organization_id, condition)))
+        query = seen(connection, build(_where(organization_id, condition)), in_order)
         # SQLAlchemy has no public way to compile ahead; where this one changes, the tests of it say so.
         query._compile_w_cache(  # noqa: SLF001
             dialect, compiled_cache=_COMPILED, column_keys=[], for_executemany=False, schema_translate_map=None

@@ -30,7 +30,7 @@ Edited = Callable[[DraftEdits], Awaitable[EditDraftResponse]]
 """Carries an edit out."""
 
 MAX_REVERTED: Final = 1_000
-_STRETCH: Final = 2_000
+_STRETCH: Final = 500
 _AT_ONCE: Final = 100
 """Records that are worked on before other calls get their turn: some 5 ms."""
 

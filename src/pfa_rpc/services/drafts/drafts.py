@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
@@ -55,6 +56,8 @@ DEFAULT_CONFLICTS: Final = 100
 MAX_CONFLICTS: Final = 1_000
 _STRETCH: Final = 200
 """Records of a draft that are read at once."""
+_AT_ONCE: Final = 50
+"""Records that are added up before other calls get their turn: some 4 ms."""
 
 
 class Drafts:
@@ -117,8 +120,10 @@ class Drafts:
             while stretch := await stored_drafts.read_stretch(connection, draft, after=after, limit=_STRETCH):
                 after = max(stretch)
                 rows = await read_rows(connection, organization_id, "id", list(stretch))
-                for record_id, drafted in stretch.items():
+                for number, (record_id, drafted) in enumerate(stretch.items(), start=1):
                     summary.add(drafted, rows.get(record_id))
+                    if number % _AT_ONCE == 0:
+                        await asyncio.sleep(0)
             counts = await stored_drafts.count_records(connection, organization_id, [draft.draft_id])
         response = summary.response()
         response.draft.CopyFrom(_message(draft, counts[draft.draft_id]))

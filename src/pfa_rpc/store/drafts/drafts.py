@@ -5,6 +5,7 @@ Writing to a draft is no change of the organization: it uses no revision, and ta
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -30,6 +31,8 @@ MOST_RECORDS: Final = 20_000
 FIRST_POSITION: Final = 1 << 40
 """Position of the first record that a draft makes: behind all that the organization has, and will have."""
 _IDS_A_QUERY: Final = 500
+_AT_ONCE: Final = 200
+"""Records that are looked at before other calls get their turn: some 4 ms."""
 _FAR: Final = 1_000
 """Revisions after which a draft is laid over its records anew, lest ever more changes be looked through."""
 _T: Final = drafts.c
@@ -277,14 +280,15 @@ async def changed_values(
         _D.organization_id == organization_id, _D.draft_id == draft_id
     )
     found: list[tuple[Values, Values]] = []
-    for is_created, fields, old, new, payload in await connection.execute(query) if wanted else ():
-        here = wanted if is_created else wanted.intersection(fields or ())
-        if here:
-            found.append(
-                ({}, decode_partial(payload, here))
-                if is_created
-                else (decode_partial(old, here), decode_partial(new, here))
-            )
+    if not wanted:
+        return found
+    for part in (await connection.execute(query)).partitions(_AT_ONCE):
+        for is_created, fields, old, new, payload in part:
+            here = wanted if is_created else wanted.intersection(fields or ())
+            if here:
+                was = {} if is_created else decode_partial(old, here)
+                found.append((was, decode_partial(payload if is_created else new, here)))
+        await asyncio.sleep(0)
     return found
 
 
