@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator
-from datetime import date, datetime
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import UTC, date, datetime
 from typing import Any
 
+import asyncpg
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from nlq.filters.filter_text import parse_filter
+from nlq.query import Sort
 from pfa_rpc.schema import SCHEMA
 from pfa_rpc.store.chunks import READ_ARRAYS
 from pfa_rpc.store.database import Database
+from pfa_rpc.store.drafts.drafts import FIRST_POSITION, Draft, create_draft, drop_draft
+from pfa_rpc.store.drafts.view import DraftView, see
 from pfa_rpc.store.filters import where
 from pfa_rpc.store.history.feed import NEWS
 from pfa_rpc.store.migrating.migrate import migrate
 from pfa_rpc.store.organizations import list_organizations
+from pfa_rpc.store.reads import get_payload, list_page, read_stretch
 from pfa_rpc.store.tables import record_chunks, records
 from pfa_rpc.store.upkeep.generating import generate
 from tests.servers.postgresql import Administrator
@@ -39,6 +46,9 @@ async def _fill(url: str) -> None:
     await migrate(database)
     await database.close()
     await generate(url, records=RECORDS, organizations=30, seed=1, processes=2)
+    connection = await asyncpg.connect(url)
+    await connection.execute("ANALYZE records")
+    await connection.close()
 
 
 @pytest.fixture
@@ -154,3 +164,87 @@ async def test_news_of_commits_are_read_by_the_index_of_revisions(large: tuple[D
     database, organization_id = large
     parameters = {"organization_id": organization_id, "since": 100, "limit": 101}
     assert "ix_records_revision" in await plan(database, NEWS.statement.params(parameters))
+
+
+@pytest.fixture
+async def draft(large: tuple[Database, str]) -> AsyncIterator[DraftView]:
+    """A draft that changes 1,000 records of the organization, of which the database has no statistics yet."""
+    database, organization_id = large
+    now = datetime.now(UTC)
+    draft = Draft(organization_id, str(uuid.uuid4()), "maria", "", now, now, 10**6, FIRST_POSITION)
+    async with database.writing() as connection:
+        await create_draft(connection, draft)
+        names = ", ".join(column.name for column in records.columns)
+        # Every tenth record as it is.
+        copied = sa.text(
+            f"INSERT INTO draft_records (draft_id, is_created, edited_revision, old, new, {names}) "  # noqa: S608 (our own)
+            f"SELECT :draft, false, 1, '', '', {names} FROM records WHERE organization_id = :of AND position % 10 = 0 "
+            "LIMIT 1000"
+        )
+        await connection.execute(copied, {"draft": draft.draft_id, "of": organization_id})
+    yield DraftView(organization_id, draft.draft_id)
+    async with database.writing() as connection:
+        await drop_draft(connection, draft)
+
+
+async def drafted_plan(database: Database, view: DraftView, read: Callable[[AsyncConnection], Awaitable[Any]]) -> str:
+    """Return the plan of the statement that a read through a draft sends."""
+    sent: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        sent.append((statement, parameters))
+
+    async with database.reading() as connection:
+        await see(connection, view)
+        sa.event.listen(database._engine.sync_engine, "before_cursor_execute", note)
+        await read(connection)
+        sa.event.remove(database._engine.sync_engine, "before_cursor_execute", note)
+        [(statement, parameters)] = sent
+        driver = (await connection.get_raw_connection()).driver_connection
+        assert driver is not None
+        return "\n".join(row[0] for row in await driver.fetch(f"EXPLAIN {statement}", *parameters))
+
+
+@pytest.mark.parametrize(
+    ("text", "sort", "index"),
+    [
+        ("", (), "ux_records_position"),
+        ("source = RENTAL", (), "ux_records_position"),
+        ("", (Sort("forecast_start"),), "ix_records_forecast_dates"),
+        ('contract = "C-1001"', (), "ix_records_contract"),
+    ],
+)
+async def test_a_page_of_a_draft_is_read_by_the_indexes_of_both_tables(
+    large: tuple[Database, str], draft: DraftView, text: str, sort: tuple[Sort, ...], index: str
+) -> None:
+    database, organization_id = large
+    condition = parse_filter(text, SCHEMA)
+    found = await drafted_plan(
+        database, draft, lambda connection: list_page(connection, organization_id, condition, sort=sort, limit=100)
+    )
+    assert index in found
+    assert "Seq Scan on records" not in found
+    assert "Merge Append" in found
+
+
+async def test_the_next_records_of_a_draft_come_in_the_order_of_the_indexes(
+    large: tuple[Database, str], draft: DraftView
+) -> None:
+    database, organization_id = large
+    found = await drafted_plan(
+        database, draft, lambda connection: read_stretch(connection, organization_id, None, after=5_000, limit=1_000)
+    )
+    assert "ux_records_position" in found
+    assert "Merge Append" in found
+    assert "Sort  (" not in found, "of the records that the draft leaves alone"
+
+
+@pytest.mark.parametrize(("name", "value"), [("id", "x"), ("pfa_id", "17")])
+async def test_one_record_of_a_draft_is_found_by_its_key(
+    large: tuple[Database, str], draft: DraftView, name: str, value: str
+) -> None:
+    database, organization_id = large
+    found = await drafted_plan(
+        database, draft, lambda connection: get_payload(connection, organization_id, name, value)
+    )
+    assert "Seq Scan on records" not in found
