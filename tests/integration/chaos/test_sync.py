@@ -58,6 +58,7 @@ class Chaos:
         """The last local value of each field of each record."""
         self.remote: dict[tuple[str, str], str] = {}
         self.workers: list[Process] = []
+        self.done = Counter[str]()
 
     async def run(self) -> None:
         """Go on for a while, then come to rest."""
@@ -87,6 +88,7 @@ class Chaos:
             except DatabaseUnavailable:
                 continue
             self.local[pfa_id, field] = value
+            self.done["edits here"] += 1
             await asyncio.sleep(self.random.uniform(0, 0.2))
 
     async def _edit_there(self, ends: float) -> None:
@@ -95,6 +97,7 @@ class Chaos:
             value = f"R{next(self.numbers)}"
             self.site.simulator.edit(pfa_id, {COLUMNS[field]: value})
             self.remote[pfa_id, field] = value
+            self.done["edits in PEMS"] += 1
             await asyncio.sleep(self.random.uniform(0, 0.6))
 
     async def _kill(self, ends: float) -> None:
@@ -103,6 +106,7 @@ class Chaos:
             number = self.random.randrange(WORKERS)
             with suppress(ProcessLookupError):
                 self.workers[number].send_signal(signal.SIGKILL)
+                self.done["kills"] += 1
             await self.workers[number].communicate()
             self.workers[number] = await self.site.worker(FOREVER, Direction.BOTH)
 
@@ -156,6 +160,7 @@ async def test_nothing_is_lost_and_nothing_written_twice_while_processes_are_kil
     sys.stdout.write(f"PFA_CHAOS_SEED={SEED}\n")
     await chaos.run()
     await chaos.rest()
+    sys.stdout.write(f"{_counted(chaos)}\n")
     shown = await _shown(chaos)
     local = {(*where, value) for where, value in chaos.local.items()}
     remote = {(*where, value) for where, value in chaos.remote.items()}
@@ -169,6 +174,16 @@ async def test_nothing_is_lost_and_nothing_written_twice_while_processes_are_kil
         here = {field: record[field] for field in COLUMNS}
         assert here == {field: chaos.site.remote(pfa_id, column) for field, column in COLUMNS.items()}
     assert _written_twice(chaos) == {}
+
+
+def _counted(chaos: Chaos) -> str:
+    """Say how much has happened: what was found is worth as much as was tried."""
+    applied = sum(
+        entry.origin is Origin.SERVICE and entry.effect is Effect.CHANGED
+        for entry in chaos.site.simulator.ledger.entries
+    )
+    counted = {**chaos.done, "writes that PEMS applied": applied}
+    return f"in {SECONDS:g} s: " + ", ".join(f"{number} {what}" for what, number in counted.items())
 
 
 def _written_twice(chaos: Chaos) -> dict[Any, int]:
