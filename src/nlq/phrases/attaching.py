@@ -25,7 +25,8 @@ from nlq.phrases.parts import (
     SharePart,
 )
 from nlq.phrases.saying import on_day
-from nlq.phrases.terms import BoundTerm, DateTerm, TermList
+from nlq.phrases.term_list import TermList
+from nlq.phrases.terms import BoundTerm, DateTerm
 from nlq.query import Condition, FieldComparison, Operator
 from nlq.schema import FieldSpec, FieldType, Layer
 from nlq.tagging.changed import is_changed

@@ -13,7 +13,6 @@ from typing import Any, Final
 
 from nlq.filters.canon import Canon
 from nlq.normalize import Token
-from nlq.phrases.alternatives import flat
 from nlq.phrases.amounts import is_whole
 from nlq.phrases.attaching import Attaching
 from nlq.phrases.comparing import AgainstTerm, Margin
@@ -22,6 +21,7 @@ from nlq.phrases.context import Settled
 from nlq.phrases.figuring import Figuring
 from nlq.phrases.gathered import Gathered, Resolved, Use
 from nlq.phrases.lacking import negates_groups, take_lacking
+from nlq.phrases.leftovers import refuse_records, refuse_rest
 from nlq.phrases.ordering import is_extreme, order_of
 from nlq.phrases.parts import (
     AgainstPart,
@@ -50,9 +50,11 @@ from nlq.phrases.parts import (
 from nlq.phrases.presently import note_presence
 from nlq.phrases.sharing import COPULAS, mentions, share_of
 from nlq.phrases.singling import asks_for_one
-from nlq.phrases.terms import BoundTerm, FlagTerm, TermList, likeliest_first
+from nlq.phrases.term_list import TermList, likeliest_first
+from nlq.phrases.terms import BoundTerm
+from nlq.phrases.totals import included, totals_costs
 from nlq.phrases.windows import with_window
-from nlq.query import Aggregate, Function, Operator, Query, Sort
+from nlq.query import Aggregate, Operator, Query, Sort
 from nlq.schema import FieldSpec, FieldType
 from nlq.tagging.tags import RECORD, UNKNOWN, Tagged
 
@@ -109,16 +111,16 @@ class _Resolver:
         sort, limit = order_of(self._gathered) if asked is None else ((), figuring.limit)
         if asked is None and limit is None and sort and asks_for_one(self._gathered, self._list.terms):
             limit = 1
-        totals = asked if asked is not None and self._totals_costs(asked) else None
+        totals = asked if asked is not None and totals_costs(asked, self._schema) else None
         self._conditions.settle(self._list.terms, self._asked_field(), totals)
         note_presence(self._conditions.terms, self._gathered, self._canon, self._today)
         asked, terms = share_of(asked, self._conditions.terms, self._gathered, self._canon)
         if asked is not None:
-            self._refuse_records(asked)
-        self._refuse_rest()
+            refuse_records(asked, self._gathered)
+        refuse_rest(self._gathered)
         mentioned = mentions(self._conditions.terms) | set(asked.group_by if asked is not None else ())
         where = self._conditions.where(terms, mentioned)
-        including = self._included(asked) if asked is not None else ()
+        including = included(asked, self._conditions.terms, self._gathered) if asked is not None else ()
         if asked is not None and including:
             asked = replace(asked, including=including)
         if asked is not None:
@@ -375,60 +377,6 @@ class _Resolver:
         label = parts[0].meaning.removeprefix("the different values of ")
         return next((field for field in self._schema.fields if field.label == label), None)
 
-    def _totals_costs(self, asked: Aggregate) -> bool:
-        """Return whether costs are totalled, each of which falls in many months."""
-        costs = self._schema.conventions.dates.spread
-        return any(each.function is Function.SUM and each.field in costs for each in asked.aggregations)
-
-    def _refuse_records(self, asked: Aggregate) -> None:
-        """Report what orders records where figures are asked for, and no groups are there to be ordered."""
-        gathered = self._gathered
-        leftover: list[Part]
-        if asked.group_by:
-            leftover = [*gathered.distinct, *gathered.groups]
-        else:
-            ranks = [rank for rank in gathered.ranks if (rank.first, rank.end) not in _used(self._result)]
-            leftover = [*ranks, *gathered.sorts, *gathered.directions, *gathered.most, *gathered.by_figures]
-            leftover += [*gathered.distinct, *gathered.groups]
-        if gathered.yes_no is not None and not asked.yes_no:
-            leftover.append(gathered.yes_no)
-        if gathered.lacking is not None and not asked.lacking:
-            leftover.append(gathered.lacking)
-        known = {*self._result.unread, *_used(self._result)} if leftover else set()
-        self._result.unread += [(each.first, each.end) for each in leftover if (each.first, each.end) not in known]
-
-    def _refuse_rest(self) -> None:
-        """Report the fields about which nothing was said, and what asks for figures where there are none."""
-        gathered = self._gathered
-        figures = (*gathered.most, *gathered.by_figures, *gathered.distinct, *gathered.havings)
-        figures += (gathered.lacking,) if gathered.lacking is not None else ()
-        known = {*self._result.unread, *_used(self._result)} if figures or gathered.yes_no is not None else set()
-        for part in figures:
-            if (part.first, part.end) not in known:
-                gathered.refuse(part)
-        if gathered.yes_no is not None and (gathered.yes_no.first, gathered.yes_no.end) not in known:
-            gathered.use(gathered.yes_no, "")
-        for bare in gathered.bare:
-            label = bare.field.label
-            if bare.field.type is FieldType.MONEY:
-                gathered.refuse(bare, f"total {label}", f"average {label}", f"{label} over …")
-            elif bare.field.groupable:
-                gathered.refuse(bare, f"by {label}", f"with a {label}")
-            else:
-                gathered.refuse(bare, f"sorted by {label}", f"without {label}")
-
-    def _included(self, asked: Aggregate) -> tuple[str, ...]:
-        """Return the flags whose records totals take in because the question wants them."""
-        if not any(item.function in (Function.SUM, Function.AVG) for item in asked.aggregations):
-            return ()
-        flags = [term for term in flat(self._conditions.terms) if isinstance(term, FlagTerm)]
-        wanted = {term.field.name for term in flags if term.state is None or term.state is not term.negative}
-        wanted.update(asked.group_by)
-        for name in (name for name in self._schema.conventions.left_out if name in wanted):
-            flag = self._schema.by_name[name].true_words[0]
-            self._result.warnings.append(f"Totals and averages leave out {flag} records, whatever is asked for.")
-        return tuple(name for name in self._schema.conventions.left_out_of_totals if name in wanted)
-
 
 _INTRODUCING: Final = frozenset(("in", "at", "on", "under", "from"))
 """What stands between a figure that is asked for and the records that it is of."""
@@ -440,7 +388,3 @@ _RANKED: Final = (*_MEASURED, FieldType.DATE, FieldType.TIME)
 
 def _is_measure(field: FieldSpec | None) -> bool:
     return field is not None and field.type in _MEASURED
-
-
-def _used(result: Resolved) -> set[tuple[int, int]]:
-    return {(use.first, use.end) for use in result.uses}

@@ -1,0 +1,52 @@
+"""Leftovers: what was said that the query does not hold, reported as not understood.
+
+Gives `refuse_records` and `refuse_rest`, which run once the figures and the conditions of a question are known.
+"""
+
+from __future__ import annotations
+
+from nlq.phrases.gathered import Gathered, Resolved
+from nlq.phrases.parts import Part
+from nlq.query import Aggregate
+from nlq.schema import FieldType
+
+
+def refuse_records(asked: Aggregate, gathered: Gathered) -> None:
+    """Report what orders records where figures are asked for, and no groups are there to be ordered."""
+    leftover: list[Part]
+    if asked.group_by:
+        leftover = [*gathered.distinct, *gathered.groups]
+    else:
+        ranks = [rank for rank in gathered.ranks if (rank.first, rank.end) not in _used(gathered.result)]
+        leftover = [*ranks, *gathered.sorts, *gathered.directions, *gathered.most, *gathered.by_figures]
+        leftover += [*gathered.distinct, *gathered.groups]
+    if gathered.yes_no is not None and not asked.yes_no:
+        leftover.append(gathered.yes_no)
+    if gathered.lacking is not None and not asked.lacking:
+        leftover.append(gathered.lacking)
+    known = {*gathered.result.unread, *_used(gathered.result)} if leftover else set()
+    gathered.result.unread += [(each.first, each.end) for each in leftover if (each.first, each.end) not in known]
+
+
+def refuse_rest(gathered: Gathered) -> None:
+    """Report the fields about which nothing was said, and what asks for figures where there are none."""
+    figures = (*gathered.most, *gathered.by_figures, *gathered.distinct, *gathered.havings)
+    figures += (gathered.lacking,) if gathered.lacking is not None else ()
+    known = {*gathered.result.unread, *_used(gathered.result)} if figures or gathered.yes_no is not None else set()
+    for part in figures:
+        if (part.first, part.end) not in known:
+            gathered.refuse(part)
+    if gathered.yes_no is not None and (gathered.yes_no.first, gathered.yes_no.end) not in known:
+        gathered.use(gathered.yes_no, "")
+    for bare in gathered.bare:
+        label = bare.field.label
+        if bare.field.type is FieldType.MONEY:
+            gathered.refuse(bare, f"total {label}", f"average {label}", f"{label} over …")
+        elif bare.field.groupable:
+            gathered.refuse(bare, f"by {label}", f"with a {label}")
+        else:
+            gathered.refuse(bare, f"sorted by {label}", f"without {label}")
+
+
+def _used(result: Resolved) -> set[tuple[int, int]]:
+    return {(use.first, use.end) for use in result.uses}
