@@ -29,6 +29,7 @@ from nlq.followups.cues import LEADS
 from nlq.followups.follow_up import FollowUp, Move
 from nlq.followups.lending import lend, moved, refit, refit_query
 from nlq.followups.lending_dates import lend_dates, lend_window
+from nlq.followups.retelling import amount_note, dated_notes, gave_way, lent_notes
 from nlq.normalize import Token
 from nlq.phrases.conditions import ALWAYS_EMPTY
 from nlq.phrases.emptiness import why_empty
@@ -37,7 +38,7 @@ from nlq.phrases.notes import Note
 from nlq.phrases.parts import FlagPart, Part
 from nlq.phrases.resolve import Resolved, Use
 from nlq.phrases.windows import MEANT, can_have_window, days_of
-from nlq.query import SPREAD, Aggregate, Comparison, Condition, Operator, Query, Window, conjunction, fold, group_field
+from nlq.query import SPREAD, Aggregate, Comparison, Condition, Operator, Query, Window, group_field
 from nlq.tagging.fillers import EVERYTHING
 from nlq.tagging.tags import Flagged, Tagged
 from nlq.wording.phrasing import Phrasing
@@ -241,15 +242,15 @@ class _Carrier:
         before = self._taken_back(conjuncts(self._before.where))
         lent = lend(stated, before, self._schema)
         if lent != stated:
-            self._said.ambiguities = self._lent_notes(stated, lent)
+            self._said.ambiguities = lent_notes(self._said.ambiguities, stated, lent, self._canon)
         dated = lend_dates(lent, self._said.parts, before, self._schema)
         if dated != lent:
-            self._said.ambiguities = self._dated_notes(lent, dated)
+            self._said.ambiguities = dated_notes(self._said.ambiguities, lent, dated, self._schema)
             lent = dated
         edited = self._edited(before, lent)
         self._refuse(edited.refused)
         fitted = refit(edited.where, before, self._schema)
-        self._result.ambiguities += [self._amount_note(new) for new in fitted if new not in edited.where]
+        self._result.ambiguities += [amount_note(new, self._canon) for new in fitted if new not in edited.where]
         return self._canon.form(joined(fitted))
 
     def _edited(self, before: list[Condition], stated: list[Condition]) -> Edited:
@@ -261,7 +262,7 @@ class _Carrier:
             return excluded(before, stated, self._schema)
         if move is Move.NARROW:
             edited = narrowed(before, stated, self._schema)
-            self._warn_of(edited.replaced, stated)
+            self._result.warnings += gave_way(edited.replaced, stated, self._canon)
             return edited
         if self._follow.instead_of:
             # "Yard A instead of Silo 4" leaves the other areas.
@@ -312,48 +313,6 @@ class _Carrier:
         return before
 
     # What is reported
-
-    def _warn_of(self, replaced: list[Condition], stated: list[Condition]) -> None:
-        """Say what could not hold together with what was said."""
-        for old in replaced:
-            new = [each for each in stated if about(each, self._schema) == about(old, self._schema)]
-            if all(_is_flag(each) or not _contradicts(old, each) for each in new):
-                continue
-            texts = self._canon.text(old), self._canon.text(conjunction(*new))
-            self._result.warnings.append(f"{texts[0]} of the question before gave way to {texts[1]}.")
-
-    def _lent_notes(self, stated: list[Condition], lent: list[Condition]) -> list[Note]:
-        """Return the ambiguities, those about amounts told of the fields that the amounts now have."""
-        old = {self._canon.text(each) for each in stated if each not in lent}
-        old.add(self._canon.text(self._canon.form(conjunction(*(each for each in stated if each not in lent)))))
-        new = [each for each in lent if each not in stated]
-        notes = [note for note in self._said.ambiguities if note.chosen not in old]
-        span = next(((note.first, note.end) for note in self._said.ambiguities if note.chosen in old), (0, 0))
-        return [*notes, *(replace(self._amount_note(each), first=span[0], end=span[1]) for each in new[:1])]
-
-    def _dated_notes(self, stated: list[Condition], dated: list[Condition]) -> list[Note]:
-        """Return the ambiguities, those about dates told of what the dates are of now."""
-        old = {name for each in stated if each not in dated for name in about(each, self._schema)}
-        new = {name for each in dated if each not in stated for name in about(each, self._schema)}
-        text = " and ".join(self._schema.by_name[name].label for name in self._schema.by_name if name in new)
-        notes = []
-        for note in self._said.ambiguities:
-            moved_on = bool(new) and note.chosen in old and bool(note.alternatives)
-            notes.append(
-                replace(note, text=f"the date is of the {text}, as in the question before", chosen=min(new))
-                if moved_on
-                else note
-            )
-        return notes
-
-    def _amount_note(self, condition: Condition) -> Note:
-        """Say which field an amount is of, by the question before."""
-        names = about(condition, self._schema)
-        labels = " or the ".join(self._schema.by_name[name].label for name in self._schema.by_name if name in names)
-        others = tuple(name for name in self._schema.money_names if name not in names)
-        text = f"the amount is the {labels}, by the question before"
-        chosen = next(iter(names)) if len(names) == 1 else self._canon.text(condition)
-        return Note(text, 0, 0, chosen, others)
 
     def _write_down(self, query: Query) -> None:
         """Note what was taken over, conditions by convention among the defaults."""
@@ -408,16 +367,3 @@ def _comparisons(stretch: Tagged) -> list[Comparison]:
     if isinstance(payload, Flagged):
         return [Comparison(payload.field.name, Operator.EQ, payload.state)]
     return [Comparison(meaning.field.name, Operator.EQ, meaning.value) for meaning in stretch.meanings]
-
-
-def _is_flag(condition: Condition) -> bool:
-    return isinstance(condition, Comparison) and isinstance(condition.value, bool)
-
-
-def _contradicts(old: Condition, new: Condition) -> bool:
-    """Return whether values said leave none of those before."""
-    mine, its = choice_of(old), choice_of(new)
-    if mine is None or its is None:
-        return False
-    folded = {fold(str(value)) for value in mine.values} & {fold(str(value)) for value in its.values}
-    return (mine.wanted and its.wanted and not folded) or (mine.wanted is not its.wanted and bool(folded))

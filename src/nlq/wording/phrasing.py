@@ -28,6 +28,7 @@ from nlq.query import (
     Window,
 )
 from nlq.schema import FieldSpec, FieldType, Layer, Schema
+from nlq.wording.together import bounded, listed_field
 
 _SIGNS: Final = {"EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹"} | dict.fromkeys(
     ("USD", "CAD", "AUD", "NZD", "SGD", "HKD", "MXN"), "$"
@@ -90,7 +91,7 @@ class Phrasing:
         `named` is the field that a noun before them speaks of, "" where none does.
         """
         spans, rest = self._spans(conditions)
-        paired, rest = _ranges(rest)
+        paired, rest = bounded(rest)
         left_out = [condition for condition in rest if self._is_left_out(condition, rest)]
         said = self._stated([c for c in rest if not any(c is each for each in left_out)], named)
         said += [self._range(low, high) for low, high in paired]
@@ -106,7 +107,7 @@ class Phrasing:
         fields = {named} - {""}
         flags = {c.field for c in conditions if isinstance(c, Comparison) and c.value is True}
         for condition in conditions:
-            name = _listed(condition)
+            name = listed_field(condition)
             if isinstance(condition, Comparison) and condition.value is False and condition.field in flags:
                 said.append(f"but not {self._flag_word(condition)}")
             else:
@@ -197,7 +198,7 @@ class Phrasing:
     def _group(self, conditions: tuple[Condition, ...]) -> str:
         """Return in words what holds together in one of several alternatives."""
         spans, rest = self._spans(list(conditions))
-        paired, rest = _ranges(rest)
+        paired, rest = bounded(rest)
         flags = [c for c in rest if isinstance(c, Comparison) and isinstance(c.value, bool)]
         said = [self._state(flag) for flag in flags]
         said += [self._phrase(condition) for condition in rest if not any(condition is flag for flag in flags)]
@@ -359,34 +360,6 @@ def _place(phrase: str) -> tuple[bool, bool, bool]:
     """Return what phrases are ordered by."""
     again = phrase.startswith("that are ")
     return " not " in f" {phrase}", again or not phrase.startswith(SPACED), again
-
-
-def _listed(condition: Condition) -> str:
-    """Return the field that a condition lists values of, "" where it lists none."""
-    each = condition.operands if isinstance(condition, Or) else (condition,)
-    names = {leaf.field for leaf in each if isinstance(leaf, Comparison) and leaf.operator is Operator.EQ}
-    whole = all(isinstance(leaf, Comparison) and isinstance(leaf.value, str) for leaf in each)
-    return names.pop() if whole and len(names) == 1 else ""
-
-
-def _ranges(conditions: list[Condition]) -> tuple[list[tuple[Comparison, Comparison]], list[Condition]]:
-    """Return pairs that bound a field from both sides, both ends included, and the other conditions."""
-    bounds: dict[str, list[Comparison]] = {}
-    for condition in conditions:
-        if isinstance(condition, Comparison) and isinstance(condition.value, (Decimal, date)):
-            bounds.setdefault(condition.field, []).append(condition)
-    pairs = [(low, high) for low, high in (pair for pair in bounds.values() if len(pair) == 2) if _is_range(low, high)]
-    paired = [bound for pair in pairs for bound in pair]
-    return pairs, [condition for condition in conditions if not any(condition is bound for bound in paired)]
-
-
-def _is_range(low: Comparison, high: Comparison) -> bool:
-    """Return whether two bounds are the ends of one range, as a question says it: of amounts, or of days."""
-    if isinstance(low.value, date) and isinstance(high.value, date):
-        return (low.operator, high.operator) == (Operator.GE, Operator.LT) and low.value < high.value
-    if isinstance(low.value, Decimal) and isinstance(high.value, Decimal):
-        return (low.operator, high.operator) == (Operator.GE, Operator.LE) and low.value <= high.value
-    return False
 
 
 def _day(value: date) -> str:
