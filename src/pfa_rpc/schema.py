@@ -62,6 +62,8 @@ class Field:
     """Whether a person may change it (rules of editing apply on top)."""
     named: bool = False
     """Whether questions can name its values, which are then kept in the vocabulary."""
+    quotes_pems: bool = False
+    """Whether its text may repeat what PEMS said, amounts included."""
 
     @property
     def column(self) -> str:
@@ -429,6 +431,7 @@ FIELDS: Final[tuple[Field, ...]] = (
         "sync.error_message",
         Origin.SYNC,
         sortable=False,
+        quotes_pems=True,
     ),
     Field("sync_retry_count", FieldType.INTEGER, "sync retries", "sync.retry_count", Origin.SYNC, required=True),
     Field(

@@ -161,7 +161,9 @@ class SyncStatus(_message.Message):
     modified_by: _builtins.str
     """Who made the last local edit. It stays after a sync."""
     error_message: _builtins.str
-    """Why the last write to PEMS failed, in words for a person."""
+    """Why the last write to PEMS failed, in words for a person. Who may not see money gets it without numbers: PEMS
+    may have named an amount.
+    """
     retry_count: _builtins.int
     """How often the write was tried again since the last edit."""
     pems_modified_by: _builtins.str

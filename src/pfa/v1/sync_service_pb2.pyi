@@ -177,7 +177,9 @@ class SyncRun(_message.Message):
     total: _builtins.int
     """Rows and records to be gone through, as far as it is known."""
     message: _builtins.str
-    """Why it failed, was cancelled or skipped, for a person."""
+    """Why it failed, was cancelled or skipped, for a person. Where PEMS itself is quoted, who may not see money gets it
+    without numbers.
+    """
     reason: _error_reason_pb2.ErrorReason.ValueType
     """The same for programs."""
     cancelled_by: _builtins.str

@@ -11,7 +11,6 @@ from functools import lru_cache
 from typing import Final
 
 from google.protobuf.field_mask_pb2 import FieldMask
-from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.type.date_pb2 import Date
 
@@ -33,6 +32,7 @@ from pfa_rpc.errors import (
     Violation,
 )
 from pfa_rpc.records.differences import DIFFERENCES
+from pfa_rpc.records.quoting import without_amounts
 from pfa_rpc.records.revision import Revision
 from pfa_rpc.schema import BY_NAME, FIELDS, ID_LENGTH, SCHEMA
 from pfa_rpc.services.call import Call
@@ -127,10 +127,15 @@ def require_visible(principal: Principal, names: Iterable[str]) -> None:
         return
     for name in names:
         if name in DIFFERENCES or BY_NAME[name].is_money:
-            raise PermissionDenied(
-                f"{principal.name} may not see {name}, and so may not filter, sort or compute by it",
-                metadata={"permission": Permission.SEE_MONEY.value},
-            )
+            hidden = name
+        elif BY_NAME[name].quotes_pems:
+            hidden = f"the amounts that {name} may quote"
+        else:
+            continue
+        raise PermissionDenied(
+            f"{principal.name} may not see {hidden}, and so may not filter, sort or compute by it",
+            metadata={"permission": Permission.SEE_MONEY.value},
+        )
 
 
 def canonical(condition: Condition | None, order: Sequence[Sort] = ()) -> tuple[str, str]:
@@ -157,10 +162,9 @@ class Mask:
 
     def apply(self, payload: bytes) -> bytes:
         """Return a payload with what the mask leaves out taken away."""
-        record: Message = Record.FromString(payload)
+        record = Record.FromString(payload)
         if self.hide_money:
-            for path in _MONEY_PATHS:
-                record.ClearField(path)
+            _hide_money(record)
         if not self.paths:
             return record.SerializeToString()
         kept = Record()
@@ -179,6 +183,16 @@ class Mask:
 
 
 _MONEY_PATHS: Final = tuple(field.proto for field in FIELDS if field.is_money)
+_QUOTES: Final = tuple(field.proto.removeprefix("sync.") for field in FIELDS if field.quotes_pems)
+
+
+def _hide_money(record: Record) -> None:
+    for path in _MONEY_PATHS:
+        record.ClearField(path)  # type: ignore[arg-type]
+    for name in _QUOTES:
+        said = getattr(record.sync, name)
+        if said:
+            setattr(record.sync, name, without_amounts(said))
 
 
 def read_mask(mask: FieldMask, principal: Principal) -> Mask:

@@ -11,7 +11,7 @@ from pfa.v1.conflict_pb2 import (
     ResolveConflictsRequest,
     RetryRecordsRequest,
 )
-from pfa_rpc.schema import BY_NAME
+from pfa_rpc.schema import FIELDS
 from pfa_rpc.services.call import Call, endless
 from pfa_rpc.services.editing.repeats import read_request_id
 from pfa_rpc.services.principal import Permission
@@ -54,13 +54,13 @@ class SyncService:
             digest("StartSync", request) if request_id is not None else None,
         )
         run = await self._runner.start(organization_id, new)
-        return pb.StartSyncResponse(sync=run_message(run))
+        return pb.StartSyncResponse(sync=run_message(run, call.principal))
 
     async def get_sync(self, request: pb.GetSyncRequest, call: Call) -> pb.GetSyncResponse:
         """Return a run."""
         organization_id = authorize(call, Permission.READ, request.organization_id)
         run = await self._runner.find(organization_id, request.sync_id)
-        return pb.GetSyncResponse(sync=run_message(run))
+        return pb.GetSyncResponse(sync=run_message(run, call.principal))
 
     async def list_syncs(self, request: pb.ListSyncsRequest, call: Call) -> pb.ListSyncsResponse:
         """Return a page of the log."""
@@ -71,7 +71,7 @@ class SyncService:
         await current_organization(self._database, organization_id)
         async with self._database.reading() as connection:
             runs = await list_runs(connection, organization_id, limit=page_size + 1, before=before)
-        response = pb.ListSyncsResponse(syncs=[run_message(run) for run in runs[:page_size]])
+        response = pb.ListSyncsResponse(syncs=[run_message(run, call.principal) for run in runs[:page_size]])
         if len(runs) > page_size:
             response.next_page_token = self._tokens.seal("page", organization_id, _RUNS, runs[page_size - 1].number)
         return response
@@ -80,7 +80,7 @@ class SyncService:
         """Ask a run to end."""
         organization_id = authorize(call, Permission.SYNC, request.organization_id)
         run = await self._runner.cancel(organization_id, request.sync_id, call.principal.name)
-        return pb.CancelSyncResponse(sync=run_message(run))
+        return pb.CancelSyncResponse(sync=run_message(run, call.principal))
 
     @endless
     async def watch_sync(self, request: pb.WatchSyncRequest, call: Call) -> None:
@@ -105,8 +105,11 @@ class SyncService:
         return response
 
     def _money_columns(self) -> frozenset[str]:
-        columns = self._runner.settings.columns
-        return frozenset(alias for name, alias in columns.items() if name in BY_NAME and BY_NAME[name].is_money)
+        """Return what the columns of amounts are called here, and what they are called elsewhere."""
+        named = self._runner.settings.columns
+        return frozenset(
+            alias for field in FIELDS if field.is_money for alias in (field.pems, named.get(field.name)) if alias
+        )
 
     async def get_sync_settings(self, request: pb.GetSyncSettingsRequest, call: Call) -> pb.GetSyncSettingsResponse:
         """Return what is wanted."""

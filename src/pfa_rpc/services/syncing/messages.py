@@ -14,6 +14,8 @@ from pfa.v1 import sync_service_pb2 as pb
 from pfa.v1.error_reason_pb2 import ErrorReason
 from pfa_rpc.errors import InvalidRequest
 from pfa_rpc.records.encode import timestamp_message
+from pfa_rpc.records.quoting import without_amounts
+from pfa_rpc.services.principal import Permission, Principal
 from pfa_rpc.store.syncing.cursors import RejectedRow
 from pfa_rpc.store.syncing.runs import Direction, Mode, Run, RunState
 from pfa_rpc.store.syncing.settings import SyncSettings
@@ -68,8 +70,9 @@ _LEAST_DONE: Final = 0.01
 """Share of the work from which on the rest can be estimated."""
 
 
-def run_message(run: Run) -> pb.SyncRun:
-    """Return the message of a run."""
+def run_message(run: Run, principal: Principal) -> pb.SyncRun:
+    """Return the message of a run; PEMS' own words come without amounts to who may not see money."""
+    is_quoted = run.reason.startswith("PEMS_") and not principal.may(Permission.SEE_MONEY)
     reason = f"ERROR_REASON_{run.reason}"
     return pb.SyncRun(
         sync_id=run.run_id,
@@ -85,7 +88,7 @@ def run_message(run: Run) -> pb.SyncRun:
         counts=pb.SyncCounts(**asdict(run.counts)),
         total=run.total,
         estimated_remaining=_remaining(run, datetime.now(UTC)),
-        message=run.message,
+        message=without_amounts(run.message) if is_quoted else run.message,
         reason=ErrorReason.Value(reason) if reason in ErrorReason.keys() else 0,  # type: ignore[arg-type]  # noqa: SIM118
         notes=run.notes,
         cancelled_by=run.cancelled_by or "",

@@ -24,7 +24,7 @@ async def watch_run(runner: Runner, organization_id: str, run_id: str, after_seq
         run = await runner.find(organization_id, run_id)
         is_silent = time.monotonic() - told_at >= SILENT_SECONDS
         if run.sequence > seen or is_silent:
-            await call.write(WatchSyncResponse(sync=run_message(run)))
+            await call.write(WatchSyncResponse(sync=run_message(run, call.principal)))
             seen, told_at = run.sequence, time.monotonic()
         if run.is_over:
             return

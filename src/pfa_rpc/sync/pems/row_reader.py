@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import compress, count, repeat
 from operator import not_
@@ -296,6 +297,8 @@ class RowReader:
 
     def _rejected(self, texts: Sequence[str], rejection: Rejection, digest: bytes) -> RejectedRow:
         aliases = {column.field: column.alias for column in self._columns.known.values()}
+        called = {GRID_ALIASES[f]: alias for f, alias in aliases.items() if f in GRID_ALIASES}
+        faults = tuple(replace(fault, column=called.get(fault.column, fault.column)) for fault in rejection.faults)
         cells = {aliases[f]: texts[self._mapped[GRID_ALIASES[f]]] for f in aliases if f in GRID_ALIASES}
         stamp = None
         if "pems_stamp" in self._readers:
@@ -303,7 +306,7 @@ class RowReader:
                 stamp = self._stamp(texts[self._mapped[GRID_ALIASES["pems_stamp"]]].strip())
             except BadCell:
                 stamp = None
-        return RejectedRow(texts[self._mapped[ID_ALIAS]].strip(), cells, rejection, digest, stamp)
+        return RejectedRow(texts[self._mapped[ID_ALIAS]].strip(), cells, Rejection(faults), digest, stamp)
 
 
 def _layout(row: bytes) -> _Layout | None:

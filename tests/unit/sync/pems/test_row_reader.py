@@ -176,6 +176,9 @@ def test_another_installation_writes_otherwise() -> None:
     assert found.row.values["forecast_start"] == date(2026, 6, 13)
     assert found.row.stamp == datetime(2026, 6, 13, 21, 56, tzinfo=UTC)
     assert found.version == "41"
+    (rejected,) = read([row(cells | {"pfs_f_rental": "much"})], reader=RowReader(known, settings, "RIO"))
+    assert isinstance(rejected, RejectedRow)
+    assert [fault.column for fault in rejected.rejection.faults] == ["zz_rate"], "by the name that it has there"
 
 
 def test_a_digest_tells_apart_what_differs_and_nothing_else() -> None:
