@@ -20,7 +20,7 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from redis import exceptions
 
@@ -40,6 +40,7 @@ from pfa_rpc.cache.interface import (
 from pfa_rpc.cache.metrics import Counts, ReadResult, WriteResult
 from pfa_rpc.cache.patience import Patience
 from pfa_rpc.cache.redis_client import connect, disconnect
+from pfa_rpc.cache.redis_commands import UNREACHABLE, Command, batches, is_wrong_type, reason_of, slices
 from pfa_rpc.cache.redis_keys import FIRST, SCAN_COUNT, key_name, parse_key, part_field, scan
 from pfa_rpc.cache.urls import Target
 from pfa_rpc.records.revision import Revision
@@ -52,23 +53,10 @@ ADMIN_SECONDS: Final = 10.0
 """How long operations of an operator may take."""
 SLICE_CHUNKS: Final = 8
 """Most chunks in one reply: some 2 MB."""
-SLICE_BYTES: Final = 2_000_000
-"""How much is written at once."""
 SLICE_PARTS: Final = 2
 """Most parts of a value in one reply: 2 MB."""
 MAX_OPERATIONS: Final = 32
 """Most operations at a time; more wait for these, within their limit."""
-
-Command = tuple[str | bytes | int, ...]
-Item = TypeVar("Item")
-
-_UNREACHABLE: Final = (
-    exceptions.ConnectionError,  # also: still loading, wrong password
-    exceptions.TimeoutError,
-    exceptions.ClusterError,
-    exceptions.RedisClusterException,
-    exceptions.NoPermissionError,
-)
 
 
 class RedisCache:
@@ -102,7 +90,7 @@ class RedisCache:
         patience = Patience(WAIT_SECONDS)
         refresh: list[Command] = [("EXPIRE", key, CHUNK_SECONDS)]
         unread = len(pairs)
-        for numbers in _batches(list(pairs), SLICE_CHUNKS):
+        for numbers in batches(list(pairs), SLICE_CHUNKS):
             answers = await self._ask([("HMGET", key, *numbers), *refresh], patience)
             if answers is None:
                 break
@@ -126,7 +114,7 @@ class RedisCache:
         """See `Cache`."""
         key = key_name(organization_id, CHUNKS)
         patience = Patience(WAIT_SECONDS)
-        for fields in _fields(self._pack_chunks(organization_id, chunks)):
+        for fields in slices(self._pack_chunks(organization_id, chunks)):
             number = len(fields) // 2
             stored = await self._write(key, [("HSET", key, *fields), ("EXPIRE", key, CHUNK_SECONDS)], patience)
             self._counts.write(CHUNKS, stored, number)
@@ -173,7 +161,7 @@ class RedisCache:
         patience = Patience(WAIT_SECONDS)
         expiry: list[Command] = [] if kind.seconds is None else [("EXPIRE", name, kind.seconds)]
         before: list[Command] = [("UNLINK", name)]
-        for fields in _fields([(FIRST, parts)]):
+        for fields in slices([(FIRST, parts)]):
             stored = await self._write(name, [*before, ("HSET", name, *fields), *expiry], patience)
             if stored is not WriteResult.STORED:
                 return stored
@@ -186,7 +174,7 @@ class RedisCache:
         if first.parts == 1:
             return first.value
         others: list[object] = []
-        for numbers in _batches(range(1, first.parts), SLICE_PARTS):
+        for numbers in batches(range(1, first.parts), SLICE_PARTS):
             answers = await self._ask([("HMGET", name, *(part_field(field, number) for number in numbers))], patience)
             if answers is None or isinstance(answers[0], Exception):
                 return None
@@ -198,7 +186,7 @@ class RedisCache:
         """See `Cache`."""
         patience = Patience(ADMIN_SECONDS)
         chunks, names = await self._inventory(organization_id, patience)
-        for batch in _batches(names, SCAN_COUNT):
+        for batch in batches(names, SCAN_COUNT):
             await self._ask([("UNLINK", name) for name in batch], patience)
         records = key_name(organization_id, CHUNKS).encode()
         return chunks + sum(name != records for name in names)
@@ -208,7 +196,7 @@ class RedisCache:
         patience = Patience(ADMIN_SECONDS)
         chunks, names = await self._inventory(organization_id, patience)
         entries, sizes = Counter({CHUNKS: chunks}), Counter[str]()
-        for batch in _batches(names, SCAN_COUNT):
+        for batch in batches(names, SCAN_COUNT):
             answers = await self._ask([("MEMORY", "USAGE", name) for name in batch], patience)
             for name, size in zip(batch, answers or (), strict=False):
                 family, _ = parse_key(name)
@@ -280,7 +268,7 @@ class RedisCache:
         answers = None
         try:
             answers = await self._ask(commands, patience)
-            if answers is not None and _is_wrong_type(answers[0]):
+            if answers is not None and is_wrong_type(answers[0]):
                 answers = await self._ask([("UNLINK", key), *commands], patience)
         finally:
             if answers is None:
@@ -289,14 +277,14 @@ class RedisCache:
             return WriteResult.ERROR
         refusal = next((answer for answer in answers if isinstance(answer, Exception)), None)
         if refusal is not None:
-            self._writes.failed(_reason(refusal))
+            self._writes.failed(reason_of(refusal))
             return WriteResult.ERROR
         self._writes.succeeded()
         return WriteResult.STORED
 
     async def _remove_if_wrong_type(self, key: str, error: object, patience: Patience) -> None:
         """Make way for the entry that belongs under a key."""
-        if _is_wrong_type(error):
+        if is_wrong_type(error):
             await self._ask([("UNLINK", key)], patience)
 
     async def _inventory(self, organization_id: str, patience: Patience) -> tuple[int, list[bytes]]:
@@ -328,7 +316,7 @@ class RedisCache:
                     pipeline.execute_command(*command)
                 answers: list[Any] = await pipeline.execute(raise_on_error=False)
                 for answer in answers:
-                    if isinstance(answer, _UNREACHABLE):
+                    if isinstance(answer, UNREACHABLE):
                         raise answer
         except _Unanswered:
             return None
@@ -352,7 +340,7 @@ class RedisCache:
                 self._failed(key, "it did not answer in time", at_once=True)
             raise _Unanswered from error
         except Exception as error:
-            self._failed(key, _reason(error), at_once=isinstance(error, exceptions.TimeoutError))
+            self._failed(key, reason_of(error), at_once=isinstance(error, exceptions.TimeoutError))
             raise _Unanswered from error
         self._link.succeeded()
 
@@ -377,38 +365,10 @@ class RedisCache:
                 async with asyncio.timeout(WAIT_SECONDS / 2):
                     await self._client.execute_command("EXISTS", key)
             except Exception as error:
-                self._link.failed(_reason(error))
+                self._link.failed(reason_of(error))
             else:
                 self._link.succeeded()
 
 
 class _Unanswered(Exception):
     """Redis gave no answer."""
-
-
-def _fields(values: Iterable[tuple[int, Sequence[bytes]]]) -> Iterator[list[int | str | bytes]]:
-    """Yield fields and entries of a hash, in turn, as many as are written at once."""
-    fields: list[int | str | bytes] = []
-    size = 0
-    for field, parts in values:
-        for number, entry in enumerate(parts):
-            if fields and size + len(entry) > SLICE_BYTES:
-                yield fields
-                fields, size = [], 0
-            fields += (part_field(field, number), entry)
-            size += len(entry)
-    if fields:
-        yield fields
-
-
-def _is_wrong_type(answer: object) -> bool:
-    return isinstance(answer, exceptions.ResponseError) and str(answer).startswith("WRONGTYPE")
-
-
-def _reason(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"[:200]
-
-
-def _batches(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
