@@ -2,158 +2,45 @@
 
 `FIELDS` lists every field of a record once. Adding a field is one entry here, one line in `protos/pfa/v1/record.proto`
 and one migration. `BY_NAME` and `BY_COLUMN` look entries up; `SCHEMA` is what the language is given, with the
-conventions of `conventions.py`.
+conventions of `conventions.py`. What a field is, `fields.py` says.
 """
 
 from __future__ import annotations
 
-import enum
-from dataclasses import dataclass
 from typing import Final
 
-from nlq.schema import EnumValue, FieldType, Schema
+from nlq.schema import FieldType, Schema
 from pfa_rpc.conventions import CONVENTIONS
 from pfa_rpc.enum_values import DORS, SOURCES, SYNC_STATES
+from pfa_rpc.fields import (
+    COST_DECIMALS,
+    RATE_DECIMALS,
+    Field,
+    Origin,
+    cost_field,
+    date_field,
+    flag_field,
+    money_field,
+    text_field,
+)
+
+__all__ = [
+    "BY_COLUMN",
+    "BY_NAME",
+    "COST_DECIMALS",
+    "FIELDS",
+    "ID_LENGTH",
+    "MERGED_FIELDS",
+    "ORGANIZATION_ALIAS",
+    "PEMS_FIELDS",
+    "RATE_DECIMALS",
+    "SCHEMA",
+    "Field",
+    "Origin",
+]
 
 ID_LENGTH: Final = 200
 """Longest pfa_id, in characters."""
-RATE_DECIMALS: Final = 4
-COST_DECIMALS: Final = 2
-
-
-class Origin(enum.Enum):
-    """Who sets a field, and so which write may change it."""
-
-    KEY = "key"  # names the record; set once
-    PEMS = "pems"  # owned by PEMS, merged on every pull
-    COST = "cost"  # computed from the others at every write
-    SYNC = "sync"  # kept by this service: what it knows of the record's synchronization
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One field of a record. It satisfies `nlq.schema.FieldSpec`."""
-
-    name: str
-    """Name in filters, order_by, read masks of the command line and import reports."""
-    type: FieldType
-    """Type of its values. In memory: str (ID, TEXT; an ENUM's stored form), bool, int (MONEY, scaled by `decimals`),
-    date, aware UTC datetime, int, tuple of str (NAMES)."""
-    label: str
-    """Name in sentences and table headings."""
-    proto: str
-    """Path in pfa.v1.Record."""
-    origin: Origin = Origin.PEMS
-    pems: str | None = None
-    """Column of the PEMS grid and of an export."""
-    other_words: tuple[str, ...] = ()
-    """What questions call it besides the label, in the singular."""
-    values: tuple[EnumValue, ...] = ()
-    true_words: tuple[str, ...] = ()
-    false_words: tuple[str, ...] = ()
-    decimals: int = 0
-    """Decimals kept by a MONEY field: 4 for rates and prices, 2 for costs."""
-    required: bool = False
-    """Whether every record has a value."""
-    filterable: bool = True
-    sortable: bool = True
-    groupable: bool = False
-    editable: bool = False
-    """Whether a person may change it (rules of editing apply on top)."""
-    named: bool = False
-    """Whether questions can name its values, which are then kept in the vocabulary."""
-    quotes_pems: bool = False
-    """Whether its text may repeat what PEMS said, amounts included."""
-
-    @property
-    def column(self) -> str:
-        """Column of the records table; text that is compared by its folded key has the key only."""
-        base = "equipment_class" if self.name == "class" else self.name
-        return f"{base}_key" if self.type is FieldType.TEXT else base
-
-    @property
-    def words(self) -> tuple[str, ...]:
-        """What questions call it, the label first."""
-        return (self.label, *self.other_words)
-
-    @property
-    def is_money(self) -> bool:
-        """Whether it shows money, and so needs the permission to see it."""
-        return self.type is FieldType.MONEY
-
-    def enum_value(self, stored: str) -> EnumValue:
-        """Return the enum value that the database holds as `stored`. KeyError where there is none."""
-        for value in self.values:
-            if value.stored == stored:
-                return value
-        raise KeyError(stored)
-
-
-def _text(name: str, label: str, proto: str, pems: str | None, *words: str, named: bool = True) -> Field:
-    """A text field that a person may edit, group by, and (where `named`) call by its values."""
-    return Field(
-        name,
-        FieldType.TEXT,
-        label,
-        proto,
-        pems=pems,
-        other_words=words,
-        groupable=named,
-        sortable=named,
-        editable=named,
-        named=named,
-    )
-
-
-def _date(layer: str, end: str, pems: str, *words: str, editable: bool) -> Field:
-    """One end of a layer's period."""
-    return Field(
-        f"{layer}_{end}",
-        FieldType.DATE,
-        f"{layer} {end}",
-        f"{layer}.{end}_date",
-        pems=pems,
-        other_words=(f"{layer} {end} date", *words),
-        editable=editable,
-    )
-
-
-def _cost(layer: str, *words: str) -> Field:
-    """The cost of a layer, in cents."""
-    return Field(
-        f"{layer}_cost",
-        FieldType.MONEY,
-        f"{layer} cost",
-        f"{layer}_cost",
-        origin=Origin.COST,
-        other_words=words,
-        decimals=COST_DECIMALS,
-    )
-
-
-def _money(name: str, label: str, pems: str, *words: str) -> Field:
-    """A rate or price, in ten-thousandths."""
-    return Field(
-        name, FieldType.MONEY, label, name, pems=pems, other_words=words, decimals=RATE_DECIMALS, editable=True
-    )
-
-
-def _flag(
-    name: str, label: str, pems: str, true: tuple[str, ...], false: tuple[str, ...] = (), *, editable: bool = True
-) -> Field:
-    """A yes or no of PEMS."""
-    return Field(
-        name,
-        FieldType.BOOL,
-        label,
-        name,
-        pems=pems,
-        true_words=true,
-        false_words=false,
-        required=True,
-        groupable=True,
-        editable=editable,
-    )
 
 
 FIELDS: Final[tuple[Field, ...]] = (
@@ -168,8 +55,8 @@ FIELDS: Final[tuple[Field, ...]] = (
         required=True,
         other_words=("pems id", "pfa number", "record number"),
     ),
-    _text("area_silo", "area", "area_silo", "pfs_f_area", "silo", "area silo", "location", "yard", "site area"),
-    _text(
+    text_field("area_silo", "area", "area_silo", "pfs_f_area", "silo", "area silo", "location", "yard", "site area"),
+    text_field(
         "category",
         "category",
         "category",
@@ -180,8 +67,8 @@ FIELDS: Final[tuple[Field, ...]] = (
         "equipment type",
         "kind of equipment",
     ),
-    _text("forecast_category", "forecast category", "forecast_category", "pfs_f_catdesc"),
-    _text("class", "class", "equipment_class", "pfs_f_class", "equipment class"),
+    text_field("forecast_category", "forecast category", "forecast_category", "pfs_f_catdesc"),
+    text_field("class", "class", "equipment_class", "pfs_f_class", "equipment class"),
     Field(
         "source",
         FieldType.ENUM,
@@ -205,7 +92,7 @@ FIELDS: Final[tuple[Field, ...]] = (
         groupable=True,
         editable=True,
     ),
-    _flag(
+    flag_field(
         "is_actualized",
         "actualized",
         "pfs_f_actualized",
@@ -253,14 +140,14 @@ FIELDS: Final[tuple[Field, ...]] = (
         ),
         editable=False,
     ),
-    _flag(
+    flag_field(
         "is_discontinued",
         "discontinued",
         "pfs_f_discontinued",
         ("discontinued", "cancelled", "canceled", "no longer needed", "called off", "scrapped", "dropped"),
         ("active", "in service", "still needed", "not cancelled", "still active", "live", "current"),
     ),
-    _flag(
+    flag_field(
         "is_funds_transferable",
         "funds transferable",
         "pfs_f_fundstrans",
@@ -283,7 +170,7 @@ FIELDS: Final[tuple[Field, ...]] = (
             *("funds can't be transferred", "non transferable funds", "untransferable", "funds non transferable"),
         ),
     ),
-    _money(
+    money_field(
         "monthly_rate",
         "monthly rate",
         "pfs_f_rental",
@@ -302,7 +189,7 @@ FIELDS: Final[tuple[Field, ...]] = (
         ),
         *("monthly fee", "rental price", "hire rate", "in rent", "monthly rent"),
     ),
-    _money(
+    money_field(
         "purchase_price",
         "purchase price",
         "pfs_f_purchase",
@@ -315,7 +202,7 @@ FIELDS: Final[tuple[Field, ...]] = (
         "buying price",
         "purchasing price",
     ),
-    _text(
+    text_field(
         "manufacturer",
         "manufacturer",
         "manufacturer",
@@ -326,8 +213,8 @@ FIELDS: Final[tuple[Field, ...]] = (
         "producer",
         "vendor",
     ),
-    _text("model", "model", "model", "pfs_f_model"),
-    _date(
+    text_field("model", "model", "model", "pfs_f_model"),
+    date_field(
         "plan",
         "start",
         "pfs_p_startdate",
@@ -337,7 +224,7 @@ FIELDS: Final[tuple[Field, ...]] = (
         "original start date",
         editable=False,
     ),
-    _date(
+    date_field(
         "plan",
         "end",
         "pfs_p_enddate",
@@ -349,14 +236,18 @@ FIELDS: Final[tuple[Field, ...]] = (
         "planned finish",
         editable=False,
     ),
-    _date("forecast", "start", "pfs_f_startdate", "start", "start date", "forecasted start", editable=True),
-    _date("forecast", "end", "pfs_f_enddate", "end", "end date", "forecasted end", editable=True),
-    _date("actual", "start", "pfs_a_startdate", editable=False),
-    _date("actual", "end", "pfs_a_enddate", editable=True),
-    _cost("plan", "planned cost", "budget", "original cost", "budgeted cost", "plan budget", "planned spend"),
-    _cost("forecast", "forecasted cost", "cost", "expected cost", "forecast spend", "projected cost", "estimated cost"),
-    _cost("actual", "spend", "spending", "actual spend", "actual spending", "cost to date", "actuals", "real cost"),
-    _text(
+    date_field("forecast", "start", "pfs_f_startdate", "start", "start date", "forecasted start", editable=True),
+    date_field("forecast", "end", "pfs_f_enddate", "end", "end date", "forecasted end", editable=True),
+    date_field("actual", "start", "pfs_a_startdate", editable=False),
+    date_field("actual", "end", "pfs_a_enddate", editable=True),
+    cost_field("plan", "planned cost", "budget", "original cost", "budgeted cost", "plan budget", "planned spend"),
+    cost_field(
+        "forecast", "forecasted cost", "cost", "expected cost", "forecast spend", "projected cost", "estimated cost"
+    ),
+    cost_field(
+        "actual", "spend", "spending", "actual spend", "actual spending", "cost to date", "actuals", "real cost"
+    ),
+    text_field(
         "contract",
         "contract",
         "contract",
@@ -366,8 +257,8 @@ FIELDS: Final[tuple[Field, ...]] = (
         "contract code",
         "contract assigned",
     ),
-    _text("equipment", "equipment tag", "equipment", "pfs_equipment_tag", "equipment", "tag", "equipment number"),
-    _text("description", "description", "description", "description", named=False),
+    text_field("equipment", "equipment tag", "equipment", "pfs_equipment_tag", "equipment", "tag", "equipment number"),
+    text_field("description", "description", "description", "description", named=False),
     Field(
         "sync_state",
         FieldType.ENUM,

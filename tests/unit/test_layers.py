@@ -22,6 +22,7 @@ RANKS = {
     "pfa_rpc.store": 2,
     "pfa_rpc.records": 1,
     "pfa_rpc.schema": 0,
+    "pfa_rpc.fields": -1,
     "pfa_rpc.conventions": -1,
     "pfa_rpc.enum_values": -1,
     "pfa_rpc.errors": 0,
