@@ -92,7 +92,7 @@ class ClauseReader:
         words = SETTING | UNTIL | {"by"}
         for index in range(self._at.index, self._at.clause.end - 1):
             key = self._at.tokens[index].key
-            if index in taken or key not in words or self._at.tokens[index - 1].key in LEADING_TO:
+            if index in taken or key not in words or self._belongs_to_condition(index):
                 continue
             end = self._other_amount(index) if key == "by" else self._other_value(index)
             if end is not None:
@@ -104,6 +104,11 @@ class ClauseReader:
                 self._at.outcome.unread.append((end, stop))
                 taken.update(range(end, stop))
         self._report_day(taken)
+
+    def _belongs_to_condition(self, index: int) -> bool:
+        """Return whether a word that can stand before an amount or a value is part of what names the records."""
+        leads = self._at.tokens[index - 1].key in LEADING_TO
+        return leads or self._at.phrases.fields.is_inside(self._at.tokens, self._at.index, index)
 
     def _qualified(self, end: int) -> int | None:
         """Return the token after what qualifies the change right behind it: "… to $4,500, not $5,000"."""

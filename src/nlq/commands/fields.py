@@ -21,6 +21,8 @@ from nlq.tagging.tags import RECORD, Event, Flagged, Meaning, Reading
 from nlq.tagging.tries import Trie
 
 _EVENTS: Final = frozenset(("EVENT", "SPAN", "WHEN", "LAYER", "FIELD"))
+_COMPARING: Final = frozenset(("COMPARE", "WHEN"))
+_CONDITIONS: Final = frozenset(("WHEN", "FIELD"))
 _LONGEST_NAME: Final = 6
 
 
@@ -137,9 +139,27 @@ class FieldReader:
         for start in range(max(begin, end - _LONGEST_NAME), end):
             named = self.names(tokens, start, end)
             if named is not None and named.end == end:
+                if self._is_compared(tokens, begin, start):
+                    return None
                 before = start - (start > begin and tokens[start - 1].key in ("a", "an", "any"))
                 return None if before > begin and tokens[before - 1].key in BEFORE_CONDITION else named
         return None
+
+    def _is_compared(self, tokens: Sequence[Token], begin: int, end: int) -> bool:
+        """Return whether a comparison stands before a token: "the plan end" of "ending after the plan end"."""
+        while end > begin and tokens[end - 1].key in ARTICLES:
+            end -= 1
+        said = [token.key for token in tokens[max(begin, end - _LONGEST_NAME) : end]]
+        found = (self._tagger.fixed.exactly(said[first:]) for first in range(len(said)))
+        return any(readings and readings[0].tag in _COMPARING for readings in found)
+
+    def is_inside(self, tokens: Sequence[Token], begin: int, index: int) -> bool:
+        """Return whether a word is a part of a condition's phrase: "as" of "same as", "by" of "modified in PEMS by"."""
+        for first in range(max(begin, index - _LONGEST_NAME), index):
+            found = self._tagger.fixed.longest(tokens, first)
+            if found is not None and found[0] > index and found[1][0].tag in _CONDITIONS:
+                return True
+        return False
 
     def is_event(self, token: Token) -> bool:
         """Return whether a word says of which date a day behind it is: "starting"."""

@@ -40,7 +40,10 @@ class Moving:
         """Return the amount that the clause changes by: the last after "by", else one that no condition has."""
         tokens, last = self._at.tokens, self._at.clause.end
         for index in range(last - 1, self._at.index - 1, -1):
-            if tokens[index].key == "by" and (led := self._at.phrases.distance(tokens, index, last)) is not None:
+            if tokens[index].key != "by" or self._at.phrases.fields.is_inside(tokens, self._at.index, index):
+                continue
+            led = self._at.phrases.distance(tokens, index, last)
+            if led is not None:
                 return led
         found: Distance | None = None
         index = self._at.index

@@ -14,6 +14,7 @@ from nlq.tagging.tries import Trie
 
 _LAYERED: Final = frozenset(("LAYER", "CLAIM", "NOT", "WITHOUT"))
 _WINNING: Final = frozenset(("FIELD", "MEASURE", "COMPARE"))
+_ARTICLES: Final = frozenset(("a", "an", "the"))
 _TOTALS: Final = frozenset(("total", "sum", "overall", "combined"))
 _GROUPING: Final = frozenset(("by", "per"))
 
@@ -44,19 +45,21 @@ class Matcher:
         self, tokens: list[Token], index: int, fixed: tuple[int, tuple[Reading, ...]]
     ) -> tuple[int, tuple[Reading, ...]]:
         """Leave a value its beginning: "area silo 4" is the field "area" and the value, not the field "area silo"."""
-        layered = fixed[1][0].tag in _LAYERED
+        layered = fixed[1][0].tag in _LAYERED or fixed[1][0].tag == "VALUE"
         shorter = self._apart(tokens, index, fixed)
         if shorter:
             return index + 1, shorter
         for start in range(index + 1, fixed[0]):
             value = self._values.longest(tokens, start)
             if value is None and (layered or tokens[start].key == "at"):
-                # "by plan cost" is no "by plan", "but not more than" no "but not", "modified at least" no "modified at"
+                # "by plan cost" is no "by plan", "but not more than" no "but not", "modified at least" no "modified
+                # at", "with a sync error message" no "with a sync error"
                 other = self._fixed.longest(tokens, start)
                 value = other if other is not None and other[1][0].tag in _WINNING else None
             if value is not None and value[0] > fixed[0]:
-                shorter = self._fixed.exactly(token.key for token in tokens[index:start])
-                return (start, shorter) if shorter else fixed
+                end = _without_articles(tokens, index + 1, start)
+                shorter = self._fixed.exactly(token.key for token in tokens[index:end])
+                return (end, shorter) if shorter else fixed
         return fixed
 
     def _apart(self, tokens: list[Token], index: int, fixed: tuple[int, tuple[Reading, ...]]) -> tuple[Reading, ...]:
@@ -97,6 +100,13 @@ class Matcher:
         path = (stem(tokens[index].raw + tokens[index + 1].raw),)
         readings = merged(self._fixed.exactly(path), self._values.exactly(path))
         return Tagged(index, index + 2, readings) if readings else None
+
+
+def _without_articles(tokens: list[Token], first: int, end: int) -> int:
+    """Return where tokens end without the articles at their end."""
+    while end > first and tokens[end - 1].key in _ARTICLES:
+        end -= 1
+    return end
 
 
 def merged(fixed: tuple[Reading, ...], values: tuple[Reading, ...]) -> tuple[Reading, ...]:
