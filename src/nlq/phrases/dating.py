@@ -65,11 +65,16 @@ def settle_dates(terms: Sequence[Term], schema: Schema, asked: FieldSpec | None)
 
 
 def _changer(terms: Sequence[Term], schema: Schema) -> FieldSpec | None:
-    """Return the field of who made changes where the question tells which fields were changed, None elsewhere."""
+    """Return the field of who made changes where the question tells of some, None elsewhere.
+
+    It names who made them, or says which fields were changed: "pumps modified by maria in Silo 4 last week".
+    """
     conventions = schema.conventions
+    people = [term.field for term in terms if isinstance(term, ValueTerm) and term.field.type is FieldType.TEXT]
+    named = next((field for field in people if field.name in conventions.dates.recorded), None)
     told = (term.stated for term in terms if isinstance(term, AgainstTerm))
-    if not any(is_changed(stated, conventions.changed.field) for stated in told):
-        return None
+    if named is not None or not any(is_changed(stated, conventions.changed.field) for stated in told):
+        return named
     return next((schema.by_name[name] for name in conventions.dates.deeds), None)
 
 

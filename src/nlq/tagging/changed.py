@@ -15,6 +15,7 @@ from nlq.normalize import NUMBER, Token, keys
 from nlq.query import Condition, Contains, Not, Or
 from nlq.schema import FieldSpec, Schema
 from nlq.tagging.changed_openings import HISTORY, ChangedOpenings, keyed
+from nlq.tagging.changed_times import take_times
 from nlq.tagging.tags import FILLER, RECORD, Claim, Event, Meaning, Reading, Tagged
 from nlq.tagging.tries import Trie
 
@@ -106,7 +107,7 @@ class ChangedReader:
             found += claims
             place = self._take_key(found, tagged, tokens, place)
         self._set_past(found, tokens, today)
-        return found
+        return take_times(found, today)
 
     def _opening(self, tagged: Sequence[Tagged], tokens: Sequence[Token]) -> tuple[list[Tagged], int]:
         """Return the stretches by which a question begins that asks for changes, and the place behind them."""
@@ -126,6 +127,10 @@ class ChangedReader:
             return begun, self._key_at(begun, tagged, tokens, ends[-1] + 1)
         if self._begins_with_noun(tagged, tokens, place):
             return [*tagged[:place], Tagged(first, first, (Reading(HISTORY),))], place
+        noun = place + 1
+        if tagged[place].tag == "DATE" and noun < len(tagged) and self.is_noun(tagged[noun], tokens):
+            said = Tagged(tagged[noun].first, tagged[noun].end, (Reading(HISTORY),))
+            return [*tagged[:noun], said], noun + 1  # "last week's changes"
         return [], 0
 
     def _begins_with_noun(self, tagged: Sequence[Tagged], tokens: Sequence[Token], place: int) -> bool:
