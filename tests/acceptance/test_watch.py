@@ -16,6 +16,7 @@ import pytest
 
 from pfa_rpc.cli import exits
 from pfa_rpc.store.database import Database
+from pfa_rpc.store.history.audit import prune_history
 from pfa_rpc.store.migrating.migrate import migrate
 from pfa_rpc.store.organizations import create_organization, get_organization
 from pfa_rpc.store.records import new_record, read_for_write, save_records
@@ -102,6 +103,34 @@ def test_from_a_token_a_record_that_left_is_told_although_it_never_came(served: 
     with watching(address, *matching, "--from", token, "--changes", "1") as process:
         out, _ = process.communicate(timeout=30)
     assert out.split() == ["-", "2"]
+
+
+async def forget(path: Path) -> None:
+    database = Database(f"sqlite:///{path}")
+    assert await prune_history(database, "RIO", datetime.now(UTC))
+    await database.close()
+
+
+def test_a_token_that_cannot_be_gone_on_from_is_not_told_again_but_how_to_begin(served: tuple[str, Path]) -> None:
+    address, path = served
+    there = {"PFA_SERVER": address, "PFA_ORGANIZATION": "RIO"}
+    old = json.loads(pfa("list", "--json", **there).stdout)["revision_token"]
+    for area in ("Silo 5", "Silo 6"):
+        asyncio.run(move(path, "2", area))
+    asyncio.run(forget(path))
+    for token, why in ((old, "older than the history that is kept"), ("made-up", "the revision token is damaged")):
+        refused = pfa("watch", "--from", token, **there)
+        assert refused.returncode == exits.INVALID_INPUT
+        assert why in refused.stderr
+        assert "  without --from: what changes from now on" in refused.stderr
+        assert "goes on from here" not in refused.stderr
+
+
+def test_one_record_that_matches_is_told_as_one(served: tuple[str, Path]) -> None:
+    address, _ = served
+    with watching(address, "--filter", 'pfa_id = "1"') as process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == "pfa: 1 record matches; waiting for changes\n"
 
 
 def test_fields_are_told_before_and_after(served: tuple[str, Path]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -22,6 +23,8 @@ WATCH_EXAMPLE: Final = example(
     'pfa watch -o RIO --from "$TOKEN" --changes 1',
 )
 _SIGNS: Final = {"added": ("+", "green"), "changed": ("~", ""), "removed": ("-", "red")}
+_OUTDATED: Final = frozenset({"REVISION_COMPACTED", "INVALID_TOKEN"})
+"""Reasons after which a token is of no use any more."""
 _NAMING: Final = ("area_silo", "category", "class")
 """Fields that say which record it is, beside its id."""
 
@@ -56,25 +59,41 @@ def watch_command(
     from pfa_rpc.cli.connection import connect, pointing
     from pfa_rpc.cli.errors import tell
     from pfa_rpc.cli.render import Output
+    from pfa_rpc.cli.text import count
     from pfa_rpc.client import Replica
 
     output, replica, told = Output(as_json=as_json), Replica(token=since), 0
     request = WatchRecordsRequest(organization_id=organization, filter=filter_text, revision_token=since)
     try:
-        with connect(target) as connection, pointing(filter_text=filter_text):
+        with connect(target) as connection, pointing(filter_text=filter_text), _beginning_again(replica):
             for message in _messages(connection, request):
                 for change in [*_unknown(replica, message if since else None), *replica.apply(message)]:
                     if current or not message.is_current:
                         _show(output, change)
                         told += 1
                 if message.is_current and message.changes_through and not as_json:
-                    tell(f"{len(replica.records):,} records match; waiting for changes")
+                    matching = count(len(replica.records), "record matches", "records match")
+                    tell(f"{matching}; waiting for changes")
                 request.revision_token = replica.token
                 if changes and told >= changes and message.changes_through:
                     return
     finally:
         if replica.token:
             tell(f"--from {replica.token} goes on from here")
+
+
+@contextmanager
+def _beginning_again(replica: Replica) -> Iterator[None]:
+    """Say how to begin again where the server cannot go on from the replica's token, and forget it."""
+    from pfa_rpc.cli.connection import ServerError
+
+    try:
+        yield
+    except ServerError as error:
+        if error.reason in _OUTDATED:
+            replica.token = ""
+            error.notes = (*error.notes, "without --from: what changes from now on, with --current all that is there")
+        raise
 
 
 def _unknown(replica: Replica, message: WatchRecordsResponse | None) -> Iterator[Change]:
