@@ -38,7 +38,8 @@ class Vocabularies:
 
 def to_bytes(vocabulary: Vocabulary) -> bytes:
     """Return a vocabulary as it is cached."""
-    terms = [[term.field, term.spelling] for term in vocabulary]
+    # With their uses: what a word most likely means must not hang on which process reads the question.
+    terms = [[term.field, term.spelling, term.uses] for term in vocabulary]
     synonyms = [[synonym.phrase, synonym.field, synonym.value] for synonym in vocabulary.synonyms]
     return json.dumps([terms, synonyms], ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
 
@@ -46,4 +47,4 @@ def to_bytes(vocabulary: Vocabulary) -> bytes:
 def from_bytes(value: bytes) -> Vocabulary:
     """Return the vocabulary that `to_bytes` wrote."""
     terms, synonyms = json.loads(value.decode("utf-8", "surrogatepass"))
-    return Vocabulary(((field, spelling, 1) for field, spelling in terms), [Synonym(*parts) for parts in synonyms])
+    return Vocabulary(terms, [Synonym(*parts) for parts in synonyms])
