@@ -33,10 +33,14 @@ class Crashing(PushSite):
 
     async def worker(self, point: str, direction: Direction = Direction.PUSH) -> Process:
         """Begin a worker."""
-        words = (self.url, self.simulator.url, self.organization_id, direction.value, str(LEASE), point)
+        words = self.words(point, direction)
         return await asyncio.create_subprocess_exec(
             sys.executable, "-m", "tests.integration.sync.worker", *words, stderr=PIPE
         )
+
+    def words(self, point: str, direction: Direction) -> tuple[str, ...]:
+        """Return the arguments of a worker."""
+        return self.url, self.simulator.url, self.organization_id, direction.value, str(LEASE), point
 
     async def recovered(self, direction: Direction = Direction.PUSH) -> None:
         """Wait until the leases of a worker have run out, and synchronize."""

@@ -104,5 +104,10 @@ async def main(words: Sequence[str]) -> None:
     await database.close()
 
 
+def work(words: Sequence[str]) -> None:
+    """Synchronize, in a process that begins with this."""
+    asyncio.run(main(words))
+
+
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1:]))
+    work(sys.argv[1:])
