@@ -254,6 +254,24 @@ async def test_the_same_change_on_both_sides_is_none(client: Client) -> None:
     assert (await failed(show(client, draft_id))).info.reason == "DRAFT_NOT_FOUND"
 
 
+async def test_groups_of_a_draft_are_named_as_its_records_spell_them_whatever_changed_meanwhile(client: Client) -> None:
+    one, other = (values["pfa_id"] for values in idle(client, 2))
+
+    def moved(pfa_id: str, area: str) -> Mutation:
+        return update(Record(pfa_id=pfa_id, area_silo=area), "area_silo")
+
+    await mutate(client, moved(one, "Old Yard"))
+    draft_id = await begin(client)
+    await edit(client, draft_id, moved(one, "My Yard"))
+    await mutate(client, moved(one, "Their Yard"))
+    await edit(client, draft_id, moved(other, "Old Yard"))
+    request = AggregateRecordsRequest(organization_id="RIO", draft_id=draft_id, group_by=["area_silo"])
+    groups = (await client.records.AggregateRecords(request)).groups
+    counted = {group.keys[0].text: group.values[0].count for group in groups}
+    assert (counted["Old Yard"], counted["My Yard"]) == (1, 1)
+    assert not {"old yard", "Their Yard"} & set(counted)
+
+
 async def test_records_are_made_in_a_draft(client: Client) -> None:
     draft_id = await begin(client)
     done = await edit(client, draft_id, create("D-1", area_silo="New Yard"), create("D-2"))

@@ -274,22 +274,30 @@ async def drop_records(connection: AsyncConnection, draft: Draft, ids: Sequence[
 async def changed_values(
     connection: AsyncConnection, organization_id: str, draft_id: str, names: Iterable[str]
 ) -> list[tuple[Values, Values]]:
-    """Return what a draft changes of some merged fields: (as they were, as they are in the draft), by record."""
+    """Return what a draft changes of some merged fields: (as they are, as they are in the draft), by record."""
     wanted = set(names) & set(MERGED_NAMES)
-    query = sa.select(_D.is_created, _D.fields, _D.old, _D.new, sa.case((_D.is_created, _D.payload))).where(
-        _D.organization_id == organization_id, _D.draft_id == draft_id
-    )
     found: list[tuple[Values, Values]] = []
     if not wanted:
         return found
-    for part in (await connection.execute(query)).partitions(_AT_ONCE):
-        for is_created, fields, old, new, payload in part:
+    for part in (await connection.execute(_changing(organization_id, draft_id))).partitions(_AT_ONCE):
+        for is_created, fields, old, new, made, theirs in part:
             here = wanted if is_created else wanted.intersection(fields or ())
             if here:
-                was = {} if is_created else decode_partial(old, here)
-                found.append((was, decode_partial(payload if is_created else new, here)))
+                was = decode_partial(theirs or old, here) if theirs or not is_created else {}
+                found.append((was, decode_partial(made if is_created else new, here)))
         await asyncio.sleep(0)
     return found
+
+
+def _changing(organization_id: str, draft_id: str) -> sa.Select[Any]:
+    """Return the statement for what a draft changes; of records that it makes all, and of those changed since too."""
+    was_changed = sa.or_(_D.is_created, _R.revision > _D.edited_revision)
+    made, theirs = sa.case((_D.is_created, _D.payload)), sa.case((was_changed, _R.payload))
+    return (
+        sa.select(_D.is_created, _D.fields, _D.old, _D.new, made, theirs)
+        .join_from(draft_records, records, _same_record(), isouter=True)
+        .where(_D.organization_id == organization_id, _D.draft_id == draft_id)
+    )
 
 
 def conflicting(drafted: DraftRecord, theirs: Values) -> tuple[str, ...]:
