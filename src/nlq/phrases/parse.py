@@ -25,9 +25,9 @@ class _Driver:
         found = tables()
         self._actions = found.actions
         self._following = found.following
+        self._whole = found.whole
         self._states = [found.start, found.row]
-        # What begins a question stands behind nothing that was read.
-        self._parts: list[Part] = [_nothing(0)]
+        self._parts: list[Part] = []
         self._values: list[Any] = [self._parts]
         self._between = found.actions[found.row]
         """What may stand between two parts."""
@@ -53,8 +53,13 @@ class _Driver:
         return action
 
     def _shift(self, state: int, reading: Reading, tagged: Tagged) -> None:
+        leaf = Leaf(reading.tag, reading.payload, tagged.first, tagged.end)
+        make = self._whole.get(state)
+        if make is not None:
+            self._parts.append(make([leaf]))
+            return
         self._states.append(state)
-        self._values.append(Leaf(reading.tag, reading.payload, tagged.first, tagged.end))
+        self._values.append(leaf)
 
     def take(self, tagged: Tagged) -> None:
         """Feed a stretch by its first reading that fits here; else begin a new part with it; else it is unread."""
@@ -65,7 +70,7 @@ class _Driver:
                 return
         for reading in tagged.readings:
             if reading.tag in self._between:
-                self._close(tagged.first)
+                self._part(tagged.first)
                 state = self._reduce(reading.tag)
                 if state is not None:
                     self._shift(state, reading, tagged)
@@ -74,12 +79,19 @@ class _Driver:
         self.unread.append((tagged.first, tagged.end))
         self._parts.append(Mark(tagged.first, tagged.end, UNKNOWN, None))
 
-    def _close(self, before: int) -> None:
-        """Bring the parser between two parts: a finished part is kept, the tags of an unfinished one are unread."""
+    def _part(self, before: int) -> None:
+        """Bring the parser between two parts, and part what stands before a token from what follows."""
+        if self._close(before):
+            self._parts.append(Mark(before, before, UNKNOWN, None))
+
+    def _close(self, before: int) -> bool:
+        """Bring the parser between two parts: a finished part is kept, the tags of an unfinished one are unread.
+
+        Return whether all was finished.
+        """
         states, values = self._states, self._values
         if self._reduce(UNKNOWN) is not None:
-            self._parts.append(_nothing(before))
-            return
+            return True
         # The finished parts end where the unfinished one begins.
         pending = [value[0] if isinstance(value, list) else value for value in values[1:]]
         first = min((value.first for value in pending if hasattr(value, "first")), default=before)
@@ -87,16 +99,12 @@ class _Driver:
         if first < before:
             self.unread.append((first, before))
             self._parts.append(Mark(first, before, UNKNOWN, None))
+        return False
 
     def finish(self, length: int) -> list[Part]:
         """Return the parts read."""
         self._close(length)
         return self._parts
-
-
-def _nothing(index: int) -> Mark:
-    """Return what stands between two parts in place of a tag that fits no rule: UNKNOWN, before a token."""
-    return Mark(index, index, UNKNOWN, None)
 
 
 def parse(tagged: Sequence[Tagged], length: int) -> tuple[list[Part], list[tuple[int, int]]]:

@@ -56,6 +56,7 @@ from nlq.phrases.totals import included, totals_costs
 from nlq.phrases.windows import with_window
 from nlq.query import Aggregate, Operator, Query, Sort
 from nlq.schema import FieldSpec, FieldType
+from nlq.tagging.changed_openings import NOT_COUNTED, NOT_SORTED
 from nlq.tagging.tags import RECORD, UNKNOWN, Tagged
 
 __all__ = ["Resolved", "Use", "resolve"]
@@ -84,7 +85,7 @@ class _Resolver:
         """The part before that is no mark."""
         self._extreme: RankPart | None = None
         """An extreme that values stand right behind: "the highest rate crane"."""
-        self._unread_ends: set[int] = set()
+        self._unread_ends = {0}  # what begins a question stands behind nothing that was read
         self._conditions = Conditions(self._gathered, canon, currency, self._stretches, self._unread_ends)
         self._attaching = Attaching(self._list, self._gathered, canon, today)
 
@@ -362,7 +363,9 @@ class _Resolver:
         if history is None:
             return False
         if asked is not None or sort or limit is not None:
-            self._gathered.refuse(history)
+            # Where the noun for the changes says what they are of as well, the mark before it has no words.
+            self._gathered.refuse(replace(history, end=max(history.end, history.first + 1)))
+            self._result.reasons[history.first] = NOT_COUNTED if asked is not None else NOT_SORTED
             return False
         self._gathered.use(history, "changes, newest first")
         return True

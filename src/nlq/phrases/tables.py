@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from sys import intern
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import lark
 from lark.lexer import Lexer, LexerState
@@ -39,6 +39,10 @@ def grammar() -> lark.Lark:
     return lark.Lark(text, parser="lalr", lexer=_NoLexer, transformer=builder())
 
 
+_Make = Callable[[list[Any]], Any]
+_PART: Final = "part"
+
+
 @dataclass(slots=True)
 class Reduction:
     """A rule, when all of it is there."""
@@ -46,20 +50,25 @@ class Reduction:
     size: int
     """Tags and parts that it is made of."""
     origin: str
-    make: Callable[[list[Any]], Any] | None
+    make: _Make | None
     """Makes the part; None where the one part that it is made of stays as it is."""
+
+
+_Row = Mapping[str, int | Reduction]
 
 
 @dataclass(frozen=True, slots=True)
 class Tables:
     """The parser's tables: by state, what each tag does there, and where each finished rule leads."""
 
-    actions: Sequence[Mapping[str, int | Reduction]]
+    actions: Sequence[_Row]
     """The state that a tag leads to, or the rule that it ends."""
     following: Sequence[Mapping[str, int]]
     start: int
     row: int
     """The state between two parts, below which nothing is undone: the row of parts so far."""
+    whole: Mapping[int, _Make]
+    """What makes the part, by the states that a tag leads to which is one by itself, whatever follows: most tags."""
 
 
 @cache
@@ -84,4 +93,19 @@ def tables() -> Tables:
                 actions[state][name] = argument
     start = configuration.start_state
     parts = next(rule.origin.name for rule in grammar().rules if rule.alias == "nothing")
-    return Tables(actions, following, start, following[start][parts])
+    between = following[start][parts]
+    return Tables(actions, following, start, between, dict(_whole(actions, between)))
+
+
+def _whole(actions: Sequence[_Row], between: int) -> Iterator[tuple[int, _Make]]:
+    """Yield the states behind a single tag in which nothing is left to do but to make a part of it, and what does.
+
+    A part stands nowhere but between two others: what leads to these states is always the row of parts.
+    """
+    for state in actions[between].values():
+        if isinstance(state, Reduction):
+            continue
+        first, *others = actions[state].values()
+        is_part = isinstance(first, Reduction) and first.origin == _PART and all(other is first for other in others)
+        if is_part and isinstance(first, Reduction) and first.make is not None:
+            yield state, first.make

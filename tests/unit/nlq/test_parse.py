@@ -14,7 +14,7 @@ from nlq.phrases.parse import parse
 from nlq.phrases.parts import Part
 from nlq.phrases.tables import grammar
 from nlq.tagging.tagger import Tagger
-from nlq.tagging.tags import SILENT, UNKNOWN, Tagged
+from nlq.tagging.tags import SILENT, Tagged
 from pfa_rpc.schema import SCHEMA
 from tests.unit.nlq.cases import QUESTION_FILES, TODAY, cases, vocabulary
 
@@ -32,10 +32,8 @@ def tagged(question: str) -> tuple[list[Tagged], int]:
 def parsed_by_lark(stretches: list[Tagged], length: int) -> list[Part]:
     """The parts that lark makes; UnexpectedToken where its grammar takes no such row of tags."""
     state = cast("Any", grammar().parse_interactive().parser_state)
-    state.feed_token(Leaf(UNKNOWN, None, 0, 0))
     for each in stretches:
         state.feed_token(Leaf(each.tag, each.readings[0].payload, each.first, each.end))
-    state.feed_token(Leaf(UNKNOWN, None, length, length))
     return cast("list[Part]", state.feed_token(Leaf("$END", None, length, length), True))
 
 
