@@ -7,7 +7,7 @@ absent. Both directions derive from the table of fields.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any, Final
@@ -62,6 +62,14 @@ def timestamp_message(moment: datetime) -> Timestamp:
     return Timestamp(seconds=delta.days * 86_400 + delta.seconds, nanos=delta.microseconds * 1000)
 
 
+def _day(wire: bytes) -> date | None:
+    """Return the day of a serialized google.type.Date; an empty one is none."""
+    message = Date.FromString(wire)
+    return date(message.year, message.month, message.day) if wire else None
+
+
+# Days come again and again, and their bytes are had in less time than their three numbers.
+_days: Final = Remembered(_day)
 # A write gives all of its records the same times.
 _moments: Final = Remembered(lambda pair: Timestamp(seconds=pair[0], nanos=pair[1]).ToDatetime(tzinfo=UTC))
 
@@ -87,8 +95,6 @@ def _from_wire(field: Field) -> Callable[[Any], Any]:
     match field.type:
         case FieldType.MONEY:
             return lambda message: money_amount(message, field.decimals)
-        case FieldType.DATE:
-            return lambda message: date(message.year, message.month, message.day)
         case FieldType.TIME:
             return lambda message: _moments[message.seconds, message.nanos]
         case FieldType.ENUM:
@@ -179,6 +185,14 @@ def some_from_message(record: Record, names: Iterable[str]) -> Values:
     return _read(record, _readers_of(tuple(names)))
 
 
+def columns_from_messages(records: Sequence[Record], names: Iterable[str]) -> dict[str, list[Any]]:
+    """Return the values of some fields of many pfa.v1.Records, in columns; names that are no fields are passed over."""
+    return {
+        name: [read(getattr(record, parent) if parent else record, leaf) for record in records]
+        for name, parent, leaf, read in _readers_of(tuple(names))
+    }
+
+
 @lru_cache(maxsize=256)
 def _readers_of(names: tuple[str, ...]) -> tuple[_Reader, ...]:
     return tuple(reader for name in names if (reader := _READER_OF.get(name)) is not None)
@@ -200,6 +214,8 @@ def _reader(field: Field) -> Callable[[Message, str], Any]:
     has_presence = holder.DESCRIPTOR.fields_by_name[leaf].has_presence
     if field.type in _AS_THEY_ARE:
         return _optional if has_presence else getattr
+    if field.type is FieldType.DATE:
+        return lambda message, name: _days[getattr(message, name).SerializeToString()]
     if has_presence:
         return lambda message, name: convert(getattr(message, name)) if message.HasField(name) else None
     return lambda message, name: convert(getattr(message, name))

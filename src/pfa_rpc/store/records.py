@@ -192,25 +192,31 @@ async def _by_key(
     names: Sequence[str],
     columns: Sequence[sa.Column[Any]],
 ) -> Any:
-    if connection.dialect.name == "postgresql":
-        # One statement for any number of names, which stays prepared.
-        among = {"organization_id": organization_id, "names": text_array(names)}
-        for row in await connection.execute(seen(connection, _among(key, tuple(columns))), among) if names else ():
+    for statement, parameters in among(connection.dialect.name, organization_id, key, names, tuple(columns)):
+        for row in await connection.execute(seen(connection, statement), parameters):
             yield row
+
+
+def among(
+    dialect: str, organization_id: str, key: sa.Column[Any], names: Sequence[str], columns: tuple[sa.Column[Any], ...]
+) -> Iterator[tuple[sa.Select[Any], dict[str, str]]]:
+    """Yield the statements, with their parameters, that read columns of the rows whose key is among names."""
+    if dialect == "postgresql":
+        # One statement for any number of names, which stays prepared.
+        if names:
+            yield _among(key, columns), {"organization_id": organization_id, "names": text_array(names)}
         return
     for part in batches(names, _IDS_A_QUERY):
-        query = sa.select(*columns).where(records.c.organization_id == organization_id, key.in_(part))
-        for row in await connection.execute(seen(connection, query)):
-            yield row
+        yield sa.select(*columns).where(key.table.c.organization_id == organization_id, key.in_(part)), {}
 
 
 @lru_cache(maxsize=16)
 def _among(key: sa.Column[Any], columns: tuple[sa.Column[Any], ...]) -> sa.Select[Any]:
-    """Return the statement that reads columns of the records whose key is among names (PostgreSQL)."""
+    """Return the statement that reads columns of the rows whose key is among names (PostgreSQL)."""
     # Rows of names, not `= ANY` of an array: as a filter, that would take the text apart again for each record.
     names = sa.func.unnest(sa.cast(sa.bindparam("names", type_=sa.Text()), postgresql.ARRAY(sa.Text())))
     of = sa.bindparam("organization_id", type_=sa.Text())
-    return sa.select(*columns).where(records.c.organization_id == of, key.in_(sa.select(names)))
+    return sa.select(*columns).where(key.table.c.organization_id == of, key.in_(sa.select(names)))
 
 
 def batches(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:

@@ -18,7 +18,7 @@ from pfa_rpc.records.encode import Values
 from pfa_rpc.records.tracking import MERGED_NAMES
 from pfa_rpc.store.bulk import insert_for, insert_rows
 from pfa_rpc.store.database import Write
-from pfa_rpc.store.records import batches
+from pfa_rpc.store.records import among, batches
 from pfa_rpc.store.syncing.tables import record_sync, sync_conflicts, sync_log
 from pfa_rpc.sync.conflicts import in_order
 from pfa_rpc.sync.effects import Audit, CloseConflict, Effect, OpenConflict
@@ -47,10 +47,9 @@ async def read_sync_rows(
 ) -> dict[str, SyncRow]:
     """Return record id → row of those records about which something is remembered, as the connection sees them."""
     found: dict[str, SyncRow] = {}
-    table = record_sync.c
-    for part in batches(record_ids, _IDS_A_QUERY):
-        query = sa.select(record_sync).where(table.organization_id == organization_id, table.record_id.in_(part))
-        for row in await connection.execute(query):
+    key, columns = record_sync.c.record_id, tuple(record_sync.c)
+    for statement, parameters in among(connection.dialect.name, organization_id, key, record_ids, columns):
+        for row in await connection.execute(statement, parameters):
             found[row.record_id] = _row_of(row)
     if found:
         for record_id, conflicts in (await open_conflicts(connection, organization_id, list(found))).items():
