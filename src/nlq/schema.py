@@ -178,6 +178,8 @@ class DateConventions:
     """Field → the field that a date beside one of its values is of: who changed a record → when it was changed."""
     happened: Mapping[str, str] = field(default_factory=dict)
     """Flag → the field that a date right behind it is of: "actualized last month"."""
+    awaited: Mapping[str, str] = field(default_factory=dict)
+    """Flag → the field that a date right behind words for its not being set is of: "to be delivered next week"."""
     deeds: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Field of who did something → the verbs that say so behind a person: "maria changed"."""
     done: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -155,7 +155,7 @@ DATES: Final = DateConventions(
         *("demobilizing", "demobilized", "off rent", "going off rent", "coming off rent", "due back", "going back"),
         *("wrap up", "wrapping up", "finish date", "leaving site", "off site", "going off site", "due to end"),
         *("due to return", "due to leave", "completing", "completed", "rolling off", "run out", "running out"),
-        *("ending date", "needed until", "off hire", "completion", "completion date"),
+        *("ending date", "needed until", "off hire", "completion", "completion date", "gone", "be gone"),
     ),
     within_words=(
         *("on site", "onsite", "on rent", "needed", "in use", "required", "on location", "on the job", "working"),
@@ -169,6 +169,7 @@ DATES: Final = DateConventions(
         "sync_state": "modified_at",
     },
     happened={"is_actualized": "actual_start"},
+    awaited={"is_actualized": "forecast_start"},
     deeds={
         "modified_by": (
             *("change", "modify", "edit", "update", "touch", "alter"),

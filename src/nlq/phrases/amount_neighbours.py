@@ -155,6 +155,13 @@ def settle_ranked(stretch: Tagged, after: Tagged) -> None:
         stretch.readings = (Reading("RANK", stretch.readings[0].payload),)
 
 
+def _settle_rank(line: Line, number: int, stretch: Tagged) -> None:
+    """Read "tops" behind an amount as its limit: "rentals, $4k tops"."""
+    before = line.at(number - 1)
+    if line.tokens[stretch.first].raw.casefold() == "tops" and before is not None and before.is_amount:
+        stretch.readings = (Reading("SUFFIX", Operator.LE),)
+
+
 def _settle_sort(line: Line, number: int, stretch: Tagged) -> None:
     """Take "sort" as a word around "cheapest first" and the like, where nothing else is named to sort by."""
     behind = [line.tagged[place] for place in line.content[number + 1 :]]
@@ -177,3 +184,4 @@ SETTLERS: Final[dict[str, Settler]] = {
     "NUMBER": _settle_number,
 }
 """Tag → what settles the stretches that carry it."""
+    "RANK": _settle_rank,

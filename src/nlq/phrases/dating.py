@@ -52,16 +52,36 @@ def settle_dates(terms: Sequence[Term], schema: Schema, asked: FieldSpec | None)
     dated = Dated()
     asked = asked or _changer(terms, schema)
     before: Term | None = None
+    awaited: FieldSpec | None = None
     for term in terms:
         if isinstance(term, DateTerm):
             _inherit(term, before)
+            _await(term, awaited, dated)
             if term.date.invalid:
                 dated.refused.append((term, term.date.invalid))
                 dated.codes.append(INVALID_DATE)
             else:
                 _settle(term, before, schema, asked, dated)
+        awaited = awaited if isinstance(term, ValueTerm) else _awaited(term, schema)
         before = term
     return dated
+
+
+def _awaited(term: Term, schema: Schema) -> FieldSpec | None:
+    """Return the field of the day that a state comes to be which a term says is still to come, None for others."""
+    if not isinstance(term, FlagTerm) or term.state is not False or term.negative:
+        return None
+    name = schema.conventions.dates.awaited.get(term.field.name)
+    return schema.by_name[name] if name is not None else None
+
+
+def _await(term: DateTerm, awaited: FieldSpec | None, dated: Dated) -> None:
+    """Let a date behind what is still to come be of the day that it comes: "pumps to be delivered next week"."""
+    if awaited is None or term.is_bound or term.alternative or term.layer is not None:
+        return
+    term.field = awaited
+    text = f"the date is the {awaited.label}, because the question is about what is still to come"
+    dated.choices.append(DateChoice(term, text, awaited.name, ()))
 
 
 def _changer(terms: Sequence[Term], schema: Schema) -> FieldSpec | None:

@@ -144,7 +144,8 @@ def _settle_not(line: Line, number: int, stretch: Tagged) -> None:
 def _settle_event(line: Line, number: int, stretch: Tagged) -> None:
     """Read "start date" as the field where no date follows it, and no "each month" or "soonest" behind the verb."""
     after, before = line.at(number + 1), line.at(number - 1)
-    if line.key(stretch) == "return" and not stretch.first and (after is None or after.tag not in ("DATE", "WHEN")):
+    asks = line.tokens[stretch.first].raw.casefold() == "return"
+    if asks and not stretch.first and (after is None or after.tag not in ("DATE", "WHEN")):
         stretch.readings = _FILLER  # "return the cranes in Silo 4", asked of an answer
         return
     verb = stretch.end == stretch.first + 1 and before is not None and before.tag in ("VALUE", "FLAG")

@@ -15,6 +15,8 @@ from nlq.tagging.tags import FILLER, PRONOUN, RECORD, UNKNOWN, Reading, Tagged
 
 NOT_COUNTED: Final = "changes are not counted; ask for the changes themselves, or for who made them"
 """Why a noun for changes that are to be counted is not understood."""
+NOT_SORTED: Final = "changes come newest first, all of them; ask for the records to sort or to limit them"
+"""Why words for changes are not understood beside an order or a limit."""
 HISTORY: Final = "HISTORY"
 """Tag of the words that ask for changes."""
 _THINGS: Final = frozenset(("VALUE", "FIELD", "MEASURE", "EVENT", "FLAG", "CLAIM", "NUMBER", RECORD, PRONOUN))

@@ -157,6 +157,8 @@ class Tagger:
     def _open_end(self, tokens: list[Token], before: list[Tagged], today: date, plain: Tagged) -> Tagged:
         """Return all days up to today, or from today on, or the longer "in the past week"."""
         index, end = plain.first, plain.end
+        if tokens[end - 1].key == "by" and read_timed(tokens, end - 1, today, (), due=False) is not None:
+            return Tagged(index, end - 1, self.fixed.exactly((tokens[index].key,)) or _UNKNOWN)  # "gone by June"
         longer = read_timed(tokens, index, today, before, due=False, recorded=self._recorded)
         if longer is not None and longer[0] > end:
             return Tagged(index, longer[0], (longer[1],))
@@ -170,6 +172,8 @@ class Tagger:
         "starting from March" is no comparison as "starting from $5k" is, "updated by Friday" names no person.
         """
         tag, index, end = plain.readings[0].tag, plain.first, plain.end
+        if tag == "CLAIM":
+            return self._before_part(tokens, today, plain)
         if tag in _COMPARING:
             shorter = self.fixed.exactly((tokens[index].key,))
             if shorter and shorter[0].tag == "EVENT" and read_timed(tokens, index + 1, today, (), due=False):
@@ -179,6 +183,15 @@ class Tagger:
             if shorter and shorter[0].tag != UNKNOWN and read_timed(tokens, end - 1, today, (), due=False):
                 return Tagged(index, end - 1, shorter)
         return None
+
+    def _before_part(self, tokens: list[Token], today: date, plain: Tagged) -> Tagged | None:
+        """Return an event without the word behind it that begins a date: "finishing" of "finishing late June"."""
+        last = plain.end - 1
+        shorter = self.fixed.exactly(token.key for token in tokens[plain.first : last])
+        if not shorter or shorter[0].tag != "EVENT" or not can_be_timed(tokens[last]):
+            return None
+        found = read_timed(tokens, last, today, (), due=False)
+        return Tagged(plain.first, last, shorter) if found is not None and found[0] > plain.end else None
 
     def _is_timed(self, tokens: list[Token], plain: Tagged, today: date) -> bool:
         """Return whether a time follows a state: "not synced since Monday" negates a time, "not synced" is a state."""

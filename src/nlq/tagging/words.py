@@ -250,7 +250,7 @@ PHRASES: Final[dict[str, tuple[str, ...]]] = {
         "in past",
     ),
     "TO_DATE": ("to date", "so far", "until now", "up to now", "till now"),
-    "FUTURE": ("in the future", "still to come", "yet to come", "ahead of us", "in future"),
+    "FUTURE": ("in the future", "ahead of us", "in future"),
     "MONTH": ("month", "calendar month"),
     "QUARTER": ("quarter", "calendar quarter"),
     "YEAR": ("year", "calendar year"),
