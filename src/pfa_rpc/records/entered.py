@@ -26,11 +26,13 @@ def entered(name: str, value: Any) -> Any:
     """Return the value that a field gets by what was entered.
 
     Text loses the space around it, and empty text is a missing value, as in a row of PEMS. Money may be given as a
-    Decimal, in currency units, or in ten-thousandths.
+    Decimal, in currency units, or in ten-thousandths. In place of a value that could not be read, why not may be given.
 
     Raises:
         NotTaken: it is not a value of the field, or missing where every record has one.
     """
+    if isinstance(value, NotTaken):
+        raise value
     if value is None:
         if BY_NAME[name].required:
             raise NotTaken(f"{BY_NAME[name].label} is missing")

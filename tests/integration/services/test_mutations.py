@@ -144,6 +144,57 @@ async def test_a_malformed_mutation_is_told_by_its_path(client: Client) -> None:
     }
 
 
+async def test_violations_of_different_kinds_are_listed_together_the_weightiest_first(client: Client) -> None:
+    backwards = Period(start_date=Date(year=2026, month=5, day=2), end_date=Date(year=2026, month=5, day=1))
+    area = Record(pfa_id="7", area_silo="Here")
+    outdated = update(area, "area_silo", etag="0" * 16)
+    broken = update(Record(pfa_id="8", forecast=backwards, monthly_rate=Money(units=-1)), "forecast", "monthly_rate")
+    missing = update(Record(pfa_id="nowhere", area_silo="Here"), "area_silo")
+    unread = update(Record(pfa_id="9", purchase_price=Money(units=1, nanos=-1), is_discontinued=True), "purchase_price")
+    unread.record.is_funds_transferable = True
+    unread.update_mask.paths.extend(["is_discontinued", "is_funds_transferable", "plan.start_date", "colour"])
+    paths = {
+        "mutations[0].etag": outdated,
+        "mutations[1].record.forecast.start_date mutations[1].record.monthly_rate": broken,
+        "mutations[2].record": missing,
+        "mutations[3].update_mask mutations[3].record.purchase_price mutations[3].record.plan.start_date"
+        " mutations[3].record.is_discontinued": unread,
+    }
+    told = [path for listed in paths for path in listed.split()]
+    kinds = [
+        (list(paths.values()), told, grpc.StatusCode.INVALID_ARGUMENT, "mutations[3].update_mask"),
+        (list(paths.values())[:3], told[:4], grpc.StatusCode.NOT_FOUND, "mutations[2].record"),
+        (list(paths.values())[:2], told[:3], grpc.StatusCode.ABORTED, "mutations[0].etag"),
+    ]
+    before = await everything(client)
+    for mutations, expected, code, first in kinds:
+        failure = await refused(client, *mutations)
+        assert failure.code is code
+        assert failure.message.startswith(f"{first}: ")
+        assert failure.info.metadata["violations"] == str(len(expected))
+        assert sorted(violations(failure)) == sorted(expected)
+        assert next(iter(violations(failure))) == first
+    assert await everything(client) == before
+
+
+async def test_a_thousand_mutations_with_violations_each_are_answered_with_the_first_and_their_number(
+    client: Client,
+) -> None:
+    backwards = Period(start_date=Date(year=2026, month=5, day=2), end_date=Date(year=2026, month=5, day=1))
+    wrong = {"monthly_rate": Money(units=-1), "forecast": backwards, "description": "x" * 2_000}
+    made = [create(f"W-{number}", is_actualized=True, **wrong) for number in range(1_000)]
+    failure = await refused(client, *made)
+    assert failure.code is grpc.StatusCode.INVALID_ARGUMENT
+    assert failure.info.metadata["violations"] == "3000"
+    [bad] = failure.all(BadRequest)
+    assert [each.field for each in bad.field_violations[:3]] == [
+        f"mutations[0].record.{path}" for path in ("is_actualized", "forecast.start_date", "monthly_rate")
+    ]
+    assert bad.field_violations[-1].description == "and 2990 more"
+    assert failure.status is not None
+    assert failure.status.ByteSize() <= 4_096
+
+
 async def test_another_etag_is_refused_with_both(client: Client) -> None:
     before = await get(client, "7")
     area = Record(pfa_id="7", area_silo="Here")

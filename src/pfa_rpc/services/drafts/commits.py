@@ -112,7 +112,7 @@ class DraftCommit:
         if self._conflicts.count:
             raise self._conflict()
         if self._broken.count:
-            raise violations_error(self._broken.named)
+            raise violations_error(self._broken.named, self._broken.count)
 
     async def _take_stretch(self, after: str) -> str | None:
         """Work on the next records; return the id of the last, None where there are no more."""

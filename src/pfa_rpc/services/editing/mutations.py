@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -19,7 +19,7 @@ from pfa_rpc.records.editing import Edited, created, edit, marked_created, marke
 from pfa_rpc.records.encode import etag_in, to_message
 from pfa_rpc.records.revision import Revision
 from pfa_rpc.services.call import Call
-from pfa_rpc.services.editing.entries import CREATE, Entry, read_entries, violations_error
+from pfa_rpc.services.editing.entries import CREATE, Entry, first_of, read_entries, violations_error
 from pfa_rpc.services.editing.repeats import Answer, RepeatableWrites, read_request_id
 from pfa_rpc.services.principal import Permission
 from pfa_rpc.services.reading.framing import frame_records
@@ -34,6 +34,10 @@ PREPARED_FROM: Final = 50
 """Mutations from which on they are tried before the write begins, which holds others of the organization up."""
 _AT_ONCE: Final = 100
 """Mutations that are worked on before other calls get their turn: some 5 ms."""
+
+
+_Finding = Callable[[], list[Violation]]
+_Telling = Callable[[Sequence[Violation]], PfaError]
 
 
 @dataclass(slots=True)
@@ -70,13 +74,14 @@ class Mutations:
         entries = await read_entries(request.mutations, organization)
         require_visible(call.principal, dict.fromkeys(name for entry in entries for name in entry.updates))
         batch = MutationBatch(organization, entries, call.principal.name)
-        if request.validate_only or len(entries) >= PREPARED_FROM:
+        is_malformed = any(entry.is_malformed for entry in entries)
+        if request.validate_only or is_malformed or len(entries) >= PREPARED_FROM:
             async with self._database.reading() as connection:
                 seen = (await get_organization(connection, organization_id)).revision
                 await batch.read(connection)
             await batch.try_all()
-        if request.validate_only:
-            batch.require_sound()
+        if request.validate_only or is_malformed:
+            batch.require_sound()  # which is never so where something is malformed
             return self._response(organization_id, await batch.foreseen(), "")(seen)
 
         async def body(write: Write) -> Answer:
@@ -121,7 +126,7 @@ class MutationBatch:
         """Read the records as the connection sees them."""
         organization_id = self._organization.organization_id
         ids = [entry.name for entry in self._entries if entry.key == "id"]
-        pfa_ids = [entry.name for entry in self._entries if entry.key == "pfa_id"]
+        pfa_ids = [entry.name for entry in self._entries if entry.key == "pfa_id" and entry.name]
         by_id = await read_rows(connection, organization_id, "id", ids)
         by_pfa_id = await read_rows(connection, organization_id, "pfa_id", pfa_ids)
         self._rows = [(by_id if entry.key == "id" else by_pfa_id).get(entry.name) for entry in self._entries]
@@ -141,24 +146,28 @@ class MutationBatch:
         return [tried for tried in self._tried if tried is not None]
 
     def require_sound(self) -> None:
-        """Raise the error of the weightiest kind of thing that is wrong, with all of that kind."""
-        for find, error in (
+        """Raise the error of the weightiest kind of thing that is wrong, with everything that is, that kind first."""
+        kinds: tuple[tuple[_Finding, _Telling], ...] = (
+            (self._malformed, violations_error),
             (self._missing, self._not_found),
             (self._existing, self._exists),
             (self._misnamed, violations_error),
             (self._outdated, self._mismatch),
             (self._broken, violations_error),
-        ):
-            violations = find()
-            if violations:
-                raise error(violations)
+        )
+        found = [(violations, error) for find, error in kinds if (violations := find())]
+        if found:
+            raise found[0][1]([violation for violations, _ in found for violation in violations])
+
+    def _malformed(self) -> list[Violation]:
+        return [violation for entry in self._entries if entry.is_malformed for violation in entry.malformed()]
 
     def _missing(self) -> list[Violation]:
         organization_id = self._organization.organization_id
         return [
             Violation(f"{entry.path}.record", f"organization {organization_id!r} has no record {entry.name[:100]!r}")
             for entry, row in zip(self._entries, self._rows, strict=True)
-            if row is None and entry.operation != CREATE
+            if row is None and entry.name and entry.operation != CREATE
         ]
 
     def _existing(self) -> list[Violation]:
@@ -173,6 +182,8 @@ class MutationBatch:
         violations = []
         first: dict[str, str] = {}
         for entry, row in zip(self._entries, self._rows, strict=True):
+            if not entry.name:
+                continue
             key = record_id(self._organization.organization_id, entry.name) if row is None else row.id
             if key in first:
                 violations.append(Violation(entry.path, f"changes the same record as {first[key]}; join the two"))
@@ -194,24 +205,25 @@ class MutationBatch:
             for entry, tried in zip(self._entries, self._tried, strict=True)
             if tried is not None
             for broken in tried.edited.broken
+            if not (entry.is_malformed and entry.blames(broken.field))
         ]
 
     def _not_found(self, violations: Sequence[Violation]) -> PfaError:
         entry = self._entry_of(violations[0])
         names = {"organization_id": self._organization.organization_id, entry.key: entry.name}
-        return RecordNotFound(_sentence(violations), violations=violations, metadata=names)
+        return RecordNotFound(first_of(violations), violations=violations, metadata=names | _number(violations))
 
     def _exists(self, violations: Sequence[Violation]) -> PfaError:
         name = self._entry_of(violations[0]).name
         names = {"organization_id": self._organization.organization_id, "pfa_id": name}
-        return RecordExists(_sentence(violations), violations=violations, metadata=names)
+        return RecordExists(first_of(violations), violations=violations, metadata=names | _number(violations))
 
     def _mismatch(self, violations: Sequence[Violation]) -> PfaError:
         entry = self._entry_of(violations[0])
         row = self._rows[self._entries.index(entry)]
         versions = {"expected_etag": entry.etag, "current_etag": etag_in(row.payload) if row else ""}
-        metadata = {"field": violations[0].field, "id": row.id if row else "", **versions}
-        return EtagMismatch(_sentence(violations), violations=violations, metadata=metadata)
+        metadata = {"field": violations[0].field, "id": row.id if row else "", **versions, **_number(violations)}
+        return EtagMismatch(first_of(violations), violations=violations, metadata=metadata)
 
     def _entry_of(self, violation: Violation) -> Entry:
         return next(entry for entry in self._entries if violation.field.startswith(f"{entry.path}."))
@@ -277,6 +289,5 @@ def _try(entry: Entry, row: StoredRow | None) -> Tried:
     return Tried(row, before, edit(before.values, entry.updates))
 
 
-def _sentence(violations: Sequence[Violation]) -> str:
-    more = f"; and {len(violations) - 1:,} more" if len(violations) > 1 else ""
-    return f"{violations[0].field}: {violations[0].description}{more}"
+def _number(violations: Sequence[Violation]) -> dict[str, str]:
+    return {"violations": str(len(violations))}

@@ -153,7 +153,7 @@ class _Reversal:
         if self._conflicts.count:
             raise self._conflict()
         if self._broken.count:
-            raise violations_error(self._broken.named)
+            raise violations_error(self._broken.named, self._broken.count)
 
     async def _find(self) -> undoing.UndoableChange:
         connection, organization_id = self._write.connection, self._write.organization_id
