@@ -18,7 +18,7 @@ from nlq.followups.stretches import FILLERS, JOINS, NAMING, NEGATIONS, NOUNS, St
 from nlq.normalize import TAKEN, Token, stem
 from nlq.query import Query, fields_of
 from nlq.schema import Schema
-from nlq.tagging.tags import FILLER, PRONOUN, RECORD, Reading, Tagged
+from nlq.tagging.tags import FILLER, PRONOUN, RECORD, SILENT, Reading, Tagged
 
 PRONOUN_KEYS: Final = frozenset(("it", "them", "these", "they", "those"))
 """Words, as keys, for what was said before."""
@@ -154,24 +154,28 @@ class CueReader:
     def _page(self, place: int) -> int | None:
         """Take "next 10", which asks for what no question can, to the end."""
         for after, cues in self._said.cues(place):
-            if Cue.PAGE in cues and all(each.tag == "NUMBER" for each in self._said.content(after)):
+            if Cue.PAGE in cues and self._said.last(_is_more_than_number) < after:
                 self.follow.refused = _NO_PAGES
                 return self._cue(place, len(self._tagged), Move.NARROW)
         return None
 
     def _open_field(self, place: int, after: int) -> int | None:
         """Take "regardless of the silo", where a field is all that follows."""
-        named = [each for each in self._tagged[after:] if each.tag not in (FILLER, *JOINS)]
-        if not named or any(each.field is None for each in named):
+        if self._said.last(_names_other) >= after:
+            return None
+        named = [each for each in self._tagged[after:] if _names_something(each)]
+        if not named:
             return None
         self.follow.dropped.fields |= {each.field.name for each in named if each.field is not None}
         return self._cue(place, len(self._tagged), Move.EXCHANGE)
 
     def _asks_field(self, place: int) -> bool:
         """Return whether the question before has a condition on a field named from a position on: "drop the silo"."""
-        named = (stretch.field for stretch in self._tagged[place:] if stretch.tag in ("FIELD", "MEASURE"))
-        fields = {field.name for field in named if field is not None}
-        return bool(fields & fields_of(self._before.where))
+        return self._said.last(self._is_asked) >= place
+
+    def _is_asked(self, stretch: Tagged) -> bool:
+        named = stretch.field if stretch.tag in ("FIELD", "MEASURE") else None
+        return named is not None and named.name in fields_of(self._before.where)
 
     def _every_field(self, place: int) -> int | None:
         """Take "all silos" or "any area", which are a question's only content, as no condition on the field."""
@@ -315,3 +319,16 @@ class CueReader:
             self._widened = stretch.tag == "OR"
             self.follow.cues.append((stretch.first, stretch.end))
             self._said.set(place, place + 1, FILLERS)
+
+
+def _is_more_than_number(stretch: Tagged) -> bool:
+    return stretch.tag not in SILENT and stretch.tag != "NUMBER"
+
+
+def _names_something(stretch: Tagged) -> bool:
+    return stretch.tag != FILLER and stretch.tag not in JOINS
+
+
+def _names_other(stretch: Tagged) -> bool:
+    """Return whether a stretch names something that is no field."""
+    return _names_something(stretch) and stretch.field is None

@@ -46,9 +46,10 @@ def hangs(tagged: Sequence[Tagged], tokens: Sequence[Token]) -> str:
     first = tagged[content[0]]
     begins = first.tag in _BEGINNINGS and (len(content) > 1 or first.tag == "DATE")
     begins = begins or (_is_time(first) and len(content) > 1 and tagged[content[1]].tag == "DATE")
-    if not begins and not _is_hung(tagged, tokens, content[0]):
+    known: dict[int, bool] = {}
+    if not begins and not _is_hung(tagged, tokens, content[0], known):
         return ""
-    if any(tagged[place].tag in ("VALUE", "FLAG") and not _is_hung(tagged, tokens, place) for place in content):
+    if any(tagged[place].tag in ("VALUE", "FLAG") and not _is_hung(tagged, tokens, place, known) for place in content):
         return ""
     return "NOT" if first.tag in _NEGATIONS else "AND"
 
@@ -58,19 +59,28 @@ def _is_time(stretch: Tagged) -> bool:
     return stretch.field is not None and stretch.field.type is FieldType.TIME
 
 
-def _is_hung(tagged: Sequence[Tagged], tokens: Sequence[Token], place: int) -> bool:
-    """Return whether a preposition or a negation stands before a stretch, or before the list that it is of."""
+def _is_hung(tagged: Sequence[Tagged], tokens: Sequence[Token], place: int, known: dict[int, bool]) -> bool:
+    """Return whether a preposition or a negation stands before a stretch, or before the list that it is of.
+
+    `known` takes up what was found for each place on the way.
+    """
+    way: list[int] = []
+    hung = False
     while place > 0:
+        if place in known:
+            hung = known[place]
+            break
+        way.append(place)
         before = tagged[place - 1]
         if before.tag in _JOINS and place > 1 and _share_field(tagged[place - 2], tagged[place]):
             place -= 2
             continue
-        if before.tag in _BEGINNINGS or is_preposition(before, tokens):
-            return True
-        if before.tag not in SILENT:
-            return False
+        hung = before.tag in _BEGINNINGS or is_preposition(before, tokens)
+        if hung or before.tag not in SILENT:
+            break
         place -= 1
-    return False
+    known.update(dict.fromkeys(way, hung))
+    return hung
 
 
 def _share_field(one: Tagged, other: Tagged) -> bool:

@@ -6,7 +6,7 @@ before: a text of nothing but cues takes time in proportion to its length.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from nlq.followups.cues import LEADS, Cue, cues_at
@@ -23,6 +23,8 @@ NOUNS: Final = frozenset((*NAMING, "FIELD", "MEASURE"))
 _NAMED_ON: Final = frozenset((*NAMING, *JOINS, FILLER, "FIELD"))
 """Tags of what goes on with a name: "Silo 4 and the blue ones"."""
 _ENDS: Final = frozenset(("RANK", "EXTREME"))
+Fits = Callable[[Tagged], bool]
+"""Whether a stretch is of a kind."""
 
 
 def split_fillers(tagged: list[Tagged]) -> None:
@@ -51,6 +53,10 @@ class Stretches:
         self._left = False
         """Whether something else stands behind a name: what follows is not the name's own."""
         self._negated = False
+        self._first: dict[Fits, tuple[int, int]] = {}
+        """From where a stretch that fits was looked for, and where it was found: from there the next search goes on."""
+        self._last: dict[Fits, int] = {}
+        """Where the last stretch that fits stands, at most."""
 
     # What is taken out
 
@@ -85,10 +91,25 @@ class Stretches:
 
     def tag_after(self, place: int) -> str:
         """Return the tag of the first stretch with content from a place on, "" where there is none."""
-        for index in range(place, len(self._tagged)):
-            if self._tagged[index].tag != FILLER:
-                return self._tagged[index].tag
-        return ""
+        found = self.first(place, _is_no_filler)
+        return self._tagged[found].tag if found < len(self._tagged) else ""
+
+    def first(self, place: int, fits: Fits) -> int:
+        """Return the place of the first stretch from a place on that fits, the end where none does."""
+        start, found = self._first.get(fits, (0, 0))
+        found = found if start <= place <= found else place
+        while found < len(self._tagged) and not fits(self._tagged[found]):
+            found += 1
+        self._first[fits] = (place, found)
+        return found
+
+    def last(self, fits: Fits) -> int:
+        """Return the place of the last stretch that fits, -1 where none does."""
+        place = self._last.get(fits, len(self._tagged) - 1)
+        while place >= 0 and not fits(self._tagged[place]):
+            place -= 1
+        self._last[fits] = place
+        return place
 
     def key_after(self, place: int) -> str:
         """Return the key that a place begins with, "" at the end."""
@@ -119,8 +140,8 @@ class Stretches:
 
     def is_count(self, place: int) -> bool:
         """Return whether a number of records is all that follows: "limit it to 10", "just 10 of them"."""
-        tags = [each.tag for each in self._tagged[place:] if each.tag not in (*SILENT, PRONOUN)]
-        return tags == ["NUMBER"]
+        last = self.last(_counts)
+        return last >= place and self._tagged[last].tag == "NUMBER" and self.first(place, _counts) == last
 
     def is_single(self, place: int, after: int) -> bool:
         """Return whether "which is" or "which one" asks for one record."""
@@ -132,13 +153,16 @@ class Stretches:
 
     def narrows(self, place: int) -> bool:
         """Return whether "only" narrows: "just show me all purchases" does not."""
-        return bool(self.tag_after(place)) and not is_everything(self._tagged[place:], self._tokens)
+        return bool(self.tag_after(place)) and self.last(self._names_all) < place
+
+    def _names_all(self, stretch: Tagged) -> bool:
+        return is_everything((stretch,), self._tokens)
 
     def names_after_rank(self, place: int) -> bool:
         """Return whether records are named behind "the cheapest": "which is the cheapest crane?"."""
         if self.tag_after(place) not in _ENDS:
             return False
-        return any(stretch.tag == "VALUE" for stretch in self._tagged[place:])
+        return self.last(_is_value) >= place
 
     def stands_for_others(self, place: int) -> bool:
         """Return whether "ones" stands for records that the question does not name: what is before it is its own.
@@ -161,3 +185,16 @@ class Stretches:
             self._left = self._left or (self._named and tag not in _NAMED_ON)
             self._negated = self._negated or tag in NEGATIONS
         self._passed = max(self._passed, place)
+
+
+def _is_no_filler(stretch: Tagged) -> bool:
+    return stretch.tag != FILLER
+
+
+def _counts(stretch: Tagged) -> bool:
+    """Return whether a stretch says something that a number of records does not."""
+    return stretch.tag not in SILENT and stretch.tag != PRONOUN
+
+
+def _is_value(stretch: Tagged) -> bool:
+    return stretch.tag == "VALUE"

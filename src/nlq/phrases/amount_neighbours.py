@@ -164,10 +164,16 @@ def _settle_rank(line: Line, number: int, stretch: Tagged) -> None:
 
 def _settle_sort(line: Line, number: int, stretch: Tagged) -> None:
     """Take "sort" as a word around "cheapest first" and the like, where nothing else is named to sort by."""
-    behind = [line.tagged[place] for place in line.content[number + 1 :]]
-    named = any(each.field is not None or each.tag in _SORTED_BY for each in behind)
-    if not named and any(each.tag == "DIRECTION" for each in behind):
+    if line.behind(number, _is_sorted_by) is None and line.behind(number, _is_direction) is not None:
         stretch.readings = _FILLER
+
+
+def _is_sorted_by(stretch: Tagged) -> bool:
+    return stretch.field is not None or stretch.tag in _SORTED_BY
+
+
+def _is_direction(stretch: Tagged) -> bool:
+    return stretch.tag == "DIRECTION"
 
 
 SETTLERS: Final[dict[str, Settler]] = {
@@ -179,9 +185,9 @@ SETTLERS: Final[dict[str, Settler]] = {
     "WITHIN": _settle_within,
     "EXTREME": _settle_newest,
     "LIMIT": _settle_limit,
+    "RANK": _settle_rank,
     "AND": _settle_and,
     "WHEN": _settle_when,
     "NUMBER": _settle_number,
 }
 """Tag → what settles the stretches that carry it."""
-    "RANK": _settle_rank,

@@ -16,7 +16,7 @@ from nlq.phrases.line import next_content, skip_silent
 from nlq.phrases.neighbours import by_part, settle_neighbours
 from nlq.phrases.references import settle_orders, settle_references, settle_sorts
 from nlq.query import Function, Operator
-from nlq.tagging.tags import FILLER, LABEL, UNKNOWN, Flagged, Reading, Tagged
+from nlq.tagging.tags import FILLER, LABEL, SILENT, UNKNOWN, Flagged, Reading, Tagged
 
 __all__ = ["Settled", "settle"]
 
@@ -46,18 +46,20 @@ def settle(tagged: list[Tagged], tokens: list[Token], *, goes_on: bool = False) 
     tags = [stretch.readings[0].tag for stretch in tagged]
     after = [] if _LOOKING_AHEAD.isdisjoint(tags) else next_content(tagged)
     for position, stretch in enumerate(tagged):
+        if position and tagged[position - 1].readings[0].tag not in SILENT:
+            settled.said.append(position - 1)
         tag = stretch.readings[0].tag
         if tag in _LOOKING_AHEAD:
             if tag == "BY":
                 _settle_by(stretch, after[position], tokens)
             else:
-                _settle_frame(tagged, position, after[position], tokens)
+                _settle_frame(settled, position, after[position], tokens)
         elif tag == "FUNCTION":
             _settle_function(tagged, position)
         elif tag == "AMOUNT_OF":
-            _settle_amount_of(tagged, position, tokens)
+            _settle_amount_of(settled, position, tokens)
         elif tag == "COUNT" and stretch.reading("FUNCTION") is not None:
-            _settle_total(tagged, position)
+            _settle_total(settled, position)
         elif tag == "FLAG" and _settle_flag(tagged, position, tokens):
             continue
         elif (tag in _FIELDS or len(stretch.readings) > 1) and not take_label(settled, position):
@@ -83,18 +85,18 @@ def _settle_function(tagged: list[Tagged], position: int) -> None:
         tagged[position].readings = (Reading("COMPARE" if amount == after else "LIMITING", operator),)
 
 
-def _settle_amount_of(tagged: list[Tagged], position: int, tokens: list[Token]) -> None:
+def _settle_amount_of(settled: Settled, position: int, tokens: list[Token]) -> None:
     """Read "per month" behind an amount as the field that it says the amount is of."""
+    tagged, before = settled.tagged, settled.before()
     stretch = tagged[position]
-    before = skip_silent(tagged, position, -1)
     behind = before >= 0 and (tagged[before].is_amount or tagged[before].tag == "SUFFIX")
     stretch.readings = (Reading("MEASURE", stretch.readings[0].payload),) if behind else by_part(tokens, stretch)
 
 
-def _settle_frame(tagged: list[Tagged], position: int, after: Tagged | None, tokens: list[Token]) -> None:
+def _settle_frame(settled: Settled, position: int, after: Tagged | None, tokens: list[Token]) -> None:
     """Keep "from" before an amount and "to" between two; elsewhere they join nothing."""
+    tagged, before = settled.tagged, settled.before()
     stretch = tagged[position]
-    before = skip_silent(tagged, position, -1)
     framed = after is not None and after.is_amount
     if stretch.tag == "TO":
         framed = framed and before >= 0 and tagged[before].is_amount
@@ -139,11 +141,13 @@ def _settle_by(stretch: Tagged, after: Tagged | None, tokens: list[Token]) -> No
         stretch.readings = _UNKNOWN
 
 
-def _settle_total(tagged: list[Tagged], position: int) -> None:
+def _settle_total(settled: Settled, position: int) -> None:
     """Read "total" before a figure as its sum ("total and average monthly rate"), elsewhere as a count."""
+    tagged = settled.tagged
     stretch = tagged[position]
-    after = skip_silent(tagged, position, 1)
+    after = skip_silent(tagged, max(position, settled.summed), 1)
     while after >= 0 and (tagged[after].tag in JOINS or tagged[after].reading("FUNCTION") is not None):
+        settled.summed = after
         after = skip_silent(tagged, after, 1)
     measured = after >= 0 and tagged[after].reading("MEASURE") is not None
     chosen = stretch.reading("FUNCTION" if measured else "COUNT")

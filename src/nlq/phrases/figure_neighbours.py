@@ -30,22 +30,32 @@ def _settle_function(line: Line, number: int, stretch: Tagged) -> None:
         if after.tag != "MEASURE":
             stretch.readings = _FILLER
         return
-    behind = [line.tagged[place] for place in line.content[number + 1 :]]
-    measured = [each for each in behind if each.reading("MEASURE") is not None]
-    if len(measured) == 1 and after is not None:
-        (last,) = measured
-        measure = last.reading("MEASURE")
+    measured = line.behind(number, _is_measured)
+    if measured is not None and measured is line.last(_is_measured):
+        measure = measured.reading("MEASURE")
         assert measure is not None  # noqa: S101 - it was looked for
-        last.readings = (Reading("TOTAL_OF", measure.payload),)
+        measured.readings = (Reading("TOTAL_OF", measure.payload),)
         stretch.readings = _FILLER
-    elif not measured and after is not None and not any(each.tag in _FIGURED for each in behind):
+    elif measured is None and after is not None and line.behind(number, _is_figured) is None:
         stretch.readings = (Reading("TOTAL_OF"),)
+
+
+def _is_measured(stretch: Tagged) -> bool:
+    return stretch.reading("MEASURE") is not None
+
+
+def _is_figured(stretch: Tagged) -> bool:
+    return stretch.tag in _FIGURED
 
 
 def _settle_altogether(line: Line, number: int, stretch: Tagged) -> None:
     """Read "in total" as a count where no figure is named that it could be said of."""
-    figured = any(place != line.content[number] and line.tagged[place].tag in _ASKING for place in line.content)
+    figured = line.is_before(number, _asks_figure) or line.behind(number, _asks_figure) is not None
     stretch.readings = _FILLER if figured else (Reading("COUNT"),)
+
+
+def _asks_figure(stretch: Tagged) -> bool:
+    return stretch.tag in _ASKING
 
 
 def _settle_versus(line: Line, number: int, stretch: Tagged) -> None:
@@ -101,9 +111,12 @@ def _settle_date_part(line: Line, number: int, stretch: Tagged) -> None:
 def _settle_by(line: Line, number: int, stretch: Tagged) -> None:
     """Read "by" before an amount as a margin, behind a comparison."""
     after = line.at(number + 1)
-    compared = any(line.tagged[place].tag in _COMPARING for place in line.content[:number])
-    if after is not None and after.tag in _MARGINS and compared:
+    if after is not None and after.tag in _MARGINS and line.is_before(number, _compares):
         stretch.readings = (Reading("MARGIN"),)
+
+
+def _compares(stretch: Tagged) -> bool:
+    return stretch.tag in _COMPARING
 
 
 SETTLERS: Final[dict[str, Settler]] = {

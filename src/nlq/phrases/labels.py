@@ -38,6 +38,17 @@ class Settled:
     """First token of a value → the tokens (first, end) of the label that belongs to it."""
     misfits: dict[int, tuple[int, FieldSpec]] = field(default_factory=dict)
     """First token of a field's name → the first token of what follows it and is none of its values; the field."""
+    said: list[int] = field(default_factory=list)
+    """Positions of the stretches with content before the one that is being settled."""
+    summed: int = -1
+    """Position of the last word of a list of figures in which one was settled: it is not gone through again."""
+
+    def before(self, number: int = 1) -> int:
+        """Return the position of the last stretch with content before the one being settled, -1 where there is none.
+
+        2 and 3 are those before it.
+        """
+        return self.said[-number] if len(self.said) >= number else -1
 
 
 def take_label(settled: Settled, position: int) -> bool:
@@ -47,7 +58,7 @@ def take_label(settled: Settled, position: int) -> bool:
     named = stretch.field
     if named is None or named.type not in _LABELLED or stretch.tag in ("VALUE", "FLAG"):
         return False
-    before = skip_silent(tagged, position, -1)
+    before = settled.before()
     if before >= 0 and tagged[before].tag in ("BY", "DIFFERENT"):
         return False
     value = _labelled_after(tagged, position, named)
@@ -114,9 +125,9 @@ def settle_field(settled: Settled, position: int, tokens: list[Token]) -> None:
     named = stretch.field
     if named is None:
         return
-    before = skip_silent(tagged, position, -1)
-    asked = before >= 0 and tagged[before].tag in _BEFORE_FIELD and not _is_none_of(tagged, before, position, tokens)
-    asked = asked or _goes_on_with_fields(tagged, before)
+    before = settled.before()
+    asked = before >= 0 and tagged[before].tag in _BEFORE_FIELD and not _is_none_of(settled, position, tokens)
+    asked = asked or _goes_on_with_fields(settled)
     run = _misfit_run(tagged, position, tokens) if not asked and stretch.tag in ("FIELD", "MEASURE") else position + 1
     if run > position + 1 and named.type in _UNLISTED:
         settled.misfits[stretch.first] = (tagged[position + 1].first, named)
@@ -126,19 +137,18 @@ def settle_field(settled: Settled, position: int, tokens: list[Token]) -> None:
         stretch.readings = (Reading(RECORD),)
 
 
-def _goes_on_with_fields(tagged: list[Tagged], join: int) -> bool:
+def _goes_on_with_fields(settled: Settled) -> bool:
     """Return whether a list of missing fields goes on: "without a contract or equipment"."""
-    if join < 0 or tagged[join].tag not in _JOINS:
+    missing, named, join = (settled.before(number) for number in (3, 2, 1))
+    if missing < 0 or settled.tagged[join].tag not in _JOINS or settled.tagged[named].tag != "FIELD":
         return False
-    named = skip_silent(tagged, join, -1)
-    missing = skip_silent(tagged, named, -1) if named >= 0 and tagged[named].tag == "FIELD" else -1
-    return missing >= 0 and tagged[missing].tag in ("WITHOUT", "ABSENT")
+    return settled.tagged[missing].tag in ("WITHOUT", "ABSENT")
 
 
-def _is_none_of(tagged: list[Tagged], no: int, position: int, tokens: list[Token]) -> bool:
+def _is_none_of(settled: Settled, position: int, tokens: list[Token]) -> bool:
     """Return whether "no equipment from JLG" speaks of the records, and not of a field that is missing."""
-    after = position + 1
-    opens = tokens[tagged[no].first].key == "no" and skip_silent(tagged, no, -1) < 0
+    tagged, after = settled.tagged, position + 1
+    opens = len(settled.said) == 1 and tokens[tagged[settled.said[0]].first].key == "no"
     return opens and after < len(tagged) and tokens[tagged[after].first].key in _OF
 
 

@@ -81,8 +81,11 @@ def settle_neighbours(tagged: list[Tagged], tokens: list[Token]) -> None:
 def _settle_yes_no(line: Line, number: int, stretch: Tagged) -> None:
     """Keep "are there" where the question begins with it, and asks for no figure besides."""
     polite = not number and all(token.key in POLITE for token in line.tokens[: stretch.first])
-    counts = any(each.tag in ("COUNT", "FUNCTION", "SHARE") for each in line.tagged)
-    stretch.readings = stretch.readings if polite and not counts else _FILLER
+    stretch.readings = stretch.readings if polite and line.behind(number, _asks_figure) is None else _FILLER
+
+
+def _asks_figure(stretch: Tagged) -> bool:
+    return stretch.tag in ("COUNT", "FUNCTION", "SHARE")
 
 
 def _settle_span(line: Line, number: int, stretch: Tagged) -> None:
