@@ -134,9 +134,9 @@ def importing(database: Database, tmp_path: Path) -> Importer:
     return Importer(database, tmp_path)
 
 
-def read_table(path: Path) -> list[dict[str, str]]:
+def read_table(path: Path, errors: str = "strict") -> list[dict[str, str]]:
     """Return the rows of a CSV file."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    with path.open(encoding="utf-8-sig", errors=errors, newline="") as file:
         return list(csv.DictReader(file))
 
 
@@ -197,6 +197,36 @@ async def test_a_corrected_file_of_rejected_rows_can_be_imported(importing: Impo
     correct(wrong, "CORP,", "BEO,")
     assert (await importing.file(wrong)).total("inserted") == 1
     assert (await importing.values("2"))["description"].splitlines() == text.splitlines()
+
+
+NO_TEXT = [
+    ("description", "a\0b", "description holds U+0000"),
+    ("description", "\ud800", "description holds half of a surrogate pair, or bytes that are not UTF-8"),
+    ("pfs_id", "2\0", "pfs_id holds U+0000"),
+    ("pfs_id", "2\udfff", "pfs_id holds half of a surrogate pair, or bytes that are not UTF-8"),
+    ("pfs_a_org", "RIO\0", "unknown organization"),
+    ("pfs_f_source", "RENTAL\0", "unknown source"),
+    ("pfs_f_startdate", "03/01/2026\0", "forecast start is not a date"),
+    ("pfs_f_startdate", "01/01/0000", "forecast start is not a date"),
+    ("pfs_f_enddate", "01/01/10000", "forecast end is not a date"),
+    ("pfs_f_rental", "NaN", "monthly rate is not a number"),
+    ("pfs_f_rental", "1" + "0" * 5_000, "monthly rate is too large"),
+    ("pfs_f_category", "".join(map(chr, range(0x4E00, 0x4E00 + 9_000))), "category is longer than 400 characters"),
+    ("pfs_f_category", "x" * 100_000, "cell is longer than 10,000 characters"),
+]
+
+
+async def test_what_no_database_holds_rejects_its_row_alone_with_the_reason(importing: Importer) -> None:
+    """The row is in the file of rejected rows as it came."""
+    header = [*HEADER, "pfs_f_category"]
+    odd = [{"pfs_id": str(100 + number), column: text} for number, (column, text, _) in enumerate(NO_TEXT)]
+    summary = await importing(table({}, *odd, header=header).encode(errors="surrogatepass"))
+    assert (summary.total("inserted"), summary.rejected_rows) == (1, len(NO_TEXT))
+    found = read_table(Path(str(summary.rejected_file)), "surrogatepass")
+    reasons = [(row["rejected_column"], row["rejected_reason"]) for row in found]
+    assert reasons == [(column, reason) for column, _, reason in NO_TEXT]
+    assert [row[column] for row, (column, _, _) in zip(found, NO_TEXT, strict=True)] == [text for _, text, _ in NO_TEXT]
+    assert json.loads(json.dumps(summary.document()))["unknown_organizations"] == {"RIO\ufffd": 1}
 
 
 async def test_rejected_rows_of_an_earlier_import_go_away(importing: Importer) -> None:

@@ -9,7 +9,7 @@ from decimal import Context, Decimal, Inexact, InvalidOperation
 from typing import Any, Final
 
 from nlq.schema import FieldType
-from pfa_rpc.records.rules import TEXT_LIMIT
+from pfa_rpc.records.rules import NAME_LIMIT, TEXT_LIMIT
 from pfa_rpc.schema import BY_NAME, FIELDS, ID_LENGTH, Field
 
 _REFUSED: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -43,7 +43,7 @@ def entered(name: str, value: Any) -> Any:
 def _reader(field: Field) -> Callable[[Any], Any]:
     match field.type:
         case FieldType.TEXT:
-            return _text_reader(field, TEXT_LIMIT)
+            return _text_reader(field, NAME_LIMIT if field.named else TEXT_LIMIT)
         case FieldType.ID:
             return _text_reader(field, ID_LENGTH)
         case FieldType.ENUM:

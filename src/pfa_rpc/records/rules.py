@@ -20,6 +20,8 @@ MAX_MONEY: Final = 10**15
 
 TEXT_LIMIT: Final = 10_000
 """Longest text of a field, in characters."""
+NAME_LIMIT: Final = 400
+"""Longest text that can be named, in characters: folded it takes six bytes for each, and an index holds 2,700."""
 
 TIED_FIELDS: Final[tuple[tuple[str, ...], ...]] = (
     *((f"{layer}_start", f"{layer}_end") for layer in LAYERS),

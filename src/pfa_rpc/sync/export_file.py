@@ -214,12 +214,13 @@ class _Lines:
         self.number += 1
         if len(line) == LINE_LIMIT and not line.endswith(b"\n"):
             raise _BadLine(f"is longer than {LINE_LIMIT:,} bytes: the file is not CSV")
-        if b"\0" in line:
+        if b"\0" in line and self.number == 1:
             raise _BadLine(f"holds a zero byte, at byte {self._offset + line.index(0):,}: the file is not text")
         if not self._offset and line.startswith(_BOM):
             self._offset, line = len(_BOM), line[len(_BOM) :]
         try:
-            text = line.decode()
+            # Halves of surrogate pairs, like zero bytes, are the row's fault; other bytes are another encoding.
+            text = line.decode(errors="surrogatepass")
         except UnicodeDecodeError as error:
             place = f"byte {self._offset + error.start:,}"
             raise _BadLine(f"is not UTF-8: {line[error.start]:#04x} at {place}; save the file as UTF-8") from error

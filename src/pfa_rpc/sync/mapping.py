@@ -10,15 +10,15 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, tzinfo
 from functools import lru_cache
 from typing import Any, Final
 
 from nlq.schema import FieldType
 from pfa_rpc.records.encode import Values
-from pfa_rpc.records.rules import TEXT_LIMIT, TIED_FIELDS, BrokenRule, broken_rules, money_word
+from pfa_rpc.records.rules import NAME_LIMIT, TEXT_LIMIT, TIED_FIELDS, BrokenRule, broken_rules, money_word
 from pfa_rpc.schema import BY_NAME, ID_LENGTH, MERGED_FIELDS, ORGANIZATION_ALIAS, PEMS_FIELDS, Field
 
 CELL_LIMIT: Final = TEXT_LIMIT
@@ -52,7 +52,7 @@ class Fault:
     column: str
     """Column of PEMS, or empty where the row as a whole is wrong."""
     value: str
-    """The text found there."""
+    """The text found there, in a rejection as far as it is text."""
     reason: str
     """What is wrong with it; the same words for the same kind of fault."""
 
@@ -62,6 +62,11 @@ class Rejection:
     """A row that cannot be taken in, with all its faults, the one to be counted first."""
 
     faults: tuple[Fault, ...]
+
+    @classmethod
+    def of(cls, faults: Iterable[Fault]) -> Rejection:
+        """Return the rejection for faults, one at least, in a form that can be stored and sent."""
+        return cls(tuple(replace(fault, value=shown(fault.value)) for fault in faults))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,23 @@ class PemsRow:
 
 class BadCell(ValueError):
     """The text of a cell is no value of its field; the message is the reason."""
+
+
+_NO_TEXT: Final = re.compile("[\0\ud800-\udfff]")
+_REPLACEMENT: Final = "\ufffd"
+
+
+def check_text(text: str, label: str) -> None:
+    """Raise BadCell for text that no database holds: with a zero character, or with half of a surrogate pair."""
+    found = _NO_TEXT.search(text)
+    if found is not None:
+        what = "U+0000" if found[0] == "\0" else "half of a surrogate pair, or bytes that are not UTF-8"
+        raise BadCell(f"{label} holds {what}")
+
+
+def shown(text: str) -> str:
+    """Return a text with a replacement character for each that it must not hold."""
+    return _NO_TEXT.sub(_REPLACEMENT, text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,31 +207,41 @@ class RowMapper:
             if field.pems is not None and field.pems in index
         ]
 
-    def map(self, cells: Sequence[str]) -> PemsRow | Rejection:
-        """Return the row's values, or every reason why it cannot be taken in."""
+    def map(self, cells: Sequence[str], known: Sequence[Fault] = ()) -> PemsRow | Rejection:
+        """Return the row's values, or every reason why it cannot be taken in.
+
+        `known` are faults that it has whatever its cells say; what stands in their columns is not looked at.
+        """
         if len(cells) != len(self._columns):
             reason = "too few cells" if len(cells) < len(self._columns) else "too many cells"
             return Rejection((Fault("", str(len(cells)), reason),))
         organization_id, pfa_id = cells[self._organization_cell].strip(), cells[self._id_cell].strip()
+        unread = {fault.column for fault in known}
         faults: list[Fault] = []
-        if organization_id not in self._organizations:
+        if organization_id not in self._organizations and ORGANIZATION_ALIAS not in unread:
             faults.append(Fault(ORGANIZATION_ALIAS, organization_id, UNKNOWN_ORGANIZATION))
-        if not pfa_id:
-            faults.append(Fault(ID_ALIAS, "", "missing pfs_id"))
-        elif len(pfa_id) > ID_LENGTH:
-            faults.append(Fault(ID_ALIAS, pfa_id, f"pfs_id is longer than {ID_LENGTH} characters"))
+        if ID_ALIAS not in unread:
+            try:
+                id_of(pfa_id)
+            except BadCell as error:
+                faults.append(Fault(ID_ALIAS, pfa_id, str(error)))
+        faults += known
         if max(map(len, cells)) > CELL_LIMIT:
-            faults += self._too_long(cells)
-        values = self._read(cells, faults)
+            too_long = self._too_long(cells)
+            faults += too_long
+            unread.update(fault.column for fault in too_long)
+        values = self._read(cells, faults, unread)
         faults += self._rule_faults(values, cells, faults)
         if faults:
-            return Rejection(tuple(faults))
+            return Rejection.of(faults)
         return _row(organization_id, pfa_id, values)
 
-    def _read(self, cells: Sequence[str], faults: list[Fault]) -> Values:
+    def _read(self, cells: Sequence[str], faults: list[Fault], unread: Collection[str]) -> Values:
         """Return the values of the cells, adding a fault for each that has none."""
         values: Values = {}
         for name, alias, number, read in self._readers:
+            if alias in unread:
+                continue
             try:
                 values[name] = read(cells[number].strip())
             except BadCell as error:
@@ -240,6 +272,16 @@ def _row(organization_id: str, pfa_id: str, values: Values) -> PemsRow:
     return PemsRow(organization_id, pfa_id, values, stamp, modified_by, text, digest_of(text))
 
 
+def id_of(text: str) -> str:
+    """Return the trimmed text of an id. Raises BadCell where it is none."""
+    if not text:
+        raise BadCell("missing pfs_id")
+    if len(text) > ID_LENGTH:
+        raise BadCell(f"pfs_id is longer than {ID_LENGTH} characters")
+    check_text(text, ID_ALIAS)
+    return text
+
+
 _TOO_LONG: Final = f"cell is longer than {CELL_LIMIT:,} characters"
 _Reader = Callable[[str], Any]
 
@@ -258,11 +300,20 @@ def cell_reader(field: Field, zone: tzinfo = UTC, formats: Formats = _US) -> _Re
         case FieldType.ENUM:
             return _enum_reader(field)
         case _:
-            return _text
+            return _text_reader(field)
 
 
-def _text(text: str) -> str | None:
-    return text or None
+def _text_reader(field: Field) -> _Reader:
+    limit = NAME_LIMIT if field.named else TEXT_LIMIT
+    too_long = f"{field.label} is longer than {limit:,} characters"
+
+    def read(text: str) -> str | None:
+        if len(text) > limit:
+            raise BadCell(too_long)
+        check_text(text, field.label)
+        return text or None
+
+    return read
 
 
 def _flag(text: str) -> bool:

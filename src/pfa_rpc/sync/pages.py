@@ -42,6 +42,8 @@ INSERTED_PARTS: Final = 8
 """Parts of a page, of some hundred rows each, whose records one transaction inserts, at most."""
 _AT_ONCE: Final = 50
 """Rows that are taken in before other calls get their turn: some 3 ms."""
+_SHOWN: Final = 1_000
+"""Characters of a cell that are listed of a row that cannot be taken in: it may hold a megabyte."""
 _FAULTS: Final = 5
 """Faults that a record tells of; the list of rejected rows has all of them."""
 _COUNTED: Final = {
@@ -228,9 +230,10 @@ class PageTaker:
         self._seen.learned(nonce, [(row.pfa_id, row.digest) for row in listed if row.pfa_id])
 
     def _listed(self, row: SentRejected, at: datetime) -> RejectedRow:
-        faults = tuple((fault.column, fault.value, fault.reason) for fault in row.rejection.faults)
+        faults = tuple((fault.column, fault.value[:_SHOWN], fault.reason) for fault in row.rejection.faults)
+        cells = {column: text[:_SHOWN] for column, text in row.cells.items()}
         return RejectedRow(
-            _key(row), row.pfa_id, row.cells_digest, row.cells, faults, row.stamp, at, self._ongoing.run.run_id
+            _key(row), row.pfa_id, row.cells_digest, cells, faults, row.stamp, at, self._ongoing.run.run_id
         )
 
     async def _finish(self, same: Sequence[SweptPart], whole: Counts, cursor: Cursor) -> None:

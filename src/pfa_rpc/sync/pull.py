@@ -30,6 +30,8 @@ OVERLAP: Final = timedelta(hours=2)
 RESUMED_WITHIN: Final = timedelta(hours=12)
 """How old a pull that was stopped may be to be gone on with."""
 _IDS_AT_ONCE: Final = 5_000
+_EARLIEST: Final = datetime(1900, 1, 1, tzinfo=UTC)
+"""Stamps before it stand for none, such as the first day of the calendar, before which there is no overlap."""
 
 
 async def pull(ongoing: Ongoing, client: PemsClient, copies: SeenCopies) -> None:
@@ -63,7 +65,7 @@ def _begun(cursor: Cursor, mode: Mode, now: datetime) -> Cursor:
     is_sweep = mode is Mode.FULL and cursor.swept_at is not None
     if cursor.mode is mode and cursor.is_begun and is_recent and not is_sweep:
         return cursor
-    since = None if mode is Mode.FULL or cursor.stamp is None else cursor.stamp - OVERLAP
+    since = None if mode is Mode.FULL or cursor.stamp is None else max(cursor.stamp, _EARLIEST) - OVERLAP
     return replace(cursor, mode=mode, since=since, began_at=now, after_id=None, newest=None, ranges=())
 
 

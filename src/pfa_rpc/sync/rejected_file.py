@@ -82,7 +82,7 @@ class RejectedFile:
 
     def _begin(self) -> None:
         # With the byte-order mark that PEMS writes too: spreadsheets need it to see that the file is UTF-8.
-        self._file = self._partial.open("w", encoding="utf-8-sig", newline="")
+        self._file = self._partial.open("w", encoding="utf-8-sig", errors="surrogatepass", newline="")
         self._writer = csv.writer(self._file)
         self._writer.writerow((*REJECTED_COLUMNS, *self._original(self._header)))
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from pfa_rpc.records.rules import may_be_broken
 from pfa_rpc.schema import ID_LENGTH, MERGED_FIELDS, PEMS_FIELDS
-from pfa_rpc.sync.mapping import CELL_LIMIT, BadCell, Formats, PemsRow, cell_reader, text_of
+from pfa_rpc.sync.mapping import CELL_LIMIT, BadCell, Formats, PemsRow, cell_reader, check_text, id_of, text_of
 
 KEYS: Final = ("pfa_id", "organization_id")
 MOST_CELLS: Final = 16_384
@@ -142,17 +142,19 @@ def readers_of(
         field.name: cell_reader(field, zone, formats) for field in PEMS_FIELDS if field.pems is not None
     }
     reads |= {
-        "pfa_id": _id,
+        "pfa_id": id_of,
         "organization_id": lambda code: _one_of(organizations, code),
-        "pems_version": lambda version: version or None,
+        "pems_version": version_of,
     }
     return {field: CellReader(field, text(field), reads[field]) for field in fields}
 
 
-def _id(text: str) -> str:
-    if not 0 < len(text) <= ID_LENGTH:
-        raise BadCell("no id")
-    return text
+def version_of(text: str) -> str | None:
+    """Return the trimmed text of an update counter. Raises BadCell where it is none."""
+    if len(text) > ID_LENGTH:
+        raise BadCell(f"update counter is longer than {ID_LENGTH} characters")
+    check_text(text, "update counter")
+    return text or None
 
 
 def _one_of(codes: Collection[str], code: str) -> str:

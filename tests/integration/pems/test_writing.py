@@ -198,3 +198,13 @@ async def test_a_write_that_is_cancelled_is_not_sent_again(connected: Connected)
             await writing
         assert pems.requests["screen UPDATE"] == 1
         assert len(pems.ledger) == 0
+
+
+async def test_what_is_no_text_goes_back_as_it_came(connected: Connected) -> None:
+    """A field that no record has a value of is not ours to judge, nor a reason to write nothing."""
+    async with connected() as (pems, client):
+        remote = await first(pems, client)
+        pems.edit(remote.pfa_id, {"pfs_f_rate_uom": "half \ud83d"})
+        await client.update(await first(pems, client), {"category": "Pumps"})
+        after = pems.row(remote.pfa_id).values
+        assert (after["pfs_f_rate_uom"], after["pfs_f_category"]) == ("half \ud83d", "Pumps")

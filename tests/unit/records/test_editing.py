@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from nlq.schema import FieldType
 from pfa_rpc.records.editing import Note, created, edit, marked_created, marked_edited
 from pfa_rpc.records.encode import Values
-from pfa_rpc.records.rules import MAX_MONEY, TEXT_LIMIT, broken_rules
+from pfa_rpc.records.rules import MAX_MONEY, NAME_LIMIT, broken_rules
 from pfa_rpc.records.tracking import MERGED_NAMES, differing
 from pfa_rpc.schema import BY_NAME, FIELDS, ID_LENGTH
 from pfa_rpc.store.records import new_record
@@ -43,7 +43,7 @@ def reasons(values: Values, updates: dict[str, Any]) -> list[tuple[str, str]]:
         ({"area_silo": "  Yard B "}, {"area_silo": "Yard B"}),
         ({"area_silo": None}, {"area_silo": None}),
         ({"area_silo": "  "}, {"area_silo": None}),
-        ({"class": "x" * TEXT_LIMIT}, {"class": "x" * TEXT_LIMIT}),
+        ({"class": "x" * NAME_LIMIT}, {"class": "x" * NAME_LIMIT}),
         ({"dor": "project"}, {"dor": "project"}),
         ({"monthly_rate": 1}, {"monthly_rate": 1}),
         ({"monthly_rate": 0}, {"monthly_rate": 0}),
@@ -93,7 +93,7 @@ def test_what_may_be_edited_is_taken(updates: dict[str, Any], expected: Values) 
         ({}, {"forecast_end": AT}, "forecast_end", "forecast end is not a date"),
         ({}, {"forecast_end": "2026-06-01"}, "forecast_end", "forecast end is not a date"),
         ({}, {"model": 336}, "model", "model is not text"),
-        ({}, {"model": "x" * (TEXT_LIMIT + 1)}, "model", "model is longer than 10,000 characters"),
+        ({}, {"model": "x" * (NAME_LIMIT + 1)}, "model", "model is longer than 400 characters"),
         ({}, {"model": "a\0b"}, "model", "model holds a control character"),
         ({}, {"model": "a\ud800"}, "model", "model holds a control character"),
         (

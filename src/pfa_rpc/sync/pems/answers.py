@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from pfa_rpc.sync.mapping import shown
 from pfa_rpc.sync.pems.errors import (
     Away,
     CredentialsRefused,
@@ -82,7 +83,7 @@ def sentence_of(frame: Mapping[str, Any]) -> str:
     alerts = frame.get("ErrorAlert")
     found = alerts if isinstance(alerts, list) else [alerts]
     messages = [str(alert.get("Message") or "").strip() for alert in found if isinstance(alert, Mapping)]
-    return " ".join(message for message in messages if message)[:_SHOWN]
+    return shown(" ".join(message for message in messages if message)[:_SHOWN])
 
 
 def _envelope(body: bytes) -> Mapping[str, Any]:

@@ -14,7 +14,7 @@ from pfa_rpc.sync.pems.columns import Columns
 from pfa_rpc.sync.pems.errors import MalformedAnswer, ObjectNotFound, UnknownOutcome
 from pfa_rpc.sync.pems.grid_requests import Filter, GridRequests
 from pfa_rpc.sync.pems.row_reader import RowReader
-from pfa_rpc.sync.pems.rows import cut, decode_row, rows_at
+from pfa_rpc.sync.pems.rows import cut, rows_at
 from pfa_rpc.sync.pems.screen import RemoteObject, Screen, Updated
 from pfa_rpc.sync.pems.seen import SeenRows
 from pfa_rpc.sync.pems.settings import PemsSettings
@@ -134,8 +134,8 @@ class PemsClient:
             request = self._requests.page(filters, cursor=place, rows=1)
             body = await self._transport.read(GRID_PATH, organization, request)
             last = cut(body, rows_at(body)).last
-            found += [reader.id_of(decode_row(last))] if last else []
-        return list(itertools.pairwise([None, *dict.fromkeys(found), None]))
+            found.append(reader.id_of(last) if last else None)
+        return list(itertools.pairwise([None, *filter(None, dict.fromkeys(found)), None]))
 
     async def get(self, organization: str, pfa_id: str) -> RemoteObject | None:
         """Return a record as PEMS' screen has it now, with its lock; None where PEMS says that there is none."""

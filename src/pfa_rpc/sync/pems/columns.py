@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from nlq.schema import FieldType
 from pfa_rpc.schema import BY_NAME
-from pfa_rpc.sync.mapping import columns_missing
+from pfa_rpc.sync.mapping import columns_missing, shown
 from pfa_rpc.sync.pems.errors import MalformedAnswer, SchemaDrift
 from pfa_rpc.sync.pems.settings import GRID_ALIASES, PemsSettings
 
@@ -110,7 +110,11 @@ class Columns:
 def _entry(entry: Any) -> tuple[str, int, str]:
     """Return alias, aliasnum and type of a column. Raises MalformedAnswer."""
     try:
-        return str(entry["name"]).strip().lower(), int(entry["aliasnum"]), str(entry.get("type") or "").upper()
+        return (
+            shown(str(entry["name"])).strip().lower(),
+            int(entry["aliasnum"]),
+            shown(str(entry.get("type") or "")).upper(),
+        )
     except (TypeError, KeyError, ValueError, AttributeError):
         raise MalformedAnswer(f"PEMS answered a head request with a column that is none: {str(entry)[:80]!r}") from None
 

@@ -7,7 +7,6 @@ One with anything unusual goes to `RowMapper`, which finds its faults.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -16,25 +15,30 @@ from itertools import compress, count, repeat
 from operator import not_
 from typing import Any, Final, NamedTuple
 
+from nlq.schema import FieldType
 from pfa_rpc.schema import BY_NAME
 from pfa_rpc.sync.mapping import (
     ID_ALIAS,
     UNKNOWN_ORGANIZATION,
     BadCell,
+    Fault,
     PemsRow,
     Rejection,
     RowMapper,
     cell_reader,
+    id_of,
+    shown,
 )
 from pfa_rpc.sync.pems.columns import Columns
-from pfa_rpc.sync.pems.rows import decode_row, malformed
+from pfa_rpc.sync.pems.decoding import Cell, Twice, cells_of, decode_row, text_of, written
+from pfa_rpc.sync.pems.errors import MalformedAnswer
 from pfa_rpc.sync.pems.settings import GRID_ALIASES, PemsSettings
-from pfa_rpc.sync.row_columns import KEYS, ColumnMapper, RowColumns, readers_of
+from pfa_rpc.sync.row_columns import KEYS, ColumnMapper, RowColumns, readers_of, version_of
 
-MAPPING_VERSION: Final = 1
+MAPPING_VERSION: Final = 2
 """Raised when the same cells come to mean other values, so that rows seen before are looked at again."""
 DIGEST_SIZE: Final = 16
-
+_FLAGS: Final = frozenset(field.name for field in BY_NAME.values() if field.type is FieldType.BOOL)
 _CELL: Final = re.compile(rb'\d+,"value":"([^"\\\x00-\x1f]*)"')
 _NUMBER: Final = re.compile(rb"[0-9]+(?=,)")
 _OPENING: Final = re.compile(rb'[^,]*(,\s*"D"\s*:\s*\[\s*\{\s*"n"\s*:\s*)')
@@ -58,7 +62,7 @@ class RejectedRow(NamedTuple):
     pfa_id: str
     """As far as it can be told; empty where it cannot."""
     cells: dict[str, str]
-    """Text by column of the grid."""
+    """Text by column of the grid, as far as it is text."""
     rejection: Rejection
     cells_digest: bytes
     stamp: datetime | None
@@ -175,10 +179,7 @@ class RowReader:
         return hashed.digest()
 
     def read(self, rows: Sequence[bytes], digests: Sequence[bytes], head: bytes) -> ReadPart:
-        """Read rows that were cut from an answer, one at least, with their digests.
-
-        Raises MalformedAnswer where one is no row.
-        """
+        """Read rows that were cut from an answer, one at least, with their digests."""
         layout = _layout(rows[0])
         cut = None if layout is None else self._cut(rows, layout)
         if cut is None or self._columns_mapper is None:
@@ -190,12 +191,16 @@ class RowReader:
         others = [self._slow(head + rows[place], digests[place]) for place in compress(count(), map(not_, is_plain))]
         return ReadPart(read, list(compress(digests, is_plain)), is_plain, others)
 
-    def id_of(self, row: dict[str, Any]) -> str:
-        """Return the id of a decoded row. Raises MalformedAnswer where it has none."""
-        for number, value in _cells_of(row):
-            if self._fields.get(number) == "pfa_id" and isinstance(value, (str, int)) and str(value).strip():
-                return str(value)
-        raise malformed("a row without an id", json.dumps(row).encode())
+    def id_of(self, row: bytes) -> str | None:
+        """Return the id of a row as PEMS has it, spaces and all; None where it cannot be told."""
+        try:
+            for number, value in cells_of(decode_row(row)):
+                if number in self._fields and self._fields[number] == "pfa_id":
+                    text = text_of(value, point=self._point, is_flag=False)
+                    return text if id_of(text.strip()) else None
+        except (MalformedAnswer, BadCell):
+            return None
+        return None
 
     def _cut(self, rows: Sequence[bytes], layout: _Layout) -> _Cells | None:
         """Return the cells of rows in columns; None where that cannot be told of these rows."""
@@ -248,7 +253,11 @@ class RowReader:
         return _Cells(cells, sorted(doubts))
 
     def _text_of(self, number: int) -> Callable[[bytes], str]:
-        """Return the function cell without its first bytes → its text, for the cells of a column."""
+        """Return the function cell without its first bytes → its text, for the cells of a column.
+
+        It raises one of BROKEN where that is not just as it should be.
+        """
+        field = self._fields[number]
 
         def text(cell: bytes) -> str:
             match = _CELL.fullmatch(cell)
@@ -256,44 +265,61 @@ class RowReader:
                 return match[1].decode()
             if not cell:  # it was left out
                 return ""
-            found = json.loads(b'{"n":' + cell + b"}")
-            if found["n"] != number:
-                raise ValueError("a cell of another column")
-            return self._text(found.get("value"))
+            try:
+                found = cells_of(decode_row(b'{"D":{"n":' + cell + b"}}"))
+            except MalformedAnswer:
+                raise BadCell("no JSON") from None
+            if len(found) != 1 or found[0][0] != number:
+                raise BadCell("a cell of another column")
+            return self._text(field, found[0][1])
 
         return text
 
-    def _text(self, value: Any) -> str:
-        """Return the text of a cell, whatever JSON makes of it. Raises ValueError for what is no single value."""
-        if value is None:
-            return ""
-        if isinstance(value, bool):
-            return "true" if value else "false"
-        if isinstance(value, (int, float)):
-            return str(value).replace(".", self._point)
-        if not isinstance(value, str):
-            raise ValueError("neither text nor number")  # noqa: TRY004 - what callers catch
-        return value
+    def _text(self, field: str, value: Any) -> str:
+        """Return the text of a cell, whatever JSON makes of it. Raises BadCell for what is no single value."""
+        try:
+            return text_of(value, point=self._point, is_flag=field in _FLAGS)
+        except BadCell as error:
+            raise BadCell(f"{BY_NAME[field].label if field in BY_NAME else field} {error}") from None
 
     def _slow(self, row: bytes, digest: bytes) -> ReadRow:
         """Read a row by the mapper that reads files, which gives every fault."""
-        texts = [""] * len(self._mapped)
-        version = None
         try:
-            for number, value in _cells_of(decode_row(row)):
-                if number in self._places:
-                    texts[self._places[number]] = self._text(value)
-                elif self._fields.get(number) == "pems_version":
-                    version = self._text(value).strip() or None
-        except ValueError:
-            raise malformed("a row with cells that are none", row) from None
-        mapped = self._mapper.map(texts)
+            cells = cells_of(decode_row(row))
+        except MalformedAnswer:
+            return RejectedRow("", {}, Rejection((Fault("", "", "row cannot be read"),)), digest, None)
+        texts = [""] * len(self._mapped)
+        version, faults = self._texts(cells, texts)
+        mapped = self._mapper.map(texts, faults)
         if isinstance(mapped, PemsRow):
             return SweptRow(mapped, digest, version)
         fault = mapped.faults[0]
         if fault.reason == UNKNOWN_ORGANIZATION and fault.value:
             return ForeignRow(fault.value)
         return self._rejected(texts, mapped, digest)
+
+    def _texts(self, cells: Sequence[Cell], texts: list[str]) -> tuple[str | None, list[Fault]]:
+        """Put the texts of cells into their places; return the update counter, and what is wrong with the cells."""
+        version = None
+        faults: dict[str, Fault] = {}
+        seen: set[int] = set()
+        for number, value in cells:
+            if number is None:
+                faults[""] = Fault("", "", "cells cannot be told apart")
+            if number is None or number not in self._fields:
+                continue
+            field = self._fields[number]
+            column = GRID_ALIASES.get(field) or self._columns.known[number].alias
+            try:
+                text = self._text(field, Twice() if number in seen else value)
+                seen.add(number)
+                if number in self._places:
+                    texts[self._places[number]] = text
+                else:
+                    version = version_of(text.strip())
+            except BadCell as error:
+                faults.setdefault(column, Fault(column, written(value), str(error)))
+        return version, list(faults.values())
 
     def _rejected(self, texts: Sequence[str], rejection: Rejection, digest: bytes) -> RejectedRow:
         aliases = {column.field: column.alias for column in self._columns.known.values()}
@@ -306,7 +332,10 @@ class RowReader:
                 stamp = self._stamp(texts[self._mapped[GRID_ALIASES["pems_stamp"]]].strip())
             except BadCell:
                 stamp = None
-        return RejectedRow(texts[self._mapped[ID_ALIAS]].strip(), cells, Rejection(faults), digest, stamp)
+        has_id = all(fault.column != ID_ALIAS for fault in rejection.faults)
+        pfa_id = texts[self._mapped[ID_ALIAS]].strip() if has_id else ""
+        cells = {alias: shown(text) for alias, text in cells.items()}
+        return RejectedRow(pfa_id, cells, Rejection(faults), digest, stamp)
 
 
 def _layout(row: bytes) -> _Layout | None:
@@ -315,15 +344,6 @@ def _layout(row: bytes) -> _Layout | None:
     if opening is None or between is None or closing is None:
         return None
     return _Layout(opening[1], between[0], closing[0])
-
-
-def _cells_of(row: dict[str, Any]) -> list[tuple[int, Any]]:
-    """Return aliasnum and value of each cell. Raises MalformedAnswer."""
-    cells: Any = row.get("D")
-    try:
-        return [(int(cell["n"]), cell.get("value")) for cell in (cells if isinstance(cells, list) else [cells])]
-    except (TypeError, KeyError, ValueError, AttributeError):
-        raise malformed("a row whose cells cannot be told apart", json.dumps(row).encode()) from None
 
 
 def _fingerprint(columns: Columns, settings: PemsSettings, organization: str) -> bytes:

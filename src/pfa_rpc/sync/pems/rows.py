@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from pfa_rpc.sync.pems.decoding import BROKEN, as_bytes, as_text, decode_at, malformed
 from pfa_rpc.sync.pems.errors import MalformedAnswer
 
 _ROWS: Final = re.compile(rb'"ROW"\s*:\s*')
@@ -23,10 +24,6 @@ _CLOSING: Final = re.compile(rb"\s*\]")
 _BETWEEN: Final = b", \t\r\n"
 _WINDOW: Final = 1 << 19
 """Bytes that are cut at once, in less than a millisecond."""
-_SHOWN: Final = 80
-_BROKEN: Final = (ValueError, RecursionError)
-"""What JSON that is none, or nested without end, raises."""
-_decode: Final = json.JSONDecoder().raw_decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,22 +51,6 @@ class Cut:
             yield [row.rstrip(_BETWEEN) for row in rows]
 
 
-def decode_row(row: bytes) -> dict[str, Any]:
-    """Decode one row. Raises MalformedAnswer where it is not one object."""
-    try:
-        found = json.loads(row)
-    except _BROKEN:
-        found = None
-    if not isinstance(found, dict):
-        raise malformed("a row that is no object", row)
-    return found
-
-
-def malformed(what: str, found: bytes) -> MalformedAnswer:
-    """Return the error for an answer that holds something else than it should."""
-    return MalformedAnswer(f"PEMS answered with {what}: {found[:_SHOWN].decode(errors='replace')!r}")
-
-
 def rows_at(body: bytes) -> int | None:
     """Return where the rows of an answer begin, their list included; None where it has none."""
     match = _ROWS.search(body)
@@ -90,13 +71,13 @@ def cut(body: bytes, start: int | None) -> Cut:
         found = _by_head(body, start, opening.start(1), opening.group(1))
         if found is not None:
             return found
-    return _one_by_one(body, start)
+    return cut_one_by_one(body, start)
 
 
 def _frame(body: bytes) -> dict[str, Any]:
     try:
         frame = json.loads(body)
-    except _BROKEN:
+    except BROKEN:
         frame = None
     if not isinstance(frame, dict):
         raise malformed("something that is not JSON", body)
@@ -107,11 +88,11 @@ def _by_head(body: bytes, start: int, first: int, head: bytes) -> Cut | None:
     """Cut at the bytes that each row begins with; None where the end of the list is not behind the last of them."""
     last = body.rindex(head)
     try:
-        rest = body[last:].decode()
-        _, length = _decode(rest)
-    except _BROKEN:
+        rest = as_text(body[last:])
+        _, length = decode_at(rest)
+    except BROKEN:
         return None
-    end = last + len(rest[:length].encode())
+    end = last + len(as_bytes(rest[:length]))
     closing = _CLOSING.match(body, end)
     if closing is None:
         return None
@@ -133,14 +114,17 @@ def _windows(body: bytes, first: int, end: int, head: bytes) -> list[tuple[int, 
     return windows
 
 
-def _one_by_one(body: bytes, start: int) -> Cut:
-    """Cut a list whose rows do not all begin alike, or the single object that stands for a list of one."""
+def cut_one_by_one(body: bytes, start: int) -> Cut:
+    """Cut a list whose rows do not all begin alike, or the single object that stands for a list of one.
+
+    Each row is decoded to see where it ends. Raises MalformedAnswer where that cannot be told.
+    """
     try:
-        text = body[start:].decode()
+        text = as_text(body[start:])
         rows, end = _objects(text)
-    except _BROKEN:
+    except BROKEN:
         raise malformed("something that is not JSON", body) from None
-    rest = text[end:].encode()
+    rest = as_bytes(text[end:])
     last = rows[-1] if rows else b""
     return Cut(_frame(body[:start] + b"[]" + rest), len(body) - len(rest), last, _rows=rows)
 
@@ -148,13 +132,13 @@ def _one_by_one(body: bytes, start: int) -> Cut:
 def _objects(text: str) -> tuple[list[bytes], int]:
     """Return the objects that a text begins with, and where they end. Raises ValueError."""
     if not text.startswith("["):
-        found, end = _decode(text)
-        return ([text[:end].encode()] if isinstance(found, dict) else []), end
+        found, end = decode_at(text)
+        return ([as_bytes(text[:end])] if isinstance(found, dict) else []), end
     rows: list[bytes] = []
     place = _after_space(text, 1)
     while text[place : place + 1] != "]":
-        _, end = _decode(text, place)
-        rows.append(text[place:end].encode())
+        _, end = decode_at(text, place)
+        rows.append(as_bytes(text[place:end]))
         place = _after_space(text, end)
         if text[place : place + 1] == ",":
             place = _after_space(text, place + 1)

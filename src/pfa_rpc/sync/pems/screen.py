@@ -14,7 +14,7 @@ from typing import Any, Final
 from nlq.schema import FieldType
 from pfa_rpc.records.encode import Values
 from pfa_rpc.schema import BY_NAME, Field
-from pfa_rpc.sync.mapping import BadCell, Fault, cell_reader
+from pfa_rpc.sync.mapping import BadCell, Fault, cell_reader, shown
 from pfa_rpc.sync.pems.errors import MalformedAnswer, NotOnScreen, TooFine
 from pfa_rpc.sync.pems.screen_fields import KEYS
 from pfa_rpc.sync.pems.settings import PemsSettings
@@ -133,7 +133,7 @@ class Screen:
             # A field of the screen that the answer leaves out has no value.
             {**{name: None for name in self.writable if self._names[name] not in dict(pairs)}, **values},
             self._moment(content.get("DATEUPDATED")),
-            str(user["USERCODE"]) if isinstance(user, Mapping) and user.get("USERCODE") else None,
+            shown(str(user["USERCODE"])) if isinstance(user, Mapping) and user.get("USERCODE") else None,
             pairs,
             tuple(faults),
         )
@@ -214,7 +214,7 @@ def _recordid(content: Mapping[str, Any]) -> str:
     recordid = content["recordid"]
     if isinstance(recordid, bool) or not isinstance(recordid, (int, str)) or not str(recordid).strip():
         raise MalformedAnswer(f"PEMS answered a record with the recordid {str(recordid)[:80]!r}")
-    return str(recordid).strip()
+    return shown(str(recordid)).strip()
 
 
 def _pairs(content: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:

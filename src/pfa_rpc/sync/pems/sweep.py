@@ -22,7 +22,7 @@ from pfa_rpc.sync.pems.errors import MalformedAnswer
 from pfa_rpc.sync.pems.grid_requests import Filter, GridRequests
 from pfa_rpc.sync.pems.page import NEVER, Page, Paging, TakenRows
 from pfa_rpc.sync.pems.row_reader import RowReader
-from pfa_rpc.sync.pems.rows import Cut, cut, decode_row, frame_around, rows_at
+from pfa_rpc.sync.pems.rows import Cut, cut, cut_one_by_one, frame_around, rows_at
 from pfa_rpc.sync.pems.seen import SeenPage, SeenRows
 
 SLICE_ROWS: Final = 256
@@ -54,7 +54,7 @@ class _Answer:
     @property
     def is_last(self) -> bool:
         """Whether no row comes behind it. Raises MalformedAnswer."""
-        more = self.metadata.get("MORERECORDPRESENT")
+        more = _metadata(self.frame).get("MORERECORDPRESENT")
         if more not in {"+", "-"}:
             raise MalformedAnswer(f"PEMS answered a page with MORERECORDPRESENT {more!r}, which is neither + nor -")
         return bool(more == "-")
@@ -63,16 +63,9 @@ class _Answer:
     def position(self) -> int:
         """Position of its last row. Raises MalformedAnswer."""
         try:
-            return int(self.metadata["CURRENTCURSORPOSITION"])
+            return int(_metadata(self.frame)["CURRENTCURSORPOSITION"])
         except (KeyError, TypeError, ValueError):
             raise MalformedAnswer("PEMS answered a page without its CURRENTCURSORPOSITION") from None
-
-    @property
-    def metadata(self) -> Mapping[str, Any]:
-        """What PEMS says of the page."""
-        grid = result_of(self.frame).get("GRID")
-        metadata = grid.get("METADATA") if isinstance(grid, Mapping) else None
-        return metadata if isinstance(metadata, Mapping) else {}
 
 
 class Sweep:
@@ -225,7 +218,12 @@ class Sweep:
         # In a thread, since rows that do not all begin alike have to be decoded one by one.
         found = await asyncio.to_thread(cut, body, start)
         rows, digests = await _rows_of(found, reader)
-        last_id = reader.id_of(decode_row(found.last)) if rows else self._from or ""
+        if _counted(found.frame) not in (None, len(rows)):
+            # What begins a row can stand within one, as the value of a cell that should be text.
+            found = await asyncio.to_thread(cut_one_by_one, body, start)
+            rows, digests = await _rows_of(found, reader)
+        named = (reader.id_of(found.head + row) for row in reversed(rows))
+        last_id = next(filter(None, named), self._from or "")
         tail = len(body) - found.end
         return _checked(_Answer(found.frame, last_id, digests, rows=rows, head=found.head, key=key, tail=tail))
 
@@ -295,6 +293,21 @@ def _checked(answer: _Answer) -> _Answer:
     if not answer.is_last and not answer.digests:
         raise MalformedAnswer("PEMS answered a page without rows and says that more are present")
     return answer
+
+
+def _counted(frame: Mapping[str, Any]) -> int | None:
+    """Return how many rows an answer says that it has; None where it does not say."""
+    try:
+        return int(_metadata(frame)["RECORDS"])
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _metadata(frame: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what PEMS says of a page. Raises PemsError."""
+    grid = result_of(frame).get("GRID")
+    metadata = grid.get("METADATA") if isinstance(grid, Mapping) else None
+    return metadata if isinstance(metadata, Mapping) else {}
 
 
 def _page_key(body: bytes, start: int) -> bytes:

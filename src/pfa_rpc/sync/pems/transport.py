@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import json
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, Self
@@ -150,8 +151,11 @@ class Transport:
         raise self._refused(response, content, organization, is_write=is_write)
 
     async def _exchange(self, path: str, organization: str, body: Mapping[str, Any]) -> tuple[httpx.Response, bytes]:
-        headers = {"organization": organization}
-        async with self._http.stream("POST", self._settings.base_url + path, json=body, headers=headers) as response:
+        headers = {"organization": organization, "content-type": "application/json"}
+        # In ASCII: what PEMS has sent goes back to it as it came, even where it is no text.
+        content = json.dumps(body).encode()
+        url = self._settings.base_url + path
+        async with self._http.stream("POST", url, content=content, headers=headers) as response:
             parts: list[bytes] = []
             size = 0
             async for part in response.aiter_bytes():

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pfa_rpc.sync.mapping import PemsRow, Rejection, RowMapper
+from pfa_rpc.schema import ID_LENGTH
+from pfa_rpc.sync.mapping import Fault, PemsRow, Rejection, RowMapper
 from pfa_rpc.sync.pems.columns import Columns
-from pfa_rpc.sync.pems.errors import MalformedAnswer
 from pfa_rpc.sync.pems.row_reader import ForeignRow, ReadRow, RejectedRow, RowReader, SweptRow
 from pfa_rpc.sync.pems.rows import cut, rows_at
 from pfa_rpc.sync.pems.settings import GRID_ALIASES, PemsSettings
@@ -96,7 +96,7 @@ def test_a_row_is_read_as_that_of_a_file(changes: dict[str, str], rng: random.Ra
         assert swept(found).row == expected
     elif isinstance(found, RejectedRow):
         assert found.rejection == expected
-        assert found.pfa_id == cells["pfs_id"].strip()
+        assert found.pfa_id == (pfa_id if len(pfa_id := cells["pfs_id"].strip()) <= ID_LENGTH else "")
         assert found.cells == cells
     else:
         assert found == ForeignRow(cells["pfs_a_org"].strip())
@@ -199,10 +199,48 @@ def test_a_digest_tells_apart_what_differs_and_nothing_else() -> None:
     assert len({digest(CELLS, 1, by) for by in (reader, *others)}) == 3, "equal cells mean other values there"
 
 
-@pytest.mark.parametrize("cells", ["x", [5], [{"value": 1}], [{"n": "x"}], [{"n": 11, "value": [1]}], None])
-def test_a_row_without_cells_is_malformed(cells: object) -> None:
-    with pytest.raises(MalformedAnswer):
-        read([row(CELLS), {"id": 1, "D": cells}])
+@pytest.mark.parametrize("cells", ["x", [5], [{"value": 1}], [{"n": "x"}], [{"n": [1]}], [{"n": True}], None])
+def test_a_row_whose_cells_cannot_be_told_apart_is_rejected_alone(cells: object) -> None:
+    good, found = read([row(CELLS), {"id": 1, "D": cells}])
+    assert swept(good).row == mapped(CELLS)
+    assert isinstance(found, RejectedRow)
+    assert found.pfa_id == ""
+    assert "cells cannot be told apart" in [fault.reason for fault in found.rejection.faults]
+
+
+def test_a_cell_that_is_none_beside_good_ones_rejects_its_row_which_keeps_its_id() -> None:
+    odd = row(CELLS)
+    odd["D"].append(5)
+    found = read([odd])[0]
+    assert isinstance(found, RejectedRow)
+    assert (found.pfa_id, found.rejection.faults) == ("78497", (Fault("", "", "cells cannot be told apart"),))
+
+
+@pytest.mark.parametrize("value", ["[" * 100_000 + "]" * 100_000, "[1, 2", "nothing"])
+def test_a_row_that_cannot_be_decoded_is_rejected_alone(value: str) -> None:
+    settings = PemsSettings.load()
+    reader = RowReader(columns(settings), settings, "RIO")
+    rows = [json.dumps(row(CELLS)).encode(), json.dumps(row(CELLS)).replace('"RENTAL"', value).encode()]
+    good, found = reader.read(rows, [b"1", b"2"], b"").in_order()
+    assert swept(good).row == mapped(CELLS)
+    assert found == RejectedRow("", {}, Rejection((Fault("", "", "row cannot be read"),)), b"2", None)
+
+
+@pytest.mark.parametrize(
+    ("number", "rate"),
+    [
+        ("123456789.1234", 1_234_567_891_234),  # more digits than a float has
+        ("5400.10", 54_001_000),
+        ("5.4e3", 54_000_000),
+        ("54E-1", 54_000),
+        ("-0", 0),
+    ],
+)
+def test_numbers_of_json_are_exact(number: str, rate: int) -> None:
+    settings = PemsSettings.load()
+    reader = RowReader(columns(settings), settings, "RIO")
+    sent = json.dumps(row(CELLS)).replace('"5,400.00"', number).encode()
+    assert swept(reader.read([sent], [b"1"], b"").in_order()[0]).row.values["monthly_rate"] == rate
 
 
 def test_the_grid_knows_a_column_for_every_field_of_a_file() -> None:
