@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
@@ -30,6 +31,7 @@ from pfa_rpc.errors import InvalidQuestion, InvalidRequest
 from pfa_rpc.schema import BY_NAME
 from pfa_rpc.services.asking.change_questions import ChangeQuestions, about_changes
 from pfa_rpc.services.asking.contexts import open_context, seal_context
+from pfa_rpc.services.asking.hiding import visible_context, visible_suggestions
 from pfa_rpc.services.asking.interpretations import interpretation_message
 from pfa_rpc.services.asking.languages import Prepared
 from pfa_rpc.services.asking.questions import read_question
@@ -123,10 +125,11 @@ class QueryService:
         if not 0 <= request.caret <= len(request.text):
             raise InvalidRequest.of("caret", f"{request.caret} is outside the text, which ends at {len(request.text)}")
         prepared = await self._languages.get(organization_id)
-        context = open_context(self._tokens, organization_id, request.context_token)
+        context = visible_context(call.principal, open_context(self._tokens, organization_id, request.context_token))
         found = await self._languages.suggest(prepared, request.text, request.caret, goes_on=context is not None)
-        allowed = [each for each in found if call.principal.may(Permission.SEE_MONEY) or not _is_money(each)]
-        return SuggestResponse(suggestions=map(_suggestion_message, allowed[:most]))
+        if not call.principal.may(Permission.SEE_MONEY):
+            found = await asyncio.to_thread(visible_suggestions, prepared.language, request.text, found, context)
+        return SuggestResponse(suggestions=map(_suggestion_message, found[:most]))
 
     async def list_vocabulary(self, request: ListVocabularyRequest, call: Call) -> ListVocabularyResponse:
         """Return the words of an organization."""
@@ -218,12 +221,6 @@ def _is_answered(reading: Interpretation, request: AskRequest) -> bool:
             raise InvalidRequest.of("allow_partial", "is not possible for a change, which must be understood in full")
         return reading.complete and (request.confirm_corrections or not reading.confirm)
     return reading.complete or request.allow_partial
-
-
-def _is_money(suggestion: Suggestion) -> bool:
-    """Return whether a suggestion leads to a question about money."""
-    field = BY_NAME.get(suggestion.field)
-    return suggestion.kind.name == "AMOUNT" or (field is not None and field.is_money)
 
 
 def _suggestion_message(suggestion: Suggestion) -> SuggestionMessage:

@@ -125,17 +125,23 @@ def require_visible(principal: Principal, names: Iterable[str]) -> None:
     """Raise PermissionDenied where a field shows money that the caller may not see: it could be probed else."""
     if principal.may(Permission.SEE_MONEY):
         return
-    for name in names:
-        if name in DIFFERENCES or BY_NAME[name].is_money:
-            hidden = name
-        elif BY_NAME[name].quotes_pems:
-            hidden = f"the amounts that {name} may quote"
-        else:
-            continue
+    for hidden in filter(None, map(money_of, names)):
         raise PermissionDenied(
             f"{principal.name} may not see {hidden}, and so may not filter, sort or compute by it",
             metadata={"permission": Permission.SEE_MONEY.value},
         )
+
+
+def is_visible(principal: Principal, name: str) -> bool:
+    """Tell whether the caller may see a field."""
+    return principal.may(Permission.SEE_MONEY) or not money_of(name)
+
+
+def money_of(name: str) -> str:
+    """Return what of a field or a difference shows money, in words; "" where nothing does."""
+    if name in DIFFERENCES or BY_NAME[name].is_money:
+        return name
+    return f"the amounts that {name} may quote" if BY_NAME[name].quotes_pems else ""
 
 
 def canonical(condition: Condition | None, order: Sequence[Sort] = ()) -> tuple[str, str]:
@@ -183,12 +189,19 @@ class Mask:
 
 
 _MONEY_PATHS: Final = tuple(field.proto for field in FIELDS if field.is_money)
+_NAMING: Final = tuple(field.proto.removeprefix("sync.") for field in FIELDS if field.name in LISTING)
+"""Fields of the synchronization that name others: that an amount was changed tells of it, as a filter would."""
+_MONEY_NAMES: Final = frozenset(field.name for field in FIELDS if field.is_money)
 _QUOTES: Final = tuple(field.proto.removeprefix("sync.") for field in FIELDS if field.quotes_pems)
 
 
 def _hide_money(record: Record) -> None:
     for path in _MONEY_PATHS:
         record.ClearField(path)  # type: ignore[arg-type]
+    for name in _NAMING:
+        names = getattr(record.sync, name)
+        if not _MONEY_NAMES.isdisjoint(names):
+            names[:] = [each for each in names if each not in _MONEY_NAMES]
     for name in _QUOTES:
         said = getattr(record.sync, name)
         if said:

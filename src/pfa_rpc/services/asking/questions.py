@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from nlq.interpretation import Interpretation
-from nlq.query import fields_of_query
 from pfa.v1.proposal_pb2 import ProposeChangeRequest
 from pfa.v1.query_service_pb2 import AskRequest, InterpretRequest
 from pfa_rpc.services.asking.contexts import open_context
+from pfa_rpc.services.asking.hiding import visible_context, visible_reading
 from pfa_rpc.services.asking.languages import Languages, Prepared
 from pfa_rpc.services.call import Call
 from pfa_rpc.services.principal import Permission
-from pfa_rpc.services.requests import LISTING, authorize, read_date, require_visible
+from pfa_rpc.services.requests import authorize, read_date
 from pfa_rpc.services.tokens import Tokens
 from pfa_rpc.store.organizations import Organization
 
@@ -29,13 +29,11 @@ async def read_question(
     OrganizationNotFound and PermissionDenied.
     """
     organization_id = authorize(call, permission, request.organization_id)
-    context = open_context(tokens, organization_id, request.context_token)
+    context = visible_context(call.principal, open_context(tokens, organization_id, request.context_token))
     prepared = await languages.get(organization_id)
     today = read_date("today", request.today) if request.HasField("today") else _local_day(prepared.organization)
     reading = await languages.read(prepared, request.question, today, context)
-    named = fields_of_query(reading.query, LISTING) | {change.field for change in reading.changes}
-    require_visible(call.principal, named)
-    return prepared, reading
+    return prepared, visible_reading(call.principal, reading)
 
 
 def _local_day(organization: Organization) -> date:

@@ -28,7 +28,7 @@ from pfa_rpc.schema import BY_NAME, Field
 from pfa_rpc.services.asking.languages import Languages, Prepared
 from pfa_rpc.services.call import Call
 from pfa_rpc.services.principal import Permission
-from pfa_rpc.services.requests import authorize, bounded, revision_token
+from pfa_rpc.services.requests import authorize, bounded, is_visible, require_visible, revision_token
 from pfa_rpc.services.tokens import Tokens, digest
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.synonyms import StoredSynonym, add_synonym, read_synonyms, remove_synonym
@@ -56,7 +56,7 @@ class VocabularyCalls:
         organization_id = authorize(call, Permission.READ, request.organization_id)
         size = bounded("page_size", request.page_size, default=DEFAULT_VALUES, most=MAX_VALUES)
         if request.field:
-            _field("field", request.field)
+            require_visible(call.principal, [_field("field", request.field).name])
         request_digest = digest("ListVocabulary", request.field)
         after = None
         if request.page_token:
@@ -66,7 +66,7 @@ class VocabularyCalls:
             revision_token=revision_token(self._tokens, organization_id, prepared.organization.revision)
         )
         if after is None:
-            response.synonyms.extend(await self._synonyms(organization_id, request.field))
+            response.synonyms.extend(map(_message, await self._synonyms(organization_id, request.field, call)))
         if not request.synonyms_only:
             page = await asyncio.to_thread(_values, prepared.vocabulary, request.field, after, size + 1)
             response.values.extend(VocabularyValue(field=term.field, value=term.spelling) for term in page[:size])
@@ -75,10 +75,12 @@ class VocabularyCalls:
                 response.next_page_token = self._tokens.seal("page", organization_id, request_digest, last)
         return response
 
-    async def _synonyms(self, organization_id: str, field: str) -> list[SynonymMessage]:
+    async def _synonyms(self, organization_id: str, field: str, call: Call) -> list[StoredSynonym]:
+        """Return the synonyms of a field, or of all, without those of fields that the caller may not see."""
         async with self._database.reading() as connection:
             stored = await read_synonyms(connection, organization_id)
-        return [_message(each) for each in stored if field in ("", each.synonym.field)]
+        asked_for = (each for each in stored if field in ("", each.synonym.field))
+        return [each for each in asked_for if is_visible(call.principal, each.synonym.field)]
 
     async def add(self, request: AddSynonymRequest, call: Call) -> AddSynonymResponse:
         """Add a synonym, where its words are free and mean something that there is."""
@@ -86,6 +88,7 @@ class VocabularyCalls:
         phrase = _phrase("synonym.phrase", request.synonym.phrase)
         prepared = await self._languages.get(organization_id)
         field = _field("synonym.field", request.synonym.field)
+        require_visible(call.principal, [field.name])
         synonym = Synonym(phrase, field.name, _value(field, request.synonym.value, prepared.vocabulary))
         await _require_free(phrase, prepared)
         stored, revision = await add_synonym(self._database, organization_id, synonym, call.principal.name)
