@@ -31,6 +31,8 @@ _LIMITING: Final[dict[object, Operator]] = {Function.MIN: Operator.GE, Function.
 _STATES: Final = {"yes": True, "true": True, "y": True, "no": False, "false": False, "n": False}
 _LOOKING_AHEAD: Final = frozenset(("FROM", "TO", "BY"))
 _FIELDS: Final = frozenset(("FIELD", "MEASURE"))
+_SETTLED: Final = _LOOKING_AHEAD | _FIELDS | {"FUNCTION", "AMOUNT_OF", "COUNT", "FLAG"}
+"""Tags that are settled here; others are where they have several readings."""
 
 
 def settle(tagged: list[Tagged], tokens: list[Token], *, goes_on: bool = False) -> Settled:
@@ -42,32 +44,41 @@ def settle(tagged: list[Tagged], tokens: list[Token], *, goes_on: bool = False) 
     settle_orders(tagged, tokens)
     settle_references(tagged, tokens, goes_on=goes_on)
     settle_neighbours(tagged, tokens)
-    settle_sorts(tagged)
     tags = [stretch.readings[0].tag for stretch in tagged]
+    if "SORT" in tags:
+        settle_sorts(tagged)
+        tags = [stretch.readings[0].tag for stretch in tagged]
     after = [] if _LOOKING_AHEAD.isdisjoint(tags) else next_content(tagged)
     for position, stretch in enumerate(tagged):
-        if position and tagged[position - 1].readings[0].tag not in SILENT:
-            settled.said.append(position - 1)
-        tag = stretch.readings[0].tag
-        if tag in _LOOKING_AHEAD:
-            if tag == "BY":
-                _settle_by(stretch, after[position], tokens)
-            else:
-                _settle_frame(settled, position, after[position], tokens)
-        elif tag == "FUNCTION":
-            _settle_function(tagged, position)
-        elif tag == "AMOUNT_OF":
-            _settle_amount_of(settled, position, tokens)
-        elif tag == "COUNT" and stretch.reading("FUNCTION") is not None:
-            _settle_total(settled, position)
-        elif tag == "FLAG" and _settle_flag(tagged, position, tokens):
-            continue
-        elif (tag in _FIELDS or len(stretch.readings) > 1) and not take_label(settled, position):
-            settle_field(settled, position, tokens)
-    for position, stretch in enumerate(tagged):
+        if stretch.readings[0].tag in _SETTLED or len(stretch.readings) > 1:
+            _settle_stretch(settled, position, after, tokens)
+        if stretch.readings[0].tag not in SILENT:
+            settled.said.append(position)
+    for position, stretch in enumerate(tagged) if not JOINS.isdisjoint(tags) else ():
         if stretch.readings[0].tag in JOINS:
             settle_join(tagged, position)
     return settled
+
+
+def _settle_stretch(settled: Settled, position: int, after: list[Tagged | None], tokens: list[Token]) -> None:
+    """Settle one stretch; `after` gives for each the next that is no filler, where one looks ahead."""
+    tagged = settled.tagged
+    stretch = tagged[position]
+    tag = stretch.readings[0].tag
+    if tag == "BY":
+        _settle_by(stretch, after[position], tokens)
+    elif tag in _LOOKING_AHEAD:
+        _settle_frame(settled, position, after[position], tokens)
+    elif tag == "FUNCTION":
+        _settle_function(tagged, position)
+    elif tag == "AMOUNT_OF":
+        _settle_amount_of(settled, position, tokens)
+    elif tag == "COUNT" and stretch.reading("FUNCTION") is not None:
+        _settle_total(settled, position)
+    elif tag == "FLAG" and _settle_flag(tagged, position, tokens):
+        return
+    elif (tag in _FIELDS or len(stretch.readings) > 1) and not take_label(settled, position):
+        settle_field(settled, position, tokens)
 
 
 def _settle_function(tagged: list[Tagged], position: int) -> None:

@@ -23,6 +23,7 @@ _TIMES: Final = (FieldType.DATE, FieldType.TIME)
 _COMPARING: Final = frozenset(("COMPARE", "WHEN", "CLAIM"))
 _COPULAS: Final = frozenset(("is", "are", "isnt", "arent", "was", "were", "wasnt"))
 _STEPS: Final = {"plus": "+", "+": "+", "minus": "-"}
+_DATED: Final = frozenset(("DATE", "WHEN"))
 _STEPPED: Final = frozenset(("NUMBER", "MONEY", "DURATION"))
 _PASSED: Final = frozenset(("VALUE", "FIELD", "AND", "COMMA"))
 _GIVEN: Final = frozenset(("assigned", "set", "entered", "recorded", "specified", "given", "allocated", "known", "yet"))
@@ -69,12 +70,12 @@ def settle_neighbours(tagged: list[Tagged], tokens: list[Token]) -> None:
         if number == last:
             break
         after = tagged[content[number + 1]]
+        following = after.readings[0].tag
         if stretch.readings[0].tag == "EXTREME":
             settle_ranked(stretch, after)
-        if len(stretch.readings) > 1 and after.tag in ("DATE", "WHEN"):
+        if following in _DATED and len(stretch.readings) > 1:
             _settle_time(stretch, after)
-        sign = _STEPS.get(tokens[stretch.first].key) if stretch.first < stretch.end else None
-        if sign is not None and after.tag in _STEPPED and line.is_other_side(number - 1):
+        if following in _STEPPED and (sign := _STEPS.get(line.key(stretch))) and line.is_other_side(number - 1):
             stretch.readings = (Reading("STEP", sign),)
 
 

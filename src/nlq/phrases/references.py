@@ -20,12 +20,17 @@ _ASKS: Final = frozenset(("is", "are", "was", "were", "do", "does", "have", "has
 _ALL: Final = frozenset(("all", "every", "each"))
 _FIGURES: Final = frozenset(("FUNCTION", "COUNT"))
 _CONNECTING: Final = frozenset(("AND", "OR", "BUT"))
+_REFERRING: Final = _CONNECTING | {PRONOUN, "SORT"}
+"""Tags, one of which a question has that goes on from another, if it says anything."""
 _DETERMINERS: Final = frozenset(("these", "those"))
 _NOUNS: Final = frozenset(("VALUE", "FLAG", "FIELD", "MEASURE", RECORD))
 
 
 def settle_references(tagged: list[Tagged], tokens: list[Token], *, goes_on: bool) -> None:
     """Report what goes on from another question where there is none: "and Silo 5?", "those over 5k"."""
+    tags = {stretch.readings[0].tag for stretch in tagged}
+    if tags.isdisjoint(_REFERRING) and not tags <= SILENT:
+        return
     content = [stretch for stretch in tagged if stretch.readings[0].tag not in SILENT]
     fillers = not content and not goes_on and all(stretch.tag == FILLER for stretch in tagged)
     if fillers and not any(token.key in EVERYTHING for token in tokens):

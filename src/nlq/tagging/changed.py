@@ -5,7 +5,7 @@ Gives `ChangedReader`. Such words become one claim: that the field which lists t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -89,9 +89,9 @@ class ChangedReader:
             self._periods.add(keys(words), Reading("PERIOD", words))
             self._ends[words] = ends
 
-    def read(self, tagged: list[Tagged], tokens: Sequence[Token], today: date) -> list[Tagged]:
-        """Return stretches with those together that say of fields that they were changed."""
-        if not self._changed.field or self._known.isdisjoint([token.key for token in tokens]):
+    def read(self, tagged: list[Tagged], tokens: Sequence[Token], said: Set[str], today: date) -> list[Tagged]:
+        """Return stretches with those together that say of fields that they were changed; `said` are the keys."""
+        if not self._changed.field or self._known.isdisjoint(said):
             return tagged
         tagged = self._openings.refuse_counts(self._openings.read(tagged, tokens), tokens)
         found, place = self._opening(tagged, tokens)

@@ -6,7 +6,7 @@ reported as not understood, with the reason, and the rest is read without them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Final
 
@@ -55,9 +55,9 @@ class ChangedValueReader:
         self._field = conventions.changed.field
         self._verbs = keyed(*conventions.changed.verbs)
 
-    def mark(self, tagged: list[Tagged], tokens: Sequence[Token]) -> list[Tagged]:
-        """Return stretches with those that tell the values of a change as not understood."""
-        if not self._field or _SAYING.isdisjoint([token.key for token in tokens]):
+    def mark(self, tagged: list[Tagged], tokens: Sequence[Token], said: Set[str]) -> list[Tagged]:
+        """Return stretches with those that tell the values of a change as not understood; `said` are the keys."""
+        if not self._field or _SAYING.isdisjoint(said):
             return tagged
         change = _Change()
         marked: list[Tagged] = []

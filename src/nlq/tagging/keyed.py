@@ -29,16 +29,16 @@ class KeyReader:
 
     def __init__(self, schema: Schema, fixed: Trie, values: Trie) -> None:
         """Take the field of keys and the words before a key, and the words and values that are none as written."""
-        self._fixed = fixed
         self._values = values
         self._written = frozenset(schema.conventions.written)
         self._field: FieldSpec | None = schema.by_name.get(schema.conventions.key)
         self._words = frozenset(key for word in schema.conventions.key_words for key in keys(word))
         self._announcing = self._written | {schema.conventions.key}
+        self._used = fixed.single()
 
     def read(self, tokens: Sequence[Token], index: int, before: Sequence[Tagged]) -> Tagged | None:
         """Return the key that starts at a token, None where no word before it announces one."""
-        if not before or tokens[index].gap in _JOINED or tokens[index].key == TAKEN:
+        if not before or tokens[index].gap in _JOINED or tokens[index].key == TAKEN or self._is_plain(tokens, index):
             return None
         last = before[-1]
         if last.readings[0].tag not in _LINKING and not self._announces(last, tokens):
@@ -55,6 +55,12 @@ class KeyReader:
             return None
         value = tokens[index].raw + "".join(token.gap + token.raw for token in tokens[index + 1 : end])
         return Tagged(index, end, (Reading("VALUE", (Meaning(field, value),)),))
+
+    def _is_plain(self, tokens: Sequence[Token], index: int) -> bool:
+        """Return whether a token is, all by itself, a word that the language has a use for: then it is no value."""
+        token = tokens[index]
+        alone = index + 1 == len(tokens) or tokens[index + 1].gap == " "
+        return alone and token.key in self._used and token.kind is WORD
 
     def _announces(self, last: Tagged, tokens: Sequence[Token]) -> bool:
         """Return whether a value as written can stand right behind a stretch."""
@@ -88,8 +94,7 @@ class KeyReader:
             return True
         if field is self._field:
             return any(any(map(str.isdigit, token.raw)) for token in tokens)
-        used = len(tokens) == 1 and bool(self._fixed.exactly((tokens[0].key,)))
-        return tokens[0].kind is WORD and not used
+        return tokens[0].kind is WORD and not (len(tokens) == 1 and tokens[0].key in self._used)
 
     def _is_another(self, tokens: Sequence[Token], index: int, end: int) -> bool:
         """Return whether a code with letters is a value of another field: "record EQ-2087" is the one with that tag."""

@@ -36,6 +36,8 @@ _SOME_DAY: Final = date(2000, 1, 1)
 _RANGE_ENDS: Final = frozenset(("VALUE", "NUMBER", UNKNOWN))
 _NEGATIONS: Final = frozenset(("not", "never"))
 _OPEN_ENDS: Final = frozenset(("PAST", "TO_DATE", "FUTURE"))
+_BEFORE_TIMES: Final = _OPEN_ENDS | {"TO"}
+"""Tags of what can be a part of a date behind it, or a date of its own."""
 _COMPARING: Final = frozenset(("COMPARE", "WHEN"))
 _NEGATED: Final = frozenset(("VALUE", "CLAIM"))
 _WEAK: Final = frozenset((FILLER, UNKNOWN, "DATEPART"))
@@ -91,12 +93,14 @@ class Tagger:
             index = stretch.end
             if stretch.readings[0].tag in _RANGE_ENDS:
                 close_range(tagged, tokens, self.values)
-        return self._changed_values.mark(self._changed.read(tagged, tokens, today), tokens)
+        said = {token.key for token in tokens}
+        return self._changed_values.mark(self._changed.read(tagged, tokens, said, today), tokens, said)
 
     def _next(self, tokens: list[Token], index: int, before: list[Tagged], today: date) -> Tagged:
         """Return the stretch that starts at a token."""
         token = tokens[index]
-        if token.key == TAKEN or token.kind is QUOTED:
+        is_word = token.kind is WORD
+        if not is_word and (token.kind is QUOTED or token.key == TAKEN):
             return self._closed(tokens, index)
         if token.gap == "/" and before and before[-1].is_amount and (rate := self.fixed.exactly(("per", token.key))):
             return Tagged(index, index + 1, rate)
@@ -110,10 +114,12 @@ class Tagger:
             # "or over 9k" and "or over budget" are not the "or over" of "$9,000 or over".
             end, readings = behind, self.fixed.exactly((token.key,))
         plain = Tagged(index, end, readings or _UNKNOWN)
-        timed = self._timed(tokens, before, today, plain, readings[0].tag if readings else "")
-        if timed is not None:
-            return timed
-        if token.kind is not WORD or token.key in _AMOUNT_STARTS:
+        tag = readings[0].tag if readings else ""
+        if tag in _BEFORE_TIMES or end > behind or can_be_timed(token):
+            timed = self._timed(tokens, before, today, plain, tag)
+            if timed is not None:
+                return timed
+        if not is_word or token.key in _AMOUNT_STARTS:
             plain.end, readings = self._amounts.add(tokens, index, before, end, readings)
             plain.readings = readings or _UNKNOWN
         if before and (token.kind is NUMBER or token.key in NUMBER_WORDS or is_letter(token)):

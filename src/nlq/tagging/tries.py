@@ -95,6 +95,10 @@ class Trie:
             node = node.get(tokens[index].key)
         return (found, readings) if found is not None else None
 
+    def single(self) -> frozenset[str]:
+        """Return the keys that are a whole sequence each."""
+        return frozenset(key for key, node in self._root.items() if key != _END and _END in node)
+
     def exactly(self, path: Iterable[str]) -> tuple[Reading, ...]:
         """Return the readings of a whole sequence, none where it is not there."""
         node: dict[str, Any] = self._root
