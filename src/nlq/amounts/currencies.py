@@ -90,7 +90,7 @@ NAMES: Final[dict[str, frozenset[str]]] = {
     "dong": frozenset(("VND",)),
     "tenge": frozenset(("KZT",)),
     "bitcoin": frozenset(("BTC",)),
-    **{code.casefold(): frozenset((code,)) for code in _SAID_AS_WORDS},
+    **{code.casefold(): frozenset((code,)) for code in sorted(_SAID_AS_WORDS)},
 }
 """Words (as stems) that name a currency behind a number."""
 

@@ -30,6 +30,8 @@ from nlq.normalize import Token
 from nlq.phrases.notes import Note
 from nlq.schema import FieldSpec, Schema
 
+_MOST_LINKS: Final = 8
+"""Most words between an amount and the field that it is for."""
 DASH: Final = re.compile(r"\s*[-–—]\s*")
 
 
@@ -125,7 +127,8 @@ class ClauseContext:
         """Yield the fields that a phrase between these tokens can be about, the likeliest first."""
         before = self.with_particle(first)
         after = end
-        while after < self.clause.end and self.tokens[after].key in (*LINKS, *ARTICLES, "in"):
+        limit = min(self.clause.end, end + _MOST_LINKS)
+        while after < limit and self.tokens[after].key in (*LINKS, *ARTICLES, "in"):
             after += 1
         yield from filter(
             None,

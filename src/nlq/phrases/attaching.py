@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from typing import Final
 
 from nlq.filters.canon import Canon
 from nlq.phrases.comparing import AgainstTerm, Margin, add_margin, against, lasting, layer_places
@@ -31,6 +32,9 @@ from nlq.query import Condition, FieldComparison, Operator
 from nlq.schema import FieldSpec, FieldType, Layer
 from nlq.tagging.changed import is_changed
 from nlq.tagging.tags import Event
+
+_NEAR: Final = 20
+"""Fields before a date that are looked at for the one that it is of."""
 
 
 class Attaching:
@@ -108,7 +112,7 @@ class Attaching:
                 self._gathered.use(mark, "of the date")
         if term.is_bound or term.linked:
             return
-        for bare in reversed(self._gathered.bare):
+        for bare in reversed(self._gathered.bare[-_NEAR:]):
             if bare.field.type in (FieldType.DATE, FieldType.TIME):
                 term.field = bare.field
                 self._gathered.take_bare(bare)

@@ -231,8 +231,9 @@ class Figuring:
         """Take a field of money in front of groups as its total: "actual cost by manufacturer"."""
         gathered = self._gathered
         sums = []
-        for bare in [bare for bare in gathered.bare if bare.field.type is FieldType.MONEY]:
-            gathered.take_bare(bare)
+        taken = [bare for bare in gathered.bare if bare.field.type is FieldType.MONEY]
+        gathered.bare = [bare for bare in gathered.bare if bare.field.type is not FieldType.MONEY]
+        for bare in taken:
             name = bare.field.name
             sums.append(Aggregation(Function.SUM, name))
             gathered.use(bare, f"total {bare.field.label}")

@@ -29,19 +29,22 @@ def note_presence(terms: Sequence[Term], gathered: Gathered, canon: Canon, today
     if flag is None:
         return
     _, present = canon.flag(flag.name, state=True)
+    days = {(term.first, term.end) for term in terms if _is_within(term, today)}
+    notes = gathered.result.ambiguities
+    for place, note in enumerate(notes if days else ()):
+        if (note.first, note.end) in days:
+            notes[place] = replace(note, alternatives=(present, *note.alternatives))
     for term in terms:
-        if isinstance(term, DateTerm) and term.within and _is_today(term, today):
-            notes = gathered.result.ambiguities
-            for place, note in enumerate(notes):
-                if (note.first, note.end) == (term.first, term.end):
-                    notes[place] = replace(note, alternatives=(present, *note.alternatives))
-        elif isinstance(term, FlagTerm) and term.field is flag and term.state and _is_now(term, gathered):
+        if isinstance(term, FlagTerm) and term.field is flag and term.state and _is_now(term, gathered):
             period = canon.text(overlap(layers[0], today, today + _ONE_DAY, canon.schema))
             text = f"what is recorded as {flag.true_words[0]} is meant, whatever the {layers[0].name} period"
             gathered.note(text, term, present, (period,))
 
 
-def _is_today(term: DateTerm, today: date) -> bool:
+def _is_within(term: Term, today: date) -> bool:
+    """Return whether a term asks for what is there today."""
+    if not isinstance(term, DateTerm) or not term.within:
+        return False
     return (term.date.start, term.date.stop) == (today, today + _ONE_DAY)
 
 

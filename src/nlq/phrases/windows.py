@@ -55,7 +55,7 @@ def unbound_dates(terms: Sequence[Term]) -> list[DateTerm]:
     for term in terms:
         if isinstance(term, DateTerm) and (term.window or not term.is_bound):
             goes_on = term.linked and isinstance(before, DateTerm) and not term.window
-            if not goes_on or any(before is each for each in found):
+            if not goes_on or (found and found[-1] is before):
                 found.append(term)
         before = term
     return found
