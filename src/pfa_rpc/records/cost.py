@@ -14,8 +14,8 @@ from pfa_rpc.records.remembered import Remembered
 
 LAYERS: Final = ("plan", "forecast", "actual")
 _PERIODS: Final = {layer: (f"{layer}_start", f"{layer}_end") for layer in LAYERS}
-_COST_NAMES: Final = tuple(f"{layer}_cost" for layer in LAYERS)
-_COSTED: Final = (
+COST_NAMES: Final = tuple(f"{layer}_cost" for layer in LAYERS)
+COSTED: Final = (
     *("source", "is_actualized", "monthly_rate", "purchase_price"),
     *("plan_start", "plan_end", "forecast_start", "forecast_end", "actual_start", "actual_end"),
 )
@@ -80,13 +80,13 @@ def _purchase_cost(values: Mapping[str, Any], layer: str, start: date | None, en
 
 def costs_of(values: Mapping[str, Any]) -> dict[str, int | None]:
     """Return plan_cost, forecast_cost and actual_cost of a record in cents, None where a cost is not known."""
-    return dict(zip(_COST_NAMES, _costs(tuple(map(values.get, _COSTED))), strict=True))
+    return dict(zip(COST_NAMES, _costs(tuple(map(values.get, COSTED))), strict=True))
 
 
 def costs_of_columns(columns: Mapping[str, Sequence[Any]]) -> dict[str, Sequence[int | None]]:
     """Return the same of many records, one at least: a column for each cost, from columns of values."""
-    costs = map(_costs, zip(*[columns[name] for name in _COSTED], strict=True))
-    return dict(zip(_COST_NAMES, zip(*costs, strict=True), strict=True))
+    costs = map(_costs, zip(*[columns[name] for name in COSTED], strict=True))
+    return dict(zip(COST_NAMES, zip(*costs, strict=True), strict=True))
 
 
 def _costs(costed: tuple[Any, ...]) -> tuple[int | None, int | None, int | None]:

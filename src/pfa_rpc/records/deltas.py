@@ -1,6 +1,7 @@
 """What a change made different in a record: `differences` names the fields, `encode_partial` keeps the values of them.
 
-`deltas_of` does both for many records. `rewound` puts such values back: the record as it was before its latest changes.
+`deltas_of` does both for many records. `overlay` puts such values into a message, `rewound` puts them back: the record
+as it was before its latest changes.
 """
 
 from __future__ import annotations
@@ -11,16 +12,20 @@ from itertools import compress
 from operator import itemgetter, ne
 from typing import Any, Final, NamedTuple
 
-from pfa.v1.record_pb2 import Record
+from google.protobuf.message import Message
+
+from pfa.v1.record_pb2 import Period, Record
 from pfa_rpc.records.encode import Values, some_from_message
 from pfa_rpc.records.fragments import field_wires
 from pfa_rpc.records.remembered import Remembered
 from pfa_rpc.records.steps import Columns, number_of
-from pfa_rpc.schema import FIELDS
+from pfa_rpc.schema import BY_NAME, FIELDS
 
 _NAMES: Final = tuple(field.name for field in FIELDS)
 _take: Final = itemgetter(*_NAMES)
 _MISSING: Final[Values] = dict.fromkeys(_NAMES)
+_PERIODS: Final = tuple(field.name for field in Record.DESCRIPTOR.fields if field.message_type is Period.DESCRIPTOR)
+"""Messages that are there where one of their dates is."""
 _wires: Final = lru_cache(maxsize=16)(field_wires)
 
 
@@ -50,8 +55,11 @@ class Deltas(NamedTuple):
 
 
 def deltas_of(before: Columns, after: Columns, currency: str) -> Deltas:
-    """Return for many records, one at least, what `differences` and `encode_partial` give of one of them."""
-    names = tuple(name for name in _NAMES if before[name] != after[name])
+    """Return for many records, one at least, what `differences` and `encode_partial` give of one of them.
+
+    Both sides have columns of the same fields, the id among them; others are taken to be as they were.
+    """
+    names = tuple(name for name in _NAMES if name in before and before[name] != after[name])
     if not names:
         number = number_of(before)
         return Deltas(names, [()] * number, [b""] * number, [b""] * number)
@@ -88,6 +96,25 @@ def decode_partial(stored: bytes, names: Iterable[str]) -> Values:
     A name that is no field is passed over: what is kept may be older than the table of fields.
     """
     return some_from_message(Record.FromString(stored), names)
+
+
+def overlay(record: Message, names: tuple[str, ...], new: bytes) -> None:
+    """Give a pfa.v1.Record other values of the named fields: those of a partial one, None where one is not in it."""
+    paths, periods = _paths(names)
+    for parent, leaf in paths:
+        holder: Message = getattr(record, parent) if parent else record
+        holder.ClearField(leaf)
+    record.MergeFromString(new)
+    for period in periods:
+        if not getattr(record, period).ListFields():
+            record.ClearField(period)
+
+
+@lru_cache(maxsize=256)
+def _paths(names: tuple[str, ...]) -> tuple[Sequence[tuple[str, str]], Sequence[str]]:
+    """Return the message of each field, "" for the record itself, and its name there; and those that are periods."""
+    paths = [(parent, leaf) for parent, _, leaf in (BY_NAME[name].proto.rpartition(".") for name in names)]
+    return paths, [period for period in _PERIODS if any(parent == period for parent, _ in paths)]
 
 
 def rewound(values: Values, deltas: Iterable[tuple[Iterable[str], bytes]]) -> Values:

@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -23,19 +23,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from nlq.query import Condition
 from pfa_rpc.records.deltas import Deltas, deltas_of
 from pfa_rpc.records.encode import Values, decode
-from pfa_rpc.records.remembered import Remembered
 from pfa_rpc.records.revision import chunk_of
 from pfa_rpc.records.steps import Columns, columns_of
 from pfa_rpc.schema import FIELDS
-from pfa_rpc.store.bulk import FEW, insert_columns, insert_rows, text_array, update_columns
+from pfa_rpc.store.bulk import FEW, insert_rows, text_array
 from pfa_rpc.store.database import Write
 from pfa_rpc.store.drafts.view import by_position, seen
 from pfa_rpc.store.history.recording import ROWS_AT_ONCE, history_of
 from pfa_rpc.store.organizations import Organization
 from pfa_rpc.store.rows import RowMaker, decode_base, with_costs
-from pfa_rpc.store.sending import Sending
 from pfa_rpc.store.statements import execute
-from pfa_rpc.store.tables import record_changes, records
+from pfa_rpc.store.tables import records
+from pfa_rpc.store.updating import NAMED, Made, Uses, count_uses, send_updates
 from pfa_rpc.store.vocabulary import add_uses
 
 _NAMESPACE: Final = uuid.UUID("4e5f1f0a-6d0b-4b39-9a0e-2c8b2f1a7c55").bytes
@@ -51,8 +50,6 @@ _SYNC_DEFAULTS: Final[Values] = {
     "conflicting_fields": (),
     "deleted_in_pems": False,
 }
-_NAMED: Final = tuple(f.name for f in FIELDS if f.named)
-_NAMED_AMONG: Final = Remembered[tuple[str, ...]](lambda names: tuple(name for name in names if name in _NAMED))
 
 
 @dataclass(slots=True)
@@ -226,14 +223,14 @@ def batches(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
 
 
 @lru_cache(maxsize=4)
-def _rows_of(organization_id: str, currency: str) -> RowMaker:
+def rows_of(organization_id: str, currency: str) -> RowMaker:
     """Return what makes the rows of an organization: its records have few different values, and it remembers them."""
     return RowMaker(organization_id, currency)
 
 
 def to_rows(stored: Sequence[StoredRecord], organization: Organization, revision: int) -> list[dict[str, Any]]:
     """Return the columns of records, their costs computed and their payloads encoded."""
-    return _rows_of(organization.organization_id, organization.currency_code).rows(
+    return rows_of(organization.organization_id, organization.currency_code).rows(
         [record.values for record in stored],
         bases=[record.base for record in stored],
         seen_digests=[record.seen_digest for record in stored],
@@ -256,81 +253,45 @@ async def save_records(
     first = write.reserve_positions(len(new))
     for offset, record in enumerate(new):
         record.position = first + offset
-    uses: _Uses = Counter()
+    uses: Uses = Counter()
     inserted = iter(await _insert(write, organization, new, uses) if new else ())
     old = [(before, after) for before, after in changes if before is not None]
-    update = _update_at_end if is_last and len(old) <= FEW else _update
-    updated = iter(await update(write, organization, old, uses) if old else ())
+    updated = iter(
+        await send_updates(write, _update(write, organization, old, uses), at_end=is_last and len(old) <= FEW)
+    )
     write.chunks.update(chunk_of(after.position) for _, after in changes if after.position is not None)
     await add_uses(write, uses)
     return [next(inserted if before is None else updated) for before, _ in changes]
 
 
-_Uses = Counter[tuple[str, str]]
-"""(field, spelling) → how many more records hold it; fewer are negative."""
 _Updates = Sequence[tuple[StoredRecord, StoredRecord]]
 
 
-async def _insert(
-    write: Write, organization: Organization, new: Sequence[StoredRecord], uses: _Uses
-) -> Sequence[bytes]:
+async def _insert(write: Write, organization: Organization, new: Sequence[StoredRecord], uses: Uses) -> Sequence[bytes]:
     """Insert records, count their values, and return their payloads."""
     rows: list[dict[str, Any]] = []
     for part in batches(new, ROWS_AT_ONCE):
         rows += to_rows(part, organization, write.revision.number)
-        for name in _NAMED:
+        for name in NAMED:
             uses.update((name, value) for record in part if (value := record.values[name]) is not None)
         await asyncio.sleep(0)
     await insert_rows(write.connection, records, rows)
     return [row["payload"] for row in rows]
 
 
-async def _update(write: Write, organization: Organization, changes: _Updates, uses: _Uses) -> Sequence[bytes]:
-    """Update records, count what becomes of their values, keep their history, and return their payloads."""
-    payloads: list[bytes] = []
-    async with Sending() as sending:
-        for part in batches(changes, ROWS_AT_ONCE):
-            columns, history = _updated(write, organization, part, uses)
-            payloads += columns["payload"]
-            await sending.begin(_send(write, columns, history))
-            await asyncio.sleep(0)
-    return payloads
+def _update(write: Write, organization: Organization, changes: _Updates, uses: Uses) -> Iterator[Made]:
+    """Yield what is written of records that are updated, some at a time, and count what becomes of their values."""
+    return (_updated(write, organization, part, uses) for part in batches(changes, ROWS_AT_ONCE))
 
 
-async def _update_at_end(write: Write, organization: Organization, changes: _Updates, uses: _Uses) -> Sequence[bytes]:
-    """Do the same for a few records, but leave it to the end of the write to send them."""
-    columns, history = _updated(write, organization, changes, uses)
-    for row in _rows(columns):
-        keys = {"organization_id": write.organization_id, "id": row.pop("id")}
-        write.ending.update(records, row, keys)
-    for row in _rows(history):
-        write.ending.insert(record_changes, row)
-    return columns["payload"]
-
-
-def _rows(columns: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
-    return (dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
-
-
-def _updated(
-    write: Write, organization: Organization, changes: _Updates, uses: _Uses
-) -> tuple[dict[str, Sequence[Any]], dict[str, Sequence[Any]]]:
-    """Return the columns of records to be updated, and those of their history; count what becomes of their values."""
+def _updated(write: Write, organization: Organization, changes: _Updates, uses: Uses) -> Made:
+    """Return what is written of some records, one at least."""
     old = columns_of([before.values for before, _ in changes])
     new = with_costs([after.values for _, after in changes])
     deltas = deltas_of(old, new, organization.currency_code)
-    for name in _NAMED_AMONG[deltas.names]:
-        uses.update((name, value) for value in new[name] if value is not None)
-        uses.subtract((name, value) for value in old[name] if value is not None)
+    count_uses(uses, deltas.names, old, new)
     columns = _columns_of_update(write, organization, changes, new, deltas)
-    return columns, history_of(write, new["id"], deltas)
-
-
-async def _send(write: Write, columns: Mapping[str, Sequence[Any]], history: Mapping[str, Sequence[Any]]) -> None:
-    """Send the columns of records and of their history, which may be empty."""
-    await update_columns(write.connection, records, columns, organization_id=write.organization_id)
-    if history:
-        await insert_columns(write.connection, record_changes, history)
+    return Made(columns, history_of(write, new["id"], deltas))
 
 
 def _columns_of_update(
@@ -341,7 +302,7 @@ def _columns_of_update(
     deltas: Deltas,
 ) -> dict[str, Sequence[Any]]:
     """Return the columns that are written of records, given the values that they get."""
-    maker, revision = _rows_of(organization.organization_id, organization.currency_code), write.revision.number
+    maker, revision = rows_of(organization.organization_id, organization.currency_code), write.revision.number
     is_whole = len(changes) <= FEW or not all(deltas.fields)
     made = {"id": values["id"], "payload": maker.payloads(values, revision)}
     made |= {

@@ -50,8 +50,7 @@ async def mutations_edits(request: EditDraftRequest, organization: Organization,
         wanted = []
         ids = []
         for entry, tried in zip(entries, batch.tried, strict=True):
-            before = None if tried.before is None else tried.before.values
-            after = tried.edited.values
+            before, after = tried.before, tried.edited.values
             ids.append(record_id(organization.organization_id, entry.name) if before is None else before["id"])
             named = frozenset() if entry.operation == CREATE else frozenset(entry.updates)
             wanted.append(DraftEdit(before, after, named))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -16,7 +16,7 @@ from pfa_rpc.errors import EtagMismatch, PfaError, RecordExists, RecordNotFound,
 from pfa_rpc.records.cause import Cause, How
 from pfa_rpc.records.cost import costs_of
 from pfa_rpc.records.editing import Edited, created, edit, marked_created, marked_edited
-from pfa_rpc.records.encode import etag_in, to_message
+from pfa_rpc.records.encode import Values, etag_in, to_message
 from pfa_rpc.records.revision import Revision
 from pfa_rpc.services.call import Call
 from pfa_rpc.services.editing.entries import CREATE, Entry, first_of, read_entries, violations_error
@@ -27,8 +27,9 @@ from pfa_rpc.services.requests import Mask, authorize, require_visible, revision
 from pfa_rpc.services.tokens import Tokens, digest
 from pfa_rpc.store.database import Database, Write
 from pfa_rpc.store.organizations import KnownOrganizations, Organization, get_organization
-from pfa_rpc.store.records import StoredRecord, StoredRow, new_record, read_rows, record_id
-from pfa_rpc.sync.batch import save_edits
+from pfa_rpc.store.records import StoredRecord, StoredRow, new_record, read_rows, record_id, save_records
+from pfa_rpc.store.row_edits import RowEdit
+from pfa_rpc.sync.batch import save_row_edits
 
 PREPARED_FROM: Final = 50
 """Mutations from which on they are tried before the write begins, which holds others of the organization up."""
@@ -45,7 +46,8 @@ class Tried:
     """A mutation, tried on the record as it is."""
 
     row: StoredRow | None
-    before: StoredRecord | None
+    before: Values | None
+    """Every field of the record; None where there is none."""
     edited: Edited
 
 
@@ -231,18 +233,22 @@ class MutationBatch:
     async def save(self, write: Write) -> list[bytes]:
         """Write what changes; return the payloads of all records as they are then."""
         payloads: list[bytes] = [b"" if row is None else row.payload for row in self._rows]
-        changed: dict[int, tuple[StoredRecord | None, StoredRecord]] = {}
-        for number in range(len(self._entries)):
-            before, after = self._marked(number, write.at)
-            if after is not before:
-                changed[number] = before, after
-            if number % _AT_ONCE == _AT_ONCE - 1:
-                await asyncio.sleep(0)
-        if changed:
-            named = {after.values["id"]: self._decided(number, after) for number, (_, after) in changed.items()}
-            saved = await save_edits(write, self._organization, list(changed.values()), named=named, is_last=True)
-            for number, payload in zip(changed, saved, strict=True):
-                payloads[number] = payload
+        new: dict[int, StoredRecord] = {}
+        edits: dict[int, RowEdit] = {}
+        for number, (entry, tried) in enumerate(zip(self._entries, self.tried, strict=True)):
+            if tried.row is None or tried.before is None:
+                new[number] = self._created(number, tried, write.at)
+            else:
+                updates = _differing(tried.before, tried.edited.values, entry)
+                if updates or _decided(tried.before, entry):
+                    edits[number] = RowEdit(tried.row, updates)
+        if new:
+            saved = await save_records(write, self._organization, [(None, record) for record in new.values()])
+            payloads = _with(payloads, new, saved)
+        if edits:
+            named = {edit.row.id: self._entries[number].updates.keys() for number, edit in edits.items()}
+            saved = await save_row_edits(write, self._organization, list(edits.values()), named=named, is_last=True)
+            payloads = _with(payloads, edits, saved)
         return payloads
 
     async def foreseen(self) -> list[bytes]:
@@ -251,42 +257,51 @@ class MutationBatch:
         at = datetime.now(UTC)
         payloads = []
         for number in range(len(self._entries)):
-            _, after = self._marked(number, at)
-            values = after.values | costs_of(after.values)
+            values = self._foreseen(number, at)
+            values |= costs_of(values)
             message = to_message(values, organization.currency_code, organization_id=organization.organization_id)
             payloads.append(message.SerializeToString())
             if number % _AT_ONCE == _AT_ONCE - 1:
                 await asyncio.sleep(0)
         return payloads
 
-    def _marked(self, number: int, at: datetime) -> tuple[StoredRecord | None, StoredRecord]:
-        """Return a record before and after its mutation, which are one where nothing changes."""
-        tried = self._tried[number]
-        if tried is None:
-            raise AssertionError("a mutation is tried before it is carried out")
-        before, values = tried.before, tried.edited.values
-        if before is None:
-            made, nothing = marked_created(values, self._by, at)
-            after = new_record(self._organization.organization_id, self._entries[number].name, made)
-            after.base = nothing
-            return None, after
-        marked, base = marked_edited(before.values, before.base, values, self._by, at)
-        if marked is before.values:
-            if not self._decided(number, before):
-                return before, before
-            marked = marked | {"modified_by": self._by, "modified_at": at}
-        return before, before.edited(marked, base)
+    def _foreseen(self, number: int, at: datetime) -> Values:
+        """Return the fields of a record after its mutation, costs aside."""
+        tried, entry = self.tried[number], self._entries[number]
+        if tried.row is None or tried.before is None:
+            return self._created(number, tried, at).values
+        marked, _ = marked_edited(tried.before, tried.row.decoded().base, tried.edited.values, self._by, at)
+        is_edited = marked is not tried.before or _decided(tried.before, entry)
+        return marked | {"modified_by": self._by, "modified_at": at} if is_edited else marked
 
-    def _decided(self, number: int, record: StoredRecord) -> list[str]:
-        """Return the fields in conflict that a mutation names: it decides about them, even with the value they have."""
-        return [name for name in record.values["conflicting_fields"] if name in self._entries[number].updates]
+    def _created(self, number: int, tried: Tried, at: datetime) -> StoredRecord:
+        made, nothing = marked_created(tried.edited.values, self._by, at)
+        record = new_record(self._organization.organization_id, self._entries[number].name, made)
+        record.base = nothing
+        return record
+
+
+def _differing(before: Values, after: Values, entry: Entry) -> Values:
+    """Return the fields that an entry gives other values."""
+    return {name: after[name] for name in entry.updates if after[name] != before[name]}
+
+
+def _decided(before: Values, entry: Entry) -> list[str]:
+    """Return the fields in conflict that an entry names: it decides about them, even with the value they have."""
+    return [name for name in before["conflicting_fields"] if name in entry.updates]
+
+
+def _with(payloads: Sequence[bytes], numbers: Iterable[int], saved: Iterable[bytes]) -> list[bytes]:
+    """Return payloads with some of them replaced, by their numbers."""
+    replaced = dict(zip(numbers, saved, strict=True))
+    return [replaced.get(number, payload) for number, payload in enumerate(payloads)]
 
 
 def _try(entry: Entry, row: StoredRow | None) -> Tried:
     if row is None or entry.operation == CREATE:
         return Tried(row, None, created(entry.updates) if entry.operation == CREATE else Edited({}))
-    before = row.decoded()
-    return Tried(row, before, edit(before.values, entry.updates))
+    before = row.values()
+    return Tried(row, before, edit(before, entry.updates))
 
 
 def _number(violations: Sequence[Violation]) -> dict[str, str]:
