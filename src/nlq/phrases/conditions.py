@@ -131,8 +131,8 @@ class Conditions:
             self._gathered.use(term, self._canon.text(condition))
         elif isinstance(term, FlagTerm):
             self._gathered.use(term, f"{term.field.label} or not")
-        reach = reach_note(term, self._canon) if term.beside is not None else None
-        self._result.ambiguities += [reach] if reach is not None else []
+        if term.beside is not None and (reach := reach_note(term, self._canon)) is not None:
+            self._result.ambiguities.append(reach)
 
     # Amounts and dates
 
@@ -248,16 +248,18 @@ class Conditions:
 
     def _left_out(self, mentioned: set[str]) -> list[Condition]:
         """Return the conditions that questions have unless they mention the flag."""
+        key = self._schema.conventions.key
         for at, term in enumerate(self.terms):
-            if isinstance(term, ValueTerm) and self._names_record(term) and not _is_optional(at, self.terms):
+            # Single records, named by their key, are found whatever their state is.
+            named = isinstance(term, ValueTerm) and term.field.name == key and not term.negative
+            if named and not _is_optional(at, self.terms):
                 return []
-        names = [name for name in self._schema.conventions.left_out if name not in mentioned]
-        self._result.defaults += [left_out_note(name, self._canon) for name in names]
-        return [self._canon.flag(name, state=False)[0] for name in names]
-
-    def _names_record(self, term: ValueTerm) -> bool:
-        """Return whether a term names single records by their key, which are found whatever their state is."""
-        return term.field.name == self._schema.conventions.key and not term.negative
+        conditions: list[Condition] = []
+        for name in self._schema.conventions.left_out:
+            if name not in mentioned:
+                self._result.defaults.append(left_out_note(name, self._canon))
+                conditions.append(self._canon.flag(name, state=False)[0])
+        return conditions
 
 
 def counts_things(end: int, bound: BoundTerm | HavingPart, gathered: Gathered, stretches: Mapping[int, Tagged]) -> bool:

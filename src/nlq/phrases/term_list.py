@@ -89,15 +89,7 @@ class TermList:
             term.rivals = ()
             self._join = None
             return
-        field = part.meanings[0].field
-        # A range of values has several of one field.
-        meant = [meaning for meaning in part.meanings if meaning.field is field]
-        others: tuple[Meaning, ...] = ()
-        if len(meant) < len(part.meanings):
-            others = tuple(m for m in part.meanings if m.field is not field and not _is_variant(m.field, field))
-        values, partly = [each.value for each in meant], [each.value for each in meant if each.partly]
-        rivals = tuple(each for each in others if _is_rival(each, meant[0])) if len(meant) == 1 else ()
-        added = ValueTerm(first, end, False, False, False, field, values, others, partly, rivals)
+        added = _value_term(first, end, part.meanings)
         self._add(added)
         added.stated_of = stated
 
@@ -225,6 +217,23 @@ class TermList:
 def _is_rival(other: Meaning, meant: Meaning) -> bool:
     """Return whether a meaning is about as likely as another: not half as many records have the one as the other."""
     return _LIKELIER * other.uses > meant.uses > 0 and _LIKELIER * meant.uses > other.uses
+
+
+def _value_term(first: int, end: int, meanings: tuple[Meaning, ...]) -> ValueTerm:
+    """Return the term of a value, or of a range of values, that some tokens name."""
+    field = meanings[0].field
+    if len(meanings) == 1:
+        value = meanings[0].value
+        partly = [value] if meanings[0].partly else []
+        return ValueTerm(first, end, False, False, False, field, [value], (), partly, ())
+    # A range of values has several of one field.
+    meant = [meaning for meaning in meanings if meaning.field is field]
+    others: tuple[Meaning, ...] = ()
+    if len(meant) < len(meanings):
+        others = tuple(m for m in meanings if m.field is not field and not _is_variant(m.field, field))
+    values, partly = [each.value for each in meant], [each.value for each in meant if each.partly]
+    rivals = tuple(each for each in others if _is_rival(each, meant[0])) if len(meant) == 1 else ()
+    return ValueTerm(first, end, False, False, False, field, values, others, partly, rivals)
 
 
 def likeliest_first(meanings: tuple[Meaning, ...], prepositions: Mapping[str, str], before: str) -> tuple[Meaning, ...]:

@@ -25,12 +25,15 @@ _COMMA: Final = ","
 _USED: Final = Role.USED
 _CORRECTED: Final = Role.CORRECTED
 _NOT_UNDERSTOOD: Final = Role.NOT_UNDERSTOOD
-_Fate = tuple[int, Role, str]
-"""What became of a token: the number of its use, -1 without one, its role and its meaning."""
-_FILLER: Final[_Fate] = (-1, Role.FILLER, "")
+_UNUSED: Final = (Role.FILLER, Role.NOT_UNDERSTOOD)
+_Fate = tuple[Role, str]
+"""What became of a token: its role and its meaning, one object for all tokens of a piece."""
+_FILLER: Final[_Fate] = (Role.FILLER, "")
 """What becomes of a token that nothing else is said of."""
-_END: Final[_Fate] = (-2, Role.FILLER, "")
-"""What stands behind the last token; no token's fate is the same."""
+_MENDED: Final[_Fate] = (Role.CORRECTED, "")
+"""What becomes of one that was corrected, where nothing else is said of it."""
+_END: Final[_Fate] = (Role.FILLER, "the end")
+"""What stands behind the last token."""
 
 
 class Explainer:
@@ -52,7 +55,7 @@ class Explainer:
         """Return the pieces of a question in order; `corrected` maps tokens to the words they were read as."""
         pieces: list[Piece] = []
         suggested = 0
-        for first, end, role, meaning in _runs(tokens, resolved, corrected):
+        for first, end, role, meaning in _runs(text, tokens, resolved, corrected):
             start, stop = tokens[first].start, tokens[end - 1].end
             said = text[start:stop]
             suggestions: tuple[str, ...] = ()
@@ -85,28 +88,31 @@ def _has_digit(text: str) -> bool:
     return not text.isalpha() and any(map(str.isdigit, text))
 
 
-def _runs(tokens: list[Token], resolved: Resolved, corrected: Mapping[int, str]) -> list[tuple[int, int, Role, str]]:
+def _runs(
+    text: str, tokens: list[Token], resolved: Resolved, corrected: Mapping[int, str]
+) -> list[tuple[int, int, Role, str]]:
     """Return (first, end, role, meaning) of runs of tokens that share their fate, commas left aside."""
     fates: list[_Fate | None] = [_FILLER] * len(tokens)
-    for number, use in enumerate(resolved.uses):
+    for use in resolved.uses:
         mended = corrected and any(index in corrected for index in range(use.first, use.end))
-        fates[use.first : use.end] = [(number, _CORRECTED if mended else _USED, use.meaning)] * (use.end - use.first)
+        fates[use.first : use.end] = [(_CORRECTED if mended else _USED, use.meaning)] * (use.end - use.first)
+    unread: dict[str, _Fate] = {}
     for first, end in resolved.unread:
         reason = resolved.reasons.get(first, "")
-        fates[first:end] = [(-1, _NOT_UNDERSTOOD, reason)] * (end - first)
+        fates[first:end] = [unread.setdefault(reason, (_NOT_UNDERSTOOD, reason))] * (end - first)
     for index in corrected:
         if fates[index] is _FILLER:
-            fates[index] = (-1, _CORRECTED, "")
-    for index, token in enumerate(tokens):
-        if token.key == _COMMA and (fate := fates[index]) is not None and fate[0] < 0:
+            fates[index] = _MENDED
+    for index, token in enumerate(tokens) if "," in text or ";" in text else ():
+        if token.key == _COMMA and (fate := fates[index]) is not None and fate[0] in _UNUSED:
             fates[index] = None
     runs: list[tuple[int, int, Role, str]] = []
     first, fate = 0, fates[0]
     fates.append(_END)
     for end, after in enumerate(fates):
-        if after is not fate and after != fate:
+        if after is not fate:
             if fate is not None:
-                runs.append((first, end, fate[1], fate[2]))
+                runs.append((first, end, *fate))
             first, fate = end, after
     return runs
 
