@@ -61,7 +61,8 @@ def test_one_record_is_edited_checked_and_set_back(shell: Shell, pfa_id: str) ->
     assert shell.run("undo", change, "--yes").stdout == "1 record set back\n"
     after = shell.json("get", pfa_id)["record"]
     assert after["monthly_rate"] == before["record"]["monthly_rate"]
-    assert change in shell.run("undo").stdout
+    listed = shell.run("undo").stdout
+    assert re.search(rf"edit +{pfa_id} monthly rate: .* → 5,400.50; contract: .* → C-77 +undone +{change}", listed)
     assert shell.run("undo", change, "--redo", "--yes").stdout == "1 record changed again\n"
 
 

@@ -27,7 +27,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from pfa.v1 import history_pb2 as pfa_dot_v1_dot_history__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x11pfa/v1/undo.proto\x12\x06pfa.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14pfa/v1/history.proto\"_\n\x11UndoChangeRequest\x12\x1d\n\x0forganization_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tchange_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"P\n\x12UndoChangeResponse\x12\x11\n\tchange_id\x18\x01 \x01(\t\x12\x0f\n\x07\x63hanged\x18\x02 \x01(\x03\x12\x16\n\x0erevision_token\x18\x03 \x01(\t\"_\n\x11RedoChangeRequest\x12\x1d\n\x0forganization_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tchange_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"P\n\x12RedoChangeResponse\x12\x11\n\tchange_id\x18\x01 \x01(\t\x12\x0f\n\x07\x63hanged\x18\x02 \x01(\x03\x12\x16\n\x0erevision_token\x18\x03 \x01(\t\"G\n\x13ListUndoableRequest\x12\x1d\n\x0forganization_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\"\xc0\x01\n\x0eUndoableChange\x12\x11\n\tchange_id\x18\x01 \x01(\t\x12$\n\x06origin\x18\x02 \x01(\x0e\x32\x14.pfa.v1.ChangeOrigin\x12/\n\x0b\x63hange_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x63hanged\x18\x04 \x01(\x03\x12\x0f\n\x07\x63reated\x18\x05 \x01(\x03\x12\x0e\n\x06undone\x18\x06 \x01(\x08\x12\x12\n\nrequest_id\x18\x07 \x01(\t\"W\n\x14ListUndoableResponse\x12\'\n\x07\x63hanges\x18\x01 \x03(\x0b\x32\x16.pfa.v1.UndoableChange\x12\x16\n\x0erevision_token\x18\x02 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x11pfa/v1/undo.proto\x12\x06pfa.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14pfa/v1/history.proto\"_\n\x11UndoChangeRequest\x12\x1d\n\x0forganization_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tchange_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"P\n\x12UndoChangeResponse\x12\x11\n\tchange_id\x18\x01 \x01(\t\x12\x0f\n\x07\x63hanged\x18\x02 \x01(\x03\x12\x16\n\x0erevision_token\x18\x03 \x01(\t\"_\n\x11RedoChangeRequest\x12\x1d\n\x0forganization_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tchange_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"P\n\x12RedoChangeResponse\x12\x11\n\tchange_id\x18\x01 \x01(\t\x12\x0f\n\x07\x63hanged\x18\x02 \x01(\x03\x12\x16\n\x0erevision_token\x18\x03 \x01(\t\"G\n\x13ListUndoableRequest\x12\x1d\n\x0forganization_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\"\xe7\x01\n\x0eUndoableChange\x12\x11\n\tchange_id\x18\x01 \x01(\t\x12$\n\x06origin\x18\x02 \x01(\x0e\x32\x14.pfa.v1.ChangeOrigin\x12/\n\x0b\x63hange_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x63hanged\x18\x04 \x01(\x03\x12\x0f\n\x07\x63reated\x18\x05 \x01(\x03\x12\x0e\n\x06undone\x18\x06 \x01(\x08\x12\x12\n\nrequest_id\x18\x07 \x01(\t\x12%\n\x07\x65xample\x18\x08 \x01(\x0b\x32\x14.pfa.v1.HistoryEntry\"W\n\x14ListUndoableResponse\x12\'\n\x07\x63hanges\x18\x01 \x03(\x0b\x32\x16.pfa.v1.UndoableChange\x12\x16\n\x0erevision_token\x18\x02 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -55,7 +55,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTUNDOABLEREQUEST']._serialized_start=475
   _globals['_LISTUNDOABLEREQUEST']._serialized_end=546
   _globals['_UNDOABLECHANGE']._serialized_start=549
-  _globals['_UNDOABLECHANGE']._serialized_end=741
-  _globals['_LISTUNDOABLERESPONSE']._serialized_start=743
-  _globals['_LISTUNDOABLERESPONSE']._serialized_end=830
+  _globals['_UNDOABLECHANGE']._serialized_end=780
+  _globals['_LISTUNDOABLERESPONSE']._serialized_start=782
+  _globals['_LISTUNDOABLERESPONSE']._serialized_end=869
 # @@protoc_insertion_point(module_scope)

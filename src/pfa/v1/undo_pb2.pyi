@@ -181,6 +181,7 @@ class UndoableChange(_message.Message):
     CREATED_FIELD_NUMBER: _builtins.int
     UNDONE_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    EXAMPLE_FIELD_NUMBER: _builtins.int
     change_id: _builtins.str
     """Names it."""
     origin: _history_pb2.ChangeOrigin.ValueType
@@ -197,6 +198,10 @@ class UndoableChange(_message.Message):
     def change_time(self) -> _timestamp_pb2.Timestamp:
         """When it was first committed (UTC)."""
 
+    @_builtins.property
+    def example(self) -> _history_pb2.HistoryEntry:
+        """What it did to one of its records, a changed one if there is one. Absent where its history is not kept any more."""
+
     def __init__(
         self,
         *,
@@ -207,10 +212,11 @@ class UndoableChange(_message.Message):
         created: _builtins.int = ...,
         undone: _builtins.bool = ...,
         request_id: _builtins.str = ...,
+        example: _history_pb2.HistoryEntry | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["change_time", b"change_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["change_time", b"change_time", "example", b"example"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["change_id", b"change_id", "change_time", b"change_time", "changed", b"changed", "created", b"created", "origin", b"origin", "request_id", b"request_id", "undone", b"undone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["change_id", b"change_id", "change_time", b"change_time", "changed", b"changed", "created", b"created", "example", b"example", "origin", b"origin", "request_id", b"request_id", "undone", b"undone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import typer
 
 from pfa_rpc.cli import options
 from pfa_rpc.cli.options import example
-
-if TYPE_CHECKING:
-    from pfa.v1.undo_pb2 import ListUndoableResponse
-    from pfa_rpc.cli.render import Output
 
 UNDO_EXAMPLE: Final = example(
     "pfa undo -o RIO    # lists what can be undone",
@@ -42,6 +38,7 @@ def undo_command(
     import uuid
 
     from pfa.v1.undo_pb2 import ListUndoableRequest, RedoChangeRequest, UndoChangeRequest
+    from pfa_rpc.cli.change_tables import show_undoable
     from pfa_rpc.cli.confirming import confirm
     from pfa_rpc.cli.connection import connect
     from pfa_rpc.cli.render import Output, as_object
@@ -53,8 +50,10 @@ def undo_command(
             listed = connection.call(connection.records.ListUndoable, ListUndoableRequest(organization_id=organization))
             if as_json:
                 output.document(as_object(listed))
+            elif listed.changes:
+                show_undoable(output, listed)
             else:
-                _show(output, listed)
+                output.line("You have changed nothing yet.")
             return
         if not confirm(f"{'Redo' if redo else 'Undo'} the change {change_id} of {organization}?", yes=yes):
             output.line("Nothing was changed.")
@@ -69,22 +68,3 @@ def undo_command(
         output.document(as_object(response))
     else:
         output.line(f"{count(response.changed, 'record')} {'changed again' if redo else 'set back'}")
-
-
-def _show(output: Output, listed: ListUndoableResponse) -> None:
-    from pfa.v1.history_pb2 import ChangeOrigin
-    from pfa_rpc.cli.render import new_table
-    from pfa_rpc.cli.text import moment, plain
-
-    if not listed.changes:
-        output.line("You have changed nothing yet.")
-        return
-    table = new_table()
-    for heading in ("time (UTC)", "how", "changed", "made", "state", "change"):
-        table.add_column(heading)
-    for change in listed.changes:
-        origin = ChangeOrigin.Name(change.origin).removeprefix("CHANGE_ORIGIN_").lower()
-        state = "undone" if change.undone else ""
-        at = moment(change.change_time.ToDatetime())
-        table.add_row(at, origin, f"{change.changed:,}", f"{change.created:,}", state, plain(change.change_id))
-    output.show(table)

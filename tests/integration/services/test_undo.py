@@ -72,6 +72,23 @@ async def test_an_applied_change_is_set_back_and_carried_out_again(client: Clien
     assert list(map(content, await listed(client, text))) == list(map(content, before))
 
 
+async def test_what_can_be_undone_is_told_by_what_it_did_to_one_of_its_records(client: Client) -> None:
+    before = await get(client, "7")
+    one = await mutate(client, update(Record(pfa_id="7", contract="C-7"), "contract"))
+    cranes = {record.pfa_id: record.area_silo for record in await listed(client, 'category = "Cranes"')}
+    many = await apply(client, (await propose(client, 'category = "Cranes"', area("North"))).proposal)
+    new = await mutate(client, create("N-1"), create("N-2"))
+    await undo(client, one.change_id)
+    made, moved, edited = await undoable(client)
+    assert [made.change_id, moved.change_id, edited.change_id] == [new.change_id, many.change_id, one.change_id]
+    assert (made.example.pfa_id, made.example.created) in {("N-1", True), ("N-2", True)}
+    assert moved.example.old.area_silo == cranes[moved.example.pfa_id]
+    assert (moved.example.new.area_silo, moved.changed) == ("North", len(cranes))
+    assert (edited.example.pfa_id, list(edited.example.fields), edited.undone) == ("7", ["contract"], True)
+    assert (edited.example.old.contract, edited.example.new.contract) == (before.contract, "C-7")
+    assert edited.example.change_id == one.change_id
+
+
 async def test_a_record_that_was_pristine_is_pristine_again(client: Client) -> None:
     before = next(each for each in await listed(client) if each.sync.state == SyncState.SYNC_STATE_PRISTINE)
     change = await mutate(client, update(Record(id=before.id, contract="C-99"), "contract"))

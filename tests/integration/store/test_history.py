@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from pfa_rpc.records.cause import Cause, How
 from pfa_rpc.records.deltas import decode_partial
 from pfa_rpc.store.database import Database
+from pfa_rpc.store.history.examples import read_examples
 from pfa_rpc.store.organizations import get_organization
 from pfa_rpc.store.records import new_record, read_for_write, save_records
 from pfa_rpc.store.tables import organization_commits, organization_revisions, record_changes
@@ -71,6 +72,25 @@ async def test_a_write_that_leaves_a_record_as_it_was_keeps_nothing_of_it(filled
     *_, commit = await rows_of(filled.database, organization_commits)
     assert commit.changed == 0
     assert await rows_of(filled.database, record_changes) == []
+
+
+async def test_of_each_write_one_record_is_given_that_it_changed_or_made(filled: Filled) -> None:
+    await move_end(filled.database, "7", date(2031, 5, 6))
+    await move_end(filled.database, "8", date(2031, 5, 6))
+    await move_end(filled.database, "7", date(2031, 5, 7))
+    revisions = [commit.revision for commit in await rows_of(filled.database, organization_commits)]
+    async with filled.database.reading() as connection:
+        found = await read_examples(connection, "RIO", revisions)
+        assert await read_examples(connection, "RIO2", revisions[1:]) == {}
+    assert {revision: (one.pfa_id, one.created) for revision, one in found.items()} == {
+        revisions[0]: ("1", True),
+        revisions[1]: ("7", False),
+        revisions[2]: ("8", False),
+        revisions[3]: ("7", False),
+    }
+    last = found[revisions[3]]
+    assert decode_partial(last.old, ["forecast_end"]) == {"forecast_end": date(2031, 5, 6)}
+    assert (last.changed_by, last.request_id, last.change_id) == ("anna", "r1", "c1")
 
 
 async def test_the_history_never_goes_back_in_time(filled: Filled) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from pfa.v1.history_pb2 import ChangeOrigin
+from pfa.v1.history_pb2 import ChangeOrigin, HistoryEntry
 from pfa.v1.undo_pb2 import (
     ListUndoableRequest,
     ListUndoableResponse,
@@ -31,12 +31,15 @@ from pfa_rpc.schema import BY_NAME
 from pfa_rpc.services.call import Call
 from pfa_rpc.services.editing.entries import violations_error
 from pfa_rpc.services.editing.repeats import Answer, RepeatableWrites, read_request_id
+from pfa_rpc.services.following.history import history_entry
 from pfa_rpc.services.principal import Permission, Principal
-from pfa_rpc.services.requests import authorize, bounded, require_visible, revision_token
+from pfa_rpc.services.requests import Mask, authorize, bounded, require_visible, revision_token
 from pfa_rpc.services.sources import Sources
 from pfa_rpc.services.tokens import digest
 from pfa_rpc.store.database import Write
 from pfa_rpc.store.history import undoing
+from pfa_rpc.store.history.audit import StoredChange
+from pfa_rpc.store.history.examples import read_examples
 from pfa_rpc.store.history.undoing import MOST_CHANGES, Delta, Touch
 from pfa_rpc.store.organizations import Organization, current_organization, get_organization
 from pfa_rpc.store.records import Change, StoredRecord, StoredRow, read_created
@@ -74,19 +77,10 @@ class Undoing:
         async with self._database.reading() as connection:
             organization = await get_organization(connection, organization_id)
             changes = await undoing.list_changes_by(connection, organization_id, call.principal.name, limit=size)
+            examples = await read_examples(connection, organization_id, [change.revision for change in changes])
+        mask = Mask((), hide_money=not call.principal.may(Permission.SEE_MONEY))
         return ListUndoableResponse(
-            changes=[
-                UndoableChange(
-                    change_id=change.change_id,
-                    origin=ChangeOrigin.Value(f"CHANGE_ORIGIN_{change.how.upper()}"),
-                    change_time=timestamp_message(change.at),
-                    changed=change.changed,
-                    created=change.created,
-                    undone=change.is_undone,
-                    request_id=change.request_id or "",
-                )
-                for change in changes
-            ],
+            changes=[_listed(change, examples.get(change.revision), mask) for change in changes],
             revision_token=revision_token(self._tokens, organization_id, organization.revision),
         )
 
@@ -113,6 +107,19 @@ class Undoing:
             return kind(change_id=change_id, changed=changed, revision_token=token).SerializeToString()
 
         return answer
+
+
+def _listed(change: undoing.UndoableChange, example: StoredChange | None, mask: Mask) -> UndoableChange:
+    return UndoableChange(
+        change_id=change.change_id,
+        origin=ChangeOrigin.Value(f"CHANGE_ORIGIN_{change.how.upper()}"),
+        change_time=timestamp_message(change.at),
+        changed=change.changed,
+        created=change.created,
+        undone=change.is_undone,
+        request_id=change.request_id or "",
+        example=None if example is None else HistoryEntry.FromString(history_entry(example, mask)),
+    )
 
 
 @dataclass(slots=True)

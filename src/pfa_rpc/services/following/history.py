@@ -65,7 +65,7 @@ class ChangePage:
     def framed(self, *, see_money: bool) -> bytes:
         """Return the serialized response."""
         mask = Mask((), hide_money=not see_money)
-        framed = [embed(_CHANGES_FIELD, _change(change, mask)) for change in self.changes]
+        framed = [embed(_CHANGES_FIELD, history_entry(change, mask)) for change in self.changes]
         return b"".join(framed) + self.message.SerializeToString()
 
 
@@ -172,7 +172,7 @@ def _digest(request: ListChangesRequest, sought: Sought) -> bytes:
     return digest("ListChanges", canonical(sought.condition)[0], asked)
 
 
-def _change(change: StoredChange, mask: Mask) -> bytes:
+def history_entry(change: StoredChange, mask: Mask) -> bytes:
     """Return a serialized HistoryEntry; what changed goes into it as it is kept."""
     fields = [name for name in change.fields if name in _AUDITED and not (mask.hide_money and BY_NAME[name].is_money)]
     message = HistoryEntry(

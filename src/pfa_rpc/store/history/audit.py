@@ -92,7 +92,8 @@ class StoredChange:
         return ChangeKey(self.revision, self.record_id)
 
 
-_COMMIT: Final = (_C.committed_at, _C.how, _C.changed_by, _C.request_id, _C.change_id)
+COMMIT: Final = (_C.committed_at, _C.how, _C.changed_by, _C.request_id, _C.change_id)
+"""What a change tells of its write, as `stored` takes it."""
 
 
 async def list_changes(
@@ -106,15 +107,16 @@ async def list_changes(
     """Return at most `limit` changes that come after a key, the newest first."""
     bounds = await _bounds(connection, organization_id, sought)
     changed = await connection.execute(_changed(organization_id, sought, bounds, after).limit(limit))
-    found = [[_stored(row) for row in changed]]
+    found = [[stored(row) for row in changed]]
     if sought.created and not sought.fields:
         created = await connection.execute(_created(organization_id, sought, bounds, after).limit(limit))
-        found.append([_stored(row, created=True) for row in created])
+        found.append([stored(row, created=True) for row in created])
     merged = heapq.merge(*found, key=lambda change: (-change.revision, change.record_id))
     return list(merged)[:limit]
 
 
-def _stored(row: Any, *, created: bool = False) -> StoredChange:
+def stored(row: Any, *, created: bool = False) -> StoredChange:
+    """Return the change of a row: revision, id and PFA id, COMMIT, and unless it was created, fields, old and new."""
     revision, record_id, pfa_id, at, how, changed_by, request_id, change_id, *rest = row
     return StoredChange(revision, record_id, pfa_id, at, how, changed_by, request_id, change_id, created, *rest)
 
@@ -128,7 +130,7 @@ def _changed(
     of_write = sa.and_(_C.organization_id == _D.organization_id, _C.revision == _D.revision)
     of_record = sa.and_(_R.organization_id == _D.organization_id, _R.id == _D.record_id)
     query = (
-        sa.select(_D.revision, _D.record_id, _R.pfa_id, *_COMMIT, _D.fields, _D.old, _D.new)
+        sa.select(_D.revision, _D.record_id, _R.pfa_id, *COMMIT, _D.fields, _D.old, _D.new)
         .join_from(record_changes, organization_commits, of_write)
         .join(records, of_record)
         .where(
@@ -152,7 +154,7 @@ def _created(
         _R.position < _C.first_position + _C.created,
     )
     query = (
-        sa.select(_C.revision, _R.id, _R.pfa_id, *_COMMIT)
+        sa.select(_C.revision, _R.id, _R.pfa_id, *COMMIT)
         .join_from(organization_commits, records, inserted)
         .where(
             _C.organization_id == organization_id,

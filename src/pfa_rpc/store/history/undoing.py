@@ -38,6 +38,8 @@ class UndoableChange:
     created: int
     changed: int
     request_id: str | None
+    revision: int
+    """Revision of its own commit."""
     last_revision: int
     """Revision of its last commit: its own, or that which undid or redid it last."""
     last_how: str
@@ -112,6 +114,7 @@ def _change(first: Any, last: Any) -> UndoableChange:
         created=first.created,
         changed=first.changed,
         request_id=first.request_id,
+        revision=first.revision,
         last_revision=last.revision,
         last_how=last.how,
         last_changed=last.changed,
