@@ -43,6 +43,8 @@ from nlq.tagging.tries import Trie
 _CODE_GAPS: Final = ("", "-", "/", ".", "_")
 _AMOUNT_STARTS: Final = NUMBER_WORDS | FURTHER | {"by", "for", "+", "half", "few", "couple"} | MARKS.keys() - {"the"}
 _LONGEST_NAME: Final = 6
+_MOST_FURTHER: Final = 5
+"""Words of "by another full 2 weeks" up to its amount, at most."""
 
 
 @dataclass(slots=True)
@@ -111,7 +113,8 @@ class PhraseReader:
         if start < limit and tokens[start].key == "+":
             start += 1
         found = self._amount(tokens, start, limit) if start < limit else None
-        while found is None and start + 1 < limit and tokens[start].key in FURTHER:
+        last = min(limit, start + _MOST_FURTHER) - 1
+        while found is None and start < last and tokens[start].key in FURTHER:
             start += 1
             found = self._amount(tokens, start, limit)
         if found is None or found.end > limit:
