@@ -13,8 +13,9 @@ from typing import Final
 
 from nlq.changes import Change, ordered
 from nlq.commands import UNSUPPORTED, WHICH, Command, CommandReader, command_sentence, finish, refusal_of
+from nlq.completion.inside import LONGEST, accepted, fitted, has_words_behind
 from nlq.completion.offering import Offering
-from nlq.completion.suggest import Suggestion, suggester
+from nlq.completion.suggest import MOST, Suggestion, suggester
 from nlq.errors import QuestionError
 from nlq.filters.canon import Canon
 from nlq.filters.order_text import canonical_order
@@ -43,6 +44,8 @@ from nlq.wording.phrasing import Phrasing
 from nlq.wording.sentence import SentenceWriter
 
 _NOT_UNDERSTOOD: Final = Role.NOT_UNDERSTOOD
+_ANY_DAY: Final = date(2000, 1, 1)
+"""Whether a question is understood does not hang on the day, but for one that names a day that its year lacks."""
 
 
 @dataclass(slots=True)
@@ -105,10 +108,34 @@ class Language:
     def suggest(self, text: str, caret: int, *, goes_on: bool = False) -> tuple[Suggestion, ...]:
         """Return how a question can go on from a caret, or end the word half typed there: 20 at most, best first.
 
-        Offsets count code points. `goes_on` says whether it may go on from a question before. The first call prepares
-        what the others look up.
+        Offsets count code points; a caret outside the text stands at its end. `goes_on` says whether it may go on from
+        a question before. The first call prepares what the others look up.
         """
-        return self._offering.suggest(text, caret, goes_on=goes_on)
+        caret = caret if 0 <= caret <= len(text) else len(text)
+        found = self._offering.suggest(text, caret, goes_on=goes_on)
+        has_more = has_words_behind(text, caret)
+        if len(text) <= LONGEST and all(each.guessed for each in found):
+            found = (*self._named(text, caret, has_more=has_more), *found)
+        if not found or not has_more:
+            return found[:MOST]
+        tokens = tokenize(text)
+        return fitted(text, caret, found, (tokens, self._tagger.tag(tokens)), self._reads_whole)[:MOST]
+
+    def _named(self, text: str, caret: int, *, has_more: bool) -> tuple[Suggestion, ...]:
+        """Return the values that may be meant at a caret behind words after which no table says what is usual."""
+        if has_more:
+            return self._offering.naming(text, caret)
+        if not text[:caret].strip() or (text[caret - 1].isspace() and self._reads_whole(text)):
+            return ()  # it can end here
+        named = self._offering.naming(text, caret)
+        return tuple(each for each in named if self._reads_whole(accepted(text, each)))
+
+    def _reads_whole(self, text: str) -> bool:
+        """Return whether a text is understood, whatever day it is."""
+        try:
+            return self.interpret(text, _ANY_DAY).complete
+        except QuestionError:
+            return False
 
     @cached_property
     def _offering(self) -> Offering:

@@ -69,6 +69,7 @@ NEXT: Final[dict[str, tuple[str, ...]]] = {
     "range": ("AND", "TO"),
     "EVENT": ("DATE",),
     "SPAN": ("DATE",),
+    "SPAN:FLAG": ("DATE", *_GO_ON),
     "COUNT": (NOUN, "VALUE", "FLAG", "DIFFERENT"),
     "DIFFERENT": ("FIELD",),
     "FUNCTION": ("MEASURE",),
@@ -162,7 +163,8 @@ def _last(content: Sequence[Tagged]) -> str:
     before = content[-2].tag if len(content) > 1 else ""
     if last.tag in _AMOUNTS:
         return _after_amount(before)
-    return last.tag
+    # "on site" is a state by itself, unless a date follows.
+    return "SPAN:FLAG" if last.tag == "SPAN" and last.reading("FLAG") is not None else last.tag
 
 
 def _joined(content: Sequence[Tagged]) -> str:
@@ -204,9 +206,9 @@ def _listed(content: Sequence[Tagged]) -> frozenset[str]:
 
 def _names(stretch: Tagged) -> tuple[str, ...]:
     """Return the names of the fields that a stretch speaks of."""
-    payload = stretch.readings[0].payload
-    if isinstance(payload, Flagged):
-        return (payload.field.name,)
+    state = stretch.reading("FLAG")
+    if state is not None and isinstance(state.payload, Flagged):
+        return (state.payload.field.name,)
     if stretch.tag == "VALUE":
         return (stretch.meanings[0].field.name,)
     return (stretch.field.name,) if stretch.field is not None and stretch.tag in _FIELDS else ()

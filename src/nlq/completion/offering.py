@@ -31,11 +31,10 @@ class Offering:
     def suggest(self, text: str, caret: int, *, goes_on: bool) -> tuple[Suggestion, ...]:
         """Return at most `MOST` suggestions, the most useful first; `goes_on`: whether a question was asked before.
 
-        A caret outside the text stands at its end; of a text longer than a question there are none.
+        The caret is within the text. For a text longer than a question there are none.
         """
         if len(text) > MAX_LENGTH:
             return ()
-        caret = caret if 0 <= caret <= len(text) else len(text)
         begun = opening(text[:caret], self._orders, goes_on=goes_on)
         if begun is None:
             return self._beginning(text, caret, goes_on=goes_on)
@@ -43,6 +42,10 @@ class Offering:
             self._follow_up(text, caret, begun) if begun.order is None else self._order(text, caret, begun, begun.order)
         )
         return tuple({each.text: each for each in found}.values())[:MOST]
+
+    def naming(self, text: str, caret: int) -> tuple[Suggestion, ...]:
+        """Return values that may be meant by the word half typed, whether or not they fit behind those before it."""
+        return self._questions.naming(text, caret)
 
     def _beginning(self, text: str, caret: int, *, goes_on: bool) -> tuple[Suggestion, ...]:
         """Return suggestions for a question, and the words that other texts begin with."""

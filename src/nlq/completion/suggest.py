@@ -111,6 +111,30 @@ class Suggester:
                 break
         return tuple(best.values())
 
+    def naming(self, text: str, caret: int) -> tuple[Suggestion, ...]:
+        """Return the values that the last words begin, of whatever field; some, where they begin none.
+
+        They need not fit behind the words before: that is for a reading of the whole to tell.
+        """
+        tokens = tokenize(text[:caret])
+        touching = bool(tokens) and tokens[-1].end == caret
+        found: list[tuple[int, Completion]] = []
+        for count in range(min(_LONGEST, len(tokens)), 0, -1):
+            tail = tokens[-count:]
+            if not any(token.kind is Kind.QUOTED for token in tail):
+                prefix = _text_of(tail) + ("" if touching else " ")
+                begun = (*self._completions.fixed(prefix), *self._completions.values(prefix, self._place))
+                found += [(tail[0].start, each) for each in begun]
+        if not (touching or found):
+            firsts = (each for few in self._completions.first.values() for each in few[:_FEW])
+            found = [(caret, each) for each in (*self._completions.usual, *firsts)]
+        end = word_end(text, caret) if touching else caret
+        values = {each.text: (start, each) for start, each in reversed(found) if each.tag == "VALUE"}
+        return tuple(
+            Suggestion(self._text(each), start, end, each.kind, each.field.name if each.field is not None else "")
+            for start, each in reversed(values.values())
+        )[:MOST]
+
     def is_whole(self, text: str) -> bool:
         """Return whether a text ends with a space, and no word of it asks for more."""
         said = self._head(text)[0]

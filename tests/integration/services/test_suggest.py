@@ -6,7 +6,9 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.field_mask_pb2 import FieldMask
 
+from pfa.v1.mutation_pb2 import MutateRecordsRequest, Mutation, MutationOperation
 from pfa.v1.query_service_pb2 import (
     AddSynonymRequest,
     InterpretRequest,
@@ -14,6 +16,7 @@ from pfa.v1.query_service_pb2 import (
     SuggestRequest,
     Synonym,
 )
+from pfa.v1.record_pb2 import Record
 from tests.integration.services.conftest import Client, failure
 
 
@@ -63,3 +66,30 @@ async def test_what_goes_on_is_offered_with_the_token_of_the_question_before(cli
     token = (await client.questions.Interpret(asked)).context_token
     assert "what about" in [each.text for each in await suggested(client, "", context_token=token)]
     assert "what about" not in [each.text for each in await suggested(client, "")]
+
+
+async def test_a_new_value_is_suggested_and_understood_from_the_revision_that_has_it(client: Client) -> None:
+    assert not [each for each in await suggested(client, "cranes in zanz") if each.text == "Zanzibar Süd"]
+    record = Record(pfa_id=client.rio[0]["pfa_id"], area_silo="Zanzibar Süd")
+    mutation = Mutation(
+        operation=MutationOperation.MUTATION_OPERATION_UPDATE,
+        record=record,
+        update_mask=FieldMask(paths=["area_silo"]),
+    )
+    await client.records.MutateRecords(MutateRecordsRequest(organization_id="RIO", mutations=[mutation]))
+    [first, *_] = await suggested(client, "cranes in zanz")
+    assert (first.text, first.field) == ("Zanzibar Süd", "area_silo")
+    reading = await client.questions.Interpret(InterpretRequest(organization_id="RIO", question="zanzibar süd"))
+    assert 'area_silo = "Zanzibar Süd"' in reading.interpretation.filter
+    assert not [each for each in await suggested(client, "zanz", "RIO2") if each.text == "Zanzibar Süd"]
+
+
+async def test_a_suggestion_inside_a_question_leaves_the_rest_readable(client: Client) -> None:
+    text = "cranes in sil over 5,000"
+    request = SuggestRequest(organization_id="RIO", text=text, caret=13)
+    found = (await client.questions.Suggest(request)).suggestions
+    assert "Silo 10" in [each.text for each in found]
+    for each in found:
+        question = f"{text[: each.start]}{each.text}{text[each.end :]}"
+        asked = InterpretRequest(organization_id="RIO", question=question)
+        assert (await client.questions.Interpret(asked)).interpretation.complete

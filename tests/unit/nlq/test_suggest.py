@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nlq.completion.inside import has_words_behind
 from nlq.completion.openings import orders_of
 from nlq.completion.suggest import MOST, Suggestion, SuggestionKind
-from nlq.normalize import MAX_LENGTH
+from nlq.normalize import MAX_LENGTH, tokenize
 from nlq.pipeline import Language
 from nlq.vocabulary import Vocabulary
 from pfa_rpc.schema import SCHEMA
@@ -171,6 +172,94 @@ def test_what_is_half_typed_is_still_offered(steps: list[int], letters: int) -> 
 def test_any_text_has_suggestions_within_it_or_none(text: str, caret: int) -> None:
     for each in language().suggest(text, caret):
         assert 0 <= each.start <= each.end <= len(text)
+
+
+@given(WALKS, st.integers(min_value=0, max_value=80))
+@settings(max_examples=60, deadline=None)
+def test_with_words_behind_the_caret_the_whole_text_reads_where_it_can(steps: list[int], place: int) -> None:
+    text = walked(steps).strip()
+    found = language().suggest(text, min(place, len(text)))
+    if not any(map(str.isalnum, text[place:].lstrip()[1:])):
+        return
+    whole = [language().interpret(accepted(text, each), TODAY).complete for each in found]
+    if has_words_behind(text, place):
+        assert all(whole) or not any(whole)
+
+
+@given(st.one_of(WALKS.map(walked), st.text(max_size=40)), st.integers(min_value=0, max_value=60), st.booleans())
+@settings(max_examples=100, deadline=None)
+def test_nothing_is_offered_twice_and_never_too_much(text: str, caret: int, goes_on: bool) -> None:
+    found = language().suggest(text, caret, goes_on=goes_on)
+    written = [accepted(text, each) for each in found]
+    assert len(written) == len(set(written))
+    assert len(found) <= MOST
+    guesses = [each.guessed for each in found]
+    assert guesses == sorted(guesses), "what is typed comes before what is only near it"
+
+
+HALVES = [
+    (question[: tokens[stretch.first].start + 3], question[: tokens[stretch.end - 1].end])
+    for question, *_ in cases("questions.txt", 2)
+    for tokens in [tokenize(question)]
+    for stretch in language()._tagger.tag(tokens)
+    if stretch.tag == "VALUE" and stretch.first < stretch.end and language().interpret(question, TODAY).complete
+]
+"""Questions up to a value of which three letters are typed, and to its end."""
+
+
+def test_a_value_that_is_half_typed_is_completed_behind_whatever_words() -> None:
+    lost = [
+        half
+        for half, whole in HALVES
+        if not any(_same(accepted(half, each), whole) for each in offered(half)) and not half[-1].isdigit()
+    ]
+    assert len(HALVES) > 100
+    assert len(lost) < len(HALVES) / 15, lost
+
+
+def _same(one: str, other: str) -> bool:
+    return language().interpret(one, TODAY).filter == language().interpret(other, TODAY).filter
+
+
+@pytest.mark.parametrize(
+    ("text", "caret", "whole"),
+    [
+        ("cranes in Si lo 4", 12, ""),
+        ("cranes in Silo 4 over 5,000", 12, "cranes in Silo 1 over 5,000"),
+        ("cranes in  over 5,000", 10, "cranes in Laydown over 5,000"),
+        ("rentals sorted by monthly rate", 12, "rentals sorted by monthly rate"),
+        ("count cra by area", 9, "count Cranes by area"),
+        ("rentals over 5,000", 0, "show me rentals over 5,000"),
+    ],
+)
+def test_a_suggestion_inside_a_question_leaves_the_rest_readable(text: str, caret: int, whole: str) -> None:
+    written = [accepted(text, each) for each in language().suggest(text, caret)]
+    assert not whole or whole in written
+    if whole:
+        assert all(language().interpret(each, TODAY).complete for each in written)
+
+
+@pytest.mark.parametrize(
+    ("typed", "value"),
+    [
+        *(
+            ("stra", "Straße Süd"),
+            ("STRASS", "Straße Süd"),
+            ("łó", "Łódź Yard"),
+            ("東", "東京 Yard"),
+            ("süd", "Straße Süd"),
+        ),
+        *(("cranes in łó", "Łódź Yard"), ("big b", "Big  Bend Yard"), ("o'n", "O'Neill & Sons")),
+    ],
+)
+def test_values_of_any_script_are_completed(typed: str, value: str) -> None:
+    values = ("Straße Süd", "Łódź Yard", "東京 Yard", "Big  Bend Yard", "O'Neill & Sons")
+    spoken = Language(SCHEMA, Vocabulary([*(("area_silo", each, 1) for each in values), ("category", "Cranes", 1)]))
+    found = spoken.suggest(typed, len(typed))
+    assert value in [each.text.strip('"') for each in found]
+    for each in found:
+        if each.field == "area_silo":
+            assert spoken.interpret(accepted(typed, each), TODAY).complete
 
 
 @cache

@@ -90,7 +90,9 @@ class Languages:
     async def suggest(self, prepared: Prepared, text: str, caret: int, *, goes_on: bool) -> tuple[Suggestion, ...]:
         """Return what can stand at a caret; `goes_on` says whether a question was asked before."""
         suggest = partial(prepared.language.suggest, text, caret, goes_on=goes_on)
-        return await asyncio.to_thread(suggest) if len(text) > SHORT_QUESTION else suggest()
+        # With words behind the caret, the whole text is read with each suggestion.
+        is_long = len(text) > SHORT_QUESTION or caret < len(text)
+        return await asyncio.to_thread(suggest) if is_long else suggest()
 
     async def _current(self, organization_id: str) -> Prepared | None:
         return self._known(await current_organization(self._database, organization_id))
