@@ -3,14 +3,15 @@
 The laws: no exception but the one for a text that is none; each word in one piece; the filter text means the query;
 the sentence, asked as a question, gives the same query; the amount and date readers take the text; a reading takes no
 longer than its length allows; and processes with other hash seeds read the same. What breaks one is made as short as it
-can be and printed.
+can be and printed. What is said again and again takes work in proportion: random pairs of words, or all words alone.
 
-    python -m bench.fuzz_language [--seconds 20] [--seed 1] [--show 20]
+    python -m bench.fuzz_language [--seconds 20] [--seed 1] [--show 20] [--words]
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import json
 import os
@@ -23,7 +24,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from bench.random_questions import questions
+from bench.random_questions import all_words, pairs, questions
 from nlq.amounts.durations import read_duration, read_duration_text
 from nlq.amounts.money import read_money, read_money_text
 from nlq.amounts.numbers import read_number, read_number_text, read_percent
@@ -35,6 +36,7 @@ from nlq.normalize import tokenize
 from nlq.query import Query
 from nlq.range_texts import read_range_text
 from tests.unit.nlq.cases import ROOT, TODAY, check_laws, language
+from tests.unit.nlq.work import MOST_GROWTH, growth
 
 SLOWEST: Final = 0.1
 """Seconds that a question of full length may take: 50 times its median, since the machine has other work too."""
@@ -47,23 +49,12 @@ TEXT_READERS: Final[tuple[Callable[[str], object], ...]] = (
     lambda text: read_date_text(text, TODAY),
 )
 HASH_SEEDS: Final = ("0", "1", "4242")
+PAIRS: Final = 40
+"""Random pairs of words that are said again and again."""
 COMPARED: Final = 3_000
 """Questions that are read again under each hash seed."""
-REPEATED: Final = (
-    "not ",
-    "silo 4 and ",
-    "between 5 and ",
-    "2 weeks ",
-    "$5k ",
-    '"a" ',
-    "x ",
-    "catepillar ",
-    "or ",
-    "March ",
-)
-GROWTH: Final = 12
-"""How much longer a text of four times the length may take, where it takes more than `NOTICED` seconds."""
-NOTICED: Final = 0.01
+HEADS: Final = ("", "move the pumps", "how many")
+"""What stands before a piece that is said again and again."""
 
 
 @dataclass(slots=True)
@@ -208,22 +199,16 @@ def different(asked: list[str]) -> Iterable[str]:
         yield from (question for question, one, other in zip(asked, here, there, strict=True) if one != other)
 
 
-def growing() -> Iterable[str]:
-    """Yield the pieces whose repetition takes more than in proportion to its length."""
-    for piece in REPEATED:
-        short, full = (_fastest((piece * 2_000)[:length]) for length in (500, 2_000))
-        if full > NOTICED and full > GROWTH * short:
-            yield f"{piece!r}: 500 characters {short * 1e3:.1f} ms, 2,000 characters {full * 1e3:.1f} ms"
-
-
-def _fastest(question: str) -> float:
-    """Return the seconds of the fastest of three readings."""
-    seconds = []
-    for _ in range(3):
-        began = time.process_time()
-        language().interpret(question, TODAY)
-        seconds.append(time.process_time() - began)
-    return min(seconds)
+def growing(pieces: Iterable[str]) -> Iterable[str]:
+    """Yield the pieces whose repetition takes more work than in proportion to its length."""
+    before = language().interpret("rentals in Silo 4 over $5000 by monthly rate", TODAY).query
+    for piece in pieces:
+        for head, context in (*((head, None) for head in HEADS), ("", before)):
+            with contextlib.suppress(QuestionError):  # signs alone are no question
+                times = growth(piece, head, context)
+                if times > MOST_GROWTH:
+                    behind = " behind another question" if context is not None else ""
+                    yield f"{head} {piece!r}{behind}: {times:.1f} times the work for 4 times the text"
 
 
 def main() -> None:
@@ -232,6 +217,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20, help="how long to go on (default %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="where the random questions begin (default %(default)s)")
     parser.add_argument("--show", type=int, default=20, help="most kinds of findings to print (default %(default)s)")
+    parser.add_argument("--words", action="store_true", help="say every word again and again, for many minutes")
     parser.add_argument("--digests", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.digests:
@@ -240,8 +226,9 @@ def main() -> None:
     count, findings, kept = read_randomly(options.seed, options.seconds)
     for question in different(kept):
         findings.add("a fresh process with another hash seed reads it otherwise", question)
-    for piece in growing():
-        findings.add("time grows faster than length", piece)
+    for piece in growing(all_words() if options.words else pairs(options.seed, PAIRS)):
+        print(piece, flush=True)
+        findings.add("work grows faster than length", piece)
     print(f"{count:,} questions; {len(kept):,} with {len(HASH_SEEDS)} hash seeds each; {len(findings.counts)} findings")
     for law, times in findings.counts.most_common(options.show):
         question = findings.shortest[law]

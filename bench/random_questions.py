@@ -1,7 +1,7 @@
 """Random questions: jumbled words, phrases of a small grammar, worn texts, and text of no language at all.
 
-Gives `questions`: an endless stream that hangs on its seed alone. Some are sensible, most are not, and all of them may
-be typed by somebody.
+Gives `questions`, an endless stream that hangs on its seed alone, and the words of which they are made: `all_words` and
+`pairs`. Some questions are sensible, most are not, and all of them may be typed by somebody.
 """
 
 from __future__ import annotations
@@ -61,6 +61,19 @@ def _known_questions() -> tuple[str, ...]:
     names = ("questions", "command_questions", "followups", "dates", "figures", "ranges", "durations", "money_texts")
     present = [name for name in names if (ROOT / "tests" / "fixtures" / f"{name}.txt").exists()]
     return tuple(row[0] for name in present for row in cases(f"{name}.txt", 1))
+
+
+def all_words() -> tuple[str, ...]:
+    """Return the phrases, values and amounts that questions are made of, and each of their words."""
+    said = (*_phrases(), *_values(), *_fields(), *_amount_words(), *_TIMES, *_MONTHS, *_SIGNS)
+    return tuple(dict.fromkeys((*said, *(word for phrase in said for word in phrase.split()))))
+
+
+def pairs(seed: int, count: int) -> Iterator[str]:
+    """Yield random pairs of words. The same seed gives the same pairs."""
+    draw, words_known = random.Random(seed), all_words()
+    for _ in range(count):
+        yield f"{draw.choice(words_known)} {draw.choice(words_known)}"
 
 
 def number(draw: random.Random) -> str:

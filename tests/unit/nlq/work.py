@@ -33,10 +33,10 @@ def lines_run(question: str, context: Query | None = None) -> int:
     def enter(frame: FrameType, _event: str, _argument: object) -> Callable[..., Any] | None:
         return step if frame.f_code.co_filename.startswith(_HOME) else None
 
-    before = sys.gettrace()
+    spoken, before = language(), sys.gettrace()
     sys.settrace(enter)
     try:
-        language().interpret(question, TODAY, context)
+        spoken.interpret(question, TODAY, context)
     finally:
         sys.settrace(before)
     return count
