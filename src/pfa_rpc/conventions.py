@@ -147,6 +147,7 @@ DATES: Final = DateConventions(
             "that have already arrived",
         ),
         *("starting date", "getting here", "due to arrive", "due to start", "due in", "on rent from"),
+        *("due on site", "due at site", "arriving on site", "arriving at site", "expected on site", "come on site"),
     ),
     end_words=(
         *("end", "ends", "ending", "ended", "end date", "to end", "finish", "finishes", "finishing", "finished"),
@@ -156,6 +157,7 @@ DATES: Final = DateConventions(
         *("wrap up", "wrapping up", "finish date", "leaving site", "off site", "going off site", "due to end"),
         *("due to return", "due to leave", "completing", "completed", "rolling off", "run out", "running out"),
         *("ending date", "needed until", "off hire", "completion", "completion date", "gone", "be gone"),
+        *("coming off hire", "going off hire", "come off hire", "come off rent", "leave site", "leaves site"),
     ),
     within_words=(
         *("on site", "onsite", "on rent", "needed", "in use", "required", "on location", "on the job", "working"),
@@ -177,7 +179,16 @@ DATES: Final = DateConventions(
         )
     },
     done={"modified_at": ("changes", "edits", "modifications", "updates", "changes made", "edits made")},
-    undone={"modified_at": ("unmodified", "unchanged", "unedited", "untouched", "not touched", "unaltered")},
+    undone={
+        "modified_at": (
+            *("unmodified", "unchanged", "unedited", "untouched", "not touched", "unaltered"),
+            *(
+                f"{nobody} {verb}"
+                for nobody in ("nobody", "nobody has", "no one", "no one has", "noone has")
+                for verb in ("changed", "modified", "edited", "updated", "touched")
+            ),
+        )
+    },
     spread=("plan_cost", "forecast_cost", "actual_cost"),
 )
 
@@ -267,6 +278,27 @@ SAYINGS: Final = (
         FieldComparison("forecast_end", Operator.NE, "plan_end"),
         (FieldComparison("forecast_start", Operator.NE, "plan_start"),),
     ),
+    Saying(
+        (
+            *("in conflict", "conflicting", "conflicted", "with conflicts", "with a conflict", "having conflicts"),
+            *(
+                "with sync conflicts",
+                "with a sync conflict",
+                "have conflicts",
+                "that conflict",
+                "in conflict with PEMS",
+            ),
+            *("conflicting with PEMS", "with open conflicts", "with unresolved conflicts", "conflict with PEMS"),
+        ),
+        Present("conflicting_fields"),
+    ),
+    Saying(
+        (
+            *("without conflicts", "without a conflict", "not in conflict", "with no conflicts", "without conflict"),
+            *("without sync conflicts", "not conflicting", "not in conflict with PEMS", "no conflicts"),
+        ),
+        Not(Present("conflicting_fields")),
+    ),
     Saying(("never synced", "never been synced", "never yet synced", "never pushed"), Not(Present("last_synced_at"))),
     Saying(
         (
@@ -317,7 +349,21 @@ CONVENTIONS: Final = Conventions(
     key="pfa_id",
     key_words=("record", "pfa"),
     written=("pems_modified_by",),
-    equipment_words=("record", "item", "equipment", "piece", "unit", "machine", "asset", "pfa", "pfa record"),
+    equipment_words=(
+        "record",
+        "item",
+        "equipment",
+        "piece",
+        "unit",
+        "machine",
+        "asset",
+        "pfa",
+        "pfa record",
+        "gear",
+        "kit",
+        "machinery",
+        "requirement",
+    ),
     prepositions={
         "area_silo": "in",
         "category": "of",

@@ -11,7 +11,7 @@ SOURCES: Final = (
         "RENTAL",
         1,
         "Rental",
-        ("rental", "rented", "rent", "renting", "hired", "hire", "rentable"),
+        ("rental", "rented", "rent", "renting", "hired", "hire", "rentable", "leased", "leasing"),
     ),
     EnumValue(
         "PURCHASE",
@@ -51,6 +51,7 @@ SYNC_STATES: Final = (
             "unedited",
             "synchronized",
             "untouched",
+            *("in sync with PEMS", "synced with PEMS", "in step with PEMS", "the same as in PEMS"),
         ),
     ),
     EnumValue(

@@ -72,6 +72,7 @@ _DATED: Final = {
     ),
     Limit.AFTER: (
         "after|later than|not until after|any time after|anytime after|sometime after|newer than|more recent than"
+        "|subsequent to"
     ),
     Limit.BEFORE: (
         "before|earlier than|prior to|ahead of|sooner than|any time before|anytime before|sometime before|older than"
@@ -85,7 +86,10 @@ _DATED: Final = {
 }
 """Phrases that only a date can follow."""
 _TIMED: Final = {
-    Limit.WITHIN: "in|within|throughout|in the year|all of|all through|whole of|the whole of|the entire|entire",
+    Limit.WITHIN: (
+        "in|within|throughout|in the year|all of|all through|whole of|the whole of|the entire|entire"
+        "|over the|over the course of|in the course of"
+    ),
     Limit.UNTIL: "through|thru|up through",
 }
 """Phrases that years follow, but no amounts."""

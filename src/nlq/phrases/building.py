@@ -159,12 +159,14 @@ class _Builder(lark.Transformer[Any, Any]):
     def percentage(self, children: list[Leaf]) -> SharePart:
         operator = next((leaf.payload for leaf in children if isinstance(leaf.payload, Operator)), None)
         field = children[0].payload if children[0].type == "MEASURE" else None
-        return SharePart(children[0].first, children[-1].end, children[-1].payload.value, operator, field)
+        share = next(leaf.payload.value for leaf in children if leaf.type == "PERCENT")
+        return SharePart(children[0].first, children[-1].end, share, operator, field)
 
     def lasting(self, children: list[Leaf]) -> LastingPart:
         operator = next((leaf.payload for leaf in children if isinstance(leaf.payload, Operator)), None)
         sure = children[0].type in ("LASTING", "LONGER")
-        return LastingPart(children[0].first, children[-1].end, children[-1].payload, operator, sure)
+        duration = next(leaf.payload for leaf in children if leaf.type == "DURATION")
+        return LastingPart(children[0].first, children[-1].end, duration, operator, sure)
 
     def claim(self, children: list[Leaf]) -> ClaimPart:
         (leaf,) = children
@@ -255,7 +257,7 @@ class _Builder(lark.Transformer[Any, Any]):
     def figure(self, children: list[Any]) -> FigurePart:
         functions, measure, *others = children
         kinds = tuple(leaf.payload for leaf in functions)
-        more = tuple(leaf.payload for leaf in others[1:])
+        more = tuple(leaf.payload for leaf in others[1::2])
         return FigurePart(functions[0].first, children[-1].end, kinds, measure.payload, more)
 
     def ordered(self, children: list[Leaf]) -> SortPart:

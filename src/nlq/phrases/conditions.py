@@ -270,7 +270,7 @@ def counts_things(end: int, bound: BoundTerm | HavingPart, gathered: Gathered, s
         return True
     after = stretches.get(end)
     small = max(amount.value for _, amount in bound.limits) < _SMALL_COUNT
-    return small and bound.field is None and after is not None and after.tag in (RECORD, "VALUE", "FLAG")
+    return small and bound.field is None and after is not None and after.tag in (RECORD, "VALUE", "FLAG", "CLAIM")
 
 
 def _absorbed(conditions: list[Condition]) -> list[Condition]:

@@ -16,6 +16,7 @@ from nlq.schema import FieldType
 from nlq.tagging.tags import FILLER, UNKNOWN, Amount, Reading, Tagged
 
 _BEFORE_AMOUNT: Final = frozenset(("COMPARE", "ABOUT", "BETWEEN", "WITHIN", "LIMIT", "RANK", "EXTREME"))
+_MEASURED: Final = frozenset(("PERCENT", "DURATION"))
 _DATE_SIGNS: Final = frozenset(("-", "/", "."))
 _LABELLED: Final = (FieldType.TEXT, FieldType.ID, FieldType.ENUM)
 _UNKNOWN: Final = (Reading(UNKNOWN),)
@@ -60,7 +61,8 @@ class AmountTagger:
 
 def ends_amount(tokens: list[Token], end: int, before: Sequence[Tagged]) -> bool:
     """Return whether words up to a token limit the amount before them, and no amount behind."""
-    return bool(before) and before[-1].is_amount and not _begins_amount(tokens, end)
+    limited = bool(before) and (before[-1].is_amount or before[-1].tag in _MEASURED)
+    return limited and not _begins_amount(tokens, end)
 
 
 def _begins_amount(tokens: list[Token], index: int) -> bool:

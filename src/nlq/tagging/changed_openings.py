@@ -73,9 +73,21 @@ class ChangedOpenings:
     def refuse_counts(self, tagged: list[Tagged], tokens: Sequence[Token]) -> list[Tagged]:
         """Return stretches with nouns for changes that are to be counted as not understood: "how many changes"."""
         place = next((number for number, each in enumerate(tagged) if each.tag == "COUNT"), len(tagged)) + 1
-        while place < len(tagged) and tagged[place].tag == FILLER:
+        counted = place
+        while place < len(tagged) and tagged[place].tag in (FILLER, RECORD):
             place += 1
-        if place >= len(tagged) or tokens[tagged[place].first].raw.casefold() not in self._nouns:
+        if place >= len(tagged):
+            return tagged
+        if tokens[tagged[place].end - 1].key in self._past and any(
+            each.tag == RECORD for each in tagged[counted:place]
+        ):
+            # "how many records were changed" counts records; what follows is not what the count is of.
+            return [
+                *tagged[:place],
+                Tagged(tagged[place].first, tagged[place].first, (Reading("COMMA"),)),
+                *tagged[place:],
+            ]
+        if tokens[tagged[place].first].raw.casefold() not in self._nouns:
             return tagged
         noun = Tagged(tagged[place].first, tagged[place].end, (Reading(UNKNOWN, NOT_COUNTED),))
         return [*tagged[:place], noun, *tagged[place + 1 :]]

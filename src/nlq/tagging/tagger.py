@@ -184,6 +184,13 @@ class Tagger:
             shorter = self.fixed.exactly((tokens[index].key,))
             if shorter and shorter[0].tag == "EVENT" and read_timed(tokens, index + 1, today, (), due=False):
                 return Tagged(index, index + 1, shorter)
+            if (
+                tag == "WHEN"
+                and shorter
+                and shorter[0].tag == FILLER
+                and read_timed(tokens, index + 1, today, (), due=False)
+            ):
+                return Tagged(index, index + 1, shorter)  # "is before" of "forecast end is before July"
         elif tag == "FIELD" and tokens[end - 1].key == "by":
             shorter = self.fixed.exactly(token.key for token in tokens[index : end - 1])
             if shorter and shorter[0].tag != UNKNOWN and read_timed(tokens, end - 1, today, (), due=False):

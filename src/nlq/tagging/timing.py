@@ -19,6 +19,9 @@ from nlq.schema import FieldType
 from nlq.tagging.tags import SILENT, Reading, Share, Tagged
 
 _TIMES_OVER: Final = {"twice": Decimal(2), "double": Decimal(2), "triple": Decimal(3)}
+_HALF: Final = Decimal("0.5")
+_OF: Final = frozenset(("of", "the", "its", "their"))
+"""Words behind "half" that make it a share: "less than half of the plan cost"."""
 _TIMES: Final = (FieldType.DATE, FieldType.TIME)
 _COUNTING: Final = frozenset(("a", "an", "half", "few", "couple", "several", "one", "the"))
 _AMOUNT_FRAMES: Final = frozenset(
@@ -62,6 +65,8 @@ def read_timed(
     token = tokens[index]
     if token.key in _TIMES_OVER:
         return index + 1, Reading("PERCENT", Share(_TIMES_OVER[token.key]))
+    if token.key == "half" and due and index + 1 < len(tokens) and tokens[index + 1].key in _OF:
+        return index + 1, Reading("PERCENT", Share(_HALF))
     if token.kind is not NUMBER and token.key not in NUMBER_WORDS and token.key not in _COUNTING:
         return None
     percent = read_percent(tokens, index)

@@ -19,7 +19,7 @@ PHRASES: Final[dict[str, tuple[str, ...]]] = {
     "FROM": ("from",),
     "TO": ("to", "through", "thru", "until"),
     "AND": ("and", "as well as", "along with", "plus", "also", "+"),
-    "OR": ("or", "and/or", "|"),
+    "OR": ("or", "and/or", "|", "or else", "or otherwise", "or alternatively"),
     "COMMA": (",", "comma"),
     "BUT": ("but",),
     "NOT": (

@@ -371,5 +371,7 @@ def _last_day(stop: date) -> date:
 
 
 def with_article(label: str) -> str:
-    """Return a noun with its article."""
+    """Return a noun with its article; a plural has none."""
+    if label.endswith("s") and not label.endswith(("ss", "S")):
+        return label
     return f"{'an' if label[0].lower() in 'aeiou' else 'a'} {label}"
