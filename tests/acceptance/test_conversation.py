@@ -172,6 +172,14 @@ def test_a_half_typed_word_is_completed(shell: Shell) -> None:
     assert completions(shell, "rented cra in Silo 4", 10)[0] == ("cranes", -3)
 
 
+def test_a_completion_leaves_what_stands_behind_the_caret(shell: Shell) -> None:
+    assert ("cra", -3) in completions(shell, "rented cranes in Silo 4", 10)
+    text = "cranes in  over 5,000"
+    for written, start in completions(shell, text, 10):
+        question = f"{text[: 10 + start]}{written}{text[10:]}"
+        assert shell.run("interpret", question)[0] == exits.OK, question
+
+
 def test_a_server_that_does_not_answer_offers_nothing() -> None:
     with connect(Target("127.0.0.1:1", None, 5)) as connection:
         completer = QuestionCompleter(connection, AskRequest(organization_id="RIO"))

@@ -44,10 +44,10 @@ class QuestionCompleter(Completer):
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterator[Completion]:
         """Yield what can stand at the caret, in place of what is there of it."""
         del complete_event
-        caret = document.cursor_position
+        caret, text = document.cursor_position, document.text
         asked = SuggestRequest(
             organization_id=self._request.organization_id,
-            text=document.text_before_cursor,
+            text=text,
             caret=caret,
             context_token=self._request.context_token,
         )
@@ -56,7 +56,12 @@ class QuestionCompleter(Completer):
         except ServerError:  # a prompt without completions is a prompt still
             return
         for each in found:
-            yield Completion(plain(each.text), start_position=each.start - caret, display_meta=plain(each.description))
+            written, behind = plain(each.text), text[caret : each.end]
+            # A completion ends at the caret: what stands behind it has to be the end of what is suggested.
+            if written.casefold().endswith(behind.casefold()):
+                before = written[: len(written) - len(behind)]
+                shown = {"display": written, "display_meta": plain(each.description)}
+                yield Completion(before, start_position=each.start - caret, **shown)
 
 
 def ask_again_and_again(
