@@ -90,6 +90,8 @@ def _bounded(line: Line, found: Limited) -> Limited | Piece:
             return piece if piece is not None and piece.invalid else found
         later = not_before(line, piece, start)
         stop = limited(later, phrase.limit, dated=True)
+        if stop.stop is not None and stop.stop <= start:
+            return found  # "after 2027 by 2025": two limits, and no period
         return Limited(stop.end, start, stop.stop, (*found.notes, *stop.notes))
     return found
 

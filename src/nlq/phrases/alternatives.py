@@ -28,11 +28,16 @@ class AlternativesTerm(Term):
     groups: list[list[Term]] = field(default_factory=list)
 
     def condition(self) -> Condition | None:
-        """Return the alternatives, None where one of them leaves everything open."""
+        """Return the alternatives, None where one of them leaves everything open.
+
+        One that asks all that another does and more adds no records: a part of that other was not understood.
+        """
         conditions = [joined(group) for group in self.groups]
         if not all(conditions):
             return None
-        return Or(tuple(holds_together(tuple(each)) for each in conditions))
+        kept = [each for each in conditions if not any(_is_wider(other, each) for other in conditions)]
+        either = tuple(holds_together(tuple(each)) for each in kept)
+        return Or(either) if len(either) > 1 else either[0]
 
 
 @dataclass(slots=True)
@@ -42,6 +47,11 @@ class Parallel:
     common: list[Term]
     """Those that all records meet."""
     groups: list[list[Term]]
+
+
+def _is_wider(one: Sequence[Condition], other: Sequence[Condition]) -> bool:
+    """Return whether one conjunction asks for less than another."""
+    return len(one) < len(other) and all(each in other for each in one)
 
 
 def flat(terms: Iterable[Term]) -> Iterator[Term]:
@@ -67,7 +77,7 @@ def parallel(terms: Sequence[Term]) -> Parallel | None:
     for size in range(len(terms) // 2, 1, -1):
         for first in range(len(terms) - 2 * size + 1):
             end = _run_end(terms, asked, first, size)
-            if end > first + size and _is_apart(terms, first, end):
+            if end > first + size and _is_apart(terms, first, end) and not _asks_again(terms, asked, first, end):
                 groups = [list(terms[start : start + size]) for start in range(first, end, size)]
                 for group in groups:
                     group[0].alternative = False
@@ -105,6 +115,13 @@ def _begins_group(terms: Sequence[Term], first: int, size: int) -> bool:
     """Return whether a joining word stands before a term, and none before the others of its group."""
     inner = terms[first + 1 : first + size]
     return terms[first].join in (*_LAST, "COMMA") and all(term.linked and term.join is None for term in inner)
+
+
+def _asks_again(terms: Sequence[Term], asked: Sequence[str], first: int, end: int) -> bool:
+    """Return whether a term beside a run asks for other values of a field that its groups ask: it is a kind, too."""
+    names = {asked[place] for place in range(first, end) if isinstance(terms[place], ValueTerm)}
+    beside = (*range(first), *range(end, len(terms)))
+    return any(isinstance(terms[place], ValueTerm) and asked[place] in names for place in beside)
 
 
 def _is_apart(terms: Sequence[Term], first: int, end: int) -> bool:

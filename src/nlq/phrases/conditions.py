@@ -236,7 +236,8 @@ class Conditions:
                 kept.append(term)
                 continue
             self._refuse_again(term, term.field)
-        return kept
+        places = {id(term) for term in kept}
+        return without(terms, lambda term: id(term) not in places) if len(kept) < len(terms) else terms
 
     def _refuse_again(self, term: Term, field: FieldSpec) -> None:
         self._gathered.refuse(term)
@@ -277,12 +278,10 @@ def _absorbed(conditions: list[Condition]) -> list[Condition]:
     """Return the conditions without alternatives of which one holds anyway: "cranes, cranes or rentals"."""
     if len(conditions) < 2:
         return conditions
-    kept = []
-    for condition in conditions:
-        others = [each for each in conditions if each is not condition]
-        if not isinstance(condition, Or) or not any(operand in others for operand in condition.operands):
-            kept.append(condition)
-    return kept
+    if not any(isinstance(condition, Or) for condition in conditions):
+        return conditions
+    said = set(conditions)
+    return [each for each in conditions if not isinstance(each, Or) or said.isdisjoint(each.operands)]
 
 
 def _agree(before: Term, term: Term) -> bool:

@@ -15,7 +15,7 @@ from nlq.phrases.figure_words import figure_words
 from nlq.phrases.gathered import Gathered
 from nlq.phrases.group_order import GroupOrder
 from nlq.phrases.grouping import DISTINCT_LEADS, group_keys
-from nlq.phrases.ordering import is_extreme
+from nlq.phrases.ordering import told_apart
 from nlq.phrases.parts import FieldPart, FigurePart, Part, RankPart, SortPart
 from nlq.query import (
     Aggregate,
@@ -104,7 +104,7 @@ class Figuring:
 
     def _take_figures(self) -> None:
         gathered = self._gathered
-        extremes = [rank for rank in gathered.ranks if is_extreme(rank, gathered.ranks)]
+        extremes, _ = told_apart(gathered.ranks)
         asking: list[FigurePart | RankPart] = [*gathered.figures, *extremes]
         for part in sorted(asking, key=lambda part: part.first):
             asked = self._asked(part)
@@ -174,6 +174,7 @@ class Figuring:
             for key in group.keys:
                 if key.field is not None and key.field.type in _MEASURED:
                     found[self._usual(key.field, group)] = None
+        extremes = {id(rank) for rank in told_apart(gathered.ranks)[0]}
         for rank in gathered.ranks:
             if rank.field is not None and not all(
                 _has_figure(each, rank.field) for each in rank.functions or (Function.MAX,)
@@ -183,7 +184,7 @@ class Figuring:
                 found.update(
                     dict.fromkeys(Aggregation(f, rank.field.name if rank.field else None) for f in rank.functions)
                 )
-            elif rank.field is not None and not is_extreme(rank, gathered.ranks):
+            elif rank.field is not None and id(rank) not in extremes:
                 found[self._usual(rank.field, rank)] = None
             elif rank.rank is not None and rank.rank.money and self._schema.conventions.ranking_field:
                 found[self._usual(self._schema.by_name[self._schema.conventions.ranking_field], rank)] = None
@@ -262,7 +263,7 @@ class Figuring:
             or gathered.most
             or gathered.havings
             or gathered.figure_bounds
-            or [rank for rank in gathered.ranks if not is_extreme(rank, gathered.ranks)]
+            or told_apart(gathered.ranks)[1]
             or gathered.by_figures
             or [part for part in gathered.sorts if _orders_by_figure(part)]
         )
@@ -277,7 +278,7 @@ class Figuring:
     def _ranks_records(self) -> bool:
         """Return whether a rank is of records, so that nothing is grouped."""
         gathered = self._gathered
-        ranks = [rank for rank in gathered.ranks if not is_extreme(rank, gathered.ranks) and not rank.functions]
+        ranks = [rank for rank in told_apart(gathered.ranks)[1] if not rank.functions]
         return bool(
             (ranks or gathered.sorts) and not self._figures and not any(b.field.groupable for b in gathered.bare)
         )

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from nlq.phrases.gathered import Gathered
-from nlq.phrases.ordering import is_extreme, limit_of
+from nlq.phrases.ordering import limit_of, told_apart
 from nlq.phrases.parts import Part, SortKey, SortPart
 from nlq.query import Aggregation, FigureSort, Function
 from nlq.schema import FieldType
@@ -39,7 +39,7 @@ class GroupOrder:
         """Return the order, by what is said of it and of the rank of groups, and how many are asked for."""
         gathered = self._gathered
         first = self._figures[0]
-        ranks = [rank for rank in gathered.ranks if not is_extreme(rank, gathered.ranks)]
+        _, ranks = told_apart(gathered.ranks)
         limit = limit_of(gathered, ranks)
         default: bool | None = None
         for rank in ranks:

@@ -17,7 +17,8 @@ def refuse_records(asked: Aggregate, gathered: Gathered) -> None:
     if asked.group_by:
         leftover = [*gathered.distinct, *gathered.groups]
     else:
-        ranks = [rank for rank in gathered.ranks if (rank.first, rank.end) not in _used(gathered.result)]
+        used = _used(gathered.result)
+        ranks = [rank for rank in gathered.ranks if (rank.first, rank.end) not in used]
         leftover = [*ranks, *gathered.sorts, *gathered.directions, *gathered.most, *gathered.by_figures]
         leftover += [*gathered.distinct, *gathered.groups]
     if gathered.yes_no is not None and not asked.yes_no:

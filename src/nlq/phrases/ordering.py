@@ -28,9 +28,22 @@ def order_of(gathered: Gathered) -> tuple[tuple[Sort, ...], int | None]:
 
 def is_extreme(rank: RankPart, ranks: list[RankPart]) -> bool:
     """Return whether "the highest rate" asks for the figure, not for the record that has it."""
-    if rank.field is None or rank.count is not None or rank.holder or rank.functions:
-        return False
-    return not any(other.count is not None and other.field is None for other in ranks)
+    return _is_open(rank) and not _counts_records(ranks)
+
+
+def told_apart(ranks: list[RankPart]) -> tuple[list[RankPart], list[RankPart]]:
+    """Return the ranks that ask for a figure (`is_extreme`), and the others."""
+    counted = _counts_records(ranks)
+    extremes = [rank for rank in ranks if _is_open(rank) and not counted]
+    return extremes, [rank for rank in ranks if counted or not _is_open(rank)]
+
+
+def _is_open(rank: RankPart) -> bool:
+    return rank.field is not None and rank.count is None and not rank.holder and not rank.functions
+
+
+def _counts_records(ranks: list[RankPart]) -> bool:
+    return any(rank.count is not None and rank.field is None for rank in ranks)
 
 
 def limit_of(gathered: Gathered, ranks: list[RankPart]) -> int | None:
@@ -62,7 +75,7 @@ class _Ordering:
     def run(self) -> tuple[tuple[Sort, ...], int | None]:
         gathered = self._gathered
         keys: list[_Key] = []
-        ranks = [rank for rank in gathered.ranks if not is_extreme(rank, gathered.ranks)]
+        _, ranks = told_apart(gathered.ranks)
         limit = limit_of(gathered, ranks)
         ends = self._ends(ranks)
         direction = ends[-1].rank if ends else None

@@ -104,7 +104,9 @@ class ChangedValueReader:
         return place
 
     def _is_time(self, before: Tagged) -> bool:
-        """Return whether a stretch names the time of the last change: "last modified from May 2 to May 8"."""
+        """Return whether a date behind a stretch is its own: "last modified from May 2 to May 8", "on site from …"."""
+        if before.reading("SPAN") is not None:
+            return True
         return before.end > before.first + 1 and before.field is not None and before.field.type is FieldType.TIME
 
     def _end_from(self, tagged: Sequence[Tagged], tokens: Sequence[Token], place: int, change: _Change) -> int:
