@@ -58,8 +58,9 @@ class Conditions:
 
         `asked` is the field whose values are asked for; `totals` are the figures where costs are totalled.
         """
-        terms = _told_once(terms)
-        self._note_changed(terms, asked)
+        if AgainstTerm in {*map(type, terms)}:
+            terms = _told_once(terms)
+            self._note_changed(terms, asked)
         self._totals = totals
         figured = self._gathered.share is not None or self._gathered.versus is not None
         apart = None if figured else parallel(terms)

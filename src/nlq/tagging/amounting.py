@@ -17,6 +17,8 @@ from nlq.tagging.tags import FILLER, UNKNOWN, Amount, Reading, Tagged
 
 _BEFORE_AMOUNT: Final = frozenset(("COMPARE", "ABOUT", "BETWEEN", "WITHIN", "LIMIT", "RANK", "EXTREME"))
 _MEASURED: Final = frozenset(("PERCENT", "DURATION"))
+_DUE: Final = _BEFORE_AMOUNT | {"AND", "TO", FILLER}
+"""Tags right before an amount that is called for."""
 _DATE_SIGNS: Final = frozenset(("-", "/", "."))
 _LABELLED: Final = (FieldType.TEXT, FieldType.ID, FieldType.ENUM)
 _UNKNOWN: Final = (Reading(UNKNOWN),)
@@ -77,6 +79,8 @@ def _begins_amount(tokens: list[Token], index: int) -> bool:
 
 def is_due(before: Sequence[Tagged]) -> bool:
     """Return whether the words before call for an amount: "over", "between", "between 5 and"."""
+    if not before or before[-1].readings[0].tag not in _DUE:
+        return False
     content = [stretch for stretch in before[-6:] if stretch.readings[0].tag != FILLER]
     tag = content[-1].readings[0].tag if content else ""
     if tag in _BEFORE_AMOUNT:

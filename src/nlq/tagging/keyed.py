@@ -38,7 +38,10 @@ class KeyReader:
 
     def read(self, tokens: Sequence[Token], index: int, before: Sequence[Tagged]) -> Tagged | None:
         """Return the key that starts at a token, None where no word before it announces one."""
-        if not before or tokens[index].gap in _JOINED or tokens[index].key == TAKEN or self._is_plain(tokens, index):
+        token, behind = tokens[index], index + 1
+        if token.key in self._used and token.kind is WORD and (behind == len(tokens) or tokens[behind].gap == " "):
+            return None  # all by itself a word that the language has a use for
+        if not before or token.gap in _JOINED or token.key == TAKEN:
             return None
         last = before[-1]
         if last.readings[0].tag not in _LINKING and not self._announces(last, tokens):
@@ -55,12 +58,6 @@ class KeyReader:
             return None
         value = tokens[index].raw + "".join(token.gap + token.raw for token in tokens[index + 1 : end])
         return Tagged(index, end, (Reading("VALUE", (Meaning(field, value),)),))
-
-    def _is_plain(self, tokens: Sequence[Token], index: int) -> bool:
-        """Return whether a token is, all by itself, a word that the language has a use for: then it is no value."""
-        token = tokens[index]
-        alone = index + 1 == len(tokens) or tokens[index + 1].gap == " "
-        return alone and token.key in self._used and token.kind is WORD
 
     def _announces(self, last: Tagged, tokens: Sequence[Token]) -> bool:
         """Return whether a value as written can stand right behind a stretch."""

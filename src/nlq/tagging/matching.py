@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from nlq.normalize import WORD, Token, stem
-from nlq.schema import Schema
+from nlq.schema import FieldSpec, Schema
 from nlq.tagging.tags import FILLER, RECORD, UNKNOWN, Meaning, Reading, Tagged
 from nlq.tagging.tries import Trie
 
@@ -70,27 +70,30 @@ class Matcher:
         """
         end, readings = fixed
         key = tokens[index].key
-        if self._is_total(tokens, index, fixed):
-            return self._fixed.exactly((key,))
         if key == "with" and readings[0].tag == "COMPARE":
             return self._fixed.exactly((key,))
         if end != index + 2 or readings[0].tag != "MEASURE":
             return ()
+        if self._is_total(tokens, index, readings[0]):
+            return self._fixed.exactly((key,))
         plural = tokens[index + (key == "to")]
         if not plural.raw.casefold().endswith("s") or plural.key == plural.raw.casefold():
             return ()
         named = self._fixed.exactly((plural.key,))
         return self._fixed.exactly((key,)) if any(reading.tag == "VALUE" for reading in named) else ()
 
-    def _is_total(self, tokens: list[Token], index: int, fixed: tuple[int, tuple[Reading, ...]]) -> bool:
-        """Return whether a rate that is called a cost stands where costs are summed up: "rental cost by category"."""
-        end, readings = fixed
-        if end != index + 2 or readings[0].tag != "MEASURE" or readings[0].payload not in self._rates:
+    def _is_total(self, tokens: list[Token], index: int, measure: Reading) -> bool:
+        """Return whether a rate of two words that is called a cost stands where costs are summed up.
+
+        "rental cost by category".
+        """
+        if not _is_one_of(measure, self._rates):
             return False
+        end = index + 2
         summed = index > 0 and tokens[index - 1].key in _TOTALS
         grouped = end < len(tokens) and tokens[end].key in _GROUPING
         first, second = (self._fixed.exactly((token.key,)) for token in tokens[index:end])
-        cost = any(each.tag == "MEASURE" and each.payload in self._costs for each in second)
+        cost = any(each.tag == "MEASURE" and _is_one_of(each, self._costs) for each in second)
         return grouped and not summed and cost and any(each.tag == "VALUE" for each in first)
 
     def joined(self, tokens: list[Token], index: int) -> Tagged | None:
@@ -100,6 +103,11 @@ class Matcher:
         path = (stem(tokens[index].raw + tokens[index + 1].raw),)
         readings = merged(self._fixed.exactly(path), self._values.exactly(path))
         return Tagged(index, index + 2, readings) if readings else None
+
+
+def _is_one_of(reading: Reading, fields: list[FieldSpec]) -> bool:
+    """Return whether a reading is one of some fields."""
+    return True in [reading.payload is field for field in fields]  # to compare what they hold takes longer
 
 
 def _without_articles(tokens: list[Token], first: int, end: int) -> int:

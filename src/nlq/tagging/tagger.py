@@ -23,7 +23,7 @@ from nlq.tagging.keyed import KeyReader
 from nlq.tagging.matching import Matcher
 from nlq.tagging.short_values import NUMERALS, ShortValues, is_letter
 from nlq.tagging.tags import FILLER, UNKNOWN, Reading, Tagged
-from nlq.tagging.timing import can_be_timed, read_timed
+from nlq.tagging.timing import TIME_STARTS, can_be_timed, read_timed
 from nlq.tagging.tries import ValueTrie, fixed_trie
 from nlq.tagging.value_ranges import close_range
 from nlq.vocabulary import Vocabulary
@@ -49,6 +49,8 @@ _BEFORE_TIME: Final = frozenset(("COMPARE", "LONGER", "LASTING", "BY"))
 """Tags before "a month" that make it a length of time, and no rate."""
 _AMOUNT_STARTS: Final = NUMBER_WORDS | MARKS.keys() | {"u"}
 """Words, as keys, that an amount can begin with."""
+_COUNTING: Final = _AMOUNT_STARTS | TIME_STARTS
+"""Words, as keys, that can be a part of a number, of an amount or of a time."""
 
 
 class Tagger:
@@ -115,6 +117,9 @@ class Tagger:
             end, readings = behind, self.fixed.exactly((token.key,))
         plain = Tagged(index, end, readings or _UNKNOWN)
         tag = readings[0].tag if readings else ""
+        # Most words are no part of a number, of an amount or of a time.
+        if is_word and token.key not in _COUNTING and end == behind and tag not in _BEFORE_TIMES and len(token.raw) > 1:
+            return plain if readings else self._unusual(tokens, index) or plain
         if tag in _BEFORE_TIMES or end > behind or can_be_timed(token):
             timed = self._timed(tokens, before, today, plain, tag)
             if timed is not None:

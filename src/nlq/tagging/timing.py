@@ -1,7 +1,7 @@
 """Timing: dates, lengths of time and percentages among the tokens, where their neighbours say that they are meant.
 
-Gives `read_timed` and `can_be_timed`. The readers know dates by their shape; here it is settled that "2000" behind
-"over" is an amount, and that "now" opens a question as often as it names a day.
+Gives `read_timed`, `can_be_timed` and `TIME_STARTS`. The readers know dates by their shape; here it is settled that
+"2000" behind "over" is an amount, and that "now" opens a question as often as it names a day.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _JOINS: Final = frozenset(("AND", "OR", "COMMA"))
 _PASSED: Final = _JOINS | {"NOT", "DATE"}
 _FIRST_DAY: Final = date(1900, 1, 1)
 _END: Final = date(2200, 1, 1)
-_STARTS: Final = DATE_STARTS | NUMBER_WORDS | _COUNTING | _TIMES_OVER.keys()
+TIME_STARTS: Final = DATE_STARTS | NUMBER_WORDS | _COUNTING | _TIMES_OVER.keys()
 """Words, as keys, that a date, a duration or a percentage can begin with."""
 _NEAR: Final = 8
 """Stretches before a date that are looked at for what it is of."""
@@ -41,7 +41,7 @@ _NEAR: Final = 8
 
 def can_be_timed(token: Token) -> bool:
     """Return whether a date, a duration or a percentage can begin with a token; most words cannot."""
-    return token.kind is not WORD or token.key in _STARTS
+    return token.kind is not WORD or token.key in TIME_STARTS
 
 
 def read_timed(
