@@ -119,6 +119,8 @@ class OutcomeUnknown:
     message: str
     at: datetime
     counts: bool = True
+    retry_after: timedelta | None = None
+    jitter: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ the same time; the pace of the organization decides how fast they are.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -18,11 +19,11 @@ from typing import Any, Final, TypeVar
 from pfa_rpc.store.syncing.queue import claimable, count_waiting, next_due
 from pfa_rpc.sync.batch import SyncBatch
 from pfa_rpc.sync.confirming import event_of
-from pfa_rpc.sync.effects import Update
+from pfa_rpc.sync.effects import Get, Update
 from pfa_rpc.sync.events import Acknowledged, Event
 from pfa_rpc.sync.ongoing import Ongoing
 from pfa_rpc.sync.pems import PemsClient, PemsSettings, RemoteObject
-from pfa_rpc.sync.pems.errors import PemsError
+from pfa_rpc.sync.pems.errors import PemsError, Resting
 from pfa_rpc.sync.push_failures import ends_run, failure_event, is_away
 from pfa_rpc.sync.push_steps import PushSteps, Task
 
@@ -48,6 +49,8 @@ class _Outcome:
     """What came of a request for a record."""
 
     record_id: str
+    effect: Get | Update
+    """What was asked for."""
     event: Event | None
     """What it says to the core."""
     error: PemsError | None = None
@@ -97,7 +100,8 @@ class _Push:
         """What was read last of the records that are to be sent."""
         self._slots = asyncio.Semaphore(REQUESTS)
         self._turn = asyncio.Lock()
-        self._away = 0
+        self._away = Counter[type[Get | Update]]()
+        """Rounds in a row without any answer, by what was asked for: PEMS may be read and not written to."""
         self._end_with: PemsError | None = None
         """Why it is of no use to go on."""
 
@@ -161,7 +165,8 @@ class _Push:
 
     async def _settle(self, outcomes: Sequence[_Outcome]) -> list[Task]:
         """Take in what PEMS has answered; return what is to be done next."""
-        self._look_at([outcome.error for outcome in outcomes])
+        for kind in (Get, Update):
+            self._look_at(kind, [outcome.error for outcome in outcomes if isinstance(outcome.effect, kind)])
         events = [(outcome.record_id, outcome.event) for outcome in outcomes if outcome.event is not None]
         if not events:
             return []
@@ -171,12 +176,14 @@ class _Push:
                 steps.step(record_id, event)
         return steps.tasks
 
-    def _look_at(self, errors: Sequence[PemsError | None]) -> None:
+    def _look_at(self, kind: type[Get | Update], errors: Sequence[PemsError | None]) -> None:
         """See whether it is of use to go on."""
+        if not errors:
+            return
         found = [error for error in errors if error is not None]
         has_answered = len(found) < len(errors) or not all(map(is_away, found))
-        self._away = 0 if has_answered else self._away + 1
-        ending = next(filter(ends_run, found), found[0] if self._away >= _AWAY_ENDS else None)
+        self._away[kind] = 0 if has_answered else self._away[kind] + 1
+        ending = next(filter(ends_run, found), found[0] if self._away[kind] >= _AWAY_ENDS else None)
         self._end_with = self._end_with or ending
 
     @asynccontextmanager
@@ -200,6 +207,9 @@ class _Push:
         record_id, pfa_id, effect = task
         async with self._slots:
             asked_at = datetime.now(UTC)
+            if isinstance(effect, Update) and self._end_with is not None:
+                unsent = Resting(f"not sent: {self._end_with.message}")
+                return _Outcome(record_id, effect, failure_event(effect, unsent, asked_at))
             try:
                 event: Event
                 if isinstance(effect, Update):
@@ -211,8 +221,8 @@ class _Push:
                         self._objects[record_id] = found
                     event = event_of(found, asked_at, asked_at, effect.push_id)
             except PemsError as error:
-                return _Outcome(record_id, failure_event(effect, error, datetime.now(UTC)), error)
-        return _Outcome(record_id, event)
+                return _Outcome(record_id, effect, failure_event(effect, error, datetime.now(UTC)), error)
+        return _Outcome(record_id, effect, event)
 
 
 async def _together(work: Iterable[Coroutine[Any, Any, _T]]) -> list[_T]:

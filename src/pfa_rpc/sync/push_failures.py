@@ -36,15 +36,8 @@ def failure_event(effect: Get | Update, error: errors.PemsError, at: datetime) -
         return event
     if isinstance(error, _OF_RECORD):
         return Refused(push_id, error.message, at)
-    asked = getattr(error, "retry_after", None)
-    return Failed(
-        push_id,
-        error.message,
-        at,
-        counts=not (is_away(error) or ends_run(error)),
-        retry_after=None if asked is None else timedelta(seconds=asked),
-        jitter=random.random(),
-    )
+    counts = not (is_away(error) or ends_run(error))
+    return Failed(push_id, error.message, at, counts, _asked(error), random.random())
 
 
 def _of_update(push_id: str, error: errors.PemsError, at: datetime) -> Event | None:
@@ -56,4 +49,10 @@ def _of_update(push_id: str, error: errors.PemsError, at: datetime) -> Event | N
     if isinstance(error, _REFUSED_AT_THE_DOOR) or not isinstance(error, errors.Transient | errors.UnknownOutcome):
         return None
     # A status such as 500 or 503 does not tell whether PEMS failed before or after it wrote.
-    return OutcomeUnknown(push_id, error.message, at, counts=not is_away(error))
+    return OutcomeUnknown(push_id, error.message, at, not is_away(error), _asked(error), random.random())
+
+
+def _asked(error: errors.PemsError) -> timedelta | None:
+    """Return how long PEMS asks to wait."""
+    seconds = getattr(error, "retry_after", None)
+    return None if seconds is None else timedelta(seconds=seconds)

@@ -84,7 +84,7 @@ def lease_expired(record: SyncRecord, event: LeaseExpired, terms: Terms) -> Step
 def _taken_over(record: SyncRecord, push: Push, event: Claim | LeaseExpired) -> Stepped:
     """Go on with a push whose outcome is not known: PEMS is read before anything else."""
     mine = replace(push, push_id=event.push_id, lease_until=event.lease_until, phase=Phase.UNKNOWN, doubtful=True)
-    return rested(replace(record, push=mine)), (Get(Purpose.READ_BACK, event.push_id),)
+    return rested(replace(record, push=mine, next_attempt_at=None)), (Get(Purpose.READ_BACK, event.push_id),)
 
 
 def read_for_push(record: SyncRecord, push: Push, event: Read, remote: RemoteObject, terms: Terms) -> Stepped:
@@ -162,12 +162,23 @@ def _read_back(record: SyncRecord, push: Push, event: Read, remote: RemoteObject
         left, wanted = released(after, in_doubt(kept))
         return left, effects + wanted
     if record.retries >= terms.attempts:
-        message = "PEMS did not answer, and has not taken the changes"
+        message = f"PEMS failed or did not answer {record.retries} times, and has not taken the changes"
         left, wanted = given_up(after, kept, message, event.at)
+        return left, effects + wanted
+    if record.next_attempt_at is not None and record.next_attempt_at > event.at:
+        left, wanted = _not_yet(after, kept, record.next_attempt_at)
         return left, effects + wanted
     if found is Verdict.NOT_YET:
         return _sent_again(after, kept, remote, effects)
     return _sent(after, remote, event.at, terms, effects)
+
+
+def _not_yet(record: SyncRecord, push: Push, when: datetime) -> Stepped:
+    """Wait for the time of the next attempt; what may still arrive is read back again then."""
+    if not push.doubtful:
+        after, wanted = released(record)
+        return after, (Retry(when), *wanted)
+    return rested(replace(record, push=replace(push, phase=Phase.UNKNOWN, lease_until=when))), (Retry(when),)
 
 
 def _sent_again(record: SyncRecord, push: Push, remote: RemoteObject, effects: tuple[Effect, ...]) -> Stepped:
@@ -241,13 +252,15 @@ def stale(record: SyncRecord, push: Push, event: StaleLock, terms: Terms) -> Ste
 
 
 def outcome_unknown(record: SyncRecord, push: Push, event: OutcomeUnknown, terms: Terms) -> Stepped:
-    """Remember that the update may have been made; PEMS is read before it is sent again."""
+    """Remember that the update may have been made; PEMS is read before it is sent again, which has its own time."""
     if push.phase is not Phase.SENT:
         return record, ()
-    counted = with_values(record, sync_retry_count=record.retries + event.counts)
+    retries = record.retries + event.counts
     unsure = replace(push, phase=Phase.UNKNOWN, doubtful=True)
     failure = Audit(Action.FAILED, event.at, tuple(push.values), detail=event.message)
-    return replace(counted, push=unsure), (failure, Get(Purpose.READ_BACK, push.push_id))
+    when = event.at + _delay(event, retries, terms)
+    counted = replace(with_values(record, sync_retry_count=retries), push=unsure, next_attempt_at=when)
+    return counted, (failure, Get(Purpose.READ_BACK, push.push_id))
 
 
 def failed(record: SyncRecord, push: Push, event: Failed, terms: Terms) -> Stepped:
@@ -270,7 +283,7 @@ def _put_off(record: SyncRecord, when: datetime, at: datetime, message: str) -> 
     return after, (Audit(Action.FAILED, at, detail=message), Retry(when), *wanted)
 
 
-def _delay(event: Failed, retries: int, terms: Terms) -> timedelta:
+def _delay(event: Failed | OutcomeUnknown, retries: int, terms: Terms) -> timedelta:
     """Return how long to wait: longer with each attempt, spread by up to a half, and as PEMS asks, within limits."""
     doubled = terms.first_delay * float(1 << min(max(retries - 1, 0), 16))
     spread = min(doubled, terms.longest_delay) * (1 + event.jitter / 2)

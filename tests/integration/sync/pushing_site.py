@@ -94,7 +94,7 @@ async def pushing_site(
 
         def make_runner(lease: float = lease, **given: Any) -> Runner:
             known = settings_for(pems.url, **settings)
-            pushing = Pushing(known, lease=timedelta(seconds=lease), first_delay=timedelta(0), **given)
+            pushing = Pushing(known, **{"lease": timedelta(seconds=lease), "first_delay": timedelta(0)} | given)
             runner = Runner(database, known, push=pushing, lease_seconds=lease)
             made.append(runner)
             return runner

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from datetime import date, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -250,6 +252,35 @@ async def test_while_pems_is_away_the_run_ends_and_no_attempt_is_used_up(site: P
     site.simulator.faults.clear()
     run = await site.go(runner=site.make_runner())
     assert (run.state, run.counts.pushed) == (RunState.SUCCEEDED, 3)
+
+
+async def test_while_pems_can_be_read_and_not_written_to_the_run_ends_too(site: PushSite) -> None:
+    first = site.ids()[0]
+    await site.edit(first, model="AWAY")
+    site.simulator.faults.add(Reply(503), UPDATE)
+    run = await site.go()
+    assert (run.state, run.reason) == (RunState.FAILED, "PEMS_UNAVAILABLE")
+    assert (await site.values(first))["sync_retry_count"] == 0
+    assert site.simulator.requests["screen UPDATE"] == 3
+    site.simulator.faults.clear()
+    run = await site.go(runner=site.make_runner())
+    assert (run.state, run.counts.pushed, len(site.writes(first))) == (RunState.SUCCEEDED, 1, 1)
+
+
+async def test_an_update_that_failed_is_sent_again_after_growing_waits(site: PushSite) -> None:
+    first = site.ids()[0]
+    await site.edit(first, model="NEVER")
+    sent: list[float] = []
+    site.simulator.faults.add(RunFunction(lambda _: sent.append(time.monotonic())), UPDATE)
+    site.simulator.faults.add(Reply(500), UPDATE)
+    run = await site.go(runner=site.make_runner(first_delay=timedelta(seconds=0.4)))
+    assert run.counts.failed == 1
+    waits = [later - earlier for earlier, later in pairwise(sent)]
+    assert len(waits) == 2
+    assert waits[0] >= 0.4
+    assert waits[1] >= 0.8
+    message = (await site.values(first))["sync_error_message"]
+    assert message == "PEMS failed or did not answer 3 times, and has not taken the changes"
 
 
 async def test_credentials_that_are_refused_end_the_run_and_no_record_is_blamed(site: PushSite) -> None:

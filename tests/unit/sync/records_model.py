@@ -21,7 +21,7 @@ from pfa_rpc.sync.effects import Effect
 from pfa_rpc.sync.events import Event, LocalEdit, Pulled
 from pfa_rpc.sync.mapping import PemsRow
 from pfa_rpc.sync.merge import Terms
-from pfa_rpc.sync.sync_record import SyncRecord
+from pfa_rpc.sync.sync_record import Phase, SyncRecord
 
 FIELDS: Final = ("category", "model")
 """The two fields that are edited."""
@@ -33,6 +33,8 @@ PAST: Final = BEFORE + timedelta(hours=1)
 SINCE: Final = PAST + timedelta(hours=1)
 NOW: Final = PAST + timedelta(hours=2)
 LEASED: Final = NOW + timedelta(days=1)
+LATER: Final = NOW + timedelta(hours=1)
+"""The time of an attempt that is to be waited for."""
 EXPIRED: Final = NOW + timedelta(days=2)
 PUSH: Final = "push"
 
@@ -123,14 +125,17 @@ class Records:
 def _aged(record: SyncRecord) -> SyncRecord:
     """Return the record as it is for the next event: what is now is past then."""
     synced_at = record.values["last_synced_at"]
-    push = record.push
+    push, attempt = record.push, record.next_attempt_at
+    if attempt is not None:
+        # Whoever takes a push over has waited for the attempt; nobody else has to, before a record can be claimed.
+        attempt = LATER if push is not None and push.phase is Phase.UNKNOWN and attempt > NOW else PAST
     if push is not None:
         push = replace(push, push_id=PUSH, lease_until=LEASED if push.lease_until is not None else None)
     return replace(
         record,
         values=record.values | {"last_synced_at": PAST if synced_at == NOW else synced_at},
         repull=PAST if record.repull is not None else None,
-        next_attempt_at=PAST if record.next_attempt_at is not None else None,
+        next_attempt_at=attempt,
         push=push,
         editors={},
     )
@@ -145,7 +150,8 @@ def _key(record: SyncRecord) -> Hashable:
         sent = (values_sent, push.phase, push.lease_until is not None, push.lock, push.doubtful)
     conflicts = tuple((c.field, c.base, c.mine, c.theirs, c.ambiguous, c.decided) for c in record.conflicts)
     marks = (values["pems_stamp"], record.seen_digest, record.repull, record.presence, record.rejected)
-    return (pair(values), pair(record.base), pair(record.remote), record.state, marks, conflicts, sent)
+    is_early = record.next_attempt_at == LATER
+    return (pair(values), pair(record.base), pair(record.remote), record.state, marks, is_early, conflicts, sent)
 
 
 def never_both(values: Any) -> list[BrokenRule]:

@@ -131,16 +131,44 @@ def test_an_update_without_an_answer_is_read_back(event: Event) -> None:
 def test_an_update_that_was_not_made_is_sent_again_as_it_was() -> None:
     """While the lock is the same, only one of the two can be made; a later edit waits for the next push."""
     story = Story(category="Pumps").send().tell(OutcomeUnknown("p1", "timed out", after(12)))
-    story.edit(13, category="Dozers").read(remote())
+    story.edit(13, category="Dozers").read(remote(), minutes=14)
     assert story.effect(Update) == Update("p1", {"category": "Pumps"}, "7")
-    story.tell(Acknowledged("p1", "8", after(14)))
+    story.tell(Acknowledged("p1", "8", after(15)))
     assert (story["category"], story.record.state) == ("Dozers", State.MODIFIED)
+
+
+def test_an_update_that_may_still_arrive_waits_for_its_next_attempt_under_its_push() -> None:
+    """Longer each time, and as long as PEMS asks; it is read back again before it is sent again."""
+    story, waits = Story(category="Pumps").send(), []
+    for attempt, asked in enumerate((None, timedelta(minutes=3))):
+        now, push_id = 100 * (attempt + 1), f"p{attempt + 1}"
+        story.tell(OutcomeUnknown(push_id, "PEMS failed with status 500", after(now), retry_after=asked))
+        story.read(remote(), push_id, minutes=now + 0.1)
+        waits.append(story.effect(Retry).at - after(now))
+        assert (story.record.state, story.record.push and story.record.push.phase) == (State.PENDING, Phase.UNKNOWN)
+        assert story.tell(LeaseExpired("early", after(999), after(now + 0.2))).effects == ()
+        again = f"p{attempt + 2}"
+        story.tell(LeaseExpired(again, after(now + 60), after(now + 5)))
+        assert story.effects == (Get(Purpose.READ_BACK, again),)
+        assert story.read(remote(), again, minutes=now + 5.1).effect(Update) == Update(
+            again, {"category": "Pumps"}, "7"
+        )
+    assert waits == [timedelta(seconds=30), timedelta(minutes=3)]
+
+
+def test_an_update_that_was_certainly_not_made_waits_for_its_next_attempt_too() -> None:
+    story = Story(category="Pumps").send().tell(OutcomeUnknown("p1", "PEMS failed with status 500", after(12)))
+    story.read(remote(8, description="new"), minutes=12.1)
+    assert (story.record.state, story.record.push) == (State.MODIFIED, None)
+    assert story.effect(Retry).at == after(12.5)
+    assert story.claim("p2", 12.2).effects == ()
+    assert story.claim("p3", 13).effects == (Get(Purpose.SEND, "p3"),)
 
 
 def test_one_change_since_by_somebody_else_tells_that_the_update_was_not_made() -> None:
     """The lock counts updates: the one that was made is not ours."""
     story = Story(category="Pumps").send().tell(OutcomeUnknown("p1", "timed out", after(12)))
-    story.read(remote(8, description="new"))
+    story.read(remote(8, description="new"), minutes=14)
     assert story.effect(Update) == Update("p1", {"category": "Pumps"}, "8")
 
 
@@ -206,7 +234,7 @@ def test_updates_without_answers_end_in_an_error_that_remembers_them() -> None:
     """Asked for again, PEMS is read first."""
     story = Story(category="Pumps").send()
     for _ in range(3):
-        story.tell(OutcomeUnknown("p1", "timed out", after(12))).read(remote())
+        story.tell(OutcomeUnknown("p1", "timed out", after(12))).read(remote(), minutes=14)
     assert story.record.state is State.ERROR
     story.tell(RetryAsked("bob", after(50))).claim("p2", 51)
     assert story.effects == (Get(Purpose.READ_BACK, "p2"),)
@@ -217,7 +245,7 @@ def test_a_row_tells_that_a_forgotten_update_is_to_be_looked_up() -> None:
     """The record is in error, and what became of its last update is not known: a direct read tells, not the row."""
     story = Story(category="Pumps").send()
     for _ in range(3):
-        story.tell(OutcomeUnknown("p1", "timed out", after(12))).read(remote())
+        story.tell(OutcomeUnknown("p1", "timed out", after(12))).read(remote(), minutes=14)
     story.tell(Pulled(row(after(13), category="Pumps"), after(20), after(19)))
     assert (story.record.state, story.effects) == (State.ERROR, (Get(Purpose.PULL),))
     assert story.read(remote(8, category="Pumps"), None, 21).record.state is State.PRISTINE
@@ -237,7 +265,7 @@ def test_a_stale_lock_is_read_again() -> None:
     """Without using up an attempt; but not for longer than the lease."""
     story = Story(category="Pumps").send().tell(StaleLock("p1", after(12)))
     assert story.effects == (Get(Purpose.SEND, "p1"),)
-    story.read(remote(8, description="new"))
+    story.read(remote(8, description="new"), minutes=14)
     assert story.effect(Update) == Update("p1", {"category": "Pumps"}, "8")
     story.tell(StaleLock("p1", after(30)))
     assert (story.record.state, story["sync_retry_count"]) == (State.MODIFIED, 0)
