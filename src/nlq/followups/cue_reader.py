@@ -161,11 +161,9 @@ class CueReader:
 
     def _open_field(self, place: int, after: int) -> int | None:
         """Take "regardless of the silo", where a field is all that follows."""
-        if self._said.last(_names_other) >= after:
+        if self._said.last(_names_other) >= after or self._said.last(_names_something) < after:
             return None
         named = [each for each in self._tagged[after:] if _names_something(each)]
-        if not named:
-            return None
         self.follow.dropped.fields |= {each.field.name for each in named if each.field is not None}
         return self._cue(place, len(self._tagged), Move.EXCHANGE)
 

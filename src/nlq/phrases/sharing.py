@@ -80,10 +80,10 @@ def _copula(gathered: Gathered, index: int) -> int | None:
 
 def _stated(terms: Sequence[Term], gathered: Gathered, index: int) -> list[Term]:
     """Return the state that stands right behind a noun, in a list: "percentage of rentals actualized"."""
-    for noun, state in pairwise(terms):
+    of = [place for place, token in enumerate(gathered.tokens) if token.key == "of" and place >= index - 1]
+    for noun, state in pairwise(terms if of else ()):
         said = isinstance(noun, ValueTerm) and noun.first >= index and noun.end == state.first
-        of = "of" in [token.key for token in gathered.tokens[index - 1 : noun.first]]
-        if said and of and isinstance(state, FlagTerm):
+        if said and of[0] < noun.first and isinstance(state, FlagTerm):
             return [state]
     return []
 
