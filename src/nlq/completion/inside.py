@@ -38,7 +38,7 @@ def fitted(
     `tagged` are the text's tokens and stretches, `reads` says whether a text is understood.
     """
     phrase = _phrase_at(caret, *tagged)
-    variants = [tuple(_variants(text, each, phrase)) for each in found[:_TRIED]]
+    variants = [tuple(_variants(text, each, phrase)) for each in found if not _is_said(text, each)][:_TRIED]
     tried = variants if len(text) <= LONGEST else []
     whole = [next((each for each in ways if reads(accepted(text, each))), None) for ways in tried]
     kept = [each for each in whole if each is not None] or [ways[0] for ways in variants]
@@ -48,6 +48,11 @@ def fitted(
 def accepted(text: str, suggestion: Suggestion) -> str:
     """Return a text with a suggestion accepted."""
     return f"{text[: suggestion.start]}{suggestion.text}{text[suggestion.end :]}"
+
+
+def _is_said(text: str, suggestion: Suggestion) -> bool:
+    """Return whether a suggestion would only say again what stands behind it."""
+    return text[suggestion.end :].lstrip().casefold().startswith(suggestion.text.casefold())
 
 
 def _phrase_at(caret: int, tokens: Sequence[Token], stretches: Sequence[Tagged]) -> tuple[int, int] | None:

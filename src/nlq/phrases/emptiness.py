@@ -28,7 +28,32 @@ def why_empty(where: Condition | None, schema: Schema) -> str | None:
         if len(conditions) > 1 and (_contradict(conditions) or _out_of_order(conditions)):
             label = schema.by_name[name].label
             return f"No record can meet what is asked of the {label}: the conditions exclude each other."
-    return _excluded(of, schema)
+    return _excluded(of, schema) or _empty_for_every_kind(where.operands, schema)
+
+
+def _empty_for_every_kind(operands: tuple[Condition, ...], schema: Schema) -> str | None:
+    """Return why amounts that are of another field for each kind of record exclude each other, None where some may be.
+
+    "over $9,000 and under $100" is a rate for rentals and a price for purchases, and leaves neither.
+    """
+    spread = [each.operands for each in operands if isinstance(each, Or) and isinstance(each.operands[0], And)]
+    if len(spread) < 2:
+        return None
+    for enum, kind in schema.conventions.amount_fields:
+        limits = [limit for each in spread for limit in _limits_of(each, enum, kind)]
+        if not _out_of_order(limits):
+            return None
+    return "No record can meet what is asked of the amounts: the conditions exclude each other."
+
+
+def _limits_of(alternatives: tuple[Condition, ...], enum: str, kind: str) -> list[Condition]:
+    """Return what alternatives say of the records of a kind; nothing where they leave several possible."""
+    found: list[Condition] = []
+    for each in alternatives:
+        match each:
+            case And((Comparison(name, Operator.EQ, value), Comparison() as limit)) if (name, value) == (enum, kind):
+                found.append(limit)
+    return found if len(found) == 1 else []
 
 
 def _single(condition: Condition) -> tuple[str, ...]:

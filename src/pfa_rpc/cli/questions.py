@@ -134,13 +134,13 @@ def _show_possible(connection: Connection, request: AskRequest, output: Output, 
     from pfa_rpc.cli.connection import ServerError
     from pfa_rpc.cli.reading import possible_line
 
-    place = next((piece.start for piece in reading.pieces if piece.role == PIECE_ROLE_NOT_UNDERSTOOD), None)
-    if place is None:
+    missed = next((piece for piece in reading.pieces if piece.role == PIECE_ROLE_NOT_UNDERSTOOD), None)
+    if missed is None:
         return
     asked = SuggestRequest(
         organization_id=request.organization_id,
-        text=request.question[:place],
-        caret=place,
+        text=request.question[: missed.start] + request.question[missed.end :],
+        caret=missed.start,
         context_token=request.context_token,
         max_suggestions=_SUGGESTED,
     )

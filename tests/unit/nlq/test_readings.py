@@ -37,6 +37,7 @@ def test_a_reading_says_what_is_asked_for(question: str, kind: InterpretationKin
     [
         ("monthly rate between $9k and $2k", "reversed_range"),
         ("monthly rate over 9k and under 2k", "always_empty"),
+        ("cranes over 9k and under 2k", "always_empty"),
         ("discontinued and transferable", "always_empty"),
         ("forecast end on February 30 2026", "invalid_date"),
     ],
