@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import re
 
 import pytest
@@ -62,3 +63,11 @@ def test_what_the_page_calls_refused_is_refused() -> None:
 
 def test_today_on_the_page_is_that_of_the_tests() -> None:
     assert f"{TODAY:%A}, {TODAY.day} {TODAY:%B %Y}" in PAGE
+
+
+def test_the_readers_give_alone_what_the_page_shows() -> None:
+    [block] = re.findall(r"```pycon\n(.*?)```", PAGE, re.DOTALL)
+    examples = doctest.DocTestParser().get_doctest(block, {}, "questions.md", None, None)
+    assert len(examples.examples) > 10
+    said: list[str] = []
+    assert doctest.DocTestRunner().run(examples, out=said.append).failed == 0, "".join(said)
