@@ -14,6 +14,7 @@ from typing import Final
 
 from nlq.filters.canon import Canon
 from nlq.phrases.alternatives import flat
+from nlq.phrases.comparing import AgainstTerm
 from nlq.phrases.gathered import Gathered
 from nlq.phrases.grouping import MAX_GROUPS
 from nlq.phrases.terms import FlagTerm, Term, ValueTerm, joined
@@ -83,7 +84,7 @@ def _stated(terms: Sequence[Term], gathered: Gathered, index: int) -> list[Term]
     of = [place for place, token in enumerate(gathered.tokens) if token.key == "of" and place >= index - 1]
     for noun, state in pairwise(terms if of else ()):
         said = isinstance(noun, ValueTerm) and noun.first >= index and noun.end == state.first
-        if said and of[0] < noun.first and isinstance(state, FlagTerm):
+        if said and of[0] < noun.first and isinstance(state, (FlagTerm, AgainstTerm)):
             return [state]
     return []
 

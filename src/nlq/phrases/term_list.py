@@ -19,6 +19,8 @@ from nlq.schema import FieldSpec, FieldType
 from nlq.tagging.tags import Meaning
 
 _COPULAS: Final = frozenset(("are", "is", "that"))
+_AGAIN: Final = frozenset(("anything", "everything", "anybody", "those", "any", "all"))
+"""Words, as keys, that begin a list's next thing anew."""
 _LIKELIER: Final = 2
 """How many times as many records must have a value in one field as in another for the one to be meant."""
 _JOINS: Final = frozenset(("AND", "OR", "COMMA", "BUT"))
@@ -179,24 +181,43 @@ class TermList:
         if before is not None and before.negative and self._join is None:
             apart = before.end < term.first or isinstance(term, BoundTerm)
             term.beside = before if apart else None
+            if before.excluded and not apart and isinstance(term, (ValueTerm, FlagTerm)):
+                # "everything except Grove cranes" leaves out what is both: of either, one must not hold.
+                term.negative = term.excluded = term.alternative = True
         elif before is not None and before.negative and self._join == "AND" and isinstance(term, (ValueTerm, FlagTerm)):
             if before.excluded:
                 # "excluding cranes and Silo 4" leaves out either.
                 term.negative = term.excluded = True
             elif isinstance(term, ValueTerm):
                 term.beside = before
+        elif before is not None and before.excluded and self._join == "AND" and isinstance(term, (BoundTerm, DateTerm)):
+            if self._says_again(before, term):
+                term.negative = term.excluded = True
+            else:
+                term.beside = before
         if self._negation is not None:
             term.negative = True
             term.excluded = self._negation.tag == "EXCEPT"
             term.first = min(term.first, self._negation.first)
-        elif term.alternative and before is not None and before.negative and not isinstance(term, BoundTerm):
+        elif (
+            term.alternative
+            and not term.negative
+            and before is not None
+            and before.negative
+            and not isinstance(term, BoundTerm)
+        ):
             # "not rented or discontinued" is neither: each is negated, and both hold.
             term.negative = True
+            term.excluded = before.excluded
             term.alternative = False
         self.terms.append(term)
         self._open = term
         self._join = None
         self._negation = None
+
+    def _says_again(self, before: Term, term: Term) -> bool:
+        """Return whether an exclusion begins anew before a term: "excluding anything from JLG and anything over 5k"."""
+        return any(token.key in _AGAIN for token in self._tokens[before.end : term.first])
 
     def _goes_on(self, before: Term, term: Term) -> bool:
         """Return whether an amount or a date goes on with a list: "a monthly rate of 5,000, 6,000 or 7,000"."""
