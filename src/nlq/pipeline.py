@@ -24,7 +24,7 @@ from nlq.followups.cues import CUE_WORDS
 from nlq.followups.editing import read_edit
 from nlq.followups.follow_up import FollowUp
 from nlq.followups.reading import needs_another, read_follow_up
-from nlq.interpretation import Alternative, Interpretation, InterpretationKind, Piece, Role
+from nlq.interpretation import Alternative, Interpretation, InterpretationKind, Piece
 from nlq.normalize import WORD, Token, checked, tokenize
 from nlq.phrases.context import Settled, settle
 from nlq.phrases.notes import Note
@@ -39,11 +39,10 @@ from nlq.tagging.tags import UNKNOWN, Tagged
 from nlq.tagging.tries import said_names, spelling_targets
 from nlq.vocabulary import Vocabulary
 from nlq.wording.doubts import each_reading, question_about
-from nlq.wording.explain import Explainer, assumptions
+from nlq.wording.explain import Explainer, assumptions, is_complete
 from nlq.wording.phrasing import Phrasing
 from nlq.wording.sentence import SentenceWriter
 
-_NOT_UNDERSTOOD: Final = Role.NOT_UNDERSTOOD
 _ANY_DAY: Final = date(2000, 1, 1)
 """Whether a question is understood does not hang on the day, but for one that names a day that its year lacks."""
 
@@ -100,10 +99,15 @@ class Language:
         Raises:
             QuestionError: the question is blank, too long, or holds control characters.
         """
+        reading = self._read(question, today, context)
+        self._explain(reading)
+        return self._interpretation(reading)
+
+    def _read(self, question: str, today: date, context: Query | None) -> _Reading:
         reading = _Reading(checked(question), today, context)
         for step in self._STEPS:
             step(self, reading)
-        return self._interpretation(reading)
+        return reading
 
     def suggest(self, text: str, caret: int, *, goes_on: bool = False) -> tuple[Suggestion, ...]:
         """Return how a question can go on from a caret, or end the word half typed there: 20 at most, best first.
@@ -133,9 +137,10 @@ class Language:
     def _reads_whole(self, text: str) -> bool:
         """Return whether a text is understood, whatever day it is."""
         try:
-            return self.interpret(text, _ANY_DAY).complete
+            reading = self._read(text, _ANY_DAY, None)
         except QuestionError:
             return False
+        return is_complete(reading.tokens, reading.resolved)
 
     @cached_property
     def _offering(self) -> Offering:
@@ -269,7 +274,6 @@ class Language:
         _resolve,
         _carry,
         _finish,
-        _explain,
     )
 
     def _interpretation(self, reading: _Reading) -> Interpretation:
@@ -284,7 +288,7 @@ class Language:
             defaults=assumptions(resolved.defaults, reading.tokens) if resolved.defaults else (),
             carried=assumptions(reading.carried, reading.tokens) if reading.carried else (),
             ambiguities=assumptions(resolved.ambiguities, reading.tokens) if resolved.ambiguities else (),
-            complete=_NOT_UNDERSTOOD not in [piece.role for piece in reading.pieces],
+            complete=is_complete(reading.tokens, resolved),
             warnings=_once(resolved.warnings) if resolved.warnings else (),
             errors=_once(resolved.errors) if resolved.errors else (),
             codes=_once(resolved.codes) if resolved.codes else (),

@@ -1,6 +1,7 @@
 """Explain: what became of every word of the question.
 
-Gives `Explainer`: pieces that cover the question, with suggestions for what was not understood.
+Gives `Explainer`: pieces that cover the question, with suggestions for what was not understood; `is_complete` and
+`assumptions`.
 """
 
 from __future__ import annotations
@@ -115,6 +116,12 @@ def _runs(
                 runs.append((first, end, *fate))
             first, fate = end, after
     return runs
+
+
+def is_complete(tokens: list[Token], resolved: Resolved) -> bool:
+    """Return whether every word was understood; commas need not be."""
+    unread = resolved.unread
+    return not unread or all(token.key == _COMMA for first, end in unread for token in tokens[first:end])
 
 
 def assumptions(notes: Iterable[Note], tokens: list[Token]) -> tuple[Assumption, ...]:
