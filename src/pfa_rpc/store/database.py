@@ -28,7 +28,12 @@ from pfa_rpc.store.limits import DEFAULT_LIMITS, Limits
 from pfa_rpc.store.migrating.turn import take_turn
 from pfa_rpc.store.sheets.reading import KeptSheets, reading_through
 from pfa_rpc.store.tables import organization_commits, organization_revisions
+from pfa_rpc.store.turns import WriteTurns
 from pfa_rpc.store.types import UtcTime
+
+_WRITERS: Final = {"sqlite": 1, "postgresql": 2}
+"""Writers that a process sends to the database at once: one that writes, and where it can wait there, the next."""
+_ALL: Final = ""
 
 
 @dataclass(slots=True)
@@ -72,6 +77,7 @@ class Database:
         self._engine = create_engine(url, limits)
         arguments = direct_arguments(url, limits) if limits.direct_connections else None
         self._direct = DirectConnections(arguments, limits.direct_connections) if arguments else None
+        self._turns = WriteTurns(_WRITERS[self.dialect], limits.lock_seconds)
         self._sheets = KeptSheets()
         self.news = CommitNews(arguments)
         """Tells which organizations have changed, of this process at once, of others where the database can tell."""
@@ -109,8 +115,10 @@ class Database:
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
         """Give a write transaction outside any organization's revisions: organizations themselves, instance keys."""
-        async with self._transaction(BEGIN_WRITE) as connection:
-            yield connection
+        async with AsyncExitStack() as stack:
+            if self.dialect == "sqlite":  # whose writers wait for each other whatever they write
+                await stack.enter_async_context(self._turns.taken(_ALL))
+            yield await stack.enter_async_context(self._transaction(BEGIN_WRITE))
 
     @asynccontextmanager
     async def migrating(self) -> AsyncIterator[AsyncConnection]:
@@ -145,6 +153,16 @@ class Database:
                 yield connection
 
     @asynccontextmanager
+    async def _taking(self, organization_id: str) -> AsyncIterator[AsyncConnection]:
+        """Give a write transaction when it is the turn of a writer of the organization."""
+        if self.dialect == "sqlite":
+            async with self.writing() as connection:
+                yield connection
+            return
+        async with self._turns.taken(organization_id), self._transaction(BEGIN_WRITE) as connection:
+            yield connection
+
+    @asynccontextmanager
     async def write(self, organization_id: str, cause: Cause, *, new_history: bool = False) -> AsyncIterator[Write]:
         """Take the organization's revision row, bump it, and commit what the body writes as that revision.
 
@@ -154,7 +172,7 @@ class Database:
         Raises OrganizationNotFound.
         """
         try:
-            async with self.writing() as connection:
+            async with self._taking(organization_id) as connection:
                 write = await _take_revision(connection, organization_id, cause, new_history=new_history)
                 yield write
                 await _store_changes(write)
@@ -163,7 +181,7 @@ class Database:
         self.news.tell(organization_id)
 
 
-def _taking(nonce: sa.ColumnElement[int]) -> sa.UpdateBase:
+def _moving_on(nonce: sa.ColumnElement[int]) -> sa.UpdateBase:
     """Return the statement that takes an organization's row and moves it on."""
     table = organization_revisions.c
     now = sa.bindparam("now", type_=UtcTime())
@@ -182,8 +200,8 @@ def _taking(nonce: sa.ColumnElement[int]) -> sa.UpdateBase:
 
 # Made once: to put them together takes as long as to run them.
 _NONCE: Final = sa.bindparam("nonce", type_=sa.BigInteger())
-_BEGIN_HISTORY: Final = _taking(_NONCE)
-_GO_ON: Final = _taking(organization_revisions.c.nonce.bitwise_and(HISTORY_BITS).bitwise_or(_NONCE))
+_BEGIN_HISTORY: Final = _moving_on(_NONCE)
+_GO_ON: Final = _moving_on(organization_revisions.c.nonce.bitwise_and(HISTORY_BITS).bitwise_or(_NONCE))
 
 
 class NothingChanged(Exception):
