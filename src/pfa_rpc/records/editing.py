@@ -6,7 +6,7 @@ knows of its edits. `compiled` applies the same changes to many records.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from nlq.changes import Change
@@ -15,7 +15,7 @@ from pfa_rpc.records.changing import compiled, refused_changes
 from pfa_rpc.records.edited import Edited, Note, editor, unknown_fields, why_fixed
 from pfa_rpc.records.encode import Values
 from pfa_rpc.records.entered import NotTaken, entered
-from pfa_rpc.records.rules import BrokenRule
+from pfa_rpc.records.rules import TIED_FIELDS, BrokenRule
 from pfa_rpc.records.tracking import marked_created, marked_edited
 from pfa_rpc.schema import BY_NAME, FIELDS, MERGED_FIELDS, Field
 
@@ -26,6 +26,7 @@ __all__ = [
     "compiled",
     "created",
     "edit",
+    "looked_at",
     "marked_created",
     "marked_edited",
     "refused_changes",
@@ -43,7 +44,7 @@ def edit(values: Values, updates: Mapping[str, Any]) -> Edited:
     """Return what updates make of a record, which is left as it is.
 
     Args:
-        values: every field of the record.
+        values: every field of the record, or those `looked_at`.
         updates: field name → new value, None for none. Money is a Decimal of currency units, or an int of
             ten-thousandths. A field that may not be edited may be given with the value that it has.
     """
@@ -52,6 +53,12 @@ def edit(values: Values, updates: Mapping[str, Any]) -> Edited:
         return None if field.editable or value == values[field.name] else why_fixed(field)
 
     return _updated(values, updates, refuse)
+
+
+def looked_at(names: Iterable[str]) -> set[str]:
+    """Return the fields that `edit` looks at where it is given updates of some: it needs no others of a record."""
+    updated = set(names)
+    return updated.union({"is_actualized"}, *(group for group in TIED_FIELDS if updated.intersection(group)))
 
 
 def apply_changes(values: Values, changes: Sequence[Change]) -> Edited:

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from datetime import date
+from itertools import repeat
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from pfa_rpc.records.cost import LAYERS
+from pfa_rpc.records.encode import Values
+from pfa_rpc.records.remembered import Remembered
 from pfa_rpc.records.vectors import LAST_DAY, Array, Part, Vector
 from pfa_rpc.schema import BY_NAME
 
@@ -113,6 +117,32 @@ class Sheet:
         values |= {mark.field: OTHER for mark in marks}
         values |= {mark.field: mark.value for number, mark in enumerate(marks) if shape & _MARK << number}
         return Part(places, values)
+
+
+class SheetEdit(NamedTuple):
+    """What becomes of records of a sheet that take the same way through the rules."""
+
+    positions: Sequence[int]
+    updates: Mapping[str, Any]
+    """Field → the value that all of them get, or a vector of theirs."""
+
+    def each(self) -> Iterator[tuple[int, Values]]:
+        """Yield the position of each record, and its new values by field."""
+        names = tuple(self.updates)
+        columns = [_plain(name, value) for name, value in self.updates.items()]
+        for position, *values in zip(self.positions, *columns, strict=False):
+            yield position, dict(zip(names, values, strict=True))
+
+
+_day_of: Final = Remembered(date.fromordinal).__getitem__
+
+
+def _plain(name: str, value: Any) -> Iterable[Any]:
+    """Return what a field has in each record, as elsewhere."""
+    if not isinstance(value, Vector):
+        return repeat(value)
+    values = value.array.tolist()
+    return map(_day_of, values) if name in DAYS else values
 
 
 def sheet_of(columns: Mapping[str, Any]) -> Sheet:

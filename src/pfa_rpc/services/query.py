@@ -37,7 +37,8 @@ from pfa_rpc.services.asking.languages import Prepared
 from pfa_rpc.services.asking.questions import read_question
 from pfa_rpc.services.asking.vocabulary import VocabularyCalls
 from pfa_rpc.services.call import Call
-from pfa_rpc.services.editing.proposals import Asked, Proposals
+from pfa_rpc.services.editing.applying import Asked
+from pfa_rpc.services.editing.proposals import Proposals
 from pfa_rpc.services.principal import Permission
 from pfa_rpc.services.reading.answers import Need
 from pfa_rpc.services.reading.figures import FiguresRequest, require_spreadable

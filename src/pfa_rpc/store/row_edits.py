@@ -40,6 +40,8 @@ class RowEdit(NamedTuple):
     row: StoredRow
     updates: Values
     """Merged field → its value from now on."""
+    known: Values | None = None
+    """The fields `needed_fields` of all that are edited together, where they were decoded already."""
 
 
 class RowEdits:
@@ -63,7 +65,7 @@ class RowEdits:
         write, number = self._write, len(edits)
         messages = [Record.FromString(edit.row.payload) for edit in edits]
         edited = {name for edit in edits for name in edit.updates}
-        old = columns_from_messages(messages, _needed(frozenset(edited)))
+        old = _known(edits, messages, needed_fields(frozenset(edited)))
         new: dict[str, Sequence[Any]] = {**old, **_edited(old, edits, edited)}
         if COST_NAMES[0] in old:
             new |= costs_of_columns(new)
@@ -101,10 +103,18 @@ class RowEdits:
 
 
 @lru_cache(maxsize=256)
-def _needed(edited: frozenset[str]) -> tuple[str, ...]:
-    """Return the fields that have to be known of a record where some are edited."""
+def needed_fields(edited: frozenset[str]) -> tuple[str, ...]:
+    """Return the fields that have to be known of records of which some are edited."""
     costs = () if edited.isdisjoint(COSTED) else (*COST_NAMES, *COSTED)
     return tuple(dict.fromkeys(("id", *edited, *costs, *TRACKED)))
+
+
+def _known(edits: Sequence[RowEdit], messages: Sequence[Record], names: Iterable[str]) -> dict[str, list[Any]]:
+    """Return fields as they are before the edits."""
+    known = [edit.known for edit in edits if edit.known is not None]
+    if len(known) < len(edits):
+        return columns_from_messages(messages, names)
+    return {name: [values[name] for values in known] for name in names}
 
 
 def _edited(old: Columns, edits: Sequence[RowEdit], names: Iterable[str]) -> Columns:

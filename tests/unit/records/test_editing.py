@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nlq.schema import FieldType
-from pfa_rpc.records.editing import Note, created, edit, marked_created, marked_edited
+from pfa_rpc.records.editing import Note, created, edit, looked_at, marked_created, marked_edited
 from pfa_rpc.records.encode import Values
 from pfa_rpc.records.rules import MAX_MONEY, NAME_LIMIT, broken_rules
 from pfa_rpc.records.tracking import MERGED_NAMES, differing
@@ -384,3 +384,16 @@ def test_edits_taken_back_leave_a_record_pristine(seed: int, rounds: list[dict[s
     assert values["local_version"] == first["local_version"] + edits
     if all(values[name] == first[name] for name in MERGED_NAMES):
         assert (values["sync_state"], base) == ("pristine", None)
+
+
+@given(st.integers(0, 2**32), st.data())
+def test_an_edit_looks_at_no_other_fields_than_it_says(seed: int, data: st.DataObject) -> None:
+    rng = random.Random(seed)
+    values = new_record("RIO", "17", random_values(rng, "17")).values
+    other = new_record("RIO", "17", random_values(rng, "17")).values
+    names = data.draw(st.sets(st.sampled_from(EDITABLE), min_size=1))
+    updates = {name: other[name] for name in names}
+    known = {name: values[name] for name in looked_at(updates)}
+    whole, partial = edit(values, updates), edit(known, updates)
+    assert (partial.broken, partial.notes) == (whole.broken, whole.notes)
+    assert partial.values == {name: whole.values[name] for name in partial.values}

@@ -14,11 +14,11 @@ from pfa.v1.draft_pb2 import EditDraftRequest, EditDraftResponse
 from pfa.v1.record_pb2 import Record
 from pfa_rpc.errors import InvalidRequest, LimitExceeded
 from pfa_rpc.services.drafts.edits import DraftEdit, DraftEdits
+from pfa_rpc.services.editing.applying import Asked
 from pfa_rpc.services.editing.changes import read_changes
 from pfa_rpc.services.editing.entries import CREATE, read_entries
 from pfa_rpc.services.editing.mutations import MutationBatch
 from pfa_rpc.services.editing.outcomes import Outcome
-from pfa_rpc.services.editing.proposals import Asked
 from pfa_rpc.services.principal import Principal
 from pfa_rpc.services.requests import read_filter, require_visible
 from pfa_rpc.store import reads

@@ -15,9 +15,10 @@ from pfa.v1.mutation_pb2 import MutateRecordsRequest, MutateRecordsResponse
 from pfa_rpc.errors import EtagMismatch, PfaError, RecordExists, RecordNotFound, Violation
 from pfa_rpc.records.cause import Cause, How
 from pfa_rpc.records.cost import costs_of
-from pfa_rpc.records.editing import Edited, created, edit, marked_created, marked_edited
+from pfa_rpc.records.editing import Edited, created, edit, looked_at, marked_created, marked_edited
 from pfa_rpc.records.encode import Values, etag_in, to_message
 from pfa_rpc.records.revision import Revision
+from pfa_rpc.schema import FIELDS
 from pfa_rpc.services.call import Call
 from pfa_rpc.services.editing.entries import CREATE, Entry, first_of, read_entries, violations_error
 from pfa_rpc.services.editing.repeats import Answer, RepeatableWrites, read_request_id
@@ -28,7 +29,7 @@ from pfa_rpc.services.tokens import Tokens, digest
 from pfa_rpc.store.database import Database, Write
 from pfa_rpc.store.organizations import KnownOrganizations, Organization, get_organization
 from pfa_rpc.store.records import StoredRecord, StoredRow, new_record, read_rows, record_id, save_records
-from pfa_rpc.store.row_edits import RowEdit
+from pfa_rpc.store.row_edits import RowEdit, needed_fields
 from pfa_rpc.sync.batch import save_row_edits
 
 PREPARED_FROM: Final = 50
@@ -47,7 +48,7 @@ class Tried:
 
     row: StoredRow | None
     before: Values | None
-    """Every field of the record; None where there is none."""
+    """The fields of the record that the batch knows; None where there is none."""
     edited: Edited
 
 
@@ -75,7 +76,7 @@ class Mutations:
         organization = await self._organizations.get(organization_id)
         entries = await read_entries(request.mutations, organization)
         require_visible(call.principal, dict.fromkeys(name for entry in entries for name in entry.updates))
-        batch = MutationBatch(organization, entries, call.principal.name)
+        batch = MutationBatch(organization, entries, call.principal.name, whole=request.validate_only)
         is_malformed = any(entry.is_malformed for entry in entries)
         if request.validate_only or is_malformed or len(entries) >= PREPARED_FROM:
             async with self._database.reading() as connection:
@@ -115,14 +116,24 @@ async def _masked(response: bytes, mask: Mask) -> bytes:
 
 
 class MutationBatch:
-    """The mutations of a request, with the records that they are about."""
+    """The mutations of a request, with the records that they are about.
 
-    def __init__(self, organization: Organization, entries: Sequence[Entry], by: str) -> None:
+    Args:
+        organization: whose records they are.
+        entries: the mutations.
+        by: who makes them.
+        whole: whether every field of the records is to be known; otherwise those that decide, and those that change.
+    """
+
+    def __init__(self, organization: Organization, entries: Sequence[Entry], by: str, *, whole: bool = True) -> None:
         self._organization = organization
         self._entries = entries
         self._by = by
         self._rows: list[StoredRow | None] = []
         self._tried: list[Tried | None] = [None] * len(entries)
+        updated = frozenset(name for entry in entries for name in entry.updates)
+        needed = looked_at(updated).union(needed_fields(updated), ("conflicting_fields",))
+        self._known = tuple(field.name for field in FIELDS if whole or field.name in needed)
 
     async def read(self, connection: AsyncConnection) -> None:
         """Read the records as the connection sees them."""
@@ -138,9 +149,15 @@ class MutationBatch:
         for number, (entry, row) in enumerate(zip(self._entries, self._rows, strict=True)):
             tried = self._tried[number]
             if tried is None or tried.row != row:
-                self._tried[number] = _try(entry, row)
+                self._tried[number] = self._try(entry, row)
                 if number % _AT_ONCE == _AT_ONCE - 1:
                     await asyncio.sleep(0)
+
+    def _try(self, entry: Entry, row: StoredRow | None) -> Tried:
+        if row is None or entry.operation == CREATE:
+            return Tried(row, None, created(entry.updates) if entry.operation == CREATE else Edited({}))
+        before = row.some(self._known)
+        return Tried(row, before, edit(before, entry.updates))
 
     @property
     def tried(self) -> list[Tried]:
@@ -241,7 +258,7 @@ class MutationBatch:
             else:
                 updates = _differing(tried.before, tried.edited.values, entry)
                 if updates or _decided(tried.before, entry):
-                    edits[number] = RowEdit(tried.row, updates)
+                    edits[number] = RowEdit(tried.row, updates, tried.before)
         if new:
             saved = await save_records(write, self._organization, [(None, record) for record in new.values()])
             payloads = _with(payloads, new, saved)
@@ -295,13 +312,6 @@ def _with(payloads: Sequence[bytes], numbers: Iterable[int], saved: Iterable[byt
     """Return payloads with some of them replaced, by their numbers."""
     replaced = dict(zip(numbers, saved, strict=True))
     return [replaced.get(number, payload) for number, payload in enumerate(payloads)]
-
-
-def _try(entry: Entry, row: StoredRow | None) -> Tried:
-    if row is None or entry.operation == CREATE:
-        return Tried(row, None, created(entry.updates) if entry.operation == CREATE else Edited({}))
-    before = row.values()
-    return Tried(row, before, edit(before, entry.updates))
 
 
 def _number(violations: Sequence[Violation]) -> dict[str, str]:

@@ -32,7 +32,7 @@ from pfa_rpc.records.editing import Edited, Note, compiled
 from pfa_rpc.records.effect import CostSum, Effect, Weighed
 from pfa_rpc.records.encode import Values, date_message, money_message, to_message
 from pfa_rpc.records.rules import BrokenRule
-from pfa_rpc.records.sheets import Marks, Sheet
+from pfa_rpc.records.sheets import Marks, Sheet, SheetEdit
 from pfa_rpc.records.vectors import each_way
 from pfa_rpc.schema import COST_DECIMALS
 from pfa_rpc.store.organizations import Organization
@@ -120,25 +120,31 @@ class Outcome:
             if len(refused.examples) < EXAMPLES:
                 refused.examples.append(pfa_id)
 
-    def add_sheet(self, sheet: Sheet, marks: Sequence[Marks] = ()) -> None:
-        """Add the records of a sheet, all at once; `marks` tell of each text that the changes set or clear.
+    def add_sheet(self, sheet: Sheet, marks: Sequence[Marks] = ()) -> list[SheetEdit]:
+        """Add the records of a sheet, all at once; return what becomes of those that change.
+
+        `marks` tell of each text that the changes set or clear.
 
         Records that are named or shown are known by position only, until `tell` is given them. For any thread.
         """
+        edits: list[SheetEdit] = []
         for part in sheet.parts(marks, passing_over=self._passed_over):
             for some, (edited, weighed) in each_way(part, self._judged):
-                self._take(sheet.positions[some.places].tolist(), edited, weighed)
+                positions = sheet.positions[some.places].tolist()
+                if self._take(positions, edited, weighed):
+                    edits.append(SheetEdit(positions, _others(some.values, edited.values)))
         if self._effect is not None:
             self._effect.settle()
+        return edits
 
     def _judged(self, values: Mapping[str, Any]) -> tuple[Edited, Weighed | None]:
         edited = self._apply(dict(values))
         after = values if edited.broken else edited.values
         return edited, None if self._effect is None else self._effect.weighed(values, after)
 
-    def _take(self, positions: Sequence[int], edited: Edited, weighed: Weighed | None) -> None:
-        """Count records that take the same way through the rules; positions ascend."""
-        count = len(positions)
+    def _take(self, positions: Sequence[int], edited: Edited, weighed: Weighed | None) -> bool:
+        """Count records that take the same way through the rules, and tell whether they change; positions ascend."""
+        count, is_changed = len(positions), False
         if edited.broken:
             self.refused += count
             for number, rule in enumerate(dict.fromkeys(edited.broken)):
@@ -155,6 +161,7 @@ class Outcome:
                 self._sampled = sorted([*self._sampled, *positions[: self._wanted]])[: self._wanted]
         if weighed is not None and self._effect is not None:
             self._effect.add_weighed(weighed, count)
+        return is_changed
 
     @property
     def named_positions(self) -> set[int]:
@@ -209,6 +216,11 @@ class Outcome:
         organization = self._organization
         shown = values | costs_of(values)
         return to_message(shown, organization.currency_code, organization_id=organization.organization_id)
+
+
+def _others(before: Mapping[str, Any], after: Mapping[str, Any]) -> Values:
+    """Return the fields that were given something else."""
+    return {name: value for name, value in after.items() if value is not before[name]}
 
 
 def _counted(by_key: dict[_Key, _Counted], key: _Key, first: tuple[int, int]) -> _Counted:

@@ -5,12 +5,10 @@ Nothing is kept in the server: the token of a proposal has the filter, the chang
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import uuid
 import zlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -18,11 +16,11 @@ from typing import Final
 from google.protobuf.timestamp_pb2 import Timestamp
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from nlq.changes import Change, canonical_changes
+from nlq.changes import canonical_changes
 from nlq.errors import LanguageError
 from nlq.filters.filter_text import parse_filter
 from nlq.interpretation import Interpretation, InterpretationKind
-from nlq.query import Condition, fields_of
+from nlq.query import fields_of
 from pfa.v1.proposal_pb2 import (
     ApplyChangeRequest,
     ApplyChangeResponse,
@@ -39,12 +37,12 @@ from pfa_rpc.errors import (
     ProposalStale,
 )
 from pfa_rpc.records.cause import Cause, How
-from pfa_rpc.records.editing import marked_edited
 from pfa_rpc.records.revision import Revision
-from pfa_rpc.schema import BY_NAME, SCHEMA
+from pfa_rpc.schema import SCHEMA
 from pfa_rpc.services.asking.interpretations import change_messages
 from pfa_rpc.services.asking.questions import read_question
 from pfa_rpc.services.call import Call
+from pfa_rpc.services.editing.applying import MAX_RECORDS, Asked, added, carry_out
 from pfa_rpc.services.editing.changes import read_change, read_changes
 from pfa_rpc.services.editing.entries import NotRead
 from pfa_rpc.services.editing.outcomes import Outcome
@@ -65,47 +63,17 @@ from pfa_rpc.services.tokens import digest
 from pfa_rpc.store import reads
 from pfa_rpc.store.database import Write
 from pfa_rpc.store.organizations import Organization, current_organization
-from pfa_rpc.store.records import Change as RecordChange
-from pfa_rpc.store.records import StoredRow, batches, read_row_stretch, read_rows_at
-from pfa_rpc.store.sending import Sending
-from pfa_rpc.store.sheets.marks import can_be_marked, read_marks
-from pfa_rpc.store.sheets.reading import matching_positions, read_sheet
-from pfa_rpc.sync.batch import save_edits
+from pfa_rpc.store.records import read_rows_at
+from pfa_rpc.store.sheets.reading import matching_positions
 
-MAX_RECORDS: Final = 100_000
-"""Most records of one proposal."""
 VALID_SECONDS: Final = 3_600
 """How long a proposal can be applied."""
 DEFAULT_SAMPLE: Final = 5
 MAX_SAMPLE: Final = 100
 PROPOSAL: Final = "proposal"
 """Kind of the token, and first word of the name of a proposal in the cache."""
-_STRETCH: Final = 1_000
-"""Records that are read at once."""
-_FEW: Final = 100
-"""Records that a proposal looks at one by one: some 5 ms."""
-_SHEET: Final = 32_768
-"""Records that a proposal looks at together, elsewhere, while other calls go on."""
-_SAVED: Final = 500
-"""Records that are read, worked on and written at once, when a change is carried out."""
-_AT_ONCE: Final = 50
-"""Records that are worked on before other calls get their turn: some 3 ms."""
 _DIGEST: Final = digest("proposal of a change", 1)
 """Names the form of the token's content; another form gets another number."""
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A change that is asked for."""
-
-    condition: Condition | None
-    changes: tuple[Change, ...]
-
-    @property
-    def fields(self) -> set[str]:
-        """Names of the fields that it names, those of the condition aside."""
-        others = {change.value for change in self.changes if isinstance(change.value, str) and change.value in BY_NAME}
-        return others | {change.field for change in self.changes}
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,10 +201,7 @@ class Proposals:
             or newest > proposed.revision.number
         ):
             raise _Stale
-        outcome = Outcome(proposed.asked.changes, organization)
-        await _Application(write, organization, proposed, outcome, allow_refused=allow_refused).run()
-        if outcome.refused and not allow_refused:
-            raise outcome.refusal()
+        outcome = await carry_out(write, organization, proposed.asked, allow_refused=allow_refused)
 
         def answer(revision: Revision) -> bytes:
             return ApplyChangeResponse(
@@ -283,56 +248,6 @@ class Proposals:
         return Proposed(asked, by, Revision(number, nonce), matched)
 
 
-class _Application:
-    """A change on its way through the records that match, within one write."""
-
-    def __init__(
-        self, write: Write, organization: Organization, proposed: Proposed, outcome: Outcome, *, allow_refused: bool
-    ) -> None:
-        self._write = write
-        self._organization = organization
-        self._proposed = proposed
-        self._outcome = outcome
-        self._allow_refused = allow_refused
-
-    async def run(self) -> None:
-        """Change the records; once one is refused that must not be, only look at the others.
-
-        While some are written the next are worked on. They are read in between: the connection does one at a time.
-        """
-        async with Sending() as sending:
-            rows = await self._read(-1)
-            while rows:
-                changes = await self._try(rows)
-                await sending.done()
-                is_last = len(rows) < _SAVED
-                rows = () if is_last else await self._read(rows[-1].position)
-                if changes and (self._allow_refused or not self._outcome.refused):
-                    await sending.begin(self._save(changes))
-
-    async def _read(self, after: int) -> Sequence[StoredRow]:
-        connection, organization_id = self._write.connection, self._organization.organization_id
-        condition = self._proposed.asked.condition
-        return await read_row_stretch(connection, organization_id, condition, after=after, limit=_SAVED)
-
-    async def _try(self, rows: Sequence[StoredRow]) -> list[RecordChange]:
-        """Return what becomes of those records that change."""
-        by, at = self._write.cause.by, self._write.at
-        changes: list[RecordChange] = []
-        for number, row in enumerate(rows, start=1):
-            before = row.decoded()
-            edited = self._outcome.add(before.values)
-            if edited is not None:
-                values, base = marked_edited(before.values, before.base, edited.values, by, at)
-                changes.append((before, before.edited(values, base)))
-            if number % _AT_ONCE == 0:
-                await asyncio.sleep(0)
-        return changes
-
-    async def _save(self, changes: Sequence[RecordChange]) -> None:
-        await save_edits(self._write, self._organization, changes)
-
-
 async def _add_matching(
     connection: AsyncConnection, organization: Organization, asked: Asked, outcome: Outcome
 ) -> None:
@@ -345,25 +260,10 @@ async def _add_matching(
             f"{matched:,} records match; a proposal is of at most {MAX_RECORDS:,}: narrow the filter",
             metadata={"limit": "proposal_records", "matched": str(matched)},
         )
-    if len(positions) <= _FEW or not all(map(can_be_marked, asked.changes)):
-        await _add_one_by_one(connection, organization_id, positions.tolist(), outcome)
-        return
-    marks = await read_marks(connection, organization_id, asked.condition, asked.changes)
-    for start in range(0, len(positions), _SHEET):
-        sheet = await read_sheet(connection, organization_id, positions[start : start + _SHEET])
-        await asyncio.to_thread(outcome.add_sheet, sheet, marks)
+    async for _ in added(connection, organization_id, asked, positions, outcome):
+        pass
     named = await read_rows_at(connection, organization_id, sorted(outcome.named_positions))
     outcome.tell({row.position: row.values() for row in named})
-
-
-async def _add_one_by_one(
-    connection: AsyncConnection, organization_id: str, positions: Sequence[int], outcome: Outcome
-) -> None:
-    for part in batches(positions, _STRETCH):
-        for number, row in enumerate(await read_rows_at(connection, organization_id, part), start=1):
-            outcome.add(row.values())
-            if number % _AT_ONCE == 0:
-                await asyncio.sleep(0)
 
 
 def _why_not_proposed(reading: Interpretation, *, confirmed: bool) -> str:
