@@ -98,4 +98,5 @@ def check_laws(question: str, reading: Interpretation, spoken: Language) -> None
     again = spoken.interpret(reading.sentence, TODAY)
     assert again.complete, f"{reading.sentence!r} leaves {not_understood(again)}"
     assert again.query == reading.query, reading.sentence
+    assert again.changes == reading.changes, reading.sentence
     assert again.sentence == reading.sentence
