@@ -20,6 +20,7 @@ from pfa.v1.query_service_pb2 import (
     AskResponse,
     InterpretRequest,
     ListVocabularyRequest,
+    RemoveSynonymRequest,
     Suggestion,
     SuggestRequest,
     Synonym,
@@ -312,6 +313,8 @@ async def test_words_for_hidden_fields_are_neither_told_nor_added(lines: Lines) 
     tariff = AddSynonymRequest(organization_id="RIO", synonym=Synonym(phrase="tariff", field="monthly_rate"))
     assert (await failure(lines.clerk.questions.AddSynonym(tariff))).code == grpc.StatusCode.PERMISSION_DENIED
     await lines.admin.questions.AddSynonym(tariff)
+    removal = lines.clerk.questions.RemoveSynonym(RemoveSynonymRequest(organization_id="RIO", phrase="Tariffs"))
+    assert (await failure(removal)).code == grpc.StatusCode.PERMISSION_DENIED
     everything = ListVocabularyRequest(organization_id="RIO")
     assert len((await lines.admin.questions.ListVocabulary(everything)).synonyms) == 1
     assert not (await lines.viewer.questions.ListVocabulary(everything)).synonyms

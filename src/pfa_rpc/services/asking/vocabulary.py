@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import date
 from heapq import nsmallest
 from typing import Final
 
 from nlq.natural_order import natural
-from nlq.normalize import Kind, tokenize
+from nlq.normalize import Kind, keys, tokenize
 from nlq.schema import FieldType
 from nlq.tagging.fuzzy import nearest
 from nlq.vocabulary import Synonym, Term, Vocabulary
@@ -77,10 +78,12 @@ class VocabularyCalls:
 
     async def _synonyms(self, organization_id: str, field: str, call: Call) -> list[StoredSynonym]:
         """Return the synonyms of a field, or of all, without those of fields that the caller may not see."""
-        async with self._database.reading() as connection:
-            stored = await read_synonyms(connection, organization_id)
-        asked_for = (each for each in stored if field in ("", each.synonym.field))
+        asked_for = (each for each in await self._stored(organization_id) if field in ("", each.synonym.field))
         return [each for each in asked_for if is_visible(call.principal, each.synonym.field)]
+
+    async def _stored(self, organization_id: str) -> Sequence[StoredSynonym]:
+        async with self._database.reading() as connection:
+            return await read_synonyms(connection, organization_id)
 
     async def add(self, request: AddSynonymRequest, call: Call) -> AddSynonymResponse:
         """Add a synonym, where its words are free and mean something that there is."""
@@ -100,6 +103,8 @@ class VocabularyCalls:
         """Remove a synonym."""
         organization_id = authorize(call, Permission.EDIT, request.organization_id)
         phrase = _phrase("phrase", request.phrase)
+        named = [each.synonym for each in await self._stored(organization_id)]
+        require_visible(call.principal, [each.field for each in named if keys(each.phrase) == keys(phrase)])
         stored, revision = await remove_synonym(self._database, organization_id, phrase, call.principal.name)
         return RemoveSynonymResponse(
             synonym=_message(stored), revision_token=revision_token(self._tokens, organization_id, revision)
