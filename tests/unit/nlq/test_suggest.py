@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nlq.completion.completions import typed as beginning
 from nlq.completion.inside import has_words_behind
 from nlq.completion.openings import orders_of
 from nlq.completion.suggest import MOST, Suggestion, SuggestionKind
@@ -195,6 +196,21 @@ def test_nothing_is_offered_twice_and_never_too_much(text: str, caret: int, goes
     assert len(found) <= MOST
     guesses = [each.guessed for each in found]
     assert guesses == sorted(guesses), "what is typed comes before what is only near it"
+
+
+WORDS = sorted({word for term in vocabulary() for word in term.spelling.split()})
+HEADS = ("", "cranes ", "rentals in ", "who changed ", "pumps sorted by ", "cranes with a ", "neither pumps nor ")
+
+
+@given(st.sampled_from(HEADS), st.sampled_from(WORDS), st.integers(min_value=1, max_value=4))
+@settings(max_examples=150, deadline=None)
+def test_what_begins_as_it_is_typed_comes_before_what_has_it_inside(head: str, word: str, letters: int) -> None:
+    text = head + word[:letters]
+    found = [each for each in offered(text) if not each.guessed]
+    inside = [
+        not beginning(each.text.strip('"')).replace(",", "").startswith(beginning(text[each.start :])) for each in found
+    ]
+    assert inside == sorted(inside)
 
 
 HALVES = [
