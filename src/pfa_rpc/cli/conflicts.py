@@ -42,9 +42,7 @@ def list_command(
     organization: options.Organization,
     filter_text: options.Filter = "",
     settled: Annotated[bool, typer.Option("--settled", help="Those that are over, in place of the open ones.")] = False,
-    page_size: Annotated[
-        int, typer.Option("--page-size", min=1, max=1000, metavar="NUMBER", help="Most conflicts to print.")
-    ] = 100,
+    page_size: options.PageSize = 100,
     page_token: options.PageToken = "",
     as_json: options.AsJson = False,
     server: options.Server = options.DEFAULT_SERVER,

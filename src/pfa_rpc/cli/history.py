@@ -36,9 +36,7 @@ def history_command(
     before: Annotated[
         str, typer.Option("--before", metavar="TIME", show_default=False, help="Up to that time, which is left out.")
     ] = "",
-    page_size: Annotated[
-        int, typer.Option("--page-size", min=1, max=1000, metavar="NUMBER", help="Most changes to print.")
-    ] = _DEFAULT_PAGE,
+    page_size: options.PageSize = _DEFAULT_PAGE,
     page_token: options.PageToken = "",
     as_json: options.AsJson = False,
     server: options.Server = options.DEFAULT_SERVER,

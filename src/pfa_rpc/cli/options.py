@@ -81,6 +81,7 @@ RequestId = Annotated[
         help="Names the request: sent again within 24 hours, it gets the first answer and changes nothing.",
     ),
 ]
+PageSize = Annotated[int, typer.Option("--page-size", min=1, max=1000, metavar="NUMBER", help="Most to print at once.")]
 PageToken = Annotated[
     str, typer.Option("--page-token", metavar="TEXT", show_default=False, help="Goes on after an earlier page.")
 ]

@@ -40,9 +40,7 @@ def list_command(
     order_by: Annotated[
         str, typer.Option("--order-by", metavar="TEXT", show_default=False, help="Order: 'monthly_rate desc, pfa_id'.")
     ] = "",
-    page_size: Annotated[
-        int, typer.Option("--page-size", min=1, max=1000, metavar="NUMBER", help="Most records to print.")
-    ] = _DEFAULT_PAGE,
+    page_size: options.PageSize = _DEFAULT_PAGE,
     page_token: options.PageToken = "",
     skip: Annotated[
         int, typer.Option("--skip", min=0, max=_MAX_SKIP, metavar="NUMBER", help="Records to pass over.")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import typer
-
+from pfa_rpc.cli import simulator_options as given
 from pfa_rpc.cli.errors import CommandError
 from pfa_rpc.cli.exits import FAILURE, USAGE
 from pfa_rpc.cli.options import AsJson, example
@@ -15,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pfa_rpc.simulator.running import Simulator
-    from pfa_rpc.simulator.settings import Settings
+    from pfa_rpc.simulator.settings import Formats, Settings
 
 SIMULATE_EXAMPLE: Final = (
     example(
@@ -43,70 +41,26 @@ Each takes service= (grid, screen), call= (HEAD, DATA, CACHE, COUNT, GET, UPDATE
 after= (calls that are spared first), times= and probability=. GET, POST and DELETE /simulator/faults do the same while
 it runs; docs/simulator.md has the rest."""
 )
-_MOST_RECORDS: Final = 10_000_000
 
 
 def simulate_command(
     *,
-    listen: Annotated[
-        str, typer.Option("--listen", metavar="HOST:PORT", help="Loopback address, port 0 for any that is free.")
-    ] = "127.0.0.1:0",
-    export: Annotated[
-        Path | None,
-        typer.Option("--export", metavar="FILE", show_default=False, help="Hold the rows of a PEMS export."),
-    ] = None,
-    records: Annotated[
-        int,
-        typer.Option(
-            "--records",
-            metavar="N",
-            min=1,
-            max=_MOST_RECORDS,
-            help="Without an export: invent rows, those of `pfa generate` as they were before it edits some.",
-        ),
-    ] = 1_000,
-    organizations: Annotated[
-        int, typer.Option("--organizations", metavar="N", min=1, max=10_000, help="How many share the invented rows.")
-    ] = 1,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Another seed: other rows, other chances.")] = 1,
-    tenant: Annotated[str, typer.Option("--tenant", metavar="TEXT", help="The tenant that calls must name.")] = "DEMO",
-    users: Annotated[
-        list[str] | None,
-        typer.Option("--user", metavar="NAME:PASSWORD", show_default=False, help="Who may call; else pfa:pfa-demo."),
-    ] = None,
-    api_keys: Annotated[
-        list[str] | None,
-        typer.Option("--api-key", metavar="KEY", show_default=False, help="A key of the first user; else demo-key."),
-    ] = None,
-    tokens: Annotated[
-        list[str] | None,
-        typer.Option("--token", metavar="TEXT", show_default=False, help="A token of the first user; else demo-token."),
-    ] = None,
-    zone: Annotated[str, typer.Option("--time-zone", metavar="ZONE", help="Zone of the stamps.")] = "UTC",
-    collation: Annotated[
-        str,
-        typer.Option("--collation", metavar="NAME", help="Order of text: binary, ignore-case, linguistic, natural."),
-    ] = "ignore-case",
-    page_limit: Annotated[
-        int, typer.Option("--page-limit", metavar="N", min=1, max=10_000, help="Most rows of a page.")
-    ] = 10_000,
-    latency: Annotated[
-        float, typer.Option("--latency", metavar="SECONDS", min=0, max=3_600, help="What every call takes.")
-    ] = 0.0,
-    latency_per_row: Annotated[
-        float,
-        typer.Option("--latency-per-row", metavar="SECONDS", min=0, max=10, help="What each row of a page takes."),
-    ] = 0.0,
-    rate_limit: Annotated[
-        float | None,
-        typer.Option(
-            "--rate-limit", metavar="N", min=0.001, show_default=False, help="Requests a second; more are answered 429."
-        ),
-    ] = None,
-    faults: Annotated[
-        list[str] | None,
-        typer.Option("--fault", metavar="TEXT", show_default=False, help="What goes wrong; see below. Several may."),
-    ] = None,
+    listen: given.Listen = "127.0.0.1:0",
+    export: given.Export = None,
+    records: given.Records = 1_000,
+    organizations: given.Organizations = 1,
+    seed: given.Seed = 1,
+    tenant: given.Tenant = "DEMO",
+    users: given.Users = None,
+    api_keys: given.ApiKeys = None,
+    tokens: given.Tokens = None,
+    zone: given.Zone = "UTC",
+    collation: given.Collation = "ignore-case",
+    page_limit: given.PageLimit = 10_000,
+    latency: given.Latency = 0.0,
+    latency_per_row: given.LatencyPerRow = 0.0,
+    rate_limit: given.RateLimit = None,
+    faults: given.Faults = None,
     as_json: AsJson = False,
 ) -> None:
     """Run a PEMS on this machine, until it is told to stop.
@@ -115,46 +69,59 @@ def simulate_command(
     ledger of every write. Its address is the first line of the output. Only this machine can reach it. Nothing is kept
     when it stops.
     """
-    from zoneinfo import ZoneInfo
-
     from pfa_rpc.simulator.faults import fault_of
-    from pfa_rpc.simulator.settings import DEFAULT_KEYS, DEFAULT_TOKENS, DEFAULT_USERS, Formats, Settings
+    from pfa_rpc.simulator.settings import Settings
 
-    host, port = _address(listen)
-    user = next(iter(_named(users or ()) or DEFAULT_USERS))
-    try:
-        formats = Formats(zone=ZoneInfo(zone))
-    except (ValueError, OSError, KeyError):
-        raise CommandError(f"--time-zone: there is no zone {zone!r}, such as America/Denver", status=USAGE) from None
     if records < organizations:
         raise CommandError("--records must be at least --organizations: each gets one or more", status=USAGE)
     settings = Settings(
-        host=host,
-        port=port,
+        **_address(listen),
+        **_access(users or (), api_keys or (), tokens or ()),
         tenant=tenant,
-        users=_named(users) if users else DEFAULT_USERS,
-        api_keys=dict.fromkeys(api_keys, user) if api_keys else DEFAULT_KEYS,
-        tokens=dict.fromkeys(tokens, user) if tokens else DEFAULT_TOKENS,
         export=export,
         records=records,
         organizations=organizations,
         seed=seed,
-        formats=formats,
+        formats=_formats(zone),
         sort_collation=collation,
         page_limit=page_limit,
         latency=latency,
         latency_per_row=latency_per_row,
         rate_limit=rate_limit,
-        faults=tuple(fault_of(text) for text in faults or ()),
+        faults=tuple(map(fault_of, faults or ())),
     )
     _run(settings, as_json=as_json)
 
 
-def _address(text: str) -> tuple[str, int]:
+def _address(text: str) -> dict[str, Any]:
     host, colon, port = text.rpartition(":")
     if not colon or not host or not port.isdigit() or int(port) > 65_535:
         raise CommandError(f"--listen takes HOST:PORT, such as 127.0.0.1:0, not {text!r}", status=USAGE)
-    return host.strip("[]"), int(port)
+    return {"host": host.strip("[]"), "port": int(port)}
+
+
+def _access(users: Sequence[str], api_keys: Sequence[str], tokens: Sequence[str]) -> dict[str, Any]:
+    """Return who may call, and how they sign in; what is not given is as a simulator has it."""
+    from pfa_rpc.simulator.settings import DEFAULT_KEYS, DEFAULT_TOKENS, DEFAULT_USERS
+
+    named = _named(users) or DEFAULT_USERS
+    user = next(iter(named))
+    return {
+        "users": named,
+        "api_keys": dict.fromkeys(api_keys, user) or DEFAULT_KEYS,
+        "tokens": dict.fromkeys(tokens, user) or DEFAULT_TOKENS,
+    }
+
+
+def _formats(zone: str) -> Formats:
+    from zoneinfo import ZoneInfo
+
+    from pfa_rpc.simulator.settings import Formats
+
+    try:
+        return Formats(zone=ZoneInfo(zone))
+    except (ValueError, OSError, KeyError):
+        raise CommandError(f"--time-zone: there is no zone {zone!r}, such as America/Denver", status=USAGE) from None
 
 
 def _named(texts: Sequence[str]) -> Mapping[str, str]:

@@ -34,7 +34,6 @@ _UNSYNCED: Final = ("MODIFIED", "PENDING_SYNC", "SYNC_ERROR")
 SyncId = Annotated[
     str, typer.Argument(metavar="[SYNC_ID]", show_default=False, help="The run; none: the one begun last.")
 ]
-PageSize = Annotated[int, typer.Option("--page-size", min=1, max=1000, metavar="NUMBER", help="Most lines to print.")]
 
 
 @sync.command("run", epilog=RUN_EXAMPLE)
@@ -114,7 +113,7 @@ def status_command(
 def log_command(
     *,
     organization: options.Organization,
-    page_size: PageSize = 20,
+    page_size: options.PageSize = 20,
     page_token: options.PageToken = "",
     as_json: options.AsJson = False,
     server: options.Server = options.DEFAULT_SERVER,
@@ -189,7 +188,7 @@ def cancel_command(
 def rejected_command(
     *,
     organization: options.Organization,
-    page_size: PageSize = 100,
+    page_size: options.PageSize = 100,
     page_token: options.PageToken = "",
     as_json: options.AsJson = False,
     server: options.Server = options.DEFAULT_SERVER,

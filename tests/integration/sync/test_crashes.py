@@ -22,6 +22,8 @@ from tests.integration.sync.worker import POINTS
 from tests.servers.stock import Stock
 
 LEASE = 1.0
+PATIENCE = 120.0
+"""Seconds that a worker may take to begin and to end, however busy the machine is."""
 UPDATE = Match(call="UPDATE")
 OF_PUSH = [name for name in POINTS if name.startswith(("before", "after"))]
 
@@ -61,7 +63,7 @@ async def site(request: pytest.FixtureRequest, stock: Stock, tmp_path: Path) -> 
 
 async def dead(worker: Process) -> None:
     """Wait until a worker has killed itself, or was killed."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         _, errors = await worker.communicate()
     assert worker.returncode == -signal.SIGKILL, errors.decode()
 
@@ -112,13 +114,13 @@ async def test_a_worker_that_was_stopped_finds_its_leases_taken_and_does_no_harm
     worker = await site.worker("nowhere")
     stop = RunFunction(lambda _: os.kill(worker.pid, signal.SIGSTOP), when="after")
     site.simulator.faults.add(stop, UPDATE, times=1)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while not site.writes(first):  # noqa: ASYNC110 (the ledger tells nobody)
             await asyncio.sleep(0.05)
     await site.recovered()
     await site.edit(first, model="LATER")
     os.kill(worker.pid, signal.SIGCONT)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         await worker.communicate()
     await site.go(runner=site.make_runner())
     assert [entry.after["pfs_f_model"] for entry in site.writes(first)] == ["ONCE", "LATER"]
