@@ -88,7 +88,7 @@ _DATED: Final = {
 _TIMED: Final = {
     Limit.WITHIN: (
         "in|within|throughout|in the year|all of|all through|whole of|the whole of|the entire|entire"
-        "|over the|over the course of|in the course of"
+        "|over the|over the course of|in the course of|sometime in|some time in|anytime in|any time in|at some point in"
     ),
     Limit.UNTIL: "through|thru|up through",
 }

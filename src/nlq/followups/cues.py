@@ -107,7 +107,7 @@ CUES: Final[dict[Cue, tuple[str, ...]]] = {
         *_with_that("filter * to", "filter * by", "filter * for", "filter * on", "filter * down to", "refine * to"),
         *_with_that("reduce * to only", "cut * down to"),
     ),
-    Cue.LIMIT_TO: _with_that("limit * to", "cap * at"),
+    Cue.LIMIT_TO: (*_with_that("limit * to", "cap * at"), "make it", "make that"),
     Cue.ALSO: (
         *("also", "and also", "add", "also add", "also include", "also show", "also list", "include", "in addition"),
         *("plus", "along with", "together with", "as well as", "in addition to", "add to that", "add in"),

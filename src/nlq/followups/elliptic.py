@@ -24,7 +24,12 @@ _BEGINNINGS: Final = frozenset(
     )
 )
 _NAMING: Final = frozenset(("VALUE", "FLAG", RECORD))
-_ASKING: Final = frozenset(("COUNT", "DIFFERENT", "FUNCTION", "BY", "SORT", "DIRECTION", "RANK", "LIMIT", "EXTREME"))
+_ASKING: Final = frozenset(
+    (
+        *("COUNT", "DIFFERENT", "FUNCTION", "BY", "SORT", "DIRECTION", "RANK", "LIMIT", "EXTREME", "WHO"),
+        "AMOUNT_OF",  # "per month"
+    )
+)
 _NUMBERED: Final = frozenset(("RANK", "LIMIT", "EXTREME"))
 _COPULAS: Final = frozenset(("is", "are", "was", "were"))
 _WHICH: Final = frozenset(("which", "what"))

@@ -75,6 +75,9 @@ def _take_direction(follow: FollowUp, content: Sequence[Tagged]) -> bool:
 def lend_measure(follow: FollowUp, tagged: list[Tagged], before: Query, schema: Schema) -> None:
     """Let "the total" or "the highest" without a figure be of the one that the question before is about."""
     content = [stretch for stretch in tagged if stretch.tag not in SILENT]
+    if len(content) == 1 and content[0].tag == "MEASURE":
+        _lend_function(content[0], tagged, before)
+        return
     figures = [each for each in content if each.reading("FUNCTION") is not None or each.tag == "EXTREME"]
     if not figures or any(
         each.tag == "MEASURE" or each.is_amount or (each.tag == "COUNT" and each not in figures) for each in content
@@ -87,6 +90,14 @@ def lend_measure(follow: FollowUp, tagged: list[Tagged], before: Query, schema: 
     last = figures[-1]
     tagged.insert(tagged.index(last) + 1, Tagged(last.end, last.end, (Reading("MEASURE", measure),)))
     follow.measure = (measure, figures[0].first, last.end, bool(known))
+
+
+def _lend_function(measure: Tagged, tagged: list[Tagged], before: Query) -> None:
+    """Let a figure's name alone, "and plan cost?", be computed as the one figure of a field before."""
+    computed = before.aggregate.aggregations if before.aggregate is not None else ()
+    if len(computed) == 1 and computed[0].field is not None:
+        function = Reading("FUNCTION", computed[0].function)
+        tagged.insert(tagged.index(measure), Tagged(measure.first, measure.first, (function,)))
 
 
 def _figure(content: Sequence[Tagged], before: Aggregate) -> Aggregation | None:

@@ -35,7 +35,10 @@ def _settle_compare(line: Line, number: int, stretch: Tagged) -> None:
 
 
 def _settle_purpose(line: Line, number: int, stretch: Tagged) -> None:
-    """Read "cost" as a verb where "to buy" says behind the amount of what it is."""
+    """Read "cost" as a verb where "to buy" says behind the amount of what it is, and "rate of 2500" as an amount."""
+    after, named = line.at(number + 1), line.at(number + 2)
+    if after is not None and after.tag == "VALUE" and after.is_amount and (named is None or named.tag != "VALUE"):
+        after.readings = tuple(reading for reading in after.readings if reading.tag != "VALUE")
     place = number - 1
     while (each := line.at(place)) is not None and each.tag in _LIMITS:
         place -= 1

@@ -228,8 +228,10 @@ class _Builder(lark.Transformer[Any, Any]):
         field: FieldSpec | None = None
         bound: BoundPart | None = None
         unnamed = False
-        operator: Operator | None = None
-        for child in children:
+        last = children[-1]
+        behind = not isinstance(last, BoundPart) and last.type == "SUFFIX"  # "$2,000 a month or more"
+        operator: Operator | None = last.payload if behind else None
+        for child in children[:-1] if behind else children:
             if isinstance(child, BoundPart):
                 bound = child
             elif child.type == "LIMITING":

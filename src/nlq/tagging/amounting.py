@@ -64,6 +64,7 @@ class AmountTagger:
 def ends_amount(tokens: list[Token], end: int, before: Sequence[Tagged]) -> bool:
     """Return whether words up to a token limit the amount before them, and no amount behind."""
     limited = bool(before) and (before[-1].is_amount or before[-1].tag in _MEASURED)
+    limited = limited or (len(before) > 1 and before[-1].tag == "AMOUNT_OF" and before[-2].is_amount)
     return limited and not _begins_amount(tokens, end)
 
 

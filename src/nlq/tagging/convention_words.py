@@ -66,6 +66,7 @@ def _date_phrases(schema: Schema) -> Iterator[tuple[str, Reading]]:
             if layer.cost and phrase.split()[-1] not in _OF_TIME:
                 yield phrase, Reading("MEASURE", schema.by_name[layer.cost])
     for name, verbs in dates.deeds.items():
+        yield from ((phrase, Reading("WHO", schema.by_name[name])) for phrase in ("by whom", "by who", "who did it"))
         for verb in verbs:
             yield verb, Reading("DEED", schema.by_name[name])
     for name, time in dates.recorded.items():

@@ -132,6 +132,7 @@ FILLERS: Final = (
     # prepositions; the ones with a meaning of their own in some places carry that tag too
     *("in", "on", "at", "of", "for", "as", "from", "to", "into", "within", "inside", "located in", "located at"),
     *("sitting in", "sitting at", "standing in", "parked in", "parked at", "stationed in", "stationed at", "identify"),
+    *("over in", "over at", "name", "name me", "though", "although", "good morning", "morning", "fleet of"),
     *("need to know", "want to know", "like to know", "have to know", "set of", "tagged", "tagged with"),
     *("located", "placed in", "belonging to", "assigned to", "made by", "manufactured by", "built by", "supplied by"),
     *("called", "named", "labelled", "labeled", "under contract", "if", "about the"),

@@ -26,6 +26,7 @@ from nlq.tagging.tags import FILLER, UNKNOWN, Reading, Tagged
 from nlq.tagging.timing import TIME_STARTS, can_be_timed, read_timed
 from nlq.tagging.tries import ValueTrie, fixed_trie
 from nlq.tagging.value_ranges import close_range
+from nlq.tagging.when_asked import WHEN, ask_when
 from nlq.vocabulary import Vocabulary
 
 _RANGING: Final = frozenset(("-", "–", "—", "..", "..."))
@@ -96,7 +97,8 @@ class Tagger:
             if stretch.readings[0].tag in _RANGE_ENDS:
                 close_range(tagged, tokens, self.values)
         said = {token.key for token in tokens}
-        return self._changed_values.mark(self._changed.read(tagged, tokens, said, today), tokens, said)
+        tagged = self._changed_values.mark(self._changed.read(tagged, tokens, said, today), tokens, said)
+        return ask_when(tagged, tokens) if WHEN in said else tagged
 
     def _next(self, tokens: list[Token], index: int, before: list[Tagged], today: date) -> Tagged:
         """Return the stretch that starts at a token."""

@@ -188,6 +188,8 @@ PHRASES: Final[dict[str, tuple[str, ...]]] = {
         "do we have a",
         "does anyone have",
         "do any",
+        *("does any", "is anything", "is there anything", "have we anything", "whether any", "whether there are any"),
+        *("whether there are", "whether there is a"),
         "have we got",
         "have we got any",
         "have we any",
