@@ -148,6 +148,7 @@ DATES: Final = DateConventions(
         ),
         *("starting date", "getting here", "due to arrive", "due to start", "due in", "on rent from"),
         *("due on site", "due at site", "arriving on site", "arriving at site", "expected on site", "come on site"),
+        *("landing", "landing on site", "rolling in", "turning up", "due to land"),
     ),
     end_words=(
         *("end", "ends", "ending", "ended", "end date", "to end", "finish", "finishes", "finishing", "finished"),
@@ -157,10 +158,11 @@ DATES: Final = DateConventions(
         *("wrap up", "wrapping up", "finish date", "leaving site", "off site", "going off site", "due to end"),
         *("due to return", "due to leave", "completing", "completed", "rolling off", "run out", "running out"),
         *("ending date", "needed until", "off hire", "completion", "completion date", "gone", "be gone"),
+        *("go back", "goes back", "going back to the vendor", "sent back", "be sent back", "due to go back"),
         *("coming off hire", "going off hire", "come off hire", "come off rent", "leave site", "leaves site"),
     ),
     within_words=(
-        *("on site", "onsite", "on rent", "needed", "in use", "required", "on location", "on the job", "working"),
+        *("on site", "onsite", "on rent", "needed", "in use", "required", "on location", "on the job", "working", "wanted"),
         *("active", "in place", "here", "on hire", "rented out", "in the field", "on the ground", "running"),
         *("be on site", "will be on site", "on site at any time", "at work", "deployed", "overlapping", "overlap"),
         *("overlap with", "overlapping with", "overlaps with", "spanning", "spans", "that span"),
