@@ -155,11 +155,18 @@ class FieldReader:
 
     def is_inside(self, tokens: Sequence[Token], begin: int, index: int) -> bool:
         """Return whether a word is a part of a condition's phrase: "as" of "same as", "by" of "modified in PEMS by"."""
+        return self._phrase_around(tokens, begin, index, _CONDITIONS) is not None
+
+    def comparison_around(self, tokens: Sequence[Token], begin: int, index: int) -> int | None:
+        """Return the first token of the comparison that a word is a part of ("to" of "not equal to"), None of none."""
+        return self._phrase_around(tokens, begin, index, _COMPARING)
+
+    def _phrase_around(self, tokens: Sequence[Token], begin: int, index: int, tags: frozenset[str]) -> int | None:
         for first in range(max(begin, index - _LONGEST_NAME), index):
             found = self._tagger.fixed.longest(tokens, first)
-            if found is not None and found[0] > index and found[1][0].tag in _CONDITIONS:
-                return True
-        return False
+            if found is not None and found[0] > index and found[1][0].tag in tags:
+                return first
+        return None
 
     def is_event(self, token: Token) -> bool:
         """Return whether a word says of which date a day behind it is: "starting"."""

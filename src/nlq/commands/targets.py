@@ -5,6 +5,7 @@ Gives `Targets`.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Final
 
 from nlq.commands.clause import ClauseContext
@@ -87,6 +88,8 @@ class Targets:
             option = self.target_at(index) if self._at.tokens[index].key in words else None
             if option is None or (self._is_dated(option[1]) and self._ranges(index, option[0])):
                 continue
+            if option[1].other is not None and self._compares(index, behind):
+                continue
             if index in behind:
                 return (option[0], index, option[1])
             found.append((option[0], index, option[1]))
@@ -96,6 +99,14 @@ class Targets:
         last = [each for each in found if each[2].end == self._at.clause.end]
         best = first or last or found
         return best[-1] if best else None
+
+    def _compares(self, index: int, behind: Container[int]) -> bool:
+        """Return whether "to" ends a comparison of two fields of the records: "with an area not equal to the contract".
+
+        `behind`: the tokens right behind the verb and its field, where "equal to" says what that field gets.
+        """
+        first = self._at.phrases.fields.comparison_around(self._at.tokens, self._at.index, index)
+        return first is not None and first not in behind
 
     def _dated_targets(self, words: frozenset[str]) -> list[tuple[Named | None, int, Target]]:
         """Return a day behind "to" that could be the end of a range, where nothing else says what the change is to."""
