@@ -202,12 +202,18 @@ def partial_index(predicate: str, sqlite_predicate: str | None = None) -> dict[s
 NOT_DISCONTINUED: Final = partial_index("NOT is_discontinued", "is_discontinued = 0")
 UNSYNCED_STATES: Final = ("modified", "pending_sync")
 _UNSYNCED_PREDICATE: Final = "sync_state IN ('modified', 'pending_sync')"
+_NOT_IN_PEMS_PREDICATE: Final = "deleted_in_pems OR (last_synced_at IS NULL AND seen_digest IS NULL)"
 UNSYNCED: Final = partial_index(_UNSYNCED_PREDICATE)
 
 
 def unsynced() -> sa.TextClause:
     """Return the predicate of the index of unsynced records, in its own form."""
     return sa.text(_UNSYNCED_PREDICATE)
+
+
+def not_in_pems() -> sa.TextClause:
+    """Return the predicate of the index of records that PEMS has no more, or never had, in its own form."""
+    return sa.text(_NOT_IN_PEMS_PREDICATE)
 
 
 _o = records.c.organization_id
@@ -225,6 +231,7 @@ sa.Index(
 )
 sa.Index("ix_records_forecast_dates", _o, records.c.forecast_start, records.c.forecast_end)
 sa.Index("ix_records_unsynced", _o, records.c.sync_state, **UNSYNCED)
+sa.Index("ix_records_not_in_pems", _o, **partial_index(_NOT_IN_PEMS_PREDICATE))
 sa.Index("ix_records_equipment", _o, records.c.equipment_key)
 sa.Index("ix_records_contract", _o, records.c.contract_key)
 # Records with a local edit are few, and only they are in these two.

@@ -10,14 +10,15 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from pfa_rpc.store.organizations import get_organization
 from pfa_rpc.store.syncing.cursors import Cursor, drop_rejected, read_cursor, rejected_keys, save_cursor
 from pfa_rpc.store.syncing.runs import Mode
-from pfa_rpc.store.tables import records
+from pfa_rpc.store.tables import not_in_pems, records
 from pfa_rpc.sync.confirming import Confirming
 from pfa_rpc.sync.ongoing import Ongoing
 from pfa_rpc.sync.pages import PageTaker
@@ -83,6 +84,7 @@ class _Pull:
         self._is_whole = not cursor.is_begun
         """Whether this process sees every row of the pull."""
         self._ids: set[str] = set()
+        self._pages: list[bytes] = []
         self._taker = PageTaker(ongoing, seen, rejected)
 
     async def run(self) -> None:
@@ -105,6 +107,7 @@ class _Pull:
             async for page, self._cursor in found.pages():
                 self._ongoing.check()
                 self._ids.update(page.ids())
+                self._pages.append(page.key)
                 await self._taker.take(page, self._cursor)
         return found.needs_count
 
@@ -123,8 +126,9 @@ class _Pull:
         missing: list[str] = []
         organization_id = self._ongoing.organization_id
         async with self._ongoing.database.reading() as connection:
-            count = await connection.scalar(_known(sa.func.count(), organization_id))
-            if count == len(self._ids) and not self._rejected:
+            count = (await get_organization(connection, organization_id)).record_count
+            others = sa.select(sa.func.count()).where(records.c.organization_id == organization_id, not_in_pems())
+            if count - (await connection.scalar(others) or 0) == len(self._ids) and not self._rejected:
                 return missing  # every row that is not rejected has its record
             for part in await _ids_by_part(connection, organization_id):
                 missing += [pfa_id for pfa_id in part if pfa_id not in self._ids]
@@ -151,21 +155,16 @@ class _Pull:
         ended = Cursor(stamp=stamp, swept_at=swept_at, seen_nonce=cursor.seen_nonce)
         async with self._ongoing.database.writing() as connection:
             await self._ongoing.hold(connection)
+            if is_swept and self._is_whole:
+                await self._seen.store_pages(connection, self._ongoing.organization_id, self._pages)
             await save_cursor(connection, self._ongoing.organization_id, ended)
             await self._ongoing.report(connection)
 
 
-def _known(what: sa.ColumnElement[Any], organization_id: str) -> sa.Select[Any]:
-    """Return the query of the records that PEMS once had, and is not known to have no more."""
-    r = records.c
-    return sa.select(what).where(
-        r.organization_id == organization_id,
-        sa.not_(r.deleted_in_pems),
-        sa.or_(r.last_synced_at.is_not(None), r.seen_digest.is_not(None)),
-    )
-
-
 async def _ids_by_part(connection: AsyncConnection, organization_id: str) -> list[list[str]]:
-    """Return their ids."""
-    result = await connection.stream_scalars(_known(records.c.pfa_id, organization_id))
+    """Return the ids of the records that PEMS once had, and is not known to have no more."""
+    r = records.c
+    is_known = sa.not_(r.deleted_in_pems) & (r.last_synced_at.is_not(None) | r.seen_digest.is_not(None))
+    query = sa.select(r.pfa_id).where(r.organization_id == organization_id, is_known)
+    result = await connection.stream_scalars(query)
     return [list(part) async for part in result.partitions(_IDS_AT_ONCE)]

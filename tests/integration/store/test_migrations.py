@@ -34,6 +34,8 @@ LATER_THAN_THE_INDEX: Final = (
         f"DROP TABLE {table}"
         for table in ("record_sync", "sync_conflicts", "sync_log", "sync_seen_rows", "sync_rejected_rows")
     ),
+    "DROP TABLE sync_seen_pages",
+    "DROP INDEX ix_records_not_in_pems",
     *(f"DROP TABLE {table}" for table in ("sync_cursors", "sync_leases", "sync_runs", "sync_settings")),
     "ALTER TABLE records DROP COLUMN conflicting_fields",
     "ALTER TABLE records DROP COLUMN deleted_in_pems",

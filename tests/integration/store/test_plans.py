@@ -26,7 +26,7 @@ from pfa_rpc.store.history.feed import NEWS
 from pfa_rpc.store.migrating.migrate import migrate
 from pfa_rpc.store.organizations import list_organizations
 from pfa_rpc.store.reads import get_payload, list_page, read_stretch
-from pfa_rpc.store.tables import record_chunks, records
+from pfa_rpc.store.tables import not_in_pems, record_chunks, records
 from pfa_rpc.store.upkeep.generating import generate
 from tests.servers.postgresql import Administrator
 
@@ -125,6 +125,12 @@ async def test_an_index_serves_streams_and_change_feeds(large: tuple[Database, s
         .limit(2_000)
     )
     assert index in await plan(database, query)
+
+
+async def test_an_index_counts_the_records_that_pems_does_not_have(large: tuple[Database, str]) -> None:
+    database, organization_id = large
+    query = sa.select(sa.func.count()).where(records.c.organization_id == organization_id, not_in_pems())
+    assert "ix_records_not_in_pems" in await plan(database, query)
 
 
 async def test_the_pairs_of_the_chunks_are_a_small_read(large: tuple[Database, str]) -> None:

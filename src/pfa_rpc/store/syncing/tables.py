@@ -20,6 +20,7 @@ __all__ = [
     "sync_log",
     "sync_rejected_rows",
     "sync_runs",
+    "sync_seen_pages",
     "sync_seen_rows",
     "sync_settings",
 ]
@@ -100,6 +101,23 @@ sync_seen_rows = sa.Table(
     sa.Column("digest", sa.LargeBinary(), nullable=False),
 )
 """The rows of PEMS as they came last, by digest: one that comes again just so needs no reading."""
+
+sync_seen_pages = sa.Table(
+    "sync_seen_pages",
+    metadata,
+    organization_column(primary_key=True),
+    # Of its bytes, and of how they are read.
+    sa.Column("page_key", sa.LargeBinary(), primary_key=True),
+    # Those of its rows, one after another.
+    sa.Column("digests", sa.LargeBinary(), nullable=False),
+    # Bytes behind its rows, and the id of the last of them.
+    sa.Column("tail", sa.BigInteger(), nullable=False),
+    sa.Column("last_id", sa.Text(), nullable=False),
+)
+"""The pages that the last full pull came across, so that one that comes again just so need not be cut into rows.
+
+It says what stands on a page, and so stays true; whether all of its rows are as they came last, `sync_seen_rows` says.
+"""
 
 sync_rejected_rows = sa.Table(
     "sync_rejected_rows",

@@ -42,6 +42,8 @@ class Page:
     """What a sweep that was stopped here goes on `after`; empty where it has to begin anew, because the order of ids is
     not known to hold."""
     is_last: bool = False
+    key: bytes = b""
+    """What `SeenRows` knows the page by as a whole; empty where it does not."""
     paging: Paging = Paging.KEY
     asked_at: datetime = NEVER
     """When it was asked for: it is as old as that, at most."""

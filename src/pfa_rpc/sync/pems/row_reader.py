@@ -169,8 +169,9 @@ class RowReader:
         texts = {field: self._text_of(number) for number, field in self._fields.items()}
         self._readers = readers_of(texts, {organization}, settings.zone, settings.formats, texts.__getitem__)
         self._columns_mapper = ColumnMapper(self._readers) if present.issuperset(KEYS) else None
-        self._hash = hashlib.blake2b(digest_size=DIGEST_SIZE)
-        self._hash.update(_fingerprint(columns, settings, organization))
+        self.fingerprint = _fingerprint(columns, settings, organization)
+        """Says how cells become values: what is known of bytes holds under the same one only."""
+        self._hash = hashlib.blake2b(self.fingerprint, digest_size=DIGEST_SIZE)
 
     def digest(self, row: bytes) -> bytes:
         """Return what a row is known by: of all its bytes but its number, which is its place on the page."""

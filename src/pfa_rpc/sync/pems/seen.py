@@ -50,6 +50,15 @@ class SeenRows:
         self._digests[pfa_id] = digest
         self._ids[digest] = pfa_id
 
+    def learn_all(self, pfa_ids: Sequence[str], digests: Sequence[bytes]) -> None:
+        """Remember many rows, each of another id."""
+        if self._digests.keys().isdisjoint(pfa_ids):
+            self._digests.update(zip(pfa_ids, digests, strict=True))
+            self._ids.update(zip(digests, pfa_ids, strict=True))
+            return
+        for pfa_id, digest in zip(pfa_ids, digests, strict=True):
+            self.learn(pfa_id, digest)
+
     def forget(self, pfa_id: str) -> None:
         """Let a row be looked at when it comes again, whatever it holds."""
         before = self._digests.pop(pfa_id, None)

@@ -96,7 +96,7 @@ class Sweep:
         self._reader: RowReader | None = None
         self._filters = tuple(filters)
         self._from = after or None
-        self._seen = seen or SeenRows()
+        self._seen = SeenRows() if seen is None else seen
         self._paging = Paging.KEY
         self._position = 1
         self._needs_count = False
@@ -209,7 +209,7 @@ class Sweep:
         if start is None:
             return _checked(_Answer(cut(body, None).frame, self._from or "", ()))
         # Hashing seven megabytes lets others run, since it does without the interpreter.
-        key = await asyncio.to_thread(_page_key, body, start)
+        key = await asyncio.to_thread(_page_key, reader.fingerprint, body, start)
         known = self._seen.page(key)
         ids = None if known is None else self._seen.ids_of(known.digests)
         if known is not None and ids is not None:
@@ -231,7 +231,7 @@ class Sweep:
         """Read the rows of a page that did not come before just so."""
         before, self._before = self._before, frozenset(answer.digests)
         if answer.ids is not None:
-            return Page(unchanged=_without(answer, before & self._before))
+            return Page(unchanged=_without(answer, before & self._before), key=answer.key)
         unread, known_ids = self._sort_out(answer, before)
         taken = TakenRows()
         for start in range(0, len(unread), SLICE_ROWS):
@@ -241,6 +241,7 @@ class Sweep:
             await asyncio.sleep(0)
         page = taken.page(known_ids)
         if not page.foreign and answer.key:
+            page.key = answer.key
             self._seen.learn_page(answer.key, SeenPage(tuple(answer.digests), answer.tail, answer.last_id))
         return page
 
@@ -310,8 +311,10 @@ def _metadata(frame: Mapping[str, Any]) -> Mapping[str, Any]:
     return metadata if isinstance(metadata, Mapping) else {}
 
 
-def _page_key(body: bytes, start: int) -> bytes:
-    return hashlib.sha256(memoryview(body)[start:]).digest()
+def _page_key(fingerprint: bytes, body: bytes, start: int) -> bytes:
+    hashed = hashlib.sha256(fingerprint)
+    hashed.update(memoryview(body)[start:])
+    return hashed.digest()
 
 
 def _slack(rows: int) -> int:
