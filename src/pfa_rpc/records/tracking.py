@@ -80,7 +80,7 @@ TRACKED: Final = (
 
 
 def marked_columns(
-    old: Columns, new: Columns, agreed: Columns, open_fields: Iterable[tuple[str, ...]], by: str, at: datetime
+    old: Columns, new: Columns, agreed: Columns, open_fields: Iterable[tuple[str, ...]], *, by: str, at: datetime
 ) -> dict[str, Sequence[Any]]:
     """Return what records know of their edits after further ones, each of which changes a merged field, in columns.
 

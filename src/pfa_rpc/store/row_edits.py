@@ -72,7 +72,7 @@ class RowEdits:
         agreed = _agreed(edits, messages, edited)
         is_open = [edit.row.base is not None for edit in edits]
         open_fields = [names if known else () for names, known in zip(old["modified_fields"], is_open, strict=True)]
-        new |= marked_columns(old, new, agreed, open_fields, write.cause.by, write.at)
+        new |= marked_columns(old, new, agreed, open_fields, by=write.cause.by, at=write.at)
         deltas = deltas_of(old, new, self._currency)
         count_uses(self._uses, deltas.names, old, new)
         write.chunks.update(chunk_of(edit.row.position) for edit in edits)
