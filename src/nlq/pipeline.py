@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Final
 
 from nlq.changes import Change, ordered
 from nlq.commands import UNSUPPORTED, WHICH, Command, CommandReader, command_sentence, finish, refusal_of
 from nlq.completion.inside import LONGEST, accepted, fitted, has_words_behind
 from nlq.completion.offering import Offering
+from nlq.completion.openings import is_said
 from nlq.completion.suggest import MOST, Suggestion, suggester
 from nlq.errors import QuestionError
 from nlq.filters.canon import Canon
@@ -109,35 +110,39 @@ class Language:
             step(self, reading)
         return reading
 
-    def suggest(self, text: str, caret: int, *, goes_on: bool = False) -> tuple[Suggestion, ...]:
+    def suggest(self, text: str, caret: int, context: Query | None = None) -> tuple[Suggestion, ...]:
         """Return how a question can go on from a caret, or end the word half typed there: 20 at most, best first.
 
-        Offsets count code points; a caret outside the text stands at its end. `goes_on` says whether it may go on from
-        a question before. The first call prepares what the others look up.
+        Offsets count code points; a caret outside the text stands at its end. `context` is the query of the question
+        before, which this one may go on from. The first call prepares what the others look up.
         """
         caret = caret if 0 <= caret <= len(text) else len(text)
-        found = self._offering.suggest(text, caret, goes_on=goes_on)
-        has_more = has_words_behind(text, caret)
-        if len(text) <= LONGEST and all(each.guessed for each in found):
-            found = (*self._named(text, caret, has_more=has_more), *found)
-        if not found or not has_more:
-            return found[:MOST]
-        tokens = tokenize(text)
-        return fitted(text, caret, found, (tokens, self._tagger.tag(tokens)), self._reads_whole)[:MOST]
+        reads = partial(self._reads_whole, context)
+        offered = self._offering.suggest(text, caret, goes_on=context is not None)
+        found, has_more = offered.found, has_words_behind(text, caret)
+        if len(text) <= LONGEST and not offered.ends and all(each.guessed for each in found):
+            found = (*self._named(text, caret, reads, has_more=has_more), *found)
+        if found and has_more:
+            tokens = tokenize(text)
+            found = fitted(text, caret, found, (tokens, self._tagger.tag(tokens)), reads)
+        elif context is not None:
+            # What goes on from a question hangs on what that asked for: "reverse the order" needs one.
+            sure = not offered.goes_on
+            found = tuple(each for each in found if (sure and not is_said(each.text)) or reads(accepted(text, each)))
+        return found[:MOST]
 
-    def _named(self, text: str, caret: int, *, has_more: bool) -> tuple[Suggestion, ...]:
+    def _named(self, text: str, caret: int, reads: Callable[[str], bool], *, has_more: bool) -> tuple[Suggestion, ...]:
         """Return the values that may be meant at a caret behind words after which no table says what is usual."""
         if has_more:
             return self._offering.naming(text, caret)
-        if not text[:caret].strip() or (text[caret - 1].isspace() and self._reads_whole(text)):
+        if not text[:caret].strip() or (text[caret - 1].isspace() and reads(text)):
             return ()  # it can end here
-        named = self._offering.naming(text, caret)
-        return tuple(each for each in named if self._reads_whole(accepted(text, each)))
+        return tuple(each for each in self._offering.naming(text, caret) if reads(accepted(text, each)))
 
-    def _reads_whole(self, text: str) -> bool:
-        """Return whether a text is understood, whatever day it is."""
+    def _reads_whole(self, context: Query | None, text: str) -> bool:
+        """Return whether a text is understood behind a question, whatever day it is."""
         try:
-            reading = self._read(text, _ANY_DAY, None)
+            reading = self._read(text, _ANY_DAY, context)
         except QuestionError:
             return False
         return is_complete(reading.tokens, reading.resolved)

@@ -1,17 +1,26 @@
 """Offering: suggestions for whatever a text begins as: a question, one that goes on from another, or a change.
 
-Gives `Offering`.
+Gives `Offering` and `Offered`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from nlq.completion.completions import Completion, SuggestionKind
 from nlq.completion.occasions import DATES, LEADS_IN
-from nlq.completion.openings import FOLLOW_UPS, NOT_IN_ORDERS, WHOLE_FOLLOW_UPS, Opening, Order, opening, orders_of
+from nlq.completion.openings import (
+    FOLLOW_UPS,
+    NOT_IN_ORDERS,
+    WHOLE_FOLLOW_UPS,
+    Opening,
+    Order,
+    is_said,
+    opening,
+    orders_of,
+)
 from nlq.completion.suggest import MOST, Suggester, Suggestion, word_end
 from nlq.normalize import MAX_LENGTH
 from nlq.schema import Schema
@@ -21,6 +30,17 @@ _PREPOSITIONS: Final = frozenset(("in", "from", "of", "on"))
 _NOT_RECORDS: Final = frozenset(LEADS_IN) - _PREPOSITIONS
 
 
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """What can follow a text."""
+
+    found: tuple[Suggestion, ...]
+    ends: bool = False
+    """Whether nothing can follow."""
+    goes_on: bool = False
+    """Whether it goes on from the question before: what fits hangs on what that asked for."""
+
+
 class Offering:
     """Completes texts by the completions of questions. Immutable: threads may share it."""
 
@@ -28,20 +48,19 @@ class Offering:
         self._questions = questions
         self._orders = orders_of(schema)
 
-    def suggest(self, text: str, caret: int, *, goes_on: bool) -> tuple[Suggestion, ...]:
+    def suggest(self, text: str, caret: int, *, goes_on: bool) -> Offered:
         """Return at most `MOST` suggestions, the most useful first; `goes_on`: whether a question was asked before.
 
         The caret is within the text. For a text longer than a question there are none.
         """
-        if len(text) > MAX_LENGTH:
-            return ()
+        if len(text) > MAX_LENGTH or (goes_on and is_said(text[:caret])):
+            return Offered((), ends=True)
         begun = opening(text[:caret], self._orders, goes_on=goes_on)
         if begun is None:
-            return self._beginning(text, caret, goes_on=goes_on)
-        found = (
-            self._follow_up(text, caret, begun) if begun.order is None else self._order(text, caret, begun, begun.order)
-        )
-        return tuple({each.text: each for each in found}.values())[:MOST]
+            return Offered(self._beginning(text, caret, goes_on=goes_on))
+        if begun.order is None:
+            return Offered(_once(self._follow_up(text, caret, begun)), goes_on=True)
+        return Offered(_once(self._order(text, caret, begun, begun.order)))
 
     def naming(self, text: str, caret: int) -> tuple[Suggestion, ...]:
         """Return values that may be meant by the word half typed, whether or not they fit behind those before it."""
@@ -100,6 +119,10 @@ class Offering:
 
 def _names_records(each: Completion) -> bool:
     return each.tag not in NOT_IN_ORDERS and each.text not in _NOT_RECORDS
+
+
+def _once(found: Iterable[Suggestion]) -> tuple[Suggestion, ...]:
+    return tuple({each.text: each for each in found}.values())[:MOST]
 
 
 def _words(phrases: Iterable[str], said: str, text: str, start: int, caret: int) -> Iterable[Suggestion]:

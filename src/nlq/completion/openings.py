@@ -1,7 +1,7 @@
 """Openings: what a text can begin with that is no question of its own, and what follows it.
 
-Gives `FOLLOW_UPS`, words by which a question goes on from the one before it, `orders_of`, verbs of change, and
-`opening`.
+Gives `FOLLOW_UPS`, words by which a question goes on from the one before it, `orders_of`, verbs of change,
+`opening` and `is_said`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ WHOLE_FOLLOW_UPS: Final = (
     *("drop the filters",),
 )
 """Words that are follow-ups, or go on as questions do."""
+_GOING_ON: Final = " by"
+"""How those end that go on."""
 
 _LENGTHS: Final = ("by 1 week", "by 2 weeks", "by 1 month")
 _LATER: Final = ("2 weeks later", "1 week later", "1 month later", "2 weeks earlier", "1 week earlier")
@@ -85,3 +87,9 @@ def opening(text: str, orders: Mapping[str, Order], *, goes_on: bool) -> Opening
         if said.startswith(f"{cue} "):
             return Opening(len(cue) + 1)
     return None
+
+
+def is_said(text: str) -> bool:
+    """Return whether a text begins with a whole follow-up, behind which nothing can follow."""
+    whole = (f"{cue} " for cue in WHOLE_FOLLOW_UPS if not cue.endswith(_GOING_ON))
+    return f"{text.casefold()} ".startswith(tuple(whole))

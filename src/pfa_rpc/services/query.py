@@ -127,7 +127,7 @@ class QueryService:
             raise InvalidRequest.of("caret", f"{request.caret} is outside the text, which ends at {len(request.text)}")
         prepared = await self._languages.get(organization_id)
         context = visible_context(call.principal, open_context(self._tokens, organization_id, request.context_token))
-        found = await self._languages.suggest(prepared, request.text, request.caret, goes_on=context is not None)
+        found = await self._languages.suggest(prepared, request.text, request.caret, context)
         if not call.principal.may(Permission.SEE_MONEY):
             found = await asyncio.to_thread(visible_suggestions, prepared.language, request.text, found, context)
         return SuggestResponse(suggestions=map(_suggestion_message, found[:most]))

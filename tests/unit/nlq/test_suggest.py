@@ -22,6 +22,8 @@ from tests.unit.nlq.cases import TODAY, cases, language, not_understood, vocabul
 
 SPACE = "␣"
 ROWS = cases("suggestions.txt", 3)
+BEFORE = language().interpret("rentals in Silo 4", TODAY).query
+"""A question that was asked before."""
 WALKS = st.lists(st.integers(min_value=0, max_value=MOST - 1), min_size=1, max_size=7)
 
 
@@ -109,7 +111,7 @@ def test_values_that_read_otherwise_are_offered_in_quotes() -> None:
     ],
 )
 def test_follow_ups_are_offered_where_there_is_a_question_before(text: str, wanted: str) -> None:
-    assert wanted in [each.text for each in language().suggest(text, len(text), goes_on=True)]
+    assert wanted in [each.text for each in language().suggest(text, len(text), BEFORE)]
     assert not {"what about", "sort them by"} & {each.text for each in offered(text)}
 
 
@@ -190,12 +192,43 @@ def test_with_words_behind_the_caret_the_whole_text_reads_where_it_can(steps: li
 @given(st.one_of(WALKS.map(walked), st.text(max_size=40)), st.integers(min_value=0, max_value=60), st.booleans())
 @settings(max_examples=100, deadline=None)
 def test_nothing_is_offered_twice_and_never_too_much(text: str, caret: int, goes_on: bool) -> None:
-    found = language().suggest(text, caret, goes_on=goes_on)
+    found = language().suggest(text, caret, BEFORE if goes_on else None)
     written = [accepted(text, each) for each in found]
     assert len(written) == len(set(written))
     assert len(found) <= MOST
     guesses = [each.guessed for each in found]
     assert guesses == sorted(guesses), "what is typed comes before what is only near it"
+
+
+CONTEXTS = ("rentals in Silo 4", "cranes by area", "how many pumps", "top 5 cranes by monthly rate")
+
+
+@given(WALKS, st.sampled_from(CONTEXTS))
+@settings(max_examples=100, deadline=None)
+def test_what_is_accepted_behind_a_question_reads_or_leads_on(steps: list[int], asked: str) -> None:
+    before = language().interpret(asked, TODAY).query
+
+    def leads_on(text: str, more: int = 3) -> bool:
+        if text.strip() and language().interpret(text, TODAY, before).complete:
+            return True
+        choices = language().suggest(text, len(text), before)[:3]
+        return more > 0 and any(leads_on(f"{accepted(text, each)} ", more - 1) for each in choices)
+
+    text = ""
+    for step in steps:
+        choices = language().suggest(text, len(text), before)
+        if not choices:
+            break
+        text = f"{accepted(text, choices[step % len(choices)])} "
+    assert leads_on(text), text
+
+
+@pytest.mark.parametrize(("asked", "offered_then"), [("rentals", False), ("rentals sorted by rate", True)])
+def test_only_what_a_question_has_is_offered_to_be_turned_around(asked: str, offered_then: bool) -> None:
+    before = language().interpret(asked, TODAY).query
+    texts = [each.text for each in language().suggest("rev", 3, before)]
+    assert ("reverse the order" in texts) is offered_then
+    assert not language().suggest("reverse the order ", 18, before)
 
 
 WORDS = sorted({word for term in vocabulary() for word in term.spelling.split()})

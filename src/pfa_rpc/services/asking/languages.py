@@ -87,11 +87,11 @@ class Languages:
             self._memo.put(key, reading)
         return reading
 
-    async def suggest(self, prepared: Prepared, text: str, caret: int, *, goes_on: bool) -> tuple[Suggestion, ...]:
-        """Return what can stand at a caret; `goes_on` says whether a question was asked before."""
-        suggest = partial(prepared.language.suggest, text, caret, goes_on=goes_on)
-        # With words behind the caret, the whole text is read with each suggestion.
-        is_long = len(text) > SHORT_QUESTION or caret < len(text)
+    async def suggest(self, prepared: Prepared, text: str, caret: int, context: Query | None) -> tuple[Suggestion, ...]:
+        """Return what can stand at a caret; `context` is the query of the question before."""
+        suggest = partial(prepared.language.suggest, text, caret, context)
+        # With words behind the caret, or a question before, the text is read with each suggestion.
+        is_long = len(text) > SHORT_QUESTION or caret < len(text) or context is not None
         return await asyncio.to_thread(suggest) if is_long else suggest()
 
     async def _current(self, organization_id: str) -> Prepared | None:
