@@ -87,13 +87,14 @@ class Exchange:
 class ServerCall:
     """The `Call` that a method of a service is given."""
 
-    __slots__ = ("_context", "_write_limit", "principal", "request_id")
+    __slots__ = ("_context", "_write_limit", "peer", "principal", "request_id")
 
-    def __init__(self, context: Context, principal: Principal, request_id: str, write_limit: WriteLimit) -> None:
+    def __init__(self, context: Context, principal: Principal, exchange: Exchange, write_limit: WriteLimit) -> None:
         self._context = context
         self._write_limit = write_limit
         self.principal = principal
-        self.request_id = request_id
+        self.request_id = exchange.request_id
+        self.peer = exchange.peer
 
     async def write(self, response: Message | bytes) -> None:
         """Send one message of a stream. Raises SlowClient where the client does not take it in time."""
@@ -214,7 +215,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         self, behavior: ServiceMethod, exchange: Exchange, context: Context, request: object, *, streams: bool
     ) -> bytes | None:
         assert exchange.principal is not None, "only health checks have no principal"  # noqa: S101 (for the type)
-        call = ServerCall(context, exchange.principal, exchange.request_id, self._write_limit)
+        call = ServerCall(context, exchange.principal, exchange, self._write_limit)
         response = await behavior.method(request, call)
         if streams:
             return None

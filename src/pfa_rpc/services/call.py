@@ -21,6 +21,10 @@ class Call(Protocol):
     def request_id(self) -> str:
         """Names the call in the log, and in the error that an unexpected failure gives."""
 
+    @property
+    def peer(self) -> str:
+        """Names the connection that the call came by."""
+
     async def write(self, response: Message | bytes) -> None:
         """Send one message of a stream; bytes are a serialized message. Raises SlowClient after the server's limit."""
 

@@ -15,7 +15,7 @@ from pfa.v1.watch_pb2 import WatchRecordsRequest, WatchRecordsResponse
 from pfa_rpc.schema import SCHEMA
 from pfa_rpc.services.following import feed, watching
 from pfa_rpc.services.following.feed import ChangeFeed
-from pfa_rpc.services.following.queues import Backlog, Subscription
+from pfa_rpc.services.following.queues import Backlog, Batch, Subscription
 from pfa_rpc.services.following.views import View
 from pfa_rpc.services.following.watching import RecordWatch
 from pfa_rpc.services.principal import LOCAL_ADMIN
@@ -145,6 +145,28 @@ async def test_who_leaves_while_a_change_is_handed_out_takes_nobody_along(
         assert await told(stays) == {"7"}
         await move(filled.database, "Dock 9", "8")
         assert await told(stays) == {"8"}
+
+
+async def test_those_of_one_connection_are_told_one_after_the_other(
+    filled: Filled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put, order = Subscription.put, list[Subscription]()
+
+    def noted(self: Subscription, batch: Batch) -> None:
+        order.append(self)
+        put(self, batch)
+
+    monkeypatch.setattr(Subscription, "put", noted)
+    followed = ChangeFeed(filled.database, TOKENS, Backlog())
+    async with AsyncExitStack() as stack:
+        peers = {
+            await stack.enter_async_context(followed.subscribed("RIO", view(), f"peer {number % 3}")): number % 3
+            for number in range(30)
+        }
+        await move(filled.database, "Dock 9", "7")
+        for subscription in peers:
+            assert await told(subscription) == {"7"}
+    assert [peers[subscription] for subscription in order] == [0] * 10 + [1] * 10 + [2] * 10
 
 
 async def test_a_feed_goes_on_after_what_nobody_expected(

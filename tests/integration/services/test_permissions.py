@@ -61,6 +61,7 @@ class RecordedCall:
 
     principal: Principal = VIEWER
     request_id: str = "test"
+    peer: str = "test"
     written: list[bytes] = field(default_factory=list)
 
     async def write(self, response: Message | bytes) -> None:

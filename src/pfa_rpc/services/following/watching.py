@@ -41,7 +41,7 @@ class RecordWatch:
         if request.revision_token:
             since = Revision(*self._tokens.open("revision", request.revision_token, organization_id, b""))
         watch = _Watch(self._database, self._tokens, organization_id, view, call, since)
-        async with self._feed.subscribed(organization_id, view) as subscription:
+        async with self._feed.subscribed(organization_id, view, call.peer) as subscription:
             try:
                 if watch.since is None:
                     await self._write_current(watch)
