@@ -125,7 +125,7 @@ class Language:
         if found and has_more:
             tokens = tokenize(text)
             found = fitted(text, caret, found, (tokens, self._tagger.tag(tokens)), reads)
-        elif context is not None:
+        elif context is not None and len(text) <= LONGEST:
             # What goes on from a question hangs on what that asked for: "reverse the order" needs one.
             sure = not offered.goes_on
             found = tuple(each for each in found if (sure and not is_said(each.text)) or reads(accepted(text, each)))
