@@ -80,6 +80,13 @@ CHANGED: Final = ChangedFields(
             "edit history of",
             "history of changes to",
         ),
+        *("audit trail for", "audit log for", "audit trail", "change log for", "edit history for"),
+        *(
+            f"{late} {noun} {to}"
+            for late in ("recent", "latest")
+            for noun in ("changes", "edits")
+            for to in ("to", "in")
+        ),
         *("history of changes of", "history of the changes to", "change history for", "changes for"),
     ),
     note="the fields that differ from PEMS at present are meant; who changed them, the history tells",
@@ -162,8 +169,19 @@ DATES: Final = DateConventions(
         *("coming off hire", "going off hire", "come off hire", "come off rent", "leave site", "leaves site"),
     ),
     within_words=(
-        *("on site", "onsite", "on rent", "needed", "in use", "required", "on location", "on the job", "working", "wanted"),
-        *("active", "in place", "here", "on hire", "rented out", "in the field", "on the ground", "running"),
+        *(
+            "on site",
+            "onsite",
+            "on rent",
+            "needed",
+            "in use",
+            "required",
+            "on location",
+            "on the job",
+            "working",
+            "wanted",
+        ),
+        *("wanted", "active", "in place", "here", "on hire", "rented out", "in the field", "on the ground", "running"),
         *("be on site", "will be on site", "on site at any time", "at work", "deployed", "overlapping", "overlap"),
         *("overlap with", "overlapping with", "overlaps with", "spanning", "spans", "that span"),
     ),

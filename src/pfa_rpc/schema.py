@@ -166,6 +166,7 @@ FIELDS: Final[tuple[Field, ...]] = (
             ),
             *("transferrable", "funds transferrable", "funds are transferable", "funds can be transferred"),
             *("whose funds are transferable", "marked transferable", "marked funds transferable", "transfer of funds"),
+            *("donate funds", "donating funds", "able to donate funds", "give up funds", "release funds"),
         ),
         (
             *("funds not transferable", "not funds transferable", "non transferable", "nontransferable"),

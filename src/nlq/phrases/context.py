@@ -46,7 +46,7 @@ def settle(tagged: list[Tagged], tokens: list[Token], *, goes_on: bool = False) 
     settle_neighbours(tagged, tokens)
     tags = [stretch.readings[0].tag for stretch in tagged]
     if "SORT" in tags:
-        settle_sorts(tagged)
+        settle_sorts(tagged, tokens)
         tags = [stretch.readings[0].tag for stretch in tagged]
     after = [] if _LOOKING_AHEAD.isdisjoint(tags) else next_content(tagged)
     for position, stretch in enumerate(tagged):

@@ -15,7 +15,7 @@ from nlq.schema import FieldType
 from nlq.tagging.tags import Event
 
 MAX_GROUPS: Final = 2
-DISTINCT_LEADS: Final = frozenset(("which", "what", "list", "different", "every", "all"))
+DISTINCT_LEADS: Final = frozenset(("which", "what", "who", "list", "different", "every", "all"))
 """Words before a field whose values are asked for."""
 
 

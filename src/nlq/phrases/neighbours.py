@@ -182,10 +182,34 @@ def _settle_unknown(line: Line, number: int, stretch: Tagged) -> None:
             stretch.readings = (Reading("EXTREME", Rank(descending=True)),)
         elif after is None and any(line.tagged[place].tag == "WHO" for place in line.content):
             stretch.readings = _FILLER  # "who changed EQ-2087 last"
+    if not number and line.key(stretch) == "who" and line.tokens[stretch.end : stretch.end + 1]:
+        named, copula = line.at(number + 1), line.tokens[stretch.end].key
+        if named is not None and named.tag == "FIELD" and copula in ("is", "are"):
+            stretch.readings = _FILLER  # "who are the vendors of the pumps"
     if stretch.end > stretch.first and line.tokens[stretch.first].raw.casefold() in _GIVEN:
         before, missing = line.at(number - 1), line.at(number - 2)
         if before is not None and before.field is not None and missing is not None and missing.tag in _PRESENCE:
             stretch.readings = _FILLER
+
+
+def _settle_filled(line: Line, number: int, stretch: Tagged) -> None:
+    """Take "is assigned" behind a field that is missing as a part of that: "where no contract is assigned"."""
+    before, missing = line.at(number - 1), line.at(number - 2)
+    if before is not None and before.field is not None and missing is not None and missing.tag == "WITHOUT":
+        stretch.readings = _FILLER
+
+
+def _settle_including(line: Line, number: int, stretch: Tagged) -> None:
+    """Let "included" behind a state be said of it: "with the discontinued ones included"."""
+    flag, with_ = line.at(number - 1), line.at(number - 2)
+    if flag is None or flag.tag != "FLAG" or line.tokens[stretch.first].raw.casefold() != "included":
+        return
+    if with_ is not None and with_.tag == "WITH":
+        with_.readings = _FILLER
+    place = line.content[number - 1]
+    before = line.tagged[place - 1] if place else None
+    if before is not None and before.tag == FILLER:
+        before.readings, stretch.readings = stretch.readings, _FILLER
 
 
 def _settle_time(stretch: Tagged, after: Tagged) -> None:
@@ -217,5 +241,7 @@ _SETTLERS: Final[dict[str, Settler]] = {
     "EVENT": _settle_event,
     "NOT": _settle_not,
     "EXCEPT": _settle_not,
+    "FILLED": _settle_filled,
+    "INCLUDING": _settle_including,
     UNKNOWN: _settle_unknown,
 }

@@ -15,6 +15,7 @@ from nlq.tagging.tags import FILLER, PRONOUN, RECORD, SILENT, UNKNOWN, Reading, 
 
 _FILLER: Final = (Reading(FILLER),)
 _UNKNOWN: Final = (Reading(UNKNOWN),)
+_BY: Final = (Reading("BY"),)
 _ORDERING: Final = frozenset(("hold", "contain", "use", "supply", "provide", "come", "go", "type", "charge", "run"))
 _ASKS: Final = frozenset(("is", "are", "was", "were", "do", "does", "have", "has", "did"))
 _ALL: Final = frozenset(("all", "every", "each"))
@@ -68,10 +69,14 @@ def settle_orders(tagged: list[Tagged], tokens: list[Token]) -> None:
             return
 
 
-def settle_sorts(tagged: list[Tagged]) -> None:
+def settle_sorts(tagged: list[Tagged], tokens: list[Token]) -> None:
     """Read "sort rentals by rate" as "rentals sorted by rate"."""
     apart: Tagged | None = None
     for position, stretch in enumerate(tagged):
+        if apart is not None and stretch.tag == FILLER and tokens[stretch.first].key == "on":
+            named = next((each for each in tagged[position + 1 : position + 3] if each.tag not in SILENT), None)
+            if named is not None and named.field is not None:
+                stretch.readings = _BY  # "sort cranes on forecast end"
         if stretch.readings[0].tag not in ("SORT", "BY") or (after := skip_silent(tagged, position, 1)) < 0:
             continue
         if stretch.tag == "SORT":

@@ -65,7 +65,8 @@ def with_window(asked: Aggregate, gathered: Gathered, canon: Canon, today: date)
     """Return the figures of the days that a date was taken for, and say what of which costs counts."""
     term, schema = gathered.window, canon.schema
     if term is None:
-        return asked
+        to_come = any(token.key == "will" for token in gathered.tokens)
+        return _expected(asked, Window(today), gathered, schema, today) if to_come else asked
     window = Window(term.date.start, term.date.stop)
     figures = _expected(asked, window, gathered, schema, today)
     layers = [layer for layer in schema.conventions.dates.layers if layer.cost in _costs(figures)]
