@@ -98,6 +98,8 @@ def test_an_edit_goes_to_pems_with_the_next_run_which_is_logged(shell: Shell, id
     assert "succeeded" in shell.run("sync", "log").stdout
     assert "succeeded" in shell.run("sync", "watch").stdout
     assert "No row is rejected." in shell.run("sync", "rejected").stdout
+    unknown = shell.run("sync", "watch", "no-such-run")
+    assert (unknown.returncode, "has no run 'no-such-run'" in unknown.stderr) == (exits.NOT_FOUND, True)
 
 
 def test_conflicts_are_settled_at_a_prompt_of_three_columns(shell: Shell, ids: list[str]) -> None:
@@ -128,12 +130,20 @@ def test_many_conflicts_of_a_filter_are_settled_at_once(shell: Shell, ids: list[
     }
     assert "1 conflict settled" in shell.run("conflicts", "resolve", ids[4], "--take", "mine", "--yes").stdout
     assert "There is no conflict." in shell.run("conflicts", "list").stdout
+    assert "The record is not in conflict." in shell.run("conflicts", "show", ids[4]).stdout
+    for command in ("show", "resolve"):
+        unknown = shell.run("conflicts", command, "no-such-id")
+        assert (unknown.returncode, "no-such-id" in unknown.stderr) == (exits.NOT_FOUND, True)
+    wrong = shell.run("conflicts", "list", "--filter", "monthly_rat > 5")
+    assert (wrong.returncode, "did you mean monthly_rate?" in wrong.stderr) == (exits.INVALID_INPUT, True)
 
 
 def test_a_record_in_error_says_why_and_is_sent_again(shell: Shell, ids: list[str]) -> None:
     httpx.post(f"{shell.pems}/simulator/faults", json={"action": "refuse", "call": "UPDATE", "times": 1})
     assert shell.run("edit", ids[0], "contract=C-78").returncode == exits.OK
-    assert "1 failed" in shell.run("sync", "run", "--push").stdout
+    failed = shell.run("sync", "run", "--push").stdout
+    assert all(words in failed for words in ("1 failed", "see", "sync_error_message` says why"))
+    assert "0 records will be sent again; of those named 1 is not" in shell.run("sync", "retry", ids[1]).stdout
     assert shell.json("sync", "status")["records"]["sync_error"] == 1
     assert "1 record will be sent again" in shell.run("sync", "retry", ids[0]).stdout
     assert "1 pushed" in shell.run("sync", "run", "--push").stdout
@@ -144,6 +154,11 @@ def test_a_suspended_organization_is_not_synchronized_and_says_why(shell: Shell)
     assert all(word in done.stdout for word in ("suspended", "PEMS moves", "actual_end", "PEMS wins"))
     refused = shell.run("sync", "run")
     assert (refused.returncode, "PEMS moves" in refused.stderr) == (exits.CONFLICT, True)
-    done = shell.run("sync", "settings", "--resume", "--note", "", "--policy", "actual_end=ask", "--every", "30")
+    reading = ("--resume", "--read-only", "--note", "audit")
+    assert "read only" in shell.run("sync", "settings", *reading).stdout
+    refused = shell.run("sync", "run")
+    assert (refused.returncode, "a run may pull" in refused.stderr, "audit" in refused.stderr) == (exits.CONFLICT, True, True)
+    assert shell.run("sync", "run", "--pull").returncode == exits.OK
+    done = shell.run("sync", "settings", "--read-write", "--note", "", "--policy", "actual_end=ask", "--every", "30")
     assert all(word in done.stdout for word in ("on", "every 30 min"))
     assert shell.run("sync", "run").returncode == exits.OK

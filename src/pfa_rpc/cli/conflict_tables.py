@@ -25,10 +25,15 @@ def label_of(conflict: pb.Conflict) -> str:
 
 
 def value_of(conflict: pb.Conflict, side: Record) -> str:
-    """Return a value of a conflict's field, as people write it."""
+    """Return a value of a conflict's field, as people write it; "hidden" where the caller may not see it."""
     field = BY_NAME.get(conflict.field)
-    value = None if field is None else from_message(side)[field.name]
-    return "none" if field is None or value is None else cell(field, value)
+    if field is None:
+        return "none"
+    value = from_message(side)[field.name]
+    if value is None:
+        sides = (conflict.base, conflict.mine, conflict.theirs)
+        return "hidden" if all(from_message(one)[field.name] is None for one in sides) else "none"
+    return cell(field, value)
 
 
 def show_conflicts(output: Output, conflicts: Sequence[pb.Conflict]) -> None:
@@ -40,7 +45,7 @@ def show_conflicts(output: Output, conflicts: Sequence[pb.Conflict]) -> None:
     is_settled = any(conflict.settlement for conflict in conflicts)
     for heading in ("PFA id", "field", "base", "mine", "PEMS", "mine by", "PEMS by", *(["ended"] * is_settled)):
         table.add_column(heading)
-    for conflict in conflicts:
+    for conflict in sorted(conflicts, key=lambda each: each.pfa_id):
         values = [value_of(conflict, side) for side in (conflict.base, conflict.mine, conflict.theirs)]
         people = [plain(conflict.mine_by), plain(conflict.theirs_by)]
         ended = [_ending(conflict)] * is_settled

@@ -99,7 +99,7 @@ def show_command(
     from pfa_rpc.cli.render import Output, as_object
 
     with connect(target) as connection:
-        found = list(_open_conflicts(connection, organization, _of_record(pfa_id)))
+        found = _of_record(connection, organization, pfa_id)
     output = Output(as_json=as_json)
     if as_json:
         output.document({"conflicts": [as_object(conflict) for conflict in found]})
@@ -147,7 +147,10 @@ def resolve_command(
         raise CommandError("--json goes with --take only: the prompt is for people", status=USAGE)
     output = Output(as_json=as_json)
     with connect(target) as connection, pointing(filter_text=filter_text):
-        found = list(_open_conflicts(connection, organization, _of_record(pfa_id) if pfa_id else filter_text))
+        if pfa_id:
+            found = _of_record(connection, organization, pfa_id)
+        else:
+            found = list(_open_conflicts(connection, organization, filter_text))
         if take is None:
             settled = resolve_by_asking(connection, organization, found, output)
         else:
@@ -161,9 +164,15 @@ def resolve_command(
         output.line(f"{count(settled, 'conflict')} settled, {len(found) - settled:,} left open")
 
 
-def _of_record(pfa_id: str) -> str:
+def _of_record(connection: Connection, organization: str, pfa_id: str) -> list[pb.Conflict]:
+    """Return the open conflicts of a record. Raises ServerError where there is no such record."""
+    from pfa.v1.record_service_pb2 import GetRecordRequest
+
     quoted = pfa_id.replace("\\", "\\\\").replace('"', '\\"')
-    return f'pfa_id = "{quoted}"'
+    found = list(_open_conflicts(connection, organization, f'pfa_id = "{quoted}"'))
+    if not found:
+        connection.call(connection.records.GetRecord, GetRecordRequest(organization_id=organization, pfa_id=pfa_id))
+    return found
 
 
 def _open_conflicts(connection: Connection, organization: str, filter_text: str) -> Iterator[pb.Conflict]:

@@ -56,8 +56,9 @@ def _bar() -> Iterator[Tell]:
             counts = run.counts
             done = counts.fetched + counts.pushed + counts.failed
             speed = bar.tasks[task].speed
-            shown = f"{counts.fetched:,} read, {counts.pushed:,} written" + (f", {speed:,.0f}/s" if speed else "")
             total = run.total if run.HasField("total") else None
+            shown = f"{done:,} of {total:,}" if total is not None else f"{done:,}"
+            shown += f", {speed:,.0f}/s" if speed else ""
             bar.update(
                 task,
                 completed=done,

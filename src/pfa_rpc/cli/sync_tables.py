@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from pfa_rpc.cli.render import Output
 
 _COUNTS: Final = tuple(field.name for field in pb.SyncCounts.DESCRIPTOR.fields if field.name != "pages")
+_HINTS: Final = {
+    "conflicts": "`pfa conflicts list` shows what was changed on both sides",
+    "rejected": "`pfa sync rejected` says why rows cannot be taken in",
+    "failed": "`pfa list --filter 'sync_state = SYNC_ERROR' --columns pfa_id,sync_error_message` says why",
+}
+"""By count: where to look, where it is not zero."""
 _POLICIES: Final = {pb.CONFLICT_POLICY_PEMS: "PEMS wins", pb.CONFLICT_POLICY_LOCAL: "the local edit wins"}
 
 
@@ -67,6 +73,7 @@ def show_run(output: Output, run: pb.SyncRun) -> None:
     if run.HasField("estimated_remaining"):
         pairs.append(("left", lasting(run.estimated_remaining.ToTimedelta())))
     pairs += [("note", plain(note)) for note in run.notes]
+    pairs += [("see", hint) for name, hint in _HINTS.items() if getattr(run.counts, name)]
     output.show(pairs_table(pairs))
 
 

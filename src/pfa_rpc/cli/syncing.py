@@ -105,7 +105,7 @@ def status_command(
         show_run(output, runs[0])
     else:
         output.line("Nothing was synchronized yet.")
-    words = ("edited, to be written", "being written", "in error", "in conflict")
+    words = ("edited, not in PEMS", "being written", "in error", "in conflict")
     output.show(pairs_table(zip(words, (f"{number:,}" for number in waiting.values()), strict=True)))
 
 
@@ -256,6 +256,8 @@ def retry_command(
         output.document(as_object(response))
         return
     more = "; there are more, ask again" if response.has_more else ""
+    others = len(set(pfa_ids or ())) - response.retried
+    more += f"; of those named {others:,} {'is' if others == 1 else 'are'} not in error" if others > 0 else ""
     output.line(f"{count(response.retried, 'record')} will be sent again{more}")
 
 

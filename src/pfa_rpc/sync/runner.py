@@ -355,4 +355,6 @@ def _check_allowed(settings: SyncSettings, direction: Direction, organization_id
         by = f" by {settings.updated_by}" if settings.updated_by else ""
         raise SyncSuspended(f"synchronization is suspended{by}{why}", metadata=metadata)
     if settings.is_read_only and direction is not Direction.PULL:
-        raise SyncSuspended(f"synchronization only reads; nothing is written to PEMS{why}", metadata=metadata)
+        raise SyncSuspended(
+            f"synchronization only reads: a run may pull, and nothing is written to PEMS{why}", metadata=metadata
+        )

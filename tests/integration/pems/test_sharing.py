@@ -60,6 +60,8 @@ async def test_pems_is_given_a_rest_after_failures_in_a_row_and_asked_again(conn
                     await client.count(organization)
             with pytest.raises(Resting) as caught:
                 await client.count(organization)
+            assert caught.value.message.startswith("PEMS is given a rest after failures in a row; the last was: PEMS c")
+            assert pems.url in caught.value.message
             assert caught.value.retry_after is not None
             assert 0 < caught.value.retry_after <= 0.2
             assert pems.requests["grid COUNT"] == 3

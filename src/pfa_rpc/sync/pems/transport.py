@@ -57,6 +57,8 @@ class Link:
         self._settings = settings
         self._paces: dict[str, Pace] = {}
         self.sleep = sleep
+        self.last_failure = ""
+        """What the breaker was told last."""
         self.breaker = breaker or Breaker(
             "pems", failures=FAILURES, rest_seconds=REST_SECONDS, longest_rest=LONGEST_REST, watched=PEMS
         )
@@ -118,13 +120,15 @@ class Transport:
         await self._link.pace(organization).turn()
         breaker = self._link.breaker
         if not breaker.allows():
-            raise Resting(retry_after=breaker.remaining)
+            why = f"PEMS is given a rest after failures in a row; the last was: {self._link.last_failure}"
+            raise Resting(why, retry_after=breaker.remaining)
         try:
             answer = await self._sent(path, organization, body, is_write=is_write)
         except (TooManyRequests, SessionExpired, CredentialsRefused):
             breaker.succeeded()  # it refuses, and so it is there
             raise
         except (Transient, UnknownOutcome) as error:
+            self._link.last_failure = error.message
             breaker.failed(error.message)
             raise
         except PemsError:
@@ -172,11 +176,8 @@ class Transport:
         what = str(error) or type(error).__name__
         if is_write and not isinstance(error, _NOT_SENT):
             return UnknownOutcome(f"PEMS may have written the record or not, the answer was lost: {what}")
-        return (
-            Away(f"PEMS cannot be reached: {what}")
-            if isinstance(error, _NOT_SENT)
-            else Transient(f"PEMS cannot be reached: {what}")
-        )
+        kind = Away if isinstance(error, _NOT_SENT) else Transient
+        return kind(f"PEMS cannot be reached at {self._settings.base_url}: {what}")
 
     def _refused(self, response: httpx.Response, content: bytes, organization: str, *, is_write: bool) -> PemsError:
         asked = retry_after(response.headers.get("retry-after"))
