@@ -12,15 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pfa_rpc.schema import BY_NAME, MERGED_FIELDS, ORGANIZATION_ALIAS, PEMS_FIELDS
+from pfa_rpc.sync.cells import CELL_LIMIT, BadCell, cell_reader
 from pfa_rpc.sync.mapping import (
-    CELL_LIMIT,
     KNOWN_ALIASES,
-    BadCell,
     Fault,
     PemsRow,
     Rejection,
     RowMapper,
-    cell_reader,
     columns_missing,
     digest_of,
     text_of,

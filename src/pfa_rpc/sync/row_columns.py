@@ -15,7 +15,8 @@ from typing import Any, Final
 
 from pfa_rpc.records.rules import may_be_broken
 from pfa_rpc.schema import ID_LENGTH, MERGED_FIELDS, PEMS_FIELDS
-from pfa_rpc.sync.mapping import CELL_LIMIT, BadCell, Formats, PemsRow, cell_reader, check_text, id_of, text_of
+from pfa_rpc.sync.cells import CELL_LIMIT, BadCell, Formats, cell_reader, check_text, id_of
+from pfa_rpc.sync.mapping import PemsRow, text_of
 
 KEYS: Final = ("pfa_id", "organization_id")
 MOST_CELLS: Final = 16_384

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from pfa_rpc.sync.mapping import shown
+from pfa_rpc.sync.cells import shown
 from pfa_rpc.sync.pems.errors import (
     Away,
     CredentialsRefused,

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from nlq.schema import FieldType
 from pfa_rpc.schema import BY_NAME
-from pfa_rpc.sync.mapping import columns_missing, shown
+from pfa_rpc.sync.cells import shown
+from pfa_rpc.sync.mapping import columns_missing
 from pfa_rpc.sync.pems.errors import MalformedAnswer, SchemaDrift
 from pfa_rpc.sync.pems.settings import GRID_ALIASES, PemsSettings
 

@@ -10,7 +10,7 @@ import json
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
-from pfa_rpc.sync.mapping import BadCell
+from pfa_rpc.sync.cells import BadCell
 from pfa_rpc.sync.pems.errors import MalformedAnswer
 
 BROKEN: Final = (ValueError, RecursionError)

@@ -17,18 +17,8 @@ from typing import Any, Final, NamedTuple
 
 from nlq.schema import FieldType
 from pfa_rpc.schema import BY_NAME
-from pfa_rpc.sync.mapping import (
-    ID_ALIAS,
-    UNKNOWN_ORGANIZATION,
-    BadCell,
-    Fault,
-    PemsRow,
-    Rejection,
-    RowMapper,
-    cell_reader,
-    id_of,
-    shown,
-)
+from pfa_rpc.sync.cells import ID_ALIAS, BadCell, cell_reader, id_of, shown
+from pfa_rpc.sync.mapping import UNKNOWN_ORGANIZATION, Fault, PemsRow, Rejection, RowMapper
 from pfa_rpc.sync.pems.columns import Columns
 from pfa_rpc.sync.pems.decoding import Cell, Twice, cells_of, decode_row, text_of, written
 from pfa_rpc.sync.pems.errors import MalformedAnswer

@@ -14,7 +14,8 @@ from typing import Any, Final
 from nlq.schema import FieldType
 from pfa_rpc.records.encode import Values
 from pfa_rpc.schema import BY_NAME, Field
-from pfa_rpc.sync.mapping import BadCell, Fault, cell_reader, shown
+from pfa_rpc.sync.cells import BadCell, cell_reader, shown
+from pfa_rpc.sync.mapping import Fault
 from pfa_rpc.sync.pems.errors import MalformedAnswer, NotOnScreen, TooFine
 from pfa_rpc.sync.pems.screen_fields import KEYS
 from pfa_rpc.sync.pems.settings import PemsSettings

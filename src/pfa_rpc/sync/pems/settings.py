@@ -18,7 +18,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from pfa_rpc.errors import SetupError
 from pfa_rpc.schema import MERGED_FIELDS, ORGANIZATION_ALIAS, PEMS_FIELDS
 from pfa_rpc.store.limits import without_password
-from pfa_rpc.sync.mapping import ID_ALIAS, Formats
+from pfa_rpc.sync.cells import ID_ALIAS, Formats
 from pfa_rpc.sync.pems.screen_fields import SCREEN_FIELDS
 
 PREFIX: Final = "PFA_PEMS_"
