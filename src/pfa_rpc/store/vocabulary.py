@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from pfa_rpc.store.bulk import insert_for
 from pfa_rpc.store.database import Write
-from pfa_rpc.store.tables import field_values
-
-_AT_ONCE: Final = 500
-"""Spellings looked up by one statement: SQLite takes a limited number of parameters."""
 
 # One statement whatever the number of rows: one for each would take PostgreSQL a hundred times as long.
 _ADD: Final = sa.text(
@@ -29,6 +25,13 @@ _ADD: Final = sa.text(
     sa.bindparam("fields", type_=postgresql.ARRAY(sa.Text())),
     sa.bindparam("spellings", type_=postgresql.ARRAY(sa.Text())),
     sa.bindparam("uses", type_=postgresql.ARRAY(sa.BigInteger())),
+)
+_ADD_ON_SQLITE: Final = (
+    "INSERT INTO field_values (organization_id, field, spelling, uses) "
+    "SELECT ?, json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]') "
+    "FROM json_each(?) WHERE true "
+    "ON CONFLICT (organization_id, field, spelling) DO UPDATE SET uses = field_values.uses + excluded.uses "
+    "RETURNING field, spelling, uses"
 )
 
 
@@ -56,28 +59,6 @@ async def _add_on_postgresql(write: Write, changes: Sequence[_Change]) -> bool:
 
 async def _add_on_sqlite(write: Write, changes: Sequence[_Change]) -> bool:
     """Add on SQLite, and return whether a spelling came or went."""
-    known = await _known(write, changes)
-    insert = insert_for(write.connection.dialect.name, field_values)
-    upsert = insert.on_conflict_do_update(
-        index_elements=["organization_id", "field", "spelling"],
-        set_={"uses": field_values.c.uses + insert.excluded.uses},
-    )
-    names = ("field", "spelling", "uses")
-    rows = [{"organization_id": write.organization_id, **dict(zip(names, change, strict=True))} for change in changes]
-    await write.connection.execute(upsert, rows)
-    return any(
-        not known.get((field, spelling)) or not known[field, spelling] + change for field, spelling, change in changes
-    )
-
-
-async def _known(write: Write, changes: Sequence[_Change]) -> dict[tuple[str, str], int]:
-    """Return (field, spelling) → uses, of those that change and are there."""
-    table = field_values.c
-    known: dict[tuple[str, str], int] = {}
-    for start in range(0, len(changes), _AT_ONCE):
-        part = [(field, spelling) for field, spelling, _ in changes[start : start + _AT_ONCE]]
-        query = sa.select(table.field, table.spelling, table.uses).where(
-            table.organization_id == write.organization_id, sa.tuple_(table.field, table.spelling).in_(part)
-        )
-        known |= {(row.field, row.spelling): row.uses for row in await write.connection.execute(query)}
-    return known
+    added = {(field, spelling): change for field, spelling, change in changes}
+    result = await write.connection.exec_driver_sql(_ADD_ON_SQLITE, (write.organization_id, json.dumps(changes)))
+    return any(uses in {0, added[field, spelling]} for field, spelling, uses in result.all())
