@@ -281,7 +281,7 @@ def _absorbed(conditions: list[Condition]) -> list[Condition]:
         return conditions
     if not any(isinstance(condition, Or) for condition in conditions):
         return conditions
-    said = set(conditions)
+    said = {part for each in conditions for part in (each.operands if isinstance(each, And) else (each,))}
     return [each for each in conditions if not isinstance(each, Or) or said.isdisjoint(each.operands)]
 
 
@@ -301,6 +301,7 @@ def _limits_again(term: BoundTerm, before: list[Term]) -> bool:
         return False
     bounds = (each for each in before if isinstance(each, BoundTerm))
     said = (each for each in bounds if each.field is None and each.negative is term.negative)
+    said = (each for each in said if each.limits != term.limits)  # the same again is no other limit
     return any({operator for operator, _ in each.limits} & {operator for operator, _ in term.limits} for each in said)
 
 

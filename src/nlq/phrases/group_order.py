@@ -92,7 +92,8 @@ class GroupOrder:
         found = self._ranked_figures()
         self._gathered.result.ambiguities[:] = notes
         ranked = [figure for figure in found if figure in self._figures or figure.function is Function.COUNT]
-        asked = bool(self._gathered.by_figures or self._gathered.ranks or self._measured_groups())
+        ranks = any(rank.rank is not None for rank in self._gathered.ranks)  # "first 5" alone names no order
+        asked = bool(self._gathered.by_figures or ranks or self._measured_groups())
         return ranked if asked else []
 
     def _measured_groups(self) -> bool:

@@ -22,6 +22,8 @@ from nlq.query import Aggregate, Aggregation, Function, conjunction
 from nlq.schema import FieldType
 
 COPULAS: Final = frozenset(("are", "is", "were", "was"))
+_LEADING: Final = frozenset(("with", "without", "whose", "that", "which"))
+"""Words, as keys, by which more is said of the whole: "percentage of rentals with a cost over plan by area"."""
 _SHARED: Final = frozenset((Function.COUNT, Function.SUM))
 
 
@@ -61,7 +63,8 @@ def _apart(asked: Aggregate | None, terms: list[Term], gathered: Gathered) -> tu
     if mark is None or asked is None:
         return asked, terms
     listed = _listed(terms)
-    if listed is None or not listed.field.groupable or len(asked.group_by) >= MAX_GROUPS or asked.having:
+    full = len(asked.group_by) >= MAX_GROUPS or asked.having or asked.distinct
+    if listed is None or not listed.field.groupable or full or listed.field.name in asked.group_by:
         gathered.refuse(mark)
         return asked, terms
     gathered.use(mark, f"by {listed.field.label}")
@@ -84,7 +87,8 @@ def _stated(terms: Sequence[Term], gathered: Gathered, index: int) -> list[Term]
     of = [place for place, token in enumerate(gathered.tokens) if token.key == "of" and place >= index - 1]
     for noun, state in pairwise(terms if of else ()):
         said = isinstance(noun, ValueTerm) and noun.first >= index and noun.end == state.first
-        if said and of[0] < noun.first and isinstance(state, (FlagTerm, AgainstTerm)):
+        led = gathered.tokens[state.first].key in _LEADING
+        if said and of[0] < noun.first and not led and isinstance(state, (FlagTerm, AgainstTerm)):
             return [state]
     return []
 

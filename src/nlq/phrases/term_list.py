@@ -12,12 +12,16 @@ from dataclasses import replace
 from typing import Final
 
 from nlq.normalize import Kind, Token
+from nlq.phrases.comparing import AgainstTerm
 from nlq.phrases.context import Settled
 from nlq.phrases.parts import BoundPart, DatedPart, FieldPart, FlagPart, Mark, Part, PresencePart, ValuePart
 from nlq.phrases.terms import BoundTerm, DateTerm, FlagTerm, PresenceTerm, Term, ValueTerm
+from nlq.query import Not
 from nlq.schema import FieldSpec, FieldType
 from nlq.tagging.tags import Meaning
 
+_NOT: Final = frozenset(("not", "never", "no", "non"))
+"""Words, as keys, by which a state is negated on its own."""
 _COPULAS: Final = frozenset(("are", "is", "that"))
 _AGAIN: Final = frozenset(("anything", "everything", "anybody", "those", "any", "all"))
 """Words, as keys, that begin a list's next thing anew."""
@@ -199,13 +203,7 @@ class TermList:
             term.negative = True
             term.excluded = self._negation.tag == "EXCEPT"
             term.first = min(term.first, self._negation.first)
-        elif (
-            term.alternative
-            and not term.negative
-            and before is not None
-            and before.negative
-            and not isinstance(term, BoundTerm)
-        ):
+        elif before is not None and self._is_neither(before, term):
             # "not rented or discontinued" is neither: each is negated, and both hold.
             term.negative = True
             term.excluded = before.excluded
@@ -218,6 +216,16 @@ class TermList:
     def _says_again(self, before: Term, term: Term) -> bool:
         """Return whether an exclusion begins anew before a term: "excluding anything from JLG and anything over 5k"."""
         return any(token.key in _AGAIN for token in self._tokens[before.end : term.first])
+
+    def _is_neither(self, before: Term, term: Term) -> bool:
+        """Return whether a negation reaches over "or": "not rented or discontinued", but "not rented or not here"."""
+        if not before.negative or term.negative or not term.alternative or isinstance(term, BoundTerm):
+            return False
+        if isinstance(term, PresenceTerm):
+            return term.present
+        if isinstance(term, AgainstTerm):
+            return not isinstance(term.stated, Not)
+        return not isinstance(term, FlagTerm) or self._tokens[term.first].key not in _NOT
 
     def _goes_on(self, before: Term, term: Term) -> bool:
         """Return whether an amount or a date goes on with a list: "a monthly rate of 5,000, 6,000 or 7,000"."""
