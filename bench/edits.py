@@ -11,7 +11,7 @@ import itertools
 import os
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +19,7 @@ from typing import Any, Final
 import asyncpg
 from google.protobuf.field_mask_pb2 import FieldMask
 
+from bench.bare_edits import BareEdits
 from bench.databases import Sizes, generated, process_seconds
 from bench.serving import Floor, Ours, floor
 from bench.timing import HEADING, Side, interleaved, row
@@ -231,7 +232,7 @@ def measure(url: str, service: Service, unit: Floor) -> None:
     print(row(sides[1].name, times[sides[1].name], call))
     print(row(sides[2].name + " (u: bare transaction)", times[sides[2].name], bare_time, 4))
     bare.close()
-    _rate("MutateRecords", MANY, 8_000, editor.many, 7)
+    _measure_many(url, spare, editor, other, service.process.pid)
     _measure_proposals(url, code, editor, service.process.pid, call)
     tokens: Iterator[str] = iter([])
     applied: list[int] = []
@@ -243,13 +244,31 @@ def measure(url: str, service: Service, unit: Floor) -> None:
     def apply(_: int) -> None:
         applied.append(editor.apply(next(tokens)).changed)
 
+    seconds = process_seconds(service.process.pid)
     done = interleaved([Side("a", apply, prepare)], 3)["a"]
+    seconds = process_seconds(service.process.pid) - seconds
     _say(f"ApplyChange, {applied[-1]:,} records", applied[-1] / done.p50 * 1e3, 10_000)
+    _tell("of the service's processor, us a record, proposed and applied", seconds / sum(applied))
 
 
-def _rate(name: str, records: int, wanted: int, run: Callable[[int], None], rounds: int) -> None:
-    times = interleaved([Side(name, run)], rounds)[name]
-    _say(f"{name}, {records:,} records", records / times.p50 * 1e3, wanted)
+def _measure_many(url: str, spare: str, editor: Editor, other: Editor, pid: int) -> None:
+    """Print what many records take in one request, beside the same rows by asyncpg alone, in turns."""
+    other.many(0)
+    bare = BareEdits(url, spare)
+    rounds = 7
+    seconds = process_seconds(pid)
+    times = interleaved([Side("bare", bare.write), Side("ours", editor.many)], rounds)
+    seconds = (process_seconds(pid) - seconds) / (rounds + 1) / MANY
+    rate = MANY / times["ours"].p50 * 1e3
+    bare_rate = bare.records / times["bare"].p50 * 1e3
+    print(f"{f'the rows of {bare.records:,} records, by asyncpg alone':<58}{bare_rate:>9,.0f} records/s")
+    _say(f"MutateRecords, {MANY:,} records", rate, 8_000)
+    _tell(f"bare / ours {bare_rate / rate:.1f}; of the service's processor, us a record", seconds)
+    bare.close()
+
+
+def _tell(name: str, seconds: float) -> None:
+    print(f"{'    ' + name:<58}{seconds * 1e6:>9.0f}")
 
 
 def _say(name: str, rate: float, wanted: int) -> None:
