@@ -13,7 +13,7 @@ from typing import Final
 
 from nlq.changes import Change, ordered
 from nlq.commands import UNSUPPORTED, WHICH, Command, CommandReader, command_sentence, finish, refusal_of
-from nlq.completion.inside import LONGEST, accepted, fitted, has_words_behind
+from nlq.completion.inside import LONGEST, accepted, fitted, has_words_behind, without_repeats
 from nlq.completion.offering import Offering
 from nlq.completion.openings import is_said
 from nlq.completion.suggest import MOST, Suggestion, suggester
@@ -129,7 +129,7 @@ class Language:
             # What goes on from a question hangs on what that asked for: "reverse the order" needs one.
             sure = not offered.goes_on
             found = tuple(each for each in found if (sure and not is_said(each.text)) or reads(accepted(text, each)))
-        return found[:MOST]
+        return without_repeats(text, found)[:MOST]
 
     def _named(self, text: str, caret: int, reads: Callable[[str], bool], *, has_more: bool) -> tuple[Suggestion, ...]:
         """Return the values that may be meant at a caret behind words after which no table says what is usual."""

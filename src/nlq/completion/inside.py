@@ -1,7 +1,7 @@
 """Inside: suggestions for a caret that words stand behind, with which the whole text reads.
 
-Gives `fitted`. What fits behind the words before the caret can still clash with those behind it: so each suggestion is
-tried. One that is within a phrase ("Si|lo 4") replaces all of it.
+Gives `fitted` and `without_repeats`. What fits behind the words before the caret can still clash with those behind it:
+so each suggestion is tried. One that is within a phrase ("Si|lo 4") replaces all of it.
 """
 
 from __future__ import annotations
@@ -41,8 +41,15 @@ def fitted(
     variants = [tuple(_variants(text, each, phrase)) for each in found if not _is_said(text, each)][:_TRIED]
     tried = variants if len(text) <= LONGEST else []
     whole = [next((each for each in ways if reads(accepted(text, each))), None) for ways in tried]
-    kept = [each for each in whole if each is not None] or [ways[0] for ways in variants]
-    return tuple({accepted(text, each): each for each in reversed(kept)}.values())[::-1]
+    return tuple(each for each in whole if each is not None) or tuple(ways[0] for ways in variants)
+
+
+def without_repeats(text: str, found: Sequence[Suggestion]) -> tuple[Suggestion, ...]:
+    """Return suggestions without those that write what one before them writes."""
+    first: dict[str, Suggestion] = {}
+    for each in found:
+        first.setdefault(accepted(text, each), each)
+    return tuple(first.values())
 
 
 def accepted(text: str, suggestion: Suggestion) -> str:

@@ -68,6 +68,12 @@ def test_a_suggestion_says_what_it_replaces_and_what_it_is() -> None:
     assert offered(text)[0] == Suggestion("Silo 1", 11, 17, SuggestionKind.VALUE, "area_silo")
 
 
+def test_what_writes_the_same_is_offered_once() -> None:
+    text = "rentals missing a purchase p"
+    written = [accepted(text, each) for each in offered(text)]
+    assert written.count("rentals missing a purchase price") == 1
+
+
 def test_a_caret_inside_a_word_replaces_the_whole_word() -> None:
     text = "cranes in Yard A"
     assert language().suggest(text, 3)[0] == Suggestion("Cranes", 0, 6, SuggestionKind.VALUE, "category")
