@@ -319,6 +319,11 @@ SAYINGS: Final = (
         ),
         Not(Present("conflicting_fields")),
     ),
+    Saying(
+        ("not ended", "not yet ended", "not ended yet", "not yet finished", "not yet returned", "not returned yet"),
+        Not(Present("actual_end")),
+        (Comparison("forecast_end", Operator.GE, TODAY),),
+    ),
     Saying(("never synced", "never been synced", "never yet synced", "never pushed"), Not(Present("last_synced_at"))),
     Saying(
         (

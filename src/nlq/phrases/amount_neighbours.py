@@ -13,6 +13,7 @@ from nlq.query import Operator
 from nlq.schema import FieldType
 from nlq.tagging.tags import FILLER, UNKNOWN, Amount, Rank, Reading, Tagged
 
+_JUST: Final = frozenset(("exactly", "precisely"))
 _SORTED_BY: Final = frozenset(("BY", "COUNT", "FUNCTION", "EVENT"))
 _FILLER: Final = (Reading(FILLER),)
 _UNKNOWN: Final = (Reading(UNKNOWN),)
@@ -28,6 +29,10 @@ def _settle_compare(line: Line, number: int, stretch: Tagged) -> None:
     operator = stretch.readings[0].payload
     if after is not None and after.tag == "DATE" and operator in (Operator.EQ, Operator.NE):
         stretch.readings = _FILLER if operator is Operator.EQ else (Reading("NOT"),)
+        return
+    behind = low is not None and low.is_amount and (after is None or not after.is_amount)
+    if behind and line.key(stretch) in _JUST and (opened is None or opened.tag in ("MEASURE", "VALUE")):
+        stretch.readings = _FILLER  # "plan cost of $50,000 exactly"
         return
     framed = opened is not None and opened.tag == "FROM" and low is not None and low.is_amount
     if framed and stretch.readings[0].payload is Operator.LE and after is not None and after.is_amount:
