@@ -25,6 +25,7 @@ from pfa.v1.proposal_pb2 import (
 from pfa.v1.query_service_pb2 import AskRequest
 from pfa.v1.record_pb2 import Record
 from pfa.v1.record_service_pb2 import AggregateFunction, AggregateRecordsRequest, Aggregation, ListRecordsRequest
+from pfa_rpc.services.editing import proposals
 from tests.integration.services.conftest import Client
 from tests.integration.services.test_mutations import mutate, update
 from tests.wire import Failure
@@ -188,6 +189,18 @@ async def test_a_record_that_comes_in_or_goes_out_makes_a_proposal_stale_and_oth
     proposal = (await propose(client, text, area("North"))).proposal
     await mutate(client, update(Record(id=other.id, contract="C-9"), "contract"))
     assert (await apply(client, proposal)).changed == proposal.changed, "another record was changed"
+
+
+async def test_more_records_than_one_proposal_holds_are_refused_with_their_number(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    matched = len(await listed(client))
+    monkeypatch.setattr(proposals, "MAX_RECORDS", matched)
+    assert (await propose(client, "", area("North"))).proposal.matched == matched
+    monkeypatch.setattr(proposals, "MAX_RECORDS", matched - 1)
+    failure = await failing(propose(client, "", area("South")))
+    assert (failure.code, failure.info.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "LIMIT_EXCEEDED")
+    assert f"{matched:,}" in failure.message
 
 
 async def test_a_repeated_application_gets_the_first_response(client: Client) -> None:

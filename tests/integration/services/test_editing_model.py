@@ -1,7 +1,7 @@
 """Edits, bulk changes, undo, drafts and imports in any order, against a plain model of what they mean.
 
-After every step the records, the audit, the lists, the streams, the replicas of those who watch and what a draft shows
-agree with the model, which knows nothing of databases, caches and revisions.
+After every step the records, now and as of past times, the audit, the lists, the streams, the replicas of those who watch
+and what a draft shows agree with the model, which knows nothing of databases, caches and revisions.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ from pfa.v1.record_service_pb2 import (
     AggregateFunction,
     AggregateRecordsRequest,
     Aggregation,
+    GetRecordRequest,
     ListRecordsRequest,
     StreamRecordsRequest,
 )
@@ -138,6 +139,8 @@ class Editing(RuleBasedStateMachine):
         self.touches: list[tuple[str, str, str]] = []
         """What changed which field of which record: (change, pfa_id, field), the first one first."""
         self.draft: Drafted | None = None
+        self.past: list[tuple[datetime, dict[str, tuple[dict[str, Any], int]]]] = []
+        """After each step: when it was over, and what every record was then, with its version."""
         self.minutes = 0
         self.requests = 0
 
@@ -406,8 +409,22 @@ class Editing(RuleBasedStateMachine):
                 while replica.records != wanted:  # noqa: ASYNC110 (it comes when it comes)
                     await asyncio.sleep(0.01)
         await self._check_audit(by_id)
+        await self._check_past()
         if self.draft is not None:
             await self._check_draft(self.draft)
+
+    async def _check_past(self) -> None:
+        """Ask for a record as it was after one of the steps."""
+        now = {pfa_id: (dict(known.values), known.version) for pfa_id, known in self.model.items()}
+        self.past.append((datetime.now(UTC), now))
+        number = len(self.past)
+        at, then = self.past[number * 7 // 11]
+        pfa_id = str(1 + number * 5 % COUNT)
+        request = GetRecordRequest(organization_id="RIO", pfa_id=pfa_id)
+        request.as_of_time.FromDatetime(at)
+        record = (await self.records.GetRecord(request)).record
+        values = from_message(record)
+        assert ({name: values[name] for name in FIELDS}, record.sync.local_version) == then[pfa_id]
 
     async def _check_draft(self, draft: Drafted) -> None:
         """Check the records and the figures that the draft shows."""
