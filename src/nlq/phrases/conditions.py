@@ -216,7 +216,7 @@ class Conditions:
                 self._gathered.refuse(term)
                 self._result.warnings.append("What stands for two conditions is no alternative; ask for it on its own.")
                 continue
-            if isinstance(term, BoundTerm) and self._gathered.share is None and _limits_again(term, terms[:number]):
+            if isinstance(term, BoundTerm) and self._gathered.share is None and _limits_again(number, terms):
                 self._gathered.refuse(term)
                 self._result.warnings.append("Two amounts are limited apart from each other; ask for each on its own.")
                 continue
@@ -281,8 +281,17 @@ def _absorbed(conditions: list[Condition]) -> list[Condition]:
         return conditions
     if not any(isinstance(condition, Or) for condition in conditions):
         return conditions
-    said = {part for each in conditions for part in (each.operands if isinstance(each, And) else (each,))}
-    return [each for each in conditions if not isinstance(each, Or) or said.isdisjoint(each.operands)]
+    said = {part for each in conditions for part in _parts(each)}
+    return [
+        each
+        for each in conditions
+        if not isinstance(each, Or) or not any(said.issuperset(_parts(operand)) for operand in each.operands)
+    ]
+
+
+def _parts(condition: Condition) -> tuple[Condition, ...]:
+    """Return what must hold for a condition to hold."""
+    return condition.operands if isinstance(condition, And) else (condition,)
 
 
 def _agree(before: Term, term: Term) -> bool:
@@ -295,9 +304,13 @@ def _is_optional(number: int, terms: list[Term]) -> bool:
     return terms[number].alternative or (number + 1 < len(terms) and terms[number + 1].alternative)
 
 
-def _limits_again(term: BoundTerm, before: list[Term]) -> bool:
+def _limits_again(number: int, terms: list[Term]) -> bool:
     """Return whether an amount was limited so before, of others: "over 5k rentals or purchases over 100k"."""
-    if term.field is not None or not before or isinstance(before[-1], BoundTerm):
+    term, before = terms[number], terms[:number]
+    if not isinstance(term, BoundTerm) or term.field is not None or not before:
+        return False
+    opens = not term.alternative and _is_optional(number, terms)  # "over 3 over 5k or discontinued"
+    if isinstance(before[-1], BoundTerm) and not opens:
         return False
     bounds = (each for each in before if isinstance(each, BoundTerm))
     said = (each for each in bounds if each.field is None and each.negative is term.negative)
