@@ -178,7 +178,9 @@ class SyncStatus(_message.Message):
 
     @_builtins.property
     def modified_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Names of the fields that differ from PEMS, in the order of the table of fields."""
+        """Names of the fields that differ from PEMS, in the order of the table of fields; without those of amounts for who may
+        not see money.
+        """
 
     @_builtins.property
     def modified_at(self) -> _timestamp_pb2.Timestamp:
@@ -191,7 +193,7 @@ class SyncStatus(_message.Message):
     @_builtins.property
     def conflicting_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Names of the fields that were changed here and in PEMS, and that a person has to decide about, in the order of the
-        table of fields.
+        table of fields; without those of amounts for who may not see money.
         """
 
     def __init__(
