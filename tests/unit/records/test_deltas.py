@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from pfa.v1.record_pb2 import Record
 from pfa_rpc.records.cost import costs_of
-from pfa_rpc.records.deltas import decode_partial, differences, encode_partial, rewound
-from pfa_rpc.records.encode import Values
+from pfa_rpc.records.deltas import decode_partial, deltas_of, differences, encode_partial, overlay, rewound
+from pfa_rpc.records.encode import Values, encode, with_etag
 from pfa_rpc.schema import FIELDS
 from pfa_rpc.store.records import new_record
 from tests.fixtures.records import make_values, random_values
@@ -102,3 +102,38 @@ def test_a_record_put_back_leaves_the_later_one_alone() -> None:
     kept = dict(later)
     assert rewound(later, [(("category",), encode_partial({"category": "Pumps"}, ["category"], "USD"))]) != kept
     assert later == kept
+
+
+pairs = st.lists(st.tuples(seeds, seeds, st.sets(st.sampled_from(NAMES))), min_size=1, max_size=5)
+
+
+def changed(pair: tuple[int, int, set[str]]) -> tuple[Values, Values]:
+    """Return a record before and after some of its fields were given the values of another."""
+    first, second, names = pair
+    before, other = stored_values(first), stored_values(second)
+    return before, before | {name: other[name] for name in names if name != "id"}
+
+
+@given(pairs, st.sets(st.sampled_from(NAMES)))
+def test_many_records_have_the_deltas_of_each(drawn: list[tuple[int, int, set[str]]], known: set[str]) -> None:
+    records = [changed(pair) for pair in drawn]
+    names = known | {"id", *(name for before, after in records for name in differences(before, after))}
+    old, new = ({name: [pair[side][name] for pair in records] for name in names} for side in (0, 1))
+    deltas = deltas_of(old, new, "USD")
+    assert list(deltas.fields) == [differences(before, after) for before, after in records]
+    for (before, after), fields, old_wire, new_wire in zip(records, *deltas[1:], strict=True):
+        assert old_wire == encode_partial(before, fields, "USD")
+        assert new_wire == encode_partial(after, fields, "USD")
+    assert set(deltas.names) == {name for fields in deltas.fields for name in fields}
+
+
+@given(seeds, seeds, st.sets(st.sampled_from(NAMES)))
+def test_a_delta_laid_over_a_record_gives_the_very_bytes_of_the_one_after_it(
+    first: int, second: int, drawn: set[str]
+) -> None:
+    before, after = changed((first, second, drawn))
+    names = differences(before, after)
+    record = Record.FromString(encode(before, organization_id="RIO", currency="USD", revision=7))
+    overlay(record, names, encode_partial(after, names, "USD"))
+    record.ClearField("etag")
+    assert with_etag(record.SerializeToString()) == encode(after, organization_id="RIO", currency="USD", revision=7)
