@@ -26,6 +26,7 @@ from pfa.v1.query_service_pb2 import (
     Synonym,
 )
 from pfa.v1.query_service_pb2_grpc import QueryServiceStub
+from pfa.v1.record_pb2 import Record
 from pfa.v1.record_service_pb2_grpc import RecordServiceStub
 from pfa_rpc.records.encode import Values
 from pfa_rpc.schema import FIELDS
@@ -33,6 +34,7 @@ from pfa_rpc.server.application import running
 from pfa_rpc.server.authentication import Authenticator, Metadata
 from pfa_rpc.server.settings import Settings
 from pfa_rpc.services.principal import LOCAL_ADMIN, Permission, Principal
+from pfa_rpc.services.requests import Mask
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.migrating.migrate import migrate
 from pfa_rpc.store.organizations import create_organization
@@ -322,3 +324,12 @@ async def test_words_for_hidden_fields_are_neither_told_nor_added(lines: Lines) 
     denied: Awaitable[Any] = lines.viewer.questions.ListVocabulary(of_rates)
     assert (await failure(denied)).code == grpc.StatusCode.PERMISSION_DENIED
     assert "tariff" not in {each.text for each in await suggested(lines.viewer, "cranes with a tar")}
+
+
+def test_a_masked_record_names_no_amount_among_the_fields_that_changed() -> None:
+    record = Record(pfa_id="1")
+    record.sync.modified_fields.extend(["area_silo", "monthly_rate"])
+    record.sync.conflicting_fields.extend(["purchase_price"])
+    shown = Record.FromString(Mask((), hide_money=True).apply(record.SerializeToString()))
+    assert list(shown.sync.modified_fields) == ["area_silo"]
+    assert not shown.sync.conflicting_fields
