@@ -107,6 +107,12 @@ class Gathered:
         said = self.figures or self.groups or self.bare or self.ranks or self.counted or self.most or self.distinct
         return bool(said or self.havings or self.by_figures or self.share or self.versus)
 
+    @property
+    def asks_for_records(self) -> bool:
+        """Whether nothing was said but which records are asked for: no figures, no order, none of their changes."""
+        more = self.sorts or self.directions or self.yes_no or self.lacking or self.history
+        return not (more or self.asks_for_figures)
+
     def use(self, part: Part | Term, meaning: str) -> None:
         """Account for the tokens of a part."""
         self.result.uses.append(Use(part.first, part.end, meaning))

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from nlq.filters.canon import Canon
 from nlq.normalize import Token
+from nlq.phrases.alternatives import AlternativesTerm
 from nlq.phrases.amounts import is_whole
 from nlq.phrases.attaching import Attaching
 from nlq.phrases.comparing import AgainstTerm, Margin
@@ -51,7 +52,7 @@ from nlq.phrases.presently import note_presence
 from nlq.phrases.sharing import COPULAS, mentions, share_of
 from nlq.phrases.singling import asks_for_one
 from nlq.phrases.term_list import TermList, likeliest_first
-from nlq.phrases.terms import BoundTerm
+from nlq.phrases.terms import BoundTerm, DateTerm, FlagTerm, Term
 from nlq.phrases.totals import included, totals_costs
 from nlq.phrases.windows import with_window
 from nlq.query import Aggregate, Operator, Query, Sort
@@ -100,6 +101,18 @@ class _Resolver:
                 self._content = part
         self._list.close()
         self._result.unread += self._list.dangling
+        self._result.query = self._records() if self._gathered.asks_for_records else self._ordered_or_figured()
+        return self._result
+
+    def _records(self) -> Query:
+        """Return the query of a question that says nothing but which records it is about, as most do."""
+        self._attaching.drop_waiting()
+        self._conditions.settle(self._list.terms, None)
+        mentioned = self._mentioned()
+        return Query(self._conditions.where(self._conditions.terms, mentioned))
+
+    def _ordered_or_figured(self) -> Query:
+        """Return the query of a question that asks for figures, for records in an order, or for their changes."""
         self._gathered.event = self._attaching.waiting.get("EVENT")
         if self._gathered.lacking is not None and not self._list.terms:
             self._gathered.refuse(self._gathered.lacking)
@@ -114,21 +127,27 @@ class _Resolver:
             limit = 1
         totals = asked if asked is not None and totals_costs(asked, self._schema) else None
         self._conditions.settle(self._list.terms, self._asked_field(), totals)
-        note_presence(self._conditions.terms, self._gathered, self._canon, self._today)
+        mentioned = self._mentioned()
         asked, terms = share_of(asked, self._conditions.terms, self._gathered, self._canon)
         if asked is not None:
             refuse_records(asked, self._gathered)
+            mentioned.update(asked.group_by)
         refuse_rest(self._gathered)
-        mentioned = mentions(self._conditions.terms) | set(asked.group_by if asked is not None else ())
         where = self._conditions.where(terms, mentioned)
-        including = included(asked, self._conditions.terms, self._gathered) if asked is not None else ()
-        if asked is not None and including:
-            asked = replace(asked, including=including)
         if asked is not None:
+            including = included(asked, self._conditions.terms, self._gathered)
+            asked = replace(asked, including=including) if including else asked
             asked = with_window(asked, self._gathered, self._canon, self._today)
         history = self._is_history(asked, sort, limit)
-        self._result.query = Query(where, sort, limit, asked, history)
-        return self._result
+        return Query(where, sort, limit, asked, history)
+
+    def _mentioned(self) -> set[str]:
+        """Return the flags that the terms speak of; report what says how records are at present."""
+        terms = self._conditions.terms
+        if _SAYING_STATE.isdisjoint(map(type, terms)):
+            return set()
+        note_presence(terms, self._gathered, self._canon, self._today)
+        return mentions(terms)
 
     def _is_behind_copula(self, part: Part) -> bool:
         """Return whether "are" stands right before a part: what a share is of ends there."""
@@ -381,6 +400,7 @@ class _Resolver:
         return next((field for field in self._schema.fields if field.label == label), None)
 
 
+_SAYING_STATE: Final[frozenset[type[Term]]] = frozenset((FlagTerm, DateTerm, AlternativesTerm))
 _INTRODUCING: Final = frozenset(("in", "at", "on", "under", "from"))
 """What stands between a figure that is asked for and the records that it is of."""
 _LISTED: Final = frozenset(("result", "row", "entry", "line", "match"))
