@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
@@ -61,4 +61,6 @@ async def _add_on_sqlite(write: Write, changes: Sequence[_Change]) -> bool:
     """Add on SQLite, and return whether a spelling came or went."""
     added = {(field, spelling): change for field, spelling, change in changes}
     result = await write.connection.exec_driver_sql(_ADD_ON_SQLITE, (write.organization_id, json.dumps(changes)))
-    return any(uses in {0, added[field, spelling]} for field, spelling, uses in result.all())
+    rows: Sequence[Any] = result.all()
+    # As many as were added: there were none before. None: they are gone.
+    return any(uses in {0, added[field, spelling]} for field, spelling, uses in rows)

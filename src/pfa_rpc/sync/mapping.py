@@ -10,7 +10,7 @@ import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, tzinfo
-from typing import Final
+from typing import Any, Final
 
 from nlq.schema import FieldType
 from pfa_rpc.records.encode import Values
@@ -95,9 +95,28 @@ _ENCODER: Final = json.JSONEncoder(
 )
 
 
+_quoted: Final = json.JSONEncoder(ensure_ascii=False).encode
+"""Writes a text: what the encoder does for a text alone it does without going through objects."""
+
+
 def text_of(values: Values) -> str:
     """Return the values of MERGED_FIELDS as JSON: one text for equal values, whatever their order."""
     return _ENCODER.encode(values)
+
+
+def value_text(value: Any) -> str:
+    """Return one value as `text_of` writes it, in a fraction of the time."""
+    match value:
+        case None:
+            return "null"
+        case str():
+            return _quoted(value)
+        case bool():
+            return "true" if value else "false"
+        case int():
+            return str(value)
+        case _:
+            return f'"{value.isoformat()}"'
 
 
 def digest_of(text: str) -> bytes:

@@ -16,7 +16,7 @@ from typing import Any, Final
 from pfa_rpc.records.rules import may_be_broken
 from pfa_rpc.schema import ID_LENGTH, MERGED_FIELDS, PEMS_FIELDS
 from pfa_rpc.sync.cells import CELL_LIMIT, BadCell, Formats, cell_reader, check_text, id_of
-from pfa_rpc.sync.mapping import PemsRow, text_of
+from pfa_rpc.sync.mapping import PemsRow, text_of, value_text
 
 KEYS: Final = ("pfa_id", "organization_id")
 MOST_CELLS: Final = 16_384
@@ -112,6 +112,7 @@ class CellReader(dict[Any, tuple[Any, bytes]]):
         self._text = text
         self._read = read
         self._is_merged = field in _MERGED
+        self._start = f'"{field}":'
         self._longest = 0 if field in _SELDOM_AGAIN else _LONGEST_REMEMBERED
 
     def __missing__(self, cell: Any) -> tuple[Any, bytes]:
@@ -120,7 +121,7 @@ class CellReader(dict[Any, tuple[Any, bytes]]):
             if len(text) > CELL_LIMIT:
                 raise BadCell("too long")
             value = self._read(text.strip())
-            found = value, text_of({self.field: value})[1:-1].encode() if self._is_merged else b""
+            found = value, (self._start + value_text(value)).encode() if self._is_merged else b""
         except _UNREADABLE:
             self.has_failed = True
             return _FAULT
