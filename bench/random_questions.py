@@ -28,6 +28,45 @@ _TIMES: Final = ("day", "days", "weeks", "month", "months", "quarter", "years", 
 _MONTHS: Final = ("January", "feb", "March", "June", "Sept", "December")
 _JOINTS: Final = (*[" "] * 4, "  ", "-", ", ", ". ", "/", "", "\t", " - ", "\u00a0", "'", "’s ", " (", ") ")
 _SIGNS: Final = tuple("\"'“”()[?!%$€&+~#@*|\\;")
+_CONDITIONS: Final = (
+    *("cranes", "pumps", "JLG", "Caterpillar", "600AJ", "8K", "in Silo 4", "in Silos 4 and 7", "rentals", "purchases"),
+    *("over $5k", "under 9k", "between 2k and 4k", "rate over 3k", "around 5k", "5k a month", "plan cost above 10k"),
+    *("forecast cost over plan cost", "forecast end after plan end", "same start as planned", "10 % over plan cost"),
+    *("starting in March", "ending before June", "on site in May", "on site now", "since March", "by June 30", "today"),
+    *("after 2027 by 2025", "plan end in 2026", "forecast end on Feb 30", "at least 2 years", "longer than 3 months"),
+    *(
+        "discontinued",
+        "not discontinued",
+        "actualized",
+        "transferable",
+        "including discontinued",
+        "over budget",
+        "late",
+    ),
+    *("without a contract", "with a contract", "no actual end", "with equipment", "never synced", "with a sync error"),
+    *("modified by maria", "modified last week", "modified in PEMS by pat", "failed to sync", "in conflict", "pending"),
+    *("whose rate was changed", "whose area was not changed", "deleted in PEMS", "local version over 2", "purple"),
+    *(
+        "not in Silo 4",
+        "not cranes",
+        "except JLG",
+        "neither cranes nor pumps",
+        "excluding Silo 7",
+        "EQ-2087",
+        "Unknown",
+    ),
+)
+"""Conditions of every kind, each as somebody says it."""
+_JOINING: Final = (*(" ",) * 3, *(" and ",) * 2, *(" or ",) * 2, *(", ",) * 2, ", and ", ", or ", " but ", " that are ")
+"""What stands between conditions."""
+_ASKING: Final = (
+    *("",) * 4,
+    *("how many ", "total cost of ", "show ", "top 5 ", "average rate by area of ", "areas with more than 3 "),
+    *("are there any ", "who changed ", "changes to ", "percentage of ", "the most expensive ", "push ", "move "),
+)
+"""What stands before them."""
+_ENDING: Final = (*("",) * 5, " by area", " sorted by rate", " by 2 weeks", " to plan", " per month", " first 5")
+"""What stands behind them."""
 _NESTED: Final = ("not ", "(", '"', "except ", "of ", "either ", "neither ", "between ", "by ", "and ", "or ", "-", "$")
 
 
@@ -195,6 +234,12 @@ def sentence(draw: random.Random) -> str:
     return " ".join(part for part in (head, things, conditions, tail) if part)
 
 
+def combination(draw: random.Random) -> str:
+    """Return conditions as people say them, joined in all ways: most are understood."""
+    parts = [draw.choice(_CONDITIONS) + draw.choice(_JOINING) for _ in range(draw.randint(2, 6))]
+    return f"{draw.choice(_ASKING)}{''.join(parts)}{draw.choice(_ENDING)}"
+
+
 def jumble(draw: random.Random) -> str:
     """Return known phrases, values and amounts in no order."""
     makers: tuple[Callable[[], str], ...] = (
@@ -255,7 +300,15 @@ def long(draw: random.Random) -> str:
     return (piece * (length // len(piece) + 1))[:length]
 
 
-_MAKERS: Final = (*(sentence,) * 6, *(jumble,) * 4, *(worn,) * 6, *(number,) * 1, *(date_phrase,) * 2, symbols)
+_MAKERS: Final = (
+    *(sentence,) * 6,
+    *(combination,) * 5,
+    *(jumble,) * 4,
+    *(worn,) * 6,
+    *(number,) * 1,
+    *(date_phrase,) * 2,
+    symbols,
+)
 _SELDOM: Final = 400
 """One text in so many is a long one, which takes as long as many others."""
 
