@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 from collections.abc import Iterator
@@ -24,6 +25,8 @@ class Shell:
     folder: Path
     address: str
     pems: str
+    log: Path
+    """What the service has logged, at the level that shows most."""
 
     def run(self, *arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
         """Run a command; what is typed is its standard input."""
@@ -70,11 +73,11 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
     with simulating("--records", "50") as (line, _):
         pems = {"url": url_in(line), "tenant": "DEMO", "user": "pfa", "password": "pfa-demo"}
         settings = {f"pems_{name.replace('url', 'base_url')}": value for name, value in pems.items()}
-        settings |= {"pems_requests_per_second": "1000", "pems_sync_seconds": "0"}
+        settings |= {"pems_requests_per_second": "1000", "pems_sync_seconds": "0", "log_level": "debug"}
         with serving(folder, **settings) as service:
             done = run_pfa(folder, "organizations", "create", "GEN01", server=service.address)
             assert done.returncode == exits.OK, done.stderr
-            shell = Shell(folder, service.address, pems["url"])
+            shell = Shell(folder, service.address, pems["url"], service.log)
             assert shell.run("sync", "run").returncode == exits.OK
             yield shell
 
@@ -157,8 +160,22 @@ def test_a_suspended_organization_is_not_synchronized_and_says_why(shell: Shell)
     reading = ("--resume", "--read-only", "--note", "audit")
     assert "read only" in shell.run("sync", "settings", *reading).stdout
     refused = shell.run("sync", "run")
-    assert (refused.returncode, "a run may pull" in refused.stderr, "audit" in refused.stderr) == (exits.CONFLICT, True, True)
+    assert (refused.returncode, "a run may pull" in refused.stderr, "audit" in refused.stderr) == (
+        exits.CONFLICT,
+        True,
+        True,
+    )
     assert shell.run("sync", "run", "--pull").returncode == exits.OK
     done = shell.run("sync", "settings", "--read-write", "--note", "", "--policy", "actual_end=ask", "--every", "30")
     assert all(word in done.stdout for word in ("on", "every 30 min"))
     assert shell.run("sync", "run").returncode == exits.OK
+
+
+def test_no_credentials_are_in_the_log_of_the_service(shell: Shell) -> None:
+    for fault in ({"status": 500, "times": 2}, {"status": 401, "body": "envelope", "times": 2}):
+        httpx.post(f"{shell.pems}/simulator/faults", json={"action": "reply", "call": "DATA", **fault})
+        shell.run("sync", "run", "--pull")
+    logged = shell.log.read_text("utf-8")
+    assert all(words in logged for words in ('"level": "debug"', "pems is asked again", "refuses the credentials"))
+    assert "pfa-demo" not in logged
+    assert base64.b64encode(b"pfa:pfa-demo").decode() not in logged

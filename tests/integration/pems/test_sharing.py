@@ -107,6 +107,7 @@ async def test_no_secret_gets_into_the_log(
     finally:
         structlog.reset_defaults()
     out = capsys.readouterr()
+    assert {"httpx", "httpcore.connection"} <= {record.name for record in caplog.records}
     text = f"{caplog.text} {logged} {out.out} {out.err}"
     assert "refused" in text
     assert "pems is asked again" in text
