@@ -1,7 +1,7 @@
 """Edits, bulk changes, undo, drafts and imports in any order, against a plain model of what they mean.
 
-After every step the records, now and as of past times, the audit, the lists, the streams, the replicas of those who watch
-and what a draft shows agree with the model, which knows nothing of databases, caches and revisions.
+After every step the records, now and as of past times, the audit, the lists, the streams, the replicas of watchers and
+what a draft shows agree with the model, which knows nothing of databases, caches and revisions.
 """
 
 from __future__ import annotations
