@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from typing import Final
 
 from nlq.changes import Change, ordered
@@ -46,6 +46,8 @@ from nlq.wording.sentence import SentenceWriter
 
 _ANY_DAY: Final = date(2000, 1, 1)
 """Whether a question is understood does not hang on the day, but for one that names a day that its year lacks."""
+_TRIED: Final = 1024
+"""Texts with a suggestion of which it is remembered whether they read: the next letter typed leads to most of them."""
 
 
 @dataclass(slots=True)
@@ -90,6 +92,7 @@ class Language:
         self._sentences = SentenceWriter(schema, self._phrasing)
         self._explainer = Explainer(schema, self._tagger)
         self._commands = CommandReader(schema, self._tagger, self._speller, currency)
+        self._reads_whole: Callable[[Query | None, str], bool] = lru_cache(_TRIED)(self._understands)
 
     def interpret(self, question: str, today: date, context: Query | None = None) -> Interpretation:
         """Return the reading of a question. The same question has the same reading every time.
@@ -139,7 +142,7 @@ class Language:
             return ()  # it can end here
         return tuple(each for each in self._offering.naming(text, caret) if reads(accepted(text, each)))
 
-    def _reads_whole(self, context: Query | None, text: str) -> bool:
+    def _understands(self, context: Query | None, text: str) -> bool:
         """Return whether a text is understood behind a question, whatever day it is."""
         try:
             reading = self._read(text, _ANY_DAY, context)
