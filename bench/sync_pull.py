@@ -1,7 +1,8 @@
 """Pulls from PEMS compared with reading the same pages and throwing them away: `python -m bench.sync_pull`.
 
 The simulator runs in a process of its own without latency. Printed are seconds and seconds of this process' processor,
-of a bare httpx that reads the pages, and of pulls of everything, of everything again, and of 100 changes. Then, with
+of a bare httpx that reads the pages, and of pulls of everything, of everything again, and of 100 changes; and what
+bounds a full pull: the JSON of the pages decoded by Python, and the same rows written by the driver alone. Then, with
 the latency that PEMS has, pulls one page after another and in several ranges of ids at once.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import multiprocessing
 import resource
 import tempfile
@@ -22,6 +24,8 @@ from typing import Any, Final
 import httpx
 import structlog
 
+from bench.bare_writes import written_bare
+from bench.timing import Timed
 from pfa_rpc.simulator.running import running_simulator
 from pfa_rpc.simulator.settings import Settings
 from pfa_rpc.store.database import Database
@@ -77,8 +81,8 @@ def settings_for(url: str, **more: Any) -> PemsSettings:
     )
 
 
-async def read_and_drop(settings: PemsSettings) -> None:
-    """Read every page by httpx, and throw it away."""
+async def read_pages(settings: PemsSettings, take: Callable[[bytes], object]) -> None:
+    """Read every page by httpx, and give it away."""
     requests = GridRequests(settings)
     headers = {"tenant": settings.tenant, "organization": CODE}
     async with httpx.AsyncClient(auth=("pfa", PASSWORD), headers=headers, timeout=60) as http:
@@ -86,13 +90,17 @@ async def read_and_drop(settings: PemsSettings) -> None:
         while True:
             body = requests.page([requests.of(CODE)], cursor=cursor)
             answer = await http.post(settings.base_url + GRID_PATH, json=body)
+            take(answer.content)
             if b'"MORERECORDPRESENT":"+"' not in answer.content.replace(b" ", b""):
                 return
             cursor += settings.page_rows
 
 
-Timed = tuple[float, float]
-"""Seconds, and those of this process' processor."""
+async def parsed(settings: PemsSettings) -> Timed:
+    """Return how long Python takes to decode the JSON of all pages, which is not what a pull does."""
+    pages: list[bytes] = []
+    await read_pages(settings, pages.append)
+    return await timed(lambda: asyncio.to_thread(lambda: [json.loads(page) is None for page in pages]))
 
 
 async def timed(work: Callable[[], Awaitable[object]]) -> Timed:
@@ -146,30 +154,37 @@ async def prepared(url: str) -> None:
     await database.close()
 
 
-async def measure_latency(place: Path, pems_url: str) -> None:
+async def measure_latency(place: Path, pems_url: str, records: int) -> None:
     """Print how long a pull of everything takes from a PEMS as slow as real ones, in order and in ranges at once."""
-    print(f"\nsqlite, {PAGE_SECONDS} s a page of 10,000 rows")
+    alone = records * PAGE_SECONDS / 10_000
+    print(
+        f"\nsqlite, {PAGE_SECONDS} s a page of 10,000 rows: seconds, and how many times what PEMS takes for the pages"
+    )
+    print_row("the pages, one after another", (alone, 0.0), (alone, 1.0))
     for ranges in (1, 4):
         target = f"sqlite:///{place / f'ranges{ranges}.sqlite3'}"
         await prepared(target)
         async with runner_at(target, settings_for(pems_url, ranges=ranges)) as run:
-            seconds, used = await timed(lambda run=run: run(Mode.FULL))  # type: ignore[misc] # mypy knows no such lambda
-        print(f"full pull, ranges at once: {ranges:28} {seconds:7.2f} s          {used:7.2f} s of CPU")
+            took = await timed(lambda run=run: run(Mode.FULL))  # type: ignore[misc] # mypy knows no such lambda
+        print_row(f"full pull, ranges at once: {ranges}", took, (alone, took[1]))
 
 
 async def measure(url: str, settings: PemsSettings, pipe: Connection, runs: int) -> None:
     """Print the table of one database."""
     await prepared(url)
-    bare = min([await timed(lambda: read_and_drop(settings)) for _ in range(runs)])
+    bare = min([await timed(lambda: read_pages(settings, len)) for _ in range(runs)])
     print_row("read the pages and drop them", bare, bare)
+    print_row("decode their JSON alone", await parsed(settings), bare)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     async with runner_at(url, settings) as run:
         first = await timed(lambda: run(Mode.FULL))
         print_row("full pull into an empty organization", first, bare)
+        print_row("write the same rows by the driver alone", await written_bare(url), bare)
         again = min([await timed(lambda: run(Mode.FULL)) for _ in range(runs)])
         print_row("again, unchanged", again, bare)
     async with runner_at(url, settings) as run:
-        print_row("again, unchanged, by a process that was just started", await timed(lambda: run(Mode.FULL)), bare)
+        started = await timed(lambda: run(Mode.FULL))
+        print_row("again, unchanged, by a process that was just started", started, bare)
         pipe.send([str(70_001 + 7 * number) for number in range(CHANGED)])
         await asyncio.to_thread(pipe.recv)
         counts: list[Run] = []
@@ -208,7 +223,7 @@ def main() -> None:
                 with running_postgresql(workplace, postgresql_binaries()) as server:
                     asyncio.run(measure(server.url(), settings, pipe, options.runs))
     with tempfile.TemporaryDirectory() as place, simulator(options.records, PAGE_SECONDS / 10_000) as (url, _):
-        asyncio.run(measure_latency(Path(place), url))
+        asyncio.run(measure_latency(Path(place), url, options.records))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,8 @@ import httpx
 import sqlalchemy as sa
 import structlog
 
-from bench.sync_pull import CODE, PASSWORD, Timed, settings_for, simulator, timed
+from bench.sync_pull import CODE, PASSWORD, settings_for, simulator, timed
+from bench.timing import Timed
 from pfa_rpc.records.cause import Cause, How
 from pfa_rpc.records.tracking import marked_edited
 from pfa_rpc.store.database import Database

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 Run = Callable[[int], object]
 """Does a thing once; it is told the number of the round."""
+Timed = tuple[float, float]
+"""Seconds, and those of this process' processor."""
 
 
 @dataclass(frozen=True, slots=True)
