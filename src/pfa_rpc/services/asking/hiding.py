@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Final
 
+from nlq.completion.inside import accepted
 from nlq.completion.suggest import Suggestion, SuggestionKind
 from nlq.errors import LanguageError
 from nlq.interpretation import Interpretation, InterpretationKind, Piece
@@ -68,9 +69,8 @@ def _leads_to_money(language: Language, text: str, suggestion: Suggestion, conte
     field = BY_NAME.get(suggestion.field)
     if suggestion.kind is SuggestionKind.AMOUNT or (field is not None and field.is_money):
         return True
-    accepted = f"{text[: suggestion.start]}{suggestion.text}{text[suggestion.end :]}"
     try:
-        return any(map(money_of, _named(language.interpret(accepted, _ANY_DAY, context))))
+        return any(map(money_of, _named(language.interpret(accepted(text, suggestion), _ANY_DAY, context))))
     except LanguageError:
         return False
 
