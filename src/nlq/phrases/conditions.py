@@ -97,10 +97,10 @@ class Conditions:
         """Return terms that hold together, each with its condition; `beside` hold as well and are settled elsewhere."""
         self.terms = [*beside, *terms]
         kinds = {*map(type, self.terms)}
+        if DateTerm in kinds:  # first, as one that says which days costs are of is no alternative to a kind of record
+            self._settle_dates(asked)
         if BoundTerm in kinds:
             self._settle_amounts()
-        if DateTerm in kinds:
-            self._settle_dates(asked)
         settled = self.terms[len(beside) :]
         for term in settled:
             self._account(term)
