@@ -17,6 +17,7 @@ from nlq.commands.targets import Targets
 from nlq.commands.words import (
     ARTICLES,
     BEFORE_CONDITION,
+    DETERMINERS,
     EVERYTHING,
     LINKS,
     MARKS,
@@ -26,6 +27,8 @@ from nlq.commands.words import (
 from nlq.schema import FieldSpec, FieldType
 
 _LED: Final = BEFORE_CONDITION | LINKS
+_MOST_VALUES: Final = 4
+"""Values in a row among which records are looked for by what they are."""
 
 
 class States:
@@ -127,7 +130,7 @@ class States:
             if (
                 spec is None
                 or not spec.editable
-                or (getting is not None and spec.name == self._at.conventions.assigned)
+                or (getting is not None and spec.name == self._at.conventions.assigned and not self._determined(index))
             ):
                 return False
             if getting is not None and spec.name != self._at.conventions.assigned and given.label is None:
@@ -141,9 +144,17 @@ class States:
 
     def _names_kind(self, index: int) -> bool:
         """Return whether the records are named by what they are, not by a value that they could be given."""
-        target = self._at.phrases.target(self._at.tokens, index, self._at.clause.end, self._at.today, None)
         prepositions = self._at.schema.conventions.prepositions
-        return target is not None and any(prepositions.get(each.field.name) == "of" for each in target.meanings)
+        for _ in range(_MOST_VALUES):
+            target = self._at.phrases.target(self._at.tokens, index, self._at.clause.end, self._at.today, None)
+            if target is None or any(prepositions.get(each.field.name) == "of" for each in target.meanings):
+                return target is not None
+            index = target.end  # "the Silo 4 crane"
+        return False
+
+    def _determined(self, to: int) -> bool:
+        """Return whether an article behind "to" says that records of a kind follow: "to the pumps"."""
+        return self._at.tokens[to + 1].key in DETERMINERS and self._names_kind(to + 1)
 
     def cleared(self) -> bool:
         """Read "clear the contract of EQ-2087"."""

@@ -12,11 +12,13 @@ from nlq.commands.clause import ClauseContext
 from nlq.commands.fields import Named
 from nlq.commands.phrases import Target, fits
 from nlq.commands.words import (
+    DETERMINERS,
     JOINS,
     SETTING,
     UNTIL,
     Act,
 )
+from nlq.normalize import Kind
 from nlq.query import Comparison, Condition, Operator
 from nlq.schema import FieldSpec, FieldType
 
@@ -148,7 +150,7 @@ class Targets:
         if self._at.head is not None and not self._at.head.period and not self._at.is_record(self._at.head):
             return None  # another field was named
         target = self._at.phrases.target(self._at.tokens, start, limit, self._at.today, None)
-        if target is None or not self._alone(key, target):
+        if target is None or not self._alone(key, target, start):
             return None
         return None, target
 
@@ -160,7 +162,7 @@ class Targets:
             return all(each.type is target.other.type for each in named.fields) and not named.period
         return all(fits(target, each) for each in named.fields)
 
-    def _alone(self, key: str, target: Target) -> bool:
+    def _alone(self, key: str, target: Target, start: int) -> bool:
         """Return whether a value says by itself what gets it."""
         acts = self._at.clause.verb.acts
         if target.when is not None:
@@ -179,7 +181,23 @@ class Targets:
             return False
         if Act.EXTEND in acts or (Act.SCALE in acts and Act.SHIFT not in acts):
             return False
+        if target.meanings and target.label is None and (self._names_on(target) or self._names_records(start, target)):
+            return False
         return bool(target.meanings or target.flag or (target.text and target.label is not None))
+
+    def _names_records(self, start: int, target: Target) -> bool:
+        """Return whether something is assigned to records of a kind: "assign EQ-2087 to the pumps"."""
+        prepositions = self._at.schema.conventions.prepositions
+        assigned = Act.ASSIGN in self._at.clause.verb.acts and self._at.tokens[start].key in DETERMINERS
+        return assigned and any(prepositions.get(meaning.field.name) == "of" for meaning in target.meanings)
+
+    def _names_on(self, target: Target) -> bool:
+        """Return whether a value is only the beginning of what names records: "assign EQ-2087 to the Silo 4 crane"."""
+        at = self._at
+        if target.end >= at.clause.end or at.tokens[target.end].kind is not Kind.WORD:
+            return False
+        after = at.phrases.target(at.tokens, target.end, at.clause.end, at.today, None)
+        return after is not None and bool(after.meanings) and after.label is None and after.end == at.clause.end
 
     def next_target(self, index: int) -> tuple[Named | None, int, Target] | None:
         """Return a second value behind "and": "… to $4,500 and the area to Silo 5"."""

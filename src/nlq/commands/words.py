@@ -100,7 +100,7 @@ _WEAK: Final[tuple[tuple[tuple[Act, ...], int, str], ...]] = (
     ((Act.SET, Act.STATE), 0, "make, turn, switch, mark, flag, tag, label, classify, flip, designate"),
     ((Act.SET,), 0, "correct, send, charge, replace, swap, fix, substitute, rename"),
     ((Act.SET, Act.RESET), 0, "align"),
-    ((Act.SET, Act.ASSIGN), 0, "assign, allocate"),
+    ((Act.SET, Act.ASSIGN, Act.GIVE), 0, "assign, allocate"),
     ((Act.FINISH, Act.RESET), 0, "return"),
     ((Act.FINISH,), 0, "end, finish, release, terminate, off hire, off rent"),
     ((Act.BEGIN,), 0, "start, begin"),
@@ -246,6 +246,8 @@ ARTICLES: Final = frozenset(
     ("the", "a", "an", "all", "of", "every", "each", "it", "their", "any", "both", "new", "our")
 )
 """Words, as keys, that may stand between a verb and the field that it changes, or before a value."""
+DETERMINERS: Final = frozenset(("the", "all", "these", "those"))
+"""Words, as keys, before records of a kind: "assign EQ-2087 to the pumps"."""
 LINKS: Final = frozenset(("of", "for", "on", "to", "from", "at", "is", "should", "be", "must", "are"))
 """Words, as keys, between what is changed and the records."""
 PRONOUNS: Final = frozenset(("it", "them", "these", "they", "those", "this", "that", "their"))
