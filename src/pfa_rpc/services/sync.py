@@ -11,6 +11,7 @@ from pfa.v1.conflict_pb2 import (
     ResolveConflictsRequest,
     RetryRecordsRequest,
 )
+from pfa_rpc.errors import InvalidRequest
 from pfa_rpc.schema import FIELDS
 from pfa_rpc.services.call import Call, endless
 from pfa_rpc.services.editing.repeats import read_request_id
@@ -59,7 +60,7 @@ class SyncService:
     async def get_sync(self, request: pb.GetSyncRequest, call: Call) -> pb.GetSyncResponse:
         """Return a run."""
         organization_id = authorize(call, Permission.READ, request.organization_id)
-        run = await self._runner.find(organization_id, request.sync_id)
+        run = await self._runner.find(organization_id, _sync_id(request))
         return pb.GetSyncResponse(sync=run_message(run, call.principal))
 
     async def list_syncs(self, request: pb.ListSyncsRequest, call: Call) -> pb.ListSyncsResponse:
@@ -79,14 +80,14 @@ class SyncService:
     async def cancel_sync(self, request: pb.CancelSyncRequest, call: Call) -> pb.CancelSyncResponse:
         """Ask a run to end."""
         organization_id = authorize(call, Permission.SYNC, request.organization_id)
-        run = await self._runner.cancel(organization_id, request.sync_id, call.principal.name)
+        run = await self._runner.cancel(organization_id, _sync_id(request), call.principal.name)
         return pb.CancelSyncResponse(sync=run_message(run, call.principal))
 
     @endless
     async def watch_sync(self, request: pb.WatchSyncRequest, call: Call) -> None:
         """Write a run as it goes on, until it is over."""
         organization_id = authorize(call, Permission.READ, request.organization_id)
-        await watch_run(self._runner, organization_id, request.sync_id, request.after_sequence, call)
+        await watch_run(self._runner, organization_id, _sync_id(request), request.after_sequence, call)
 
     async def list_rejected_rows(self, request: pb.ListRejectedRowsRequest, call: Call) -> pb.ListRejectedRowsResponse:
         """Return a page of the rows that cannot be taken in."""
@@ -141,3 +142,10 @@ class SyncService:
     async def retry_records(self, request: RetryRecordsRequest, call: Call) -> bytes:
         """Send records in error again."""
         return await self._conflicts.retry(request, call)
+
+
+def _sync_id(request: pb.GetSyncRequest | pb.CancelSyncRequest | pb.WatchSyncRequest) -> str:
+    """Return the run that a request names. Raises InvalidRequest where it names none."""
+    if not request.sync_id:
+        raise InvalidRequest.of("sync_id", "is missing; ListSyncs gives that of each run")
+    return request.sync_id

@@ -130,6 +130,15 @@ async def test_a_run_that_there_is_none_of_is_not_found(served: Served) -> None:
     asked = pb.GetSyncRequest(organization_id=served.organization_id, sync_id="no-such-run")
     missing = await failure(served.stub.GetSync(asked))
     assert (missing.code, missing.reason) == (grpc.StatusCode.NOT_FOUND, "SYNC_NOT_FOUND")
+    code = served.organization_id
+    for call in (
+        served.stub.GetSync(pb.GetSyncRequest(organization_id=code)),
+        served.stub.CancelSync(pb.CancelSyncRequest(organization_id=code)),
+        served.stub.WatchSync(pb.WatchSyncRequest(organization_id=code)).read(),
+    ):
+        unnamed = await failure(call)
+        assert (unnamed.code, unnamed.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_REQUEST")
+        assert "sync_id" in unnamed.message
 
 
 async def test_rejected_rows_are_listed_page_by_page(served: Served) -> None:

@@ -247,7 +247,7 @@ def _check_found(
 ) -> None:
     numbered = list(enumerate(decisions))
     missing = [
-        Violation(f"resolutions[{number}].conflict_id", f"{decision.conflict_id[:100]!r} is not open")
+        Violation(f"resolutions[{number}].conflict_id", f"conflict {decision.conflict_id[:100]!r} is not open")
         for number, decision in numbered
         if decision.conflict_id not in found
     ]
