@@ -76,11 +76,12 @@ def _may_need(tagged: Sequence[Tagged], tokens: Sequence[Token]) -> bool:
     keys = [token.key for token in tokens]
     if _REFERRING.isdisjoint(keys):
         return False
+    said = [cues for place, key in enumerate(keys) if key in CUE_STARTS for _, cues in cues_at(tokens, place)]
+    pointing = not PRONOUN_KEYS.isdisjoint(keys)
+    if not said and not pointing:
+        return False
     tags = [stretch.readings[0].tag for stretch in tagged]
     if PRONOUN in tags:
         return True
-    said = [cues for place, key in enumerate(keys) if key in CUE_STARTS for _, cues in cues_at(tokens, place)]
-    if not said:
-        return False
-    pointing = not _NEGATIONS.isdisjoint(tags) or not PRONOUN_KEYS.isdisjoint(keys)
-    return pointing or not all(cues <= DROPPED for cues in said)
+    pointing = pointing or not _NEGATIONS.isdisjoint(tags)
+    return bool(said) and (pointing or not all(cues <= DROPPED for cues in said))
