@@ -57,8 +57,7 @@ def list_command(
     from pfa.v1 import conflict_pb2 as pb
     from pfa_rpc.cli.conflict_tables import show_conflicts
     from pfa_rpc.cli.connection import connect, pointing
-    from pfa_rpc.cli.render import Output, as_object
-    from pfa_rpc.cli.text import plain
+    from pfa_rpc.cli.render import Output, as_object, show_next_page
 
     request = pb.ListConflictsRequest(
         organization_id=organization,
@@ -74,9 +73,7 @@ def list_command(
         output.document({"conflicts": [], **as_object(page)})
         return
     show_conflicts(output, page.conflicts)
-    if page.next_page_token:
-        output.line("More follow; the same command goes on with")
-        output.line(f"  --page-token {plain(page.next_page_token)}")
+    show_next_page(output, page.next_page_token)
 
 
 @conflicts.command("show", epilog=SHOW_EXAMPLE)

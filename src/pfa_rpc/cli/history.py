@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from pfa_rpc.cli import options
 from pfa_rpc.cli.options import example
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from pfa.v1.history_pb2 import ListChangesRequest, ListChangesResponse
+    from pfa_rpc.cli.render import Output
 
 HISTORY_EXAMPLE: Final = example(
     "pfa history 78497 -o RIO",
@@ -51,11 +58,8 @@ def history_command(
     target = options.target_of(server, token, timeout)
     span = {"start_time": options.time_of("--since", since), "end_time": options.time_of("--before", before)}
     from pfa.v1.history_pb2 import ListChangesRequest
-    from pfa_rpc.cli.change_tables import show_changes
     from pfa_rpc.cli.connection import connect, pointing
-    from pfa_rpc.cli.records import is_uuid
     from pfa_rpc.cli.render import Output, as_object
-    from pfa_rpc.cli.text import count, plain
 
     request = ListChangesRequest(
         organization_id=organization,
@@ -65,19 +69,32 @@ def history_command(
         page_size=page_size,
         page_token=page_token,
     )
-    for field, at in span.items():
-        if at is not None:
-            getattr(request, field).FromDatetime(at)
-    if name:
-        setattr(request, "id" if is_uuid(name) else "pfa_id", name)
+    _narrow(request, name, span)
     with connect(target) as connection, pointing(filter_text=filter_text):
         response = connection.call(connection.records.ListChanges, request)
     output = Output(as_json=as_json)
     if as_json:
         output.document(as_object(response))
     else:
-        show_changes(output, response)
-        output.line(count(len(response.changes), "change") if response.changes else "Nothing was changed.", "dim")
-        if response.next_page_token:
-            output.line("More follow; the same command goes on with")
-            output.line(f"  --page-token {plain(response.next_page_token)}")
+        _show_page(output, response)
+
+
+def _narrow(request: ListChangesRequest, name: str, span: Mapping[str, datetime | None]) -> None:
+    """Ask for the changes of one record, if one is named, and between two times, by the names of their fields."""
+    from pfa_rpc.cli.records import is_uuid
+
+    for field, at in span.items():
+        if at is not None:
+            getattr(request, field).FromDatetime(at)
+    if name:
+        setattr(request, "id" if is_uuid(name) else "pfa_id", name)
+
+
+def _show_page(output: Output, response: ListChangesResponse) -> None:
+    from pfa_rpc.cli.change_tables import show_changes
+    from pfa_rpc.cli.render import show_next_page
+    from pfa_rpc.cli.text import count
+
+    show_changes(output, response)
+    output.line(count(len(response.changes), "change") if response.changes else "Nothing was changed.", "dim")
+    show_next_page(output, response.next_page_token)

@@ -96,17 +96,15 @@ def _nothing(page_token: str, skip: int) -> str:
 
 
 def _show_page(output: Output, response: ListRecordsResponse, names: Sequence[str] | None, *, nothing: str) -> None:
-    from pfa_rpc.cli.render import show_age, show_records
-    from pfa_rpc.cli.text import count, plain
+    from pfa_rpc.cli.render import show_age, show_next_page, show_records
+    from pfa_rpc.cli.text import count
 
     show_records(output, response.records, names)
     shown = count(len(response.records), "record")
     of_all = f" of {response.total_size:,}" if response.HasField("total_size") else ""
     output.line(f"{shown}{of_all}" if response.records or of_all else nothing, "dim")
     show_age(output, response.age if response.HasField("age") else None)
-    if response.next_page_token:
-        output.line("More follow; the same command goes on with")
-        output.line(f"  --page-token {plain(response.next_page_token)}")
+    show_next_page(output, response.next_page_token)
 
 
 def _read_mask(names: Sequence[str] | None) -> FieldMask | None:

@@ -307,6 +307,13 @@ def show_age(output: Output, age: Duration | None) -> None:
         output.line(f"from the cache, {f'{seconds:,} s' if seconds else 'less than 1 s'} old", "dim")
 
 
+def show_next_page(output: Output, page_token: str) -> None:
+    """Write how the same command goes on; nothing after the last page, which has no token."""
+    if page_token:
+        output.line("More follow; the same command goes on with")
+        output.line(f"  --page-token {plain(page_token)}")
+
+
 # --- organizations
 
 

@@ -126,7 +126,7 @@ def log_command(
     """
     target = options.target_of(server, token, timeout)
     from pfa_rpc.cli.connection import connect
-    from pfa_rpc.cli.render import Output, as_object
+    from pfa_rpc.cli.render import Output, as_object, show_next_page
     from pfa_rpc.cli.sync_tables import show_runs
 
     with connect(target) as connection:
@@ -139,7 +139,7 @@ def log_command(
         show_runs(output, page.syncs)
     else:
         output.line("Nothing was synchronized yet.")
-    _show_more(output, page.next_page_token)
+    show_next_page(output, page.next_page_token)
 
 
 @sync.command("watch", epilog=WATCH_EXAMPLE)
@@ -199,7 +199,7 @@ def rejected_command(
     target = options.target_of(server, token, timeout)
     from pfa.v1.sync_service_pb2 import ListRejectedRowsRequest
     from pfa_rpc.cli.connection import connect
-    from pfa_rpc.cli.render import Output, as_object
+    from pfa_rpc.cli.render import Output, as_object, show_next_page
     from pfa_rpc.cli.sync_tables import show_rejected
 
     request = ListRejectedRowsRequest(organization_id=organization, page_size=page_size, page_token=page_token)
@@ -213,7 +213,7 @@ def rejected_command(
         show_rejected(output, page.rows)
     else:
         output.line("No row is rejected.")
-    _show_more(output, page.next_page_token)
+    show_next_page(output, page.next_page_token)
 
 
 @sync.command("retry", epilog=RETRY_EXAMPLE)
@@ -361,11 +361,3 @@ def _show_run(run: pb.SyncRun, *, as_json: bool) -> None:
         output.document(as_object(run))
     else:
         show_run(output, run)
-
-
-def _show_more(output: Output, page_token: str) -> None:
-    from pfa_rpc.cli.text import plain
-
-    if page_token:
-        output.line("More follow; the same command goes on with")
-        output.line(f"  --page-token {plain(page_token)}")
