@@ -12,7 +12,6 @@ from pfa_rpc.cli.options import example
 if TYPE_CHECKING:
     from pfa.v1 import sync_service_pb2 as pb
     from pfa_rpc.cli.connection import Connection
-    from pfa_rpc.cli.render import Output
 
 sync = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 """The group of commands."""
