@@ -359,7 +359,10 @@ async def test_the_log_is_complete_and_in_order(site: Site) -> None:
     [
         "reply status=429 retry_after=0",
         "reply status=429",
+        "reply status=429 retry_after=+1",
         "reply status=429 retry_after=soon",
+        "reply status=503",
+        "reply status=503 retry_after=0",
         "reply status=503 body=envelope",
         "reply status=500",
         "drop",
