@@ -34,6 +34,7 @@ from pfa_rpc.store.history.recording import ROWS_AT_ONCE, history_of
 from pfa_rpc.store.organizations import Organization
 from pfa_rpc.store.rows import RowMaker, decode_base, with_costs
 from pfa_rpc.store.statements import execute
+from pfa_rpc.store.syncing.tables import record_sync
 from pfa_rpc.store.tables import records
 from pfa_rpc.store.updating import NAMED, Made, Uses, count_uses, send_updates
 from pfa_rpc.store.vocabulary import add_uses
@@ -85,6 +86,8 @@ class StoredRow(NamedTuple):
     payload: bytes
     base: bytes | None
     seen_digest: bytes | None
+    is_remembered: bool | None = None
+    """Whether the synchronization remembers something of it; None where that was not asked."""
 
     def values(self) -> Values:
         """Return its fields."""
@@ -100,8 +103,15 @@ class StoredRow(NamedTuple):
         return StoredRecord(decode(self.payload), base, self.seen_digest, self.position)
 
 
-ROW_COLUMNS: Final = tuple(records.c[name] for name in StoredRow._fields)
+ROW_COLUMNS: Final = tuple(records.c[name] for name in StoredRow._fields if name in records.c)
 """What a `StoredRow` is made of, in its order."""
+_Selected = tuple[sa.ColumnElement[Any], ...]
+_IS_REMEMBERED: Final = (
+    sa.exists()
+    .where(record_sync.c.organization_id == records.c.organization_id, record_sync.c.record_id == records.c.id)
+    .correlate(records)
+    .label("is_remembered")
+)
 
 Change = tuple[StoredRecord | None, StoredRecord]
 """(before, after); before is None for a record that is new."""
@@ -146,8 +156,8 @@ async def read_rows(
 ) -> dict[str, StoredRow]:
     """Return id, or pfa_id, → row of the records that exist among the names, as the connection sees them."""
     found: dict[str, StoredRow] = {}
-    async for row in _by_key(connection, organization_id, records.c[key], names, ROW_COLUMNS):
-        stored = StoredRow._make(row)
+    async for row in _by_key(connection, organization_id, records.c[key], names, (*ROW_COLUMNS, _IS_REMEMBERED)):
+        stored = StoredRow(*row)
         found[getattr(stored, key)] = stored
     return found
 
@@ -158,20 +168,21 @@ async def read_row_stretch(
     """Return the rows of the next records that a condition holds for, at most `limit`, in order of insertion."""
     stretch: sa.Select[Any] = sa.select(*ROW_COLUMNS).where(records.c.position > after)
     rows = await execute(connection, organization_id, condition, stretch.where, by_position(limit))
-    return [StoredRow._make(row) for row in rows]
+    return [StoredRow(*row) for row in rows]
 
 
 async def read_rows_at(
     connection: AsyncConnection, organization_id: str, positions: Sequence[int]
 ) -> Sequence[StoredRow]:
     """Return the rows of the records at some positions, in their order, as the connection sees them."""
-    query = sa.select(*ROW_COLUMNS).where(records.c.organization_id == organization_id).order_by(records.c.position)
+    columns = (*ROW_COLUMNS, _IS_REMEMBERED)
+    query = sa.select(*columns).where(records.c.organization_id == organization_id).order_by(records.c.position)
     # One statement for any number, which stays prepared, where the driver takes arrays.
     is_whole = connection.dialect.name == "postgresql"
     found: list[StoredRow] = []
     for part in (positions,) if is_whole else batches(positions, _IDS_A_QUERY):
         at = records.c.position == sa.any_(_positions(part)) if is_whole else records.c.position.in_(part)
-        found += [StoredRow._make(row) for row in await connection.execute(seen(connection, query.where(at)))]
+        found += [StoredRow(*row) for row in await connection.execute(seen(connection, query.where(at)))]
     return found
 
 
@@ -183,7 +194,7 @@ async def read_created(connection: AsyncConnection, organization_id: str, first:
     """Return the rows of the records whose positions are from the first to before the end."""
     places = (records.c.position >= first, records.c.position < end)
     query = sa.select(*ROW_COLUMNS).where(records.c.organization_id == organization_id, *places)
-    return [StoredRow._make(row) for row in await connection.execute(query.order_by(records.c.position))]
+    return [StoredRow(*row) for row in await connection.execute(query.order_by(records.c.position))]
 
 
 async def _by_pfa_id(
@@ -198,7 +209,7 @@ async def _by_key(
     organization_id: str,
     key: sa.Column[Any],
     names: Sequence[str],
-    columns: Sequence[sa.Column[Any]],
+    columns: Sequence[sa.ColumnElement[Any]],
 ) -> Any:
     for statement, parameters in among(connection.dialect.name, organization_id, key, names, tuple(columns)):
         for row in await connection.execute(seen(connection, statement), parameters):
@@ -206,7 +217,11 @@ async def _by_key(
 
 
 def among(
-    dialect: str, organization_id: str, key: sa.Column[Any], names: Sequence[str], columns: tuple[sa.Column[Any], ...]
+    dialect: str,
+    organization_id: str,
+    key: sa.Column[Any],
+    names: Sequence[str],
+    columns: tuple[sa.ColumnElement[Any], ...],
 ) -> Iterator[tuple[sa.Select[Any], dict[str, str]]]:
     """Yield the statements, with their parameters, that read columns of the rows whose key is among names."""
     if dialect == "postgresql":
@@ -219,7 +234,7 @@ def among(
 
 
 @lru_cache(maxsize=16)
-def _among(key: sa.Column[Any], columns: tuple[sa.Column[Any], ...]) -> sa.Select[Any]:
+def _among(key: sa.Column[Any], columns: _Selected) -> sa.Select[Any]:
     """Return the statement that reads columns of the rows whose key is among names (PostgreSQL)."""
     # Rows of names, not `= ANY` of an array: as a filter, that would take the text apart again for each record.
     names = sa.func.unnest(sa.cast(sa.bindparam("names", type_=sa.Text()), postgresql.ARRAY(sa.Text())))

@@ -275,17 +275,19 @@ async def save_row_edits(
     named: Mapping[str, Collection[str]] | None = None,
     is_last: bool = False,
 ) -> list[bytes]:
-    """Do what `save_edits` does, given what people have edited: of most records little has to be decoded then."""
-    ids = [edit.row.id for edit in edits]
-    remembered = await read_sync_rows(write.connection, write.organization_id, ids)
-    plain = [edit for edit in edits if edit.row.id not in remembered]
-    saved = await RowEdits(write, organization).save(plain, is_last=is_last and not remembered) if plain else []
+    """Do what `save_edits` does, given what people have edited: of most records little has to be decoded then.
+
+    Their rows were read within the write, with whether anything is remembered of them.
+    """
+    plain = [edit for edit in edits if not edit.row.is_remembered]
+    is_last = is_last and len(plain) == len(edits)
+    saved = await RowEdits(write, organization).save(plain, is_last=is_last) if plain else []
     payloads = dict(zip([edit.row.id for edit in plain], saved, strict=True))
-    changes = [_change_of(write, edit) for edit in edits if edit.row.id in remembered]
+    changes = [_change_of(write, edit) for edit in edits if edit.row.is_remembered]
     if changes:
         saved = await save_edits(write, organization, changes, named=named)
         payloads |= zip([after.values["id"] for _, after in changes], saved, strict=True)
-    return [payloads[record_id] for record_id in ids]
+    return [payloads[edit.row.id] for edit in edits]
 
 
 def _change_of(write: Write, edit: RowEdit) -> tuple[StoredRecord, StoredRecord]:

@@ -29,7 +29,6 @@ from pfa_rpc.store.sheets.marks import can_be_marked, read_marks
 from pfa_rpc.store.sheets.reading import matching_positions, read_sheet
 from pfa_rpc.store.updating import Made, send_update
 from pfa_rpc.sync.batch import save_row_edits
-from pfa_rpc.sync.stored_rows import read_sync_rows
 
 MAX_RECORDS: Final = 100_000
 """Most records of one proposal."""
@@ -142,11 +141,9 @@ class _Saving:
 
     async def _left(self, positions: Sequence[int]) -> list[RowEdit]:
         """Return edits of records at some positions; those that the synchronization knows more of are saved here."""
-        connection, organization_id = self._write.connection, self._write.organization_id
-        rows = await read_rows_at(connection, organization_id, positions)
-        remembered = await read_sync_rows(connection, organization_id, [row.id for row in rows])
+        rows = await read_rows_at(self._write.connection, self._write.organization_id, positions)
         edits = [RowEdit(row, self._updates.pop(row.position)) for row in rows]
-        if not remembered:
-            return edits
-        await save_row_edits(self._write, self._organization, [edit for edit in edits if edit.row.id in remembered])
-        return [edit for edit in edits if edit.row.id not in remembered]
+        remembered = [edit for edit in edits if edit.row.is_remembered]
+        if remembered:
+            await save_row_edits(self._write, self._organization, remembered)
+        return [edit for edit in edits if not edit.row.is_remembered]

@@ -21,7 +21,7 @@ from pfa_rpc.records.tracking import MERGED_NAMES, differing
 from pfa_rpc.store.bulk import insert_for, insert_rows
 from pfa_rpc.store.drafts.tables import draft_records, drafts
 from pfa_rpc.store.organizations import Organization
-from pfa_rpc.store.records import StoredRecord, StoredRow, batches, to_rows
+from pfa_rpc.store.records import ROW_COLUMNS, StoredRecord, StoredRow, batches, to_rows
 from pfa_rpc.store.tables import records
 
 MOST_DRAFTS: Final = 20
@@ -205,7 +205,7 @@ async def _update(connection: AsyncConnection, draft: Draft, **values: int) -> N
     await connection.execute(sa.update(drafts).where(*mine).values(**values))
 
 
-_STORED: Final = tuple(_D[name] for name in StoredRow._fields)
+_STORED: Final = tuple(_D[column.name] for column in ROW_COLUMNS)
 
 
 async def read_records(connection: AsyncConnection, draft: Draft, ids: Sequence[str]) -> dict[str, DraftRecord]:
@@ -237,7 +237,7 @@ def _select(draft: Draft) -> sa.Select[Any]:
 def _record(row: Any) -> DraftRecord:
     *stored, is_created, edited_revision, fields, old = row
     names = tuple(fields or ())
-    record = StoredRow._make(stored).decoded()
+    record = StoredRow(*stored).decoded()
     return DraftRecord(record, names, decode_partial(old, names), is_created, edited_revision)
 
 

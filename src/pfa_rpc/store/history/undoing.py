@@ -138,7 +138,7 @@ async def read_deltas(
         .limit(limit)
     )
     rows = (await connection.execute(query)).all()
-    return [Delta(row[0], row[1], row[2], row[3], StoredRow._make(row[4:])) for row in rows]
+    return [Delta(row[0], row[1], row[2], row[3], StoredRow(*row[4:])) for row in rows]
 
 
 async def count_deltas(connection: AsyncConnection, organization_id: str, revision: int) -> int:
