@@ -25,6 +25,8 @@ _NOT: Final = frozenset(("not", "never", "no", "non"))
 _COPULAS: Final = frozenset(("are", "is", "that"))
 _AGAIN: Final = frozenset(("anything", "everything", "anybody", "those", "any", "all"))
 """Words, as keys, that begin a list's next thing anew."""
+_OF_NOUNS: Final = frozenset(("EXCEPT", "WITHOUT", "NEITHER", "NOR"))
+"""Negations of what is named behind them; "not rented cranes" are cranes."""
 _LIKELIER: Final = 2
 """How many times as many records must have a value in one field as in another for the one to be meant."""
 _JOINS: Final = frozenset(("AND", "OR", "COMMA", "BUT"))
@@ -45,6 +47,8 @@ class TermList:
         self._open: Term | None = None  # the term that a list may go on from
         self._join: str | None = None
         self._negation: Mark | None = None
+        self._denied: Term | None = None
+        """The term behind a negation of what is named there, which the words right behind it belong to."""
 
     def close(self) -> None:
         """End the list that is open: something else stands between it and what follows."""
@@ -185,13 +189,16 @@ class TermList:
         if before is not None and before.negative and self._join is None:
             apart = before.end < term.first or isinstance(term, BoundTerm)
             term.beside = before if apart else None
-            if before.excluded and not apart and isinstance(term, (ValueTerm, FlagTerm)):
+            if before is self._denied and not apart and isinstance(term, (ValueTerm, FlagTerm)):
                 # "everything except Grove cranes" leaves out what is both: of either, one must not hold.
-                term.negative = term.excluded = term.alternative = True
+                term.negative = term.alternative = True
+                term.excluded = before.excluded
+                self._denied = term
         elif before is not None and before.negative and self._join == "AND" and isinstance(term, (ValueTerm, FlagTerm)):
             if before.excluded:
                 # "excluding cranes and Silo 4" leaves out either.
                 term.negative = term.excluded = True
+                self._denied = term
             elif isinstance(term, ValueTerm):
                 term.beside = before
         elif before is not None and before.excluded and self._join == "AND" and isinstance(term, (BoundTerm, DateTerm)):
@@ -202,12 +209,14 @@ class TermList:
         if self._negation is not None:
             term.negative = True
             term.excluded = self._negation.tag == "EXCEPT"
+            self._denied = term if self._negation.tag in _OF_NOUNS else None
             term.first = min(term.first, self._negation.first)
         elif before is not None and self._is_neither(before, term):
             # "not rented or discontinued" is neither: each is negated, and both hold.
             term.negative = True
             term.excluded = before.excluded
             term.alternative = False
+            self._denied = term if term.excluded else None
         self.terms.append(term)
         self._open = term
         self._join = None
