@@ -17,6 +17,8 @@ _LAST: Final = ("OR", "AND")
 _SINGLE: Final = (ValueTerm, FlagTerm)
 _FEWEST: Final = 4
 """Terms of the smallest two groups."""
+_OF_EACH: Final = 2
+"""Terms of one group that ask the same, at most: an amount can have two limits."""
 _MOST: Final = 60
 """Most terms of a question in which kinds are told apart."""
 
@@ -72,9 +74,10 @@ def parallel(terms: Sequence[Term]) -> Parallel | None:
     if not _FEWEST <= len(terms) <= _MOST:
         return None
     asked = [_asked(term) for term in terms]
-    if len(set(asked)) == len(asked):
+    different = len(set(asked))
+    if different in (1, len(asked)):
         return None
-    for size in range(len(terms) // 2, 1, -1):
+    for size in range(min(len(terms) // 2, _OF_EACH * different), 1, -1):
         for first in range(len(terms) - 2 * size + 1):
             end = _run_end(terms, asked, first, size)
             if end > first + size and _is_apart(terms, first, end) and not _asks_again(terms, asked, first, end):

@@ -47,7 +47,7 @@ def share_of(
     if listed is not None and copula is None and not stated:
         gathered.use(mark, "as a share")
         return replace(asked, percent=True, group_by=(listed.field.name,)), _without_all(terms, listed)
-    part = behind if copula is not None or stated else terms[:1]
+    part = behind if copula is not None or stated else _first_run(terms)
     condition = canon.form(conjunction(*joined(part)))
     if condition is None:
         gathered.refuse(mark)
@@ -55,6 +55,14 @@ def share_of(
     gathered.use(mark, "as a share")
     rest = [term for term in terms if not any(term is each for each in part)]
     return replace(asked, percent=True, part=condition), rest
+
+
+def _first_run(terms: list[Term]) -> list[Term]:
+    """Return the first term with those that "or" joins to it: "percentage of rentals or discontinued"."""
+    end = 1
+    while end < len(terms) and terms[end].alternative:
+        end += 1
+    return terms[:end]
 
 
 def _apart(asked: Aggregate | None, terms: list[Term], gathered: Gathered) -> tuple[Aggregate | None, list[Term]]:
