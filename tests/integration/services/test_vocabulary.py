@@ -59,7 +59,7 @@ async def test_a_synonym_is_read_from_the_next_question_on(client: Client) -> No
     ("phrase", "field", "value", "question", "same"),
     [
         ("zone", "area_silo", "", "count by zone", "count by area"),
-        ("leased", "source", "rental", "leased cranes", "rented cranes"),
+        ("chartered", "source", "rental", "chartered cranes", "rented cranes"),
         ("mothballed", "is_discontinued", "true", "mothballed cranes", "discontinued cranes"),
         ("idle", "is_actualized", "false", "idle cranes", "cranes not yet on site"),
         ("utilization", "monthly_rate", "", "cranes with a utilization over 5000", "cranes with a rate over 5000"),
