@@ -63,6 +63,7 @@ class Caller:
     permissions: frozenset[Permission] = frozenset(Permission)
     request_id: str = "test"
     organization_id: str = "RIO"
+    peer: str = "test"
     written: list[bytes] = field(default_factory=list)
 
     @property
