@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -167,7 +167,7 @@ async def read_row_stretch(
 ) -> Sequence[StoredRow]:
     """Return the rows of the next records that a condition holds for, at most `limit`, in order of insertion."""
     stretch: sa.Select[Any] = sa.select(*ROW_COLUMNS).where(records.c.position > after)
-    rows = await execute(connection, organization_id, condition, stretch.where, by_position(limit))
+    rows: Iterable[Any] = await execute(connection, organization_id, condition, stretch.where, by_position(limit))
     return [StoredRow(*row) for row in rows]
 
 
