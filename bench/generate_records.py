@@ -29,9 +29,9 @@ from pfa_rpc.records.generating import BATCH_RECORDS, draw_columns, plan
 from pfa_rpc.store.bulk import copy_rows
 from pfa_rpc.store.copied_rows import COLUMNS
 from pfa_rpc.store.database import Database
-from pfa_rpc.store.inserting import NAMED
 from pfa_rpc.store.migrating.migrate import migrate
 from pfa_rpc.store.tables import records as table
+from pfa_rpc.store.updating import NAMED
 from pfa_rpc.store.upkeep.generating import DrawnRows, generate
 from tests.servers.finding import postgresql_binaries
 from tests.servers.processes import Workplace

@@ -14,16 +14,15 @@ from pfa_rpc.records.cost import costs_of_columns
 from pfa_rpc.records.encode import Values
 from pfa_rpc.records.revision import chunk_of
 from pfa_rpc.records.steps import number_of
-from pfa_rpc.schema import FIELDS
 from pfa_rpc.store.bulk import copy_rows, insert_columns
 from pfa_rpc.store.copied_rows import COLUMNS, CopiedRows
 from pfa_rpc.store.database import Write
 from pfa_rpc.store.records import new_record, record_id
 from pfa_rpc.store.rows import RowMaker
 from pfa_rpc.store.tables import records
+from pfa_rpc.store.updating import NAMED
 from pfa_rpc.store.vocabulary import add_uses
 
-NAMED: Final = tuple(field.name for field in FIELDS if field.named)
 Uses = Mapping[str, Counter[str | None]]
 """Field whose values can be named → how many records hold each; a missing value is counted too."""
 _DEFAULTS: Final = new_record("", "", {}).values

@@ -12,9 +12,10 @@ import pytest
 
 from pfa_rpc.store.binary_copy import column_maker, row_head
 from pfa_rpc.store.copied_rows import COLUMNS
-from pfa_rpc.store.inserting import NAMED, NewRows, pristine
+from pfa_rpc.store.inserting import NewRows, pristine
 from pfa_rpc.store.rows import RowMaker
 from pfa_rpc.store.tables import records
+from pfa_rpc.store.updating import NAMED
 from pfa_rpc.sync.core import first_seen
 from pfa_rpc.sync.events import Pulled
 from pfa_rpc.sync.mapping import PemsRow, Rejection, RowMapper
