@@ -24,6 +24,8 @@ MESSAGE_BYTES: Final = 1_000
 """Longest message, in bytes: it travels a second time, percent-encoded."""
 METADATA_ENTRIES: Final = 6
 METADATA_BYTES: Final = 300
+_WHOLE: Final = frozenset({"changes_through"})
+"""Metadata that the service has made for its caller to send back: a token that is cut is of no use."""
 VIOLATIONS: Final = 10
 """How many violations are sent; a last one counts the others."""
 VIOLATION_BYTES: Final = 300
@@ -91,7 +93,9 @@ def _details(error: PfaError) -> list[Message]:
 
 def _error_info(error: PfaError) -> error_details_pb2.ErrorInfo:
     entries = list(error.metadata.items())[:METADATA_ENTRIES]
-    metadata = {harmless(key, 50): harmless(value, METADATA_BYTES) for key, value in entries}
+    metadata = {
+        harmless(key, 50): value if key in _WHOLE else harmless(value, METADATA_BYTES) for key, value in entries
+    }
     return error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=metadata)
 
 

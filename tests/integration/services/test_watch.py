@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from pfa.v1.record_pb2 import Record
 from pfa.v1.record_service_pb2 import ListRecordsRequest
 from pfa.v1.watch_pb2 import WatchRecordsRequest, WatchRecordsResponse
+from pfa_rpc.errors import SlowClient
 from pfa_rpc.server.application import Running, running
 from pfa_rpc.server.settings import Settings
 from pfa_rpc.services.following import feed, queues, views, watching
@@ -27,6 +28,7 @@ from tests.causes import CAUSE
 from tests.integration.services.conftest import failure
 from tests.integration.services.test_consistency import Site
 from tests.integration.store.conftest import Filled, database_kind, filled
+from tests.wire import failure as taken_apart
 
 __all__ = ["database_kind", "filled"]  # fixtures
 
@@ -232,6 +234,27 @@ async def test_a_watcher_that_fell_behind_catches_up(site: Served, monkeypatch: 
     async with asyncio.timeout(SECONDS):
         while watcher.known.keys() != set("12346789"):
             await watcher.read()
+
+
+async def test_a_watcher_that_is_too_slow_goes_on_from_the_token_that_it_is_told(
+    site: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def too_slow(*_: Any) -> None:
+        raise SlowClient
+
+    watcher = site.watch(filter=DOCK)
+    await watcher.current()
+    with monkeypatch.context() as patch:
+        patch.setattr(queues.Subscription, "write", too_slow)
+        await site.move("7", "Dock 9")
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await watcher.read()
+    told = taken_apart(caught.value)
+    assert (told.code, told.info.reason) == (grpc.StatusCode.ABORTED, "SLOW_CLIENT")
+    assert told.info.metadata["changes_through"] == watcher.token, "a token that is cut would be of no use"
+    again = site.watch(filter=DOCK, revision_token=told.info.metadata["changes_through"])
+    await again.changed()
+    assert again.known.keys() == {"7"}
 
 
 async def test_a_token_older_than_the_history_is_refused(site: Served) -> None:
