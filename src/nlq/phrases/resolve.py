@@ -14,15 +14,15 @@ from typing import Any, Final
 from nlq.filters.canon import Canon
 from nlq.normalize import Token
 from nlq.phrases.alternatives import AlternativesTerm
-from nlq.phrases.amounts import is_whole
 from nlq.phrases.attaching import Attaching
 from nlq.phrases.comparing import AgainstTerm, Margin
-from nlq.phrases.conditions import Conditions, counts_things
+from nlq.phrases.conditions import Conditions
 from nlq.phrases.context import Settled
 from nlq.phrases.figuring import Figuring
 from nlq.phrases.gathered import Gathered, Resolved, Use
 from nlq.phrases.lacking import negates_groups, take_lacking
 from nlq.phrases.leftovers import refuse_records, refuse_rest
+from nlq.phrases.limits import counts_groups, limits_records
 from nlq.phrases.ordering import is_extreme, order_of
 from nlq.phrases.parts import (
     AgainstPart,
@@ -52,10 +52,10 @@ from nlq.phrases.presently import note_presence
 from nlq.phrases.sharing import COPULAS, mentions, share_of
 from nlq.phrases.singling import asks_for_one
 from nlq.phrases.term_list import TermList, likeliest_first
-from nlq.phrases.terms import BoundTerm, DateTerm, FlagTerm, Term
+from nlq.phrases.terms import DateTerm, FlagTerm, Term
 from nlq.phrases.totals import included, totals_costs
 from nlq.phrases.windows import with_window
-from nlq.query import Aggregate, Operator, Query, Sort
+from nlq.query import Aggregate, Query, Sort
 from nlq.schema import FieldSpec, FieldType
 from nlq.tagging.changed_openings import NOT_COUNTED, NOT_SORTED
 from nlq.tagging.tags import RECORD, UNKNOWN, Tagged
@@ -263,7 +263,7 @@ class _Resolver:
     def _take_bound(self, part: BoundPart) -> None:
         """Hand on limits: of records, of the figure right before, of how many there are, or of a gap."""
         before = self._before
-        if self._limits_records(part):
+        if limits_records(part, self._gathered, self._stretches, begins=self._begins):
             self._gather(self._gathered.ranks, RankPart(part.first, part.end, None, part.limits[0][1], None))
             return
         follows = before is not None and not any(
@@ -279,7 +279,7 @@ class _Resolver:
         elif part.field is None and follows and isinstance(before, FigurePart):
             self._list.close()
             self._gathered.figure_bounds.append((before, part))
-        elif part.field is None and self._counts_groups(part):
+        elif part.field is None and counts_groups(part, self._gathered, self._stretches):
             self._list.close()
             self._gathered.counted.append(part)
         elif part.field is None and follows and isinstance(before, GroupPart) and self._gathered.figures:
@@ -290,34 +290,10 @@ class _Resolver:
                 part.field = before.field
             self._list.take_bound(part)
 
-    def _limits_records(self, part: BoundPart) -> bool:
-        """Return whether a limit is of how many records are listed: "max 10 results", "at most 5 cranes"."""
-        gathered = self._gathered
-        if part.field is not None or part.exact or part.unnamed or part.end == len(gathered.tokens):
-            return False
-        (operator, amount), *more = part.limits
-        grouped = gathered.groups or gathered.figures or any(bare.field.groupable for bare in gathered.bare)
-        if (
-            more
-            or operator is not Operator.LE
-            or amount.marked
-            or not is_whole(amount.value)
-            or amount.scale != 1
-            or grouped
-        ):
-            return False
-        after = self._stretches.get(part.end)
-        listed = gathered.tokens[part.end].key in _LISTED or (after is not None and after.tag == RECORD)
-        begins = self._content is None and (self._before is None or self._before.first == self._before.end)
-        first = begins and after is not None and after.tag in ("VALUE", "FLAG")
-        return listed or first
-
-    def _counts_groups(self, part: BoundPart) -> bool:
-        """Return whether a limit is of how many records a group has: "areas with more than 10 cranes"."""
-        marked = any(amount.marked for _, amount in part.limits)
-        named = any(bare.field.groupable for bare in self._gathered.bare) or bool(self._gathered.groups)
-        probe = BoundTerm(part.first, part.end, False, False, False, part.field, part.limits, part.exact)
-        return named and not marked and counts_things(part.end, probe, self._gathered, self._stretches)
+    @property
+    def _begins(self) -> bool:
+        """Whether nothing was said yet that the question keeps."""
+        return self._content is None and (self._before is None or self._before.first == self._before.end)
 
     def _take_field(self, part: FieldPart) -> None:
         """Hand on a field; one that opens the question can be what is asked for: "forecast cost in Silo 4"."""
@@ -403,8 +379,6 @@ class _Resolver:
 _SAYING_STATE: Final[frozenset[type[Term]]] = frozenset((FlagTerm, DateTerm, AlternativesTerm))
 _INTRODUCING: Final = frozenset(("in", "at", "on", "under", "from"))
 """What stands between a figure that is asked for and the records that it is of."""
-_LISTED: Final = frozenset(("result", "row", "entry", "line", "match"))
-"""What lists have of records: "max 10 results"."""
 _MEASURED: Final = (FieldType.MONEY, FieldType.INTEGER)
 _RANKED: Final = (*_MEASURED, FieldType.DATE, FieldType.TIME)
 
