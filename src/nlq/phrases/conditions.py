@@ -281,6 +281,9 @@ def _absorbed(conditions: list[Condition]) -> list[Condition]:
         return conditions
     if not any(isinstance(condition, Or) for condition in conditions):
         return conditions
+    conditions = [
+        each.operands[0] if isinstance(each, Or) and len(set(each.operands)) == 1 else each for each in conditions
+    ]
     said = {part for each in conditions for part in _parts(each)}
     return [
         each

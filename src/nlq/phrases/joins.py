@@ -13,6 +13,8 @@ from nlq.tagging.tags import FILLER, UNKNOWN, Reading, Tagged
 _FILLER: Final = (Reading(FILLER),)
 JOINS: Final = frozenset(("AND", "OR", "COMMA"))
 """Tags of the words that join."""
+_NEGATED: Final = frozenset(("VALUE", "FLAG", "SPAN", "CLAIM", "WITH", "FIELD", "MEASURE", "COMPARE", UNKNOWN))
+"""Tags of what "not" negates, so that it ends no "discontinued or not"."""
 _AMOUNT_STARTS: Final = frozenset(
     ("COMPARE", "ABOUT", "BETWEEN", "NUMBER", "MONEY", "FROM", "DATE", "WHEN", "PERCENT", "LONGER", "DURATION")
 )
@@ -51,7 +53,7 @@ def _is_or_not(tagged: list[Tagged], position: int) -> bool:
     if negation < 0 or tagged[negation].tag != "NOT" or flag < 0 or tagged[flag].tag != "FLAG":
         return False
     after = skip_silent(tagged, negation, 1)
-    if after >= 0 and tagged[after].tag in ("VALUE", "FLAG", "WITH", "FIELD", "MEASURE", "COMPARE", UNKNOWN):
+    if after >= 0 and tagged[after].tag in _NEGATED:
         return False
     tagged[position].readings = (Reading("OR_NOT"),)
     tagged[negation].readings = _FILLER
