@@ -120,7 +120,7 @@ def _plus(step: Step | None, field: FieldSpec) -> Decimal | int | None:
 
 def _is_kept(value: Decimal) -> bool:
     """Return whether an amount fits a comparison: few decimals, and not beyond any cost."""
-    return value == round(value, 6) and abs(value) < 10**12
+    return abs(value) < 10**12 and value == round(value, 6)  # the largest cannot be rounded
 
 
 def days_of(duration: DurationReading) -> int:
