@@ -162,7 +162,7 @@ async def test_a_record_takes_at_most_1200_bytes_with_all_its_indexes(large: tup
 
 
 def test_every_index_is_asked_for() -> None:
-    asked = {index for _, index in FILTERS} | {"ux_records_position", "ix_records_revision"}
+    asked = {index for _, index in FILTERS} | {"ux_records_position", "ix_records_revision", "ix_records_not_in_pems"}
     assert asked == {str(index.name) for index in records.indexes if re.match(r"[iu]x_", str(index.name))}
 
 
