@@ -24,9 +24,10 @@ RANKS = {
     "pfa_rpc.schema": 0,
     "pfa_rpc.fields": -1,
     "pfa_rpc.conventions": -1,
+    "pfa_rpc.sayings": -2,
     "pfa_rpc.enum_values": -1,
     "pfa_rpc.errors": 0,
-    "nlq": -2,
+    "nlq": -3,
     "pfa": -1,
     "pfa_rpc": -1,  # the package itself holds its docstring only
 }
