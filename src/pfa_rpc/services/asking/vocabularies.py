@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Final
 
 from nlq.vocabulary import Synonym, Vocabulary
 from pfa_rpc.cache.interface import Cache, Kind
@@ -12,9 +11,6 @@ from pfa_rpc.cache.metrics import filling
 from pfa_rpc.store import reads
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.organizations import Organization, get_organization
-
-_SHAPE: Final = "uses"
-"""The key of what `to_bytes` writes: processes of another version keep another shape beside it."""
 
 
 class Vocabularies:
@@ -27,7 +23,7 @@ class Vocabularies:
     async def get(self, organization: Organization) -> tuple[Organization, Vocabulary]:
         """Return the vocabulary of an organization as it is here or later, and the organization as it was then."""
         code = organization.organization_id
-        entry = await self._cache.get(code, Kind.VOCABULARY, _SHAPE, organization.revision)
+        entry = await self._cache.get(code, Kind.VOCABULARY, "", organization.revision)
         if entry is not None:
             # Tens of thousands of values where records have tags of their own: other calls go on meanwhile.
             return organization, await asyncio.to_thread(from_bytes, entry.value)
@@ -36,7 +32,7 @@ class Vocabularies:
                 organization = await get_organization(connection, code)
                 vocabulary = await reads.read_vocabulary(connection, code)
         value = await asyncio.to_thread(to_bytes, vocabulary)
-        await self._cache.put(code, Kind.VOCABULARY, _SHAPE, organization.revision, value)
+        await self._cache.put(code, Kind.VOCABULARY, "", organization.revision, value)
         return organization, vocabulary
 
 
