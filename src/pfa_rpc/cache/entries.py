@@ -1,7 +1,7 @@
 """How an entry is written down outside the process: `EntryFormat` packs and unpacks it.
 
     offset  bytes  what
-    0       4      "PFA" and the version of this layout
+    0       4      "PFA" and the version of this layout, and of what values hold
     4       4      CRC-32 of the place, the rest of the header and the value
     8       2      version of the payload encoding
     10      8      fingerprint of the schema
@@ -33,7 +33,7 @@ from pfa_rpc.cache.interface import MAX_PARTS, MAX_VALUE_BYTES
 from pfa_rpc.records.encode import PAYLOAD_VERSION
 from pfa_rpc.records.revision import Revision
 
-MAGIC: Final = b"PFA\x02"
+MAGIC: Final = b"PFA\x03"
 _START: Final = struct.Struct(">4sI")
 _REST: Final = struct.Struct(">H8sqqdHH")
 HEADER_BYTES: Final = _START.size + _REST.size

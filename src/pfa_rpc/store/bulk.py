@@ -200,6 +200,10 @@ async def copy_rows(
         await driver.copy_to_table(table.name, columns=columns, source=in_parts(rows), format="binary")
     except asyncpg.IntegrityConstraintViolationError as error:
         raise sa.exc.IntegrityError(f"COPY {table.name}", None, error) from error
+    except asyncpg.InternalClientError as error:
+        # The server has just ended the connection: the driver can do nothing more with it, not even roll back.
+        await connection.invalidate(error)
+        raise sa.exc.OperationalError(f"COPY {table.name}", None, error, connection_invalidated=True) from error
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
         raise sa.exc.OperationalError(f"COPY {table.name}", None, error) from error
 

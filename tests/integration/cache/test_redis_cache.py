@@ -108,7 +108,7 @@ async def test_an_entry_under_another_organization_s_key_is_not_taken(
 
 @pytest.mark.parametrize(
     "garbage",
-    [b"", b"x", b"PFA\x02", os.urandom(500), b"PFA\x02" + os.urandom(60), bytes(2_000_000)],
+    [b"", b"x", b"PFA\x03", os.urandom(500), b"PFA\x03" + os.urandom(60), bytes(2_000_000)],
     ids=["nothing", "a letter", "a beginning", "noise", "noise after a beginning", "two million zeros"],
 )
 async def test_garbage_in_every_key_is_a_miss_and_is_replaced(

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
+import asyncpg
 import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from pfa_rpc.store.bulk import AT_ONCE, FEW, text_array, update_columns
+from pfa_rpc.errors import DatabaseUnavailable
+from pfa_rpc.store.bulk import AT_ONCE, FEW, copy_rows, text_array, update_columns
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.tables import records
 from tests.integration.store.conftest import Filled
@@ -29,6 +31,29 @@ async def test_texts_are_the_array_that_they_are_written_as(postgresql_url: str,
     async with database.reading() as connection:
         result = await connection.exec_driver_sql("SELECT ($1::TEXT)::TEXT[]", (text_array(texts),))
         assert result.scalar_one() == texts
+    await database.close()
+
+
+async def test_a_connection_that_ends_at_a_copy_is_given_up(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object, **__: object) -> None:
+        raise asyncpg.InternalClientError("cannot switch to state 21; another operation (2) is in progress")
+
+    database = Database(postgresql_url)
+    monkeypatch.setattr(asyncpg.Connection, "copy_to_table", fail)
+    used = []
+
+    async def use(*, to_copy: bool) -> None:
+        async with database.writing() as connection:
+            used.append((await connection.get_raw_connection()).driver_connection)
+            if to_copy:
+                await copy_rows(connection, records, ["id"], [])
+
+    with pytest.raises(DatabaseUnavailable, match="connection to it was lost; try again"):
+        await use(to_copy=True)
+    await use(to_copy=False)
+    assert used[0] is not used[1]
     await database.close()
 
 

@@ -34,7 +34,7 @@ def test_an_entry_comes_back_as_it_was(revision: Revision, value: bytes, made: f
     assert (unpacked.revision, unpacked.value, unpacked.made) == (revision, value, made)
 
 
-@given(st.one_of(st.binary(max_size=200), st.none(), st.integers(), st.text(), st.just(b"PFA\x02" + bytes(60))))
+@given(st.one_of(st.binary(max_size=200), st.none(), st.integers(), st.text(), st.just(b"PFA\x03" + bytes(60))))
 def test_garbage_is_no_entry(garbage: object) -> None:
     assert FORMAT.unpack(WHERE, garbage) is None
 
@@ -85,7 +85,7 @@ def test_an_entry_of_another_version_is_none(other: EntryFormat) -> None:
 
 
 def test_an_entry_of_a_later_layout_is_none() -> None:
-    assert FORMAT.unpack(WHERE, b"PFA\x03" + pack()[4:]) is None
+    assert FORMAT.unpack(WHERE, b"PFA\x04" + pack()[4:]) is None
 
 
 def test_nothing_larger_than_the_limit_is_an_entry() -> None:
