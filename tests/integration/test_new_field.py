@@ -18,7 +18,7 @@ from pfa_rpc.store.migrating.migrate import migrate
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "tests" / "fixtures" / "use_supplier.py"
 
-ENTRY = '    _text("supplier", "supplier", "supplier", "pfs_supplier"),\n'
+ENTRY = '    text_field("supplier", "supplier", "supplier", "pfs_supplier"),\n'
 PROTO_LINE = "  // Who rents or sells the equipment.\n  optional string supplier = 99;\n"
 MIGRATION = '''"""Add the supplier."""
 
