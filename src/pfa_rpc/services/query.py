@@ -42,9 +42,8 @@ from pfa_rpc.services.editing.proposals import Proposals
 from pfa_rpc.services.principal import Permission
 from pfa_rpc.services.reading.answers import Need
 from pfa_rpc.services.reading.figures import FiguresRequest, require_spreadable
-from pfa_rpc.services.reading.framing import embed, frame_records, split_by_bytes, split_frames
+from pfa_rpc.services.reading.framing import BATCH_BYTES, embed, frame_records, split_by_bytes, split_frames
 from pfa_rpc.services.reading.pages import FramedPage, PageRequest
-from pfa_rpc.services.reading.streams import BATCH_BYTES
 from pfa_rpc.services.requests import (
     MAX_PAGE,
     Mask,

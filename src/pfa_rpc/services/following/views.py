@@ -10,8 +10,7 @@ from nlq.query import Condition
 from pfa.v1.watch_pb2 import LeftRecord, WatchRecordsResponse
 from pfa_rpc.records.encode import Values
 from pfa_rpc.records.matching import matcher
-from pfa_rpc.services.reading.framing import embed, frame_records, split_by_bytes
-from pfa_rpc.services.reading.streams import BATCH_BYTES
+from pfa_rpc.services.reading.framing import BATCH_BYTES, embed, frame_records, split_by_bytes
 from pfa_rpc.services.requests import Mask, canonical
 from pfa_rpc.store.history.feed import ChangedRecord
 

@@ -13,7 +13,8 @@ from pfa_rpc.services.following.feed import STRETCH, ChangeFeed
 from pfa_rpc.services.following.queues import Backlog, Subscription
 from pfa_rpc.services.following.views import View
 from pfa_rpc.services.principal import Permission
-from pfa_rpc.services.reading.streams import BATCH_BYTES, HEARTBEAT_SECONDS, RecordStreams, Stream
+from pfa_rpc.services.reading.framing import BATCH_BYTES
+from pfa_rpc.services.reading.streams import HEARTBEAT_SECONDS, RecordStreams, Stream
 from pfa_rpc.services.requests import authorize, read_filter, read_mask, revision_token
 from pfa_rpc.services.tokens import Tokens
 from pfa_rpc.store.database import Database

@@ -8,6 +8,8 @@ from typing import Final
 
 from pfa_rpc.records.wire import prefix
 
+BATCH_BYTES: Final = 1 << 20
+"""Most bytes of records in one message."""
 # Records are a few hundred bytes long: nearly every prefix is one of these.
 _RECORD_PREFIXES: Final = tuple(prefix(1, length) for length in range(2_048))
 

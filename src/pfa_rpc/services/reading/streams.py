@@ -21,15 +21,13 @@ from pfa_rpc.services.call import Call
 from pfa_rpc.services.drafts.reads import DraftName
 from pfa_rpc.services.reading.answers import FRESH, Answer, Need
 from pfa_rpc.services.reading.chunk_reads import ChunkPairs
-from pfa_rpc.services.reading.framing import frame_records, frames_length, split_by_bytes, split_frames
+from pfa_rpc.services.reading.framing import BATCH_BYTES, frame_records, frames_length, split_by_bytes, split_frames
 from pfa_rpc.services.reading.modified import unsynced_states
 from pfa_rpc.services.requests import Mask, revision_token
 from pfa_rpc.services.sources import Sources
 from pfa_rpc.store import reads
 from pfa_rpc.store.organizations import get_organization
 
-BATCH_BYTES: Final = 1 << 20
-"""Most bytes of records in one message."""
 STRETCH: Final = 2_000
 """Records that a filtered stream reads from the database at once."""
 DRAFT_STRETCH: Final = 10_000
