@@ -110,7 +110,7 @@ def measure(address: str, unit: Floor) -> None:
 def _compare(name: str, reader: Reader, drafts: dict[str, str], read: Callable[..., None], call: float) -> None:
     """Print what a read takes without a draft, and with each."""
     sides = [Side("no draft", lambda _: read(""), reader.forget)]
-    sides += [Side(size, lambda _, draft_id=draft_id: read(draft_id)) for size, draft_id in drafts.items()]  # type: ignore[misc]
+    sides += [Side(size, lambda _, draft_id=draft_id: read(draft_id)) for size, draft_id in drafts.items()]  # type: ignore[misc] # mypy knows no such lambda
     for side, times in interleaved(sides, ROUNDS).items():
         print(row(f"{name}, {side} (u: call)", times, call))
 

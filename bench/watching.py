@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 import asyncpg
@@ -122,7 +123,7 @@ def deliveries(url: str, service: Service, watchers: int, edits: int) -> Deliver
             return committed
 
         with watching(service.address, watchers) as held:
-            cpu = lambda: processor_seconds(service.process.pid)  # noqa: E731
+            cpu = partial(processor_seconds, service.process.pid)
             delivery = deliver(held, edits, lambda: runner.run(make()), cpu)
         runner.run(database.close())
     return delivery

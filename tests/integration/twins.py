@@ -29,7 +29,7 @@ TABLES = (organization_revisions, records, record_chunks, record_changes, field_
 
 class _Clock(datetime):
     @classmethod
-    def now(cls, _zone: Any = None) -> datetime:  # type: ignore[override]
+    def now(cls, _zone: Any = None) -> datetime:  # type: ignore[override] # a fixed moment, whatever the zone
         return NOW
 
 

@@ -125,7 +125,8 @@ def require_visible(principal: Principal, names: Iterable[str]) -> None:
     """Raise PermissionDenied where a field shows money that the caller may not see: it could be probed else."""
     if principal.may(Permission.SEE_MONEY):
         return
-    for hidden in filter(None, map(money_of, names)):
+    hidden = next(filter(None, map(money_of, names)), None)
+    if hidden is not None:
         raise PermissionDenied(
             f"{principal.name} may not see {hidden}, and so may not filter, sort or compute by it",
             metadata={"permission": Permission.SEE_MONEY.value},
@@ -197,7 +198,7 @@ _QUOTES: Final = tuple(field.proto.removeprefix("sync.") for field in FIELDS if 
 
 def _hide_money(record: Record) -> None:
     for path in _MONEY_PATHS:
-        record.ClearField(path)  # type: ignore[arg-type]
+        record.ClearField(path)  # type: ignore[arg-type] # mypy wants a literal
     for name in _NAMING:
         names = getattr(record.sync, name)
         if not _MONEY_NAMES.isdisjoint(names):
