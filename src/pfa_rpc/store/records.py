@@ -265,15 +265,12 @@ def to_rows(stored: Sequence[StoredRecord], organization: Organization, revision
     )
 
 
-async def save_records(
-    write: Write, organization: Organization, changes: Sequence[Change], *, is_last: bool = False
-) -> list[bytes]:
+async def save_records(write: Write, organization: Organization, changes: Sequence[Change]) -> list[bytes]:
     """Write records within a transaction: those without a before are inserted, the others updated.
 
     Sets positions, costs, columns, payload and revision, keeps the vocabulary in step, and what changed in the history.
-    Of an update only the columns that differ are written; a record given as it was is written anew as a whole. Where
-    nothing in the write reads after it (`is_last`), a few updates are left to its end. Returns the payloads, in the
-    order of the changes.
+    Of an update only the columns that differ are written; a record given as it was is written anew as a whole.
+    Returns the payloads, in the order of the changes.
     """
     new = [after for before, after in changes if before is None]
     first = write.reserve_positions(len(new))
@@ -282,9 +279,7 @@ async def save_records(
     uses: Uses = Counter()
     inserted = iter(await _insert(write, organization, new, uses) if new else ())
     old = [(before, after) for before, after in changes if before is not None]
-    updated = iter(
-        await send_updates(write, _update(write, organization, old, uses), at_end=is_last and len(old) <= FEW)
-    )
+    updated = iter(await send_updates(write, _update(write, organization, old, uses)))
     write.chunks.update(chunk_of(after.position) for _, after in changes if after.position is not None)
     await add_uses(write, uses)
     return [next(inserted if before is None else updated) for before, _ in changes]

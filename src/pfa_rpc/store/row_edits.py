@@ -54,7 +54,7 @@ class RowEdits:
         self._uses: Uses = Counter()
 
     async def save(self, edits: Sequence[RowEdit], *, is_last: bool = False) -> list[bytes]:
-        """Write records and return their payloads, as `save_records` does."""
+        """Write records and return their payloads; with `is_last`, a few are left to the end of the write."""
         made = (self.made(part) for part in batches(edits, ROWS_AT_ONCE))
         payloads = await send_updates(self._write, made, at_end=is_last and len(edits) <= FEW)
         await self.finish()

@@ -226,7 +226,6 @@ async def save_edits(
     *,
     named: Mapping[str, Collection[str]] | None = None,
     terms: Terms = TERMS,
-    is_last: bool = False,
 ) -> list[bytes]:
     """Write records that people have edited, and return their payloads, as `save_records` does.
 
@@ -240,12 +239,11 @@ async def save_edits(
         named: record id → the fields that its edit names, where some may have the value that they had: a field in
             conflict that is named counts as decided.
         terms: of the installation.
-        is_last: whether nothing in the write reads after it.
     """
     ids = [after.values["id"] for before, after in changes if before is not None]
     remembered = await read_sync_rows(write.connection, write.organization_id, ids)
     if not remembered:
-        return await save_records(write, organization, changes, is_last=is_last)
+        return await save_records(write, organization, changes)
     batch = SyncBatch(write, organization, terms, None)
     plain: list[Change] = []
     for before, after in changes:
@@ -277,7 +275,8 @@ async def save_row_edits(
 ) -> list[bytes]:
     """Do what `save_edits` does, given what people have edited: of most records little has to be decoded then.
 
-    Their rows were read within the write, with whether anything is remembered of them.
+    Their rows were read within the write, with whether anything is remembered of them. Where nothing in the write reads
+    after it (`is_last`), a few updates are left to its end.
     """
     plain = [edit for edit in edits if not edit.row.is_remembered]
     is_last = is_last and len(plain) == len(edits)
