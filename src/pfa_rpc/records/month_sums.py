@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import date
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from pfa_rpc.records.cost import RENT_DIVISOR, LayerCost, first_days, month_of, months
 from pfa_rpc.records.spreading import exact_sums, months_of, rents_until
-from pfa_rpc.records.vectors import LARGEST, Array, Vector
+from pfa_rpc.records.vectors import Array, filled
 
 _HALF: Final = RENT_DIVISOR // 2
 
@@ -59,14 +59,14 @@ class MonthSums:
         cents, start, end, rate, _ = cost
         if cents is None:
             return
-        amounts = _filled(cents, count)
+        amounts = filled(cents, count)
         if start is None:
             self._dateless = sum(amounts.tolist()) + (self._dateless or 0)
         elif rate is None or end is None:  # it falls on its start
-            starts = _filled(start, count)
+            starts = filled(start, count)
             self._pending.append((starts, starts, np.zeros(count, np.int64), amounts))
         else:
-            self._pending.append((_filled(start, count), _filled(end, count), _filled(rate, count), amounts))
+            self._pending.append((filled(start, count), filled(end, count), filled(rate, count), amounts))
 
     def settle(self) -> None:
         """Let the costs count that `add_all` was given."""
@@ -103,14 +103,6 @@ class MonthSums:
             for month in sorted({*until, *(month - 1 for month in until), *ended})
         }
         return sums if self._dateless is None else sums | {None: self._dateless}
-
-
-def _filled(value: Any, count: int) -> Array:
-    """Return the value of each of many records as an array, days as ordinals."""
-    if isinstance(value, Vector):
-        return value.array
-    number = value.toordinal() if isinstance(value, date) else value
-    return np.full(count, number, np.int64 if abs(number) <= LARGEST else object)
 
 
 def _merge(into: dict[int, int], sums: dict[int, int]) -> None:

@@ -151,6 +151,12 @@ def _plain(value: Any) -> Any:
     return value.toordinal() if isinstance(value, date) else value
 
 
+def filled(value: Any, count: int) -> Array:
+    """Return the values of many records as an array, given a vector or what all of them have; days as ordinals."""
+    plain = _plain(value)
+    return plain if isinstance(value, Vector) else np.full(count, plain, np.int64 if abs(plain) <= LARGEST else object)
+
+
 def _most(value: Any) -> int:
     return value.most if isinstance(value, Vector) else abs(int(_plain(value)))
 
