@@ -1,9 +1,10 @@
 """Looks for questions that the language cannot take: random ones, for so many seconds, each held against the laws.
 
 The laws: no exception but the one for a text that is none; each word in one piece; the filter text means the query;
-the sentence, asked as a question, gives the same query; the amount and date readers take the text; a reading takes no
-longer than its length allows; and processes with other hash seeds read the same. What breaks one is made as short as it
-can be and printed. What is said again and again takes work in proportion: random pairs of words, or all words alone.
+the sentence, asked as a question, gives the same query, that of a question which goes on from another one, too; the
+amount and date readers take the text; a reading takes no longer than its length allows; and processes with other hash
+seeds read the same. What breaks one is made as short as it can be and printed. What is said again and again takes work
+in proportion: random pairs of words, or all words alone.
 
     python -m bench.fuzz_language [--seconds 20] [--seed 1] [--show 20] [--words]
 """
@@ -53,22 +54,24 @@ PAIRS: Final = 40
 """Random pairs of words that are said again and again."""
 COMPARED: Final = 3_000
 """Questions that are read again under each hash seed."""
+FOLLOWED: Final = ", as a follow-up"
+"""What is said of a law that a question breaks behind another one."""
 HEADS: Final = ("", "move the pumps", "how many")
 """What stands before a piece that is said again and again."""
 
 
 @dataclass(slots=True)
 class Findings:
-    """What was found: the law that was broken → questions that break it, shortest first."""
+    """What was found: the law that was broken → the shortest question that breaks it, and the one before it."""
 
     counts: Counter[str] = field(default_factory=Counter)
-    shortest: dict[str, str] = field(default_factory=dict)
+    shortest: dict[str, tuple[str, str]] = field(default_factory=dict)
 
-    def add(self, law: str, question: str) -> None:
-        """Count a question that breaks a law, and keep it where it is the shortest of its kind."""
+    def add(self, law: str, question: str, before: str = "") -> None:
+        """Count a question that breaks a law behind another, and keep both where it is the shortest of its kind."""
         self.counts[law] += 1
-        if law not in self.shortest or len(question) < len(self.shortest[law]):
-            self.shortest[law] = question
+        if law not in self.shortest or len(question) < len(self.shortest[law][0]):
+            self.shortest[law] = question, before
 
 
 def broken(question: str, context: Query | None = None) -> str | None:
@@ -79,8 +82,7 @@ def broken(question: str, context: Query | None = None) -> str | None:
         reading = language().interpret(question, TODAY, context)
         if time.process_time() - began > SLOWEST and _is_slow(question, context):
             return "takes too long"
-        if context is None:
-            check_laws(question, reading, language())
+        check_laws(question, reading, language())
     except QuestionError:
         return None
     except Exception as error:
@@ -120,9 +122,13 @@ def _law_of(error: Exception) -> str:
     return f"{type(error).__name__} at {place}: {str(error)[:60]}"
 
 
-def shortened(question: str, law: str, *, seconds: float = 5) -> str:
-    """Return a shorter question that breaks the same law: words left out while it still does; of one word, letters."""
+def shortened(question: str, law: str, before: str = "", *, seconds: float = 5) -> str:
+    """Return a shorter question that breaks the same law behind the same question.
+
+    Words are left out while it still does; of one word, letters.
+    """
     end = time.perf_counter() + seconds
+    context = _query_of(before) if before else None
     joint = " " if " " in question.strip() else ""
     parts = question.split(" ") if joint else list(question)
     size = max(len(parts) // 2, 1)
@@ -130,7 +136,7 @@ def shortened(question: str, law: str, *, seconds: float = 5) -> str:
         at = 0
         while at < len(parts) and time.perf_counter() < end:
             rest = parts[:at] + parts[at + size :]
-            if rest and broken(joint.join(rest)) == law:
+            if rest and broken(joint.join(rest), context) == law:
                 parts = rest
             else:
                 at += size
@@ -139,13 +145,14 @@ def shortened(question: str, law: str, *, seconds: float = 5) -> str:
 
 
 def read_randomly(seed: int, seconds: float) -> tuple[int, Findings, list[str]]:
-    """Read random questions for so many seconds, each third also after the one before it.
+    """Read random questions for so many seconds, each third also behind one that was understood before it.
 
     Returns how many were read, what was found, and the first `COMPARED` of the questions.
     """
     findings = Findings()
     kept: list[str] = []
     count = 0
+    before = ""
     context: Query | None = None
     end = time.perf_counter() + seconds
     for question in questions(seed):
@@ -153,14 +160,15 @@ def read_randomly(seed: int, seconds: float) -> tuple[int, Findings, list[str]]:
             break
         count += 1
         law = broken(question)
-        if law is None and context is not None and count % 3 == 0:
-            law = broken(question, context)
         if law is not None:
             findings.add(law, question)
             continue
+        if context is not None and count % 3 == 0 and (law := broken(question, context)) is not None:
+            findings.add(f"{law}{FOLLOWED}", question, before)
         if len(kept) < COMPARED and len(question) < 500:
             kept.append(question)
-        context = _query_of(question) or context
+        query = _query_of(question)
+        before, context = (question, query) if query is not None else (before, context)
     return count, findings, kept
 
 
@@ -231,8 +239,9 @@ def main() -> None:
         findings.add("work grows faster than length", piece)
     print(f"{count:,} questions; {len(kept):,} with {len(HASH_SEEDS)} hash seeds each; {len(findings.counts)} findings")
     for law, times in findings.counts.most_common(options.show):
-        question = findings.shortest[law]
-        print(f"{times:>6} × {law}\n         {shortened(question, law)!r}")
+        question, before = findings.shortest[law]
+        behind = f"\n         behind {before!r}" if before else ""
+        print(f"{times:>6} × {law}\n         {shortened(question, law.removesuffix(FOLLOWED), before)!r}{behind}")
     sys.exit(1 if findings.counts else 0)
 
 

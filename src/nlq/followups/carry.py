@@ -31,7 +31,7 @@ from nlq.followups.lending import lend, moved, refit, refit_query
 from nlq.followups.lending_dates import lend_dates, lend_window
 from nlq.followups.retelling import amount_note, dated_notes, gave_way, lent_notes
 from nlq.normalize import Token
-from nlq.phrases.conditions import ALWAYS_EMPTY
+from nlq.phrases.conditions import ALWAYS_EMPTY, absorbed
 from nlq.phrases.emptiness import why_empty
 from nlq.phrases.figure_words import figure_words
 from nlq.phrases.notes import Note
@@ -251,7 +251,9 @@ class _Carrier:
         self._refuse(edited.refused)
         fitted = refit(edited.where, before, self._schema)
         self._result.ambiguities += [amount_note(new, self._canon) for new in fitted if new not in edited.where]
-        return self._canon.form(joined(fitted))
+        where = self._canon.form(joined(fitted))
+        kept = absorbed(list(conjuncts(where)))
+        return where if len(kept) == len(conjuncts(where)) else self._canon.form(joined(kept))
 
     def _edited(self, before: list[Condition], stated: list[Condition]) -> Edited:
         """Return the conditions of the question before after the one edit that the follow-up makes."""

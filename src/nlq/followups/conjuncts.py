@@ -251,16 +251,24 @@ def excluded(before: Sequence[Condition], said: Sequence[Condition], schema: Sch
         if less is not None and any(_is_all(choice_of(old), less) for old in edited.where):
             edited = dropped(edited.where, frozenset((less.field,)), schema)
         else:
-            _narrow(edited, _negated(condition), schema)
+            for each in _negated(condition):
+                _narrow(edited, each, schema)
     return edited
 
 
-def _negated(condition: Condition) -> Condition:
-    """Return what holds where a condition does not; a flag is then in its other state."""
+def _negated(condition: Condition) -> list[Condition]:
+    """Return what holds where a condition does not: of alternatives of several fields each on its own.
+
+    A flag is then in its other state.
+    """
     match condition:
         case Comparison(field, Operator.EQ, bool(value)):
-            return Comparison(field, Operator.EQ, not value)
-    return Not(condition)
+            return [Comparison(field, Operator.EQ, not value)]
+        case Or(operands) if choice_of(condition) is None and not all(isinstance(each, And) for each in operands):
+            return [part for each in operands for part in _negated(each)]
+        case Not(operand):
+            return [operand]
+    return [Not(condition)]
 
 
 def _is_all(old: Choice | None, less: Choice) -> bool:

@@ -49,11 +49,12 @@ def is_whole(value: Decimal) -> bool:
 
 
 def settle_amounts(
-    terms: Sequence[Term], schema: Schema, currency: str, *, counted: Callable[[BoundTerm], bool]
+    terms: Sequence[Term], schema: Schema, currency: str, *, counted: Callable[[BoundTerm], bool], part: int
 ) -> tuple[list[Choice], list[Refusal], list[str]]:
     """Give every bound its condition; return the choices made, the bounds refused, and remarks.
 
-    `counted` tells whether a bound's plain number counts something named after it ("more than 10 rentals").
+    `counted` tells whether a bound's plain number counts something named after it ("more than 10 rentals"); `part` is
+    the token from which on terms say what a share is of the whole: the kinds that they name are not the whole's.
     """
     bounds = [term for term in terms if isinstance(term, BoundTerm)]
     _share_fields(terms)
@@ -61,7 +62,7 @@ def settle_amounts(
     refusals: list[Refusal] = []
     remarks: list[str] = []
     for term in bounds:
-        term.limits, remark = _ordered(_scaled(term.limits))
+        term.limits, remark = _ordered(scaled(term.limits))
         reason = _refused(term, currency, counted=counted(term)) or _of_left_out(term, schema)
         if reason is not None:
             refusals.append(Refusal(term, reason))
@@ -69,8 +70,10 @@ def settle_amounts(
             remarks += remark
     refused = {id(refusal.term) for refusal in refusals}
     kept = without(terms, lambda term: id(term) in refused)
-    options = _options(kept, schema)
+    of_whole = _options([term for term in kept if term.first < part], schema)
+    of_part = _options(kept, schema)
     for term in (term for term in kept if isinstance(term, BoundTerm)):
+        options = of_whole if term.first < part else of_part
         if term.field is not None:
             term.resolved = _within(term.field, term.limits)
         elif (unfit := _unfit_choice(options, term, schema)) is not None:
@@ -131,7 +134,7 @@ def _share_fields(terms: Sequence[Term]) -> None:
             before = term
 
 
-def _scaled(limits: tuple[tuple[Operator, Amount], ...]) -> tuple[tuple[Operator, Amount], ...]:
+def scaled(limits: tuple[tuple[Operator, Amount], ...]) -> tuple[tuple[Operator, Amount], ...]:
     """Let the unit of an upper limit hold for the lower one too: "between 5 and 10k" is from 5,000."""
     if len(limits) != 2:
         return limits

@@ -1,7 +1,7 @@
 """Conditions: the terms of a question as one condition, those that conventions add included.
 
-Gives `Conditions`. Terms that ask one field for two things are refused, amounts and dates get their fields, and what
-cannot hold for any record is remarked.
+Gives `Conditions`, and `absorbed`, which drops alternatives that add nothing. Terms that ask one field for two things
+are refused, amounts and dates get their fields, and what cannot hold for any record is remarked.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ class Conditions:
 
     def where(self, terms: list[Term], mentioned: set[str]) -> Condition | None:
         """Return the condition of some of the terms, with that of the conventions for flags not mentioned."""
-        conditions = [*_absorbed(joined(terms)), *self._left_out(mentioned)]
+        conditions = [*absorbed(joined(terms)), *self._left_out(mentioned)]
         where = self._canon.form(conjunction(*conditions))
         reason = why_empty(where, self._schema)
         if reason is not None:
@@ -140,7 +140,9 @@ class Conditions:
     def _settle_amounts(self) -> None:
         """Give amounts their fields, and write down what was chosen and what was refused."""
         terms = self.terms
-        choices, refusals, remarks = settle_amounts(terms, self._schema, self._currency, counted=self._counts)
+        choices, refusals, remarks = settle_amounts(
+            terms, self._schema, self._currency, counted=self._counts, part=copula_of(self._gathered)
+        )
         refused = {id(refusal.term) for refusal in refusals}
         self.terms = without(terms, lambda term: id(term) in refused) if refused else terms
         for refusal in refusals:
@@ -275,7 +277,7 @@ def counts_things(end: int, bound: BoundTerm | HavingPart, gathered: Gathered, s
     return small and bound.field is None and after is not None and after.tag in (RECORD, "VALUE", "FLAG", "CLAIM")
 
 
-def _absorbed(conditions: list[Condition]) -> list[Condition]:
+def absorbed(conditions: list[Condition]) -> list[Condition]:
     """Return the conditions without alternatives of which one holds anyway: "cranes, cranes or rentals"."""
     if len(conditions) < 2:
         return conditions
@@ -312,6 +314,8 @@ def _limits_again(number: int, terms: list[Term]) -> bool:
     term, before = terms[number], terms[:number]
     if not isinstance(term, BoundTerm) or term.field is not None or not before:
         return False
+    if term.unnamed and term.join in ("COMMA", "OR"):
+        return False  # "over 5k, with an amount under 9k": of each record its own, whatever stands before
     opens = not term.alternative and _is_optional(number, terms)  # "over 3 over 5k or discontinued"
     if isinstance(before[-1], BoundTerm) and not opens:
         return False

@@ -45,8 +45,12 @@ OPERATORS: Final = {
 _PLAIN: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9]|[ .\-/](?=[A-Za-z0-9]))*")
 SPACED: Final = ("in ", "of ", "with ", "without ", "under ", "on ", "at ", "that are ", "whose ")
 """How phrases begin that follow a noun without a comma."""
+SPREAD_AMOUNT: Final = "with an amount"
+"""How the limits of an amount begin that is another field for each kind of record."""
 _REMEMBERED: Final = 4096
 """Conditions whose words are kept; the least recently used give way."""
+_ENDS: Final = 2
+"""Ends of a range."""
 _TIMES: Final = (FieldType.DATE, FieldType.TIME)
 _WHEN: Final = {
     Operator.GT: "after",
@@ -78,8 +82,15 @@ class Phrasing:
         self.names = names
         """What each field is called."""
         self._is_safe = is_safe
+        self._listed = tuple(f"{self._named(field)} " for field in schema.fields)
+        """How values of a field are named, in which lists go on."""
         self._phrase: Callable[[Condition], str] = lru_cache(_REMEMBERED)(self._say)
         """Return a condition in words."""
+
+    def would_go_on(self, before: str, phrase: str) -> bool:
+        """Return whether a phrase would be read as going on with a list that the one before it ends with, negated."""
+        last = before.rpartition(" or not ")[2]
+        return last != before and any(last.startswith(word) and phrase.startswith(word) for word in self._listed)
 
     def label(self, name: str) -> str:
         """Return what a field is called."""
@@ -91,7 +102,7 @@ class Phrasing:
         `named` is the field that a noun before them speaks of, "" where none does.
         """
         spans, rest = self._spans(conditions)
-        paired, rest = bounded(rest)
+        paired, rest = bounded(self._paired_spreads(rest))
         left_out = [condition for condition in rest if self._is_left_out(condition, rest)]
         said = self._stated([c for c in rest if not any(c is each for each in left_out)], named)
         said += [self._range(low, high) for low, high in paired]
@@ -130,7 +141,7 @@ class Phrasing:
     def _say(self, condition: Condition) -> str:
         spread = self._spread(condition)
         if spread is not None:
-            return f"with an amount {spread}"
+            return f"{SPREAD_AMOUNT} {spread}"
         span = self._span(condition)
         if span is not None:
             return span
@@ -160,7 +171,7 @@ class Phrasing:
         changed = [operand.text for operand in operands if isinstance(operand, Contains)]
         phrases += [self._changed(changed)] if changed else []
         limits = self._limits_of_all(operands)
-        phrases += [f"with an amount {OPERATORS[operator]} {self.money(value)}" for operator, value in limits]
+        phrases += [f"{SPREAD_AMOUNT} {OPERATORS[operator]} {self.money(value)}" for operator, value in limits]
         for operand in operands:
             if self._option_limit(operand) in limits:
                 continue
@@ -332,13 +343,21 @@ class Phrasing:
         match condition:
             case And((first, second)):
                 limits = dict(filter(None, (self._spread_limit(first), self._spread_limit(second))))
-                if limits.keys() != {Operator.GE, Operator.LE}:
+                if limits.keys() != {Operator.GE, Operator.LE} or not _are_in_order(limits):
                     return None
                 return self._between(limits[Operator.GE], limits[Operator.LE])
             case Or():
                 limit = self._spread_limit(condition)
                 return None if limit is None else f"{OPERATORS[limit[0]]} {self.money(limit[1])}"
         return None
+
+    def _paired_spreads(self, conditions: list[Condition]) -> list[Condition]:
+        """Return the conditions, the two ends of one range that each kind of record has an amount in as one of them."""
+        ends = [condition for condition in conditions if self._spread_limit(condition) is not None]
+        pair = And((ends[0], ends[1])) if len(ends) == _ENDS else None
+        if pair is None or self._spread(pair) is None:
+            return conditions
+        return [pair, *(condition for condition in conditions if not any(condition is end for end in ends))]
 
     def _spread_limit(self, condition: Condition) -> tuple[Operator, Value] | None:
         """Return the limit that a condition sets to another field for each kind of record, None where it sets none."""
@@ -360,6 +379,11 @@ def _place(phrase: str) -> tuple[bool, bool, bool]:
     """Return what phrases are ordered by."""
     again = phrase.startswith("that are ")
     return " not " in f" {phrase}", again or not phrase.startswith(SPACED), again
+
+
+def _are_in_order(limits: Mapping[Operator, Value]) -> bool:
+    """Return whether the lower of two limits is no more than the upper one."""
+    return Decimal(str(limits[Operator.GE])) <= Decimal(str(limits[Operator.LE]))
 
 
 def _day(value: date) -> str:

@@ -27,7 +27,7 @@ from nlq.query import (
     group_field,
 )
 from nlq.schema import FieldType, Schema
-from nlq.wording.phrasing import OPERATORS, SPACED, Phrasing, with_article
+from nlq.wording.phrasing import OPERATORS, SPACED, SPREAD_AMOUNT, Phrasing, with_article
 
 _REMEMBERED: Final = 2048
 """Conditions whose words are kept; the least recently used give way."""
@@ -81,9 +81,14 @@ class SentenceWriter:
         text, rest = self._noun([condition for condition in conditions if condition is not None])
         apart = False
         phrases, last = self._phrasing.phrases(rest, "" if text == "records" else self._noun_field)
+        before = ""
         for phrase in phrases:
-            text += f" {phrase}" if phrase.startswith(SPACED) and " or " not in phrase and not apart else f", {phrase}"
+            begun = phrase.startswith(SPREAD_AMOUNT) and SPREAD_AMOUNT in text
+            is_near = phrase.startswith(SPACED) and " or " not in phrase and not (apart or begun)
+            joint = " " if is_near else ", but " if self._phrasing.would_go_on(before, phrase) else ", "
+            text += f"{joint}{phrase}"
             apart = " or " in phrase or not phrase.startswith(SPACED)
+            before = phrase
         return _Records(text, tuple(last), fields_of(where))
 
     def _noun(self, conditions: list[Condition]) -> tuple[str, list[Condition]]:

@@ -204,6 +204,22 @@ def test_what_the_question_before_cannot_give_is_reported_with_the_reason(
     assert any(reason in warning for warning in reading.warnings)
 
 
+@pytest.mark.parametrize(
+    ("before", "question", "condition"),
+    [
+        ("rentals", "drop the generators or JLG", 'AND manufacturer != "JLG"'),
+        ("cranes, around 5k or with equipment", "only those around 5k", "4500"),
+    ],
+)
+def test_what_a_follow_up_says_twice_or_of_several_fields_reads_back(
+    before: str, question: str, condition: str
+) -> None:
+    reading = follow(before, question)
+    assert condition in reading.filter
+    assert "equipment" not in reading.filter
+    check_laws(question, reading, language())
+
+
 # Laws
 
 

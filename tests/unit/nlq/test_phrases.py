@@ -235,6 +235,34 @@ def test_an_alternative_and_a_saying_do_not_ask_one_field_for_two_things(questio
     assert any("sync state is asked for twice" in warning for warning in reading.warnings)
 
 
+@pytest.mark.parametrize(
+    "question",
+    [
+        "modified by maria or between 2k and 4k, around 5k",
+        "never synced, or around 5k and between 2k and 4k",
+        "over 3k under 9k, around 5k, or with a contract",
+        "rentals, or between 2k and 4k, around 5k",
+        "late or not cranes, area not changed or pumps",
+        "percentage of records over 5k that are purchases",
+    ],
+)
+def test_amounts_and_lists_beside_alternatives_are_said_so_that_they_read_back(question: str) -> None:
+    reading = read(question)
+    assert reading.complete
+    check_laws(question, reading, language())
+
+
+def test_a_range_of_each_kinds_own_amount_is_said_as_one() -> None:
+    assert read("cranes at least 4k and at most 9k").sentence == (
+        "Records with an amount between $4,000 and $9,000 of category Cranes, discontinued left out."
+    )
+
+
+def test_the_kind_that_a_share_is_of_does_not_tell_which_amount_the_whole_has() -> None:
+    reading = read("percentage of records over $5k that are purchases")
+    assert "monthly_rate > 5000" in reading.filter
+
+
 # Laws, on questions that nobody would ask
 
 
