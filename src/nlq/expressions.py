@@ -15,6 +15,7 @@ from nlq.amounts.money import read_money_text
 from nlq.amounts.numbers import read_number_text
 from nlq.amounts.ordinals import read_ordinal_text
 from nlq.dates import read_date_text
+from nlq.dates.conventions import FEW
 from nlq.range_texts import read_range_text
 
 
@@ -69,7 +70,9 @@ def _ordinal(text: str) -> dict[str, Any]:
 def _duration(text: str) -> dict[str, Any]:
     """Return a duration in seconds, a month counted as 30 days and a year as 365."""
     duration = read_duration_text(text)
-    return {"seconds": _plain(duration.nominal) if duration is not None else None}
+    if duration is None:
+        return {"seconds": None}
+    return {"seconds": _plain(duration.nominal)} | ({"conventions": [FEW]} if duration.vague else {})
 
 
 _READERS: Final[dict[str, Callable[[str], dict[str, Any]]]] = {

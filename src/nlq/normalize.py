@@ -2,6 +2,7 @@
 
 Gives `Token`, its kinds, `tokenize`, and `stem`. A run of letters and a run of digits are tokens of their own, so that
 "silo4", "Silo 4" and "silo-4" are the same two tokens; each token carries the key that the tries are indexed by.
+Signs that word processors and other keyboards put for those of ASCII ("5‑10", "＄５００", "≧ 5") are read as those.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from nlq.query import fold
 
 MAX_LENGTH: Final = 2000
 """Most characters of a question."""
+MINUS: Final = ("-", "–")
+"""Signs that negate a number which they touch, as `Token.gap` has them."""
 TAKEN: Final = "\0"
 """Key of a token that is read already and carries no condition; no question holds the character."""
 
@@ -54,7 +57,8 @@ class Token:
     raw: str
     """The characters themselves; of a quoted text the content without its quotes."""
     gap: str
-    """What stands between it and the token before: spaces and framing punctuation."""
+    """What stands between it and the token before: spaces and framing punctuation, in plain signs, without marks that
+    nobody sees."""
 
 
 # Order matters: a group of thousands ("5,000.50") before plain digits, comparisons before single signs. Characters
@@ -63,8 +67,8 @@ class Token:
 _TOKEN: Final = re.compile(
     r"""
     (?P<gap>(?>\ (?=[A-Za-z0-9])|(?:  # most words stand behind a space alone
-      (?:[\s\-–—−/\\.:?()\[\]{}“”'‘’`´_\#*\u200b-\u200d\ufe0f]|!(?!=))
-      (?:[\s\-–—−/\\.:?()\[\]{}“”'‘’`´_\#*\u200b-\u200d\ufe0f]|!(?!=)|~(?!\s?[$€£¥₹]?\d))*
+      (?:[\s\-–—−/\\.:?()\[\]{}“”'‘’`´_\#*…\u200b-\u200d\ufe0f]|!(?!=))
+      (?:[\s\-–—−/\\.:?()\[\]{}“”'‘’`´_\#*…\u200b-\u200d\ufe0f]|!(?!=)|~(?!\s?[$€£¥₹]?\d))*
     )?))
     (?:
       (?P<word>(?>[A-Za-z]+)(?!'|[^\x00-\x7f])|[^\W\d_]+(?:['’][^\W\d_]+)*)  # most words are plain letters
@@ -78,6 +82,24 @@ _TOKEN: Final = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_UNSEEN: Final = "\u200b"
+_ALIKE: Final[dict[int, str]] = {
+    **dict.fromkeys(map(ord, "\u2010\u2011\u2212\ufe63\uff0d"), "-"),  # hyphens, one of them not broken at, and minus
+    **dict.fromkeys(map(ord, "\u2012\ufe58"), "–"),
+    ord("\u2015"): "—",
+    **dict.fromkeys(map(ord, "\u2044\u2215\uff0f"), "/"),
+    **dict.fromkeys(map(ord, "\u2248\u301c\uff5e"), "~"),
+    **dict.fromkeys(map(ord, "\u2267\u2a7e"), "≥"),
+    **dict.fromkeys(map(ord, "\u2266\u2a7d"), "≤"),
+    **{ord("\uff10") + digit: str(digit) for digit in range(10)},
+    **dict(zip(map(ord, "，．：；％＋＝＜＞（）＄﹩￡￥￠"), ",.:;%+=<>()$$£¥¢", strict=True)),
+    **dict.fromkeys(map(ord, "•·●▪◦‣\uf0b7"), "*"),  # marks before the lines of a list
+    **dict.fromkeys(map(ord, "«»„‚‟"), "“"),
+    **dict.fromkeys((0x3000, *range(0x2000, 0x2007), 0x2008, 0x200A, 0x205F), " "),  # the others group digits
+    # Marks of direction, of joining and of the beginning of a text: Windows puts some of them into dates.
+    **dict.fromkeys((0x200E, 0x200F, 0x2060, 0xFEFF, *range(0x202A, 0x202F), *range(0x2066, 0x206A)), _UNSEEN),
+}
+"""Characters → the one that is read in their place, so that no position in the text changes."""
 _PLAIN: Final = re.compile(r"[A-Za-z0-9 \-]*")
 """Texts, such as most values, whose tokens are their runs of letters and of digits, and nothing else."""
 _RUN: Final = re.compile(r"[A-Za-z]+|[0-9]+")
@@ -117,6 +139,20 @@ def stem(word: str) -> str:
 
 def tokenize(text: str) -> list[Token]:
     """Return the tokens of a text in their order. Linear in its length; spaces and framing punctuation give none."""
+    if text.isascii():
+        return _tokens(text)
+    tokens = _tokens(text.translate(_ALIKE))
+    for token in tokens:
+        token.raw = text[token.start : token.end]
+        if token.kind is QUOTED:  # what is quoted is taken as it stands
+            token.raw = _ESCAPE.sub(r"\1", token.raw[1:-1])
+            token.key = f'"{fold(token.raw)}'
+        token.gap = token.gap.replace(_UNSEEN, "")
+    return tokens
+
+
+def _tokens(text: str) -> list[Token]:
+    """Return the tokens of a text in plain signs."""
     tokens: list[Token] = []
     end = 0
     skipped = ""

@@ -23,7 +23,7 @@ from nlq.amounts.comparisons import (
 from nlq.amounts.money import Money, read_money
 from nlq.amounts.number_parts import key_at, read_part
 from nlq.amounts.numbers import Number, read_number, shared_scale
-from nlq.normalize import Kind, Token, keys, tokenize
+from nlq.normalize import MINUS, Kind, Token, keys, tokenize
 from nlq.query import Operator
 from nlq.tagging.tags import Reading
 from nlq.tagging.tries import Trie
@@ -33,7 +33,7 @@ MAX_CONDITIONS: Final = 8
 """Most comparisons of one text; a lower and an upper one are all that a range has."""
 
 _TENTH: Final = Decimal("0.1")
-_DASH: Final = re.compile(r"\s*(?:-{1,2}|[–—‒]|\.{2,3})\s*")
+_DASH: Final = re.compile(r"\s*(?:-{1,2}|[–—…]|\.{2,3})\s*")
 _COPULAS: Final = frozenset(
     (
         *("is", "are", "was", "were", "be", "been", "being", "has", "have", "had", "having", "with", "of", "that"),
@@ -219,7 +219,7 @@ def _amount(tokens: Sequence[Token], index: int, *, signed: bool = True) -> Mone
     amount = read_money(tokens, index) or _number(tokens, index)
     gap = tokens[index].gap
     apart = len(gap) > 1 or (index > 0 and tokens[index - 1].kind is Kind.SYMBOL)
-    if amount is None or amount.value < 0 or not (signed and apart and gap.endswith(("-", "−"))):
+    if amount is None or amount.value < 0 or not (signed and apart and gap.endswith(MINUS)):
         return amount
     return replace(amount, value=-amount.value)
 

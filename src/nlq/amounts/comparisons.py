@@ -93,6 +93,7 @@ COMPARISONS: Final[dict[Operator, tuple[str, ...]]] = {
             "at most or equal to",
             "at most equal to",
             "up to",
+            "up to and including",
             "maximum of",
             "a maximum of",
         ),

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from decimal import Context, Decimal
 from typing import Final
 
-from nlq.normalize import NUMBER, SYMBOL, Kind, Token
+from nlq.normalize import MINUS, NUMBER, SYMBOL, Kind, Token
 
 MAX_PLACES: Final = 60
 """Most digits of a number before or after the point; figures beyond that are none."""
@@ -21,7 +21,6 @@ EXACT: Final = Context(prec=3 * MAX_PLACES)
 
 _APOSTROPHES: Final = frozenset("'’‘`´")
 _THIN_SPACES: Final = frozenset("\u00a0\u2009\u202f\u2007")
-_MINUS: Final = ("-", "−")
 _GROUP: Final = re.compile(r"\d{3}")
 _LAST_GROUP: Final = re.compile(r"\d{3}(?:\.\d+)?")
 _FIRST_GROUP: Final = re.compile(r"[1-9]\d{0,2}")
@@ -74,7 +73,7 @@ def _leading_point(tokens: Sequence[Token], index: int) -> bool:
     """Return whether the point before a number is its own: ".08", "$.50", and not the end of "Nr.5"."""
     gap = tokens[index].gap[:-1]
     if gap:
-        return gap[-1].isspace() or gap[-1] in "-−("
+        return gap[-1].isspace() or gap[-1] in "-–("
     return index == 0 or tokens[index - 1].kind in (SYMBOL, Kind.OTHER)
 
 
@@ -146,7 +145,7 @@ def _with_exponent(tokens: Sequence[Token], value: Decimal, end: int) -> tuple[D
     after, sign = end + 1, 1
     if tokens[after].key == "+" and not tokens[after].gap:
         after += 1
-    elif tokens[after].gap in _MINUS:
+    elif tokens[after].gap in MINUS:
         sign = -1
     if after == len(tokens) or not tokens[after].key.isdecimal() or len(tokens[after].key) > 2:
         return value, end

@@ -13,7 +13,7 @@ from typing import Final
 
 from nlq.amounts.digits import EXACT
 from nlq.amounts.number_parts import key_at, read_part
-from nlq.amounts.number_words import SMALL, TENS
+from nlq.amounts.number_words import FEW, SMALL, TENS
 from nlq.amounts.numbers import NUMBER_WORDS, Number, read_number
 from nlq.normalize import NUMBER, Token, tokenize
 
@@ -102,6 +102,8 @@ class DurationReading:
     seconds: int = 0
     nominal: Decimal = Decimal(0)
     """All of it in seconds, a month counted as 30 days and a year as 365."""
+    vague: bool = False
+    """Whether it was said as "a few", which are taken for three."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,15 +127,26 @@ def read_duration(tokens: Sequence[Token], index: int) -> DurationReading | None
 
 
 def read_duration_text(text: str) -> DurationReading | None:
-    """Return the duration that a text is as a whole, after "for", "in" or "about"; None where it is none."""
+    """Return the duration that a text is as a whole, after "for", "in" or "about"; None where it is none.
+
+    "A few weeks" as a whole are three, and `vague` says so; in a question nobody could be told, and they are not read.
+    """
     tokens = tokenize(text)
     start = 0
     while start < len(tokens) and tokens[start].key in _BEFORE:
         start += 1
     if start == len(tokens):
         return None
-    duration = read_duration(tokens, start)
+    duration = read_duration(tokens, start) or _few(tokens, start)
     return duration if duration is not None and duration.end == len(tokens) else None
+
+
+def _few(tokens: Sequence[Token], index: int) -> DurationReading | None:
+    """Read "a few weeks"."""
+    index += tokens[index].key in _ARTICLES
+    unit = _unit(tokens, index + 1) if key_at(tokens, index) == "few" else None
+    reading = _total([_Part(Decimal(FEW), *unit)]) if unit is not None else None
+    return replace(reading, vague=True) if reading is not None else None
 
 
 def _total(parts: Sequence[_Part]) -> DurationReading | None:

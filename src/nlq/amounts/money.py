@@ -17,11 +17,10 @@ from nlq.amounts.digits import EXACT, fits, read_digits
 from nlq.amounts.number_parts import key_at, read_part
 from nlq.amounts.number_words import ARTICLES, NUMBER_WORDS, SCALES, SIGNS
 from nlq.amounts.numbers import Number, read_number
-from nlq.normalize import NUMBER, SYMBOL, WORD, Token, tokenize
+from nlq.normalize import MINUS, NUMBER, SYMBOL, WORD, Token, tokenize
 
 __all__ = ["MARKS", "Money", "read_money", "read_money_text"]
 
-_MINUS: Final = ("-", "−")
 _BILLION: Final = Decimal(10**9)
 _SHORT: Final = {"m": Decimal(10**6), "mm": Decimal(10**6), "mn": Decimal(10**6), "bn": _BILLION, "b": _BILLION}
 """Multipliers that a mark before the number settles, apart from it as well: "$5 bn"."""
@@ -172,7 +171,7 @@ def _marked_before(tokens: Sequence[Token], index: int, start: int, mark: frozen
     number = _number(tokens, start)
     if number is None:
         return None
-    signed = tokens[start].gap.endswith(_MINUS) or (index == 0 and tokens[0].gap.endswith(_MINUS))
+    signed = tokens[start].gap.endswith(MINUS) or (index == 0 and tokens[0].gap.endswith(MINUS))
     value = -number.value if signed else number.value  # "$-5", "-$5"
     again, end = _mark_behind(tokens, number.end)
     if again is None or tokens[end - 1].kind is not WORD or not mark & again:

@@ -1,7 +1,7 @@
 """The words of numbers, as data: what a word counts, multiplies by, or divides by.
 
-Gives `SMALL`, `TENS`, `COMPOUNDS`, `SCALES`, `SHORTHAND`, `COLLECTIVES`, `DENOMINATORS`, `VULGAR`, `ORDINALS` and the
-sets of words that begin a number. Keys are stems (`normalize.stem`), so a plural has the key of its singular.
+Gives `SMALL`, `TENS`, `COMPOUNDS`, `SCALES`, `SHORTHAND`, `COLLECTIVES`, `FEW`, `DENOMINATORS`, `VULGAR`, `ORDINALS`
+and the sets of words that begin a number. Keys are stems (`normalize.stem`), so a plural has the key of its singular.
 """
 
 from __future__ import annotations
@@ -63,6 +63,9 @@ SCALES: Final = NAMED_SCALES | SHORTHAND
 
 COLLECTIVES: Final = {"dozen": Decimal(12), "couple": Decimal(2), "pair": Decimal(2)}
 """Words that count like a multiplier and end a number: "two dozen", "a couple of"."""
+
+FEW: Final = 3
+"""What "a few" is taken for."""
 
 ARTICLES: Final = frozenset(("a", "an"))
 

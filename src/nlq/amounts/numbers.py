@@ -31,7 +31,7 @@ from nlq.amounts.number_words import (
     SHORTHAND,
     SIGNS,
 )
-from nlq.normalize import NUMBER, SYMBOL, WORD, Token, tokenize
+from nlq.normalize import MINUS, NUMBER, SYMBOL, WORD, Token, tokenize
 
 __all__ = [
     "NUMBER_WORDS",
@@ -52,8 +52,7 @@ _PLAIN_PLACES: Final = 15
 _COUNTED: Final = NAMED_SCALES.keys() | COLLECTIVES.keys() | {"half", "quarter"}
 """Words that "a" counts one of."""
 _GOING_ON: Final = NUMBER_WORDS | {"and", "dot", "e", "st", "nd", "rd", "th"}
-_TOUCHING: Final = frozenset(("m", "mm", "mn", "bn"))
-_MINUS: Final = ("-", "−")
+_TOUCHING: Final = frozenset(("m", "mm", "mn"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +145,7 @@ def read_number_text(text: str) -> Decimal | None:
     if number is not None and number.end < len(tokens):
         number = _with_rest(tokens, number)
     if number is not None and number.end == len(tokens):
-        apart = tokens[0].gap.strip() in _MINUS and tokens[0].gap[-1].isspace()
+        apart = tokens[0].gap.strip() in MINUS and tokens[0].gap[-1].isspace()
         return -number.value if apart else number.value
     part = read_part(tokens, start)
     if part is not None and part[1] == len(tokens):
@@ -212,7 +211,7 @@ def _signed(tokens: Sequence[Token], index: int) -> Number | None:
         return None if number is None else replace(number, value=SIGNS[token.key] * number.value)
     number = _joined(tokens, index)
     # Elsewhere a dash before a number joins more often than it negates.
-    if number is not None and index == 0 and token.gap.removesuffix(".").endswith(_MINUS):
+    if number is not None and index == 0 and token.gap.removesuffix(".").endswith(MINUS):
         return replace(number, value=-number.value)
     return number
 

@@ -33,7 +33,7 @@ from nlq.commands.words import (
     UNTIL,
 )
 from nlq.dates import DateReading, read_date
-from nlq.normalize import Kind, Token, keys
+from nlq.normalize import MINUS, Kind, Token, keys
 from nlq.schema import FieldSpec, FieldType, Schema
 from nlq.tagging.fuzzy import nearest
 from nlq.tagging.tagger import Tagger
@@ -120,7 +120,7 @@ class PhraseReader:
         if found is None or found.end > limit:
             return None
         found.first = index
-        dash = tokens[start].gap.endswith(("-", "−", "–")) and tokens[start].kind is Kind.NUMBER
+        dash = tokens[start].gap.endswith(MINUS) and tokens[start].kind is Kind.NUMBER
         if dash and (introduced or tokens[start].gap[0].isspace()):
             found.sign = -1
         elif tokens[start - 1].key == "+":
@@ -290,7 +290,7 @@ class PhraseReader:
             if number is None:
                 return None
             found = Target(index, number.end, amount=Amount(number.value, number.scale))
-        if found.amount is not None and tokens[index].gap.endswith("-") and len(tokens[index].gap) > 1:
+        if found.amount is not None and tokens[index].gap.endswith(MINUS) and len(tokens[index].gap) > 1:
             found.amount = replace(found.amount, value=-found.amount.value)
         if found.end < len(tokens):
             per = self._tagger.fixed.longest(tokens, found.end)

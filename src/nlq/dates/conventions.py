@@ -51,7 +51,6 @@ PIVOT: Final = 69
 DECADE_PIVOT: Final = 30
 """First decade that in two digits, or by its name alone, is one of the 1900s."""
 COUPLE: Final = 2
-FEW_COUNT: Final = 3
 FIRST_YEAR: Final = 1900
 LAST_YEAR: Final = 2199
 """Four digits between these two can be a year by themselves."""

@@ -173,7 +173,12 @@ def read_part(line: Line, index: int, read: ReadPeriod) -> Piece | None:
     if key in EDGES and line.keys[index + 1] in _OF and line.keys[index + 1] != "of":
         return None  # "ending in March"
     period = _period_behind(line, index + 1, read, bare=bare)
-    if period is None and bare and line.keys[index + 1] in UNITS and (line.gap(index + 1) == "-" or key == "mid"):
+    if (
+        period is None
+        and bare
+        and line.keys[index + 1] in UNITS
+        and (line.gap(index + 1) in ("-", "–") or key == "mid")
+    ):
         unit = UNITS[line.keys[index + 1]]
         period = of_span(index + 2, period_of(line.today, unit), unit, said.THE_PERIOD)
     if period is None or period.unit is Unit.DAY:

@@ -61,7 +61,7 @@ _GLUE: Final = frozenset(("", "-", "/", "_", "#"))
 _LISTS: Final = frozenset((",", "and", "or"))
 _NAMES: Final = MONTHS.keys() | WEEKDAYS.keys()
 _CENTURIES: Final = frozenset(("19", "20", "21"))
-_SIGNS: Final = frozenset(("-", "/", ".", "–", "—", "−"))
+_SIGNS: Final = frozenset(("-", "/", ".", "–", "—"))
 
 
 def can_begin(tokens: Sequence[Token], index: int) -> bool:

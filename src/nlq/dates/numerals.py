@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from nlq.amounts.number_words import FEW
 from nlq.amounts.numbers import read_number
-from nlq.dates.conventions import COUPLE, FEW_COUNT, FIRST_YEAR, LAST_YEAR, PIVOT
+from nlq.dates.conventions import COUPLE, FIRST_YEAR, LAST_YEAR, PIVOT
 from nlq.dates.lexicon import COUNTS, ORDINALS, SUFFIXES, TENS
 from nlq.dates.pieces import Line
 
@@ -30,7 +31,7 @@ def read_count(line: Line, index: int) -> tuple[int, int] | None:
     if key == "couple":
         return COUPLE, index + 1 + (line.keys[index + 1] == "of")
     if key == "few":
-        return FEW_COUNT, index + 1
+        return FEW, index + 1
     return read_cardinal(line, index)
 
 

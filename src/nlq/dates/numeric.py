@@ -15,7 +15,7 @@ from nlq.dates.pieces import Line, Parts, Piece, invalid
 from nlq.normalize import NUMBER
 
 _SEPARATORS: Final = frozenset(("-", "/", "."))
-_DASHES: Final = str.maketrans("–—−", "---")
+_DASHES: Final = str.maketrans("–—", "--")
 _FRACTIONS: Final = frozenset((2, 3, 4, 5, 6, 8, 16, 32, 64))
 """What fractions are of: "3/4" and "5/16" alone are lengths as often as dates."""
 _LENGTHS: Final = frozenset(

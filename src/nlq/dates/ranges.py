@@ -21,7 +21,7 @@ from nlq.dates.pieces import Line, Parts, Piece, of_day, of_range
 from nlq.dates.simple import read_period
 from nlq.dates.weekdays import weekday_of
 
-_DASH: Final = re.compile(r"[).]?\s*(?:[-–—−~]|\.{2,3})\s*")
+_DASH: Final = re.compile(r"[).]?\s*(?:[-–—~…]|\.{2,3})\s*")
 _TO: Final = tuple(
     tuple(words.split())
     for words in (
@@ -29,6 +29,7 @@ _TO: Final = tuple(
         *("up to", "up until", "up through", "to", "through", "thru", "until", "till", "til", "~"),
     )
 )
+_HYPHENS: Final = frozenset(("-", "–"))
 _PLAIN: Final = frozenset(("", " "))
 """What stands between most words; no dash."""
 _AND: Final = (("and",), *_TO)
@@ -99,7 +100,7 @@ def _right(line: Line, left: Piece, index: int) -> Piece | None:
             return _completed(line, parts._replace(day=day[0], weekday=None, either=False), day[1])
     elif right is None or right.amount:
         digits = line.number(index)
-        if parts == Parts(parts.year) and len(digits) == 2 and line.gap(index) == "-":
+        if parts == Parts(parts.year) and len(digits) == 2 and line.gap(index) in _HYPHENS:
             return _short_year(line, parts, int(digits), index + 1)
         if parts.week is not None and 0 < len(digits) <= 2:
             return _completed(line, parts._replace(week=int(digits)), index + 1)
@@ -117,7 +118,7 @@ def _short_year(line: Line, parts: Parts, digits: int, end: int) -> Piece | None
 def _day_and_year(line: Line, parts: Parts, right: Piece, index: int) -> Piece | None:
     """Return the second day of "11/5-7/2026", where "7/2026" by itself is a month and its year."""
     named = right.parts
-    in_figures = bool(line.number(index)) and line.gap(index) == "-" and line.gap(index + 1) == "/"
+    in_figures = bool(line.number(index)) and line.gap(index) in _HYPHENS and line.gap(index + 1) == "/"
     if not in_figures or named is None or named.day is not None or named.month is None or named.year is None:
         return None
     return resolve(line, parts._replace(year=named.year, day=named.month), right.end)

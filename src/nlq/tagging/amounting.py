@@ -10,7 +10,7 @@ from typing import Final
 
 from nlq.amounts.money import read_money
 from nlq.amounts.numbers import read_number
-from nlq.normalize import NUMBER, Token
+from nlq.normalize import MINUS, NUMBER, Token
 from nlq.query import Operator
 from nlq.schema import FieldType
 from nlq.tagging.tags import FILLER, UNKNOWN, Amount, Reading, Tagged
@@ -35,7 +35,7 @@ class AmountTagger:
     ) -> tuple[int, tuple[Reading, ...]]:
         """Add what the token is as a number or as money; where an amount is due, nothing else."""
         due = is_due(before)
-        amount_end, amount = self._amount(tokens, index, negative=due and tokens[index].gap.endswith("-"))
+        amount_end, amount = self._amount(tokens, index, negative=due and tokens[index].gap.endswith(MINUS))
         if amount is None:
             return end, readings
         date = _date_end(tokens, index)

@@ -169,6 +169,13 @@ def test_months_and_days_of_a_duration_are_kept_apart(text: str, months: int, da
     assert (reading.months, reading.days, reading.seconds) == (months, days, seconds)
 
 
+def test_a_duration_of_a_few_is_three_and_says_that_it_was_taken_so() -> None:
+    few, three = read_duration_text("a few weeks"), read_duration_text("three weeks")
+    assert few is not None
+    assert three is not None
+    assert (few.days, few.vague, three.vague) == (three.days, True, False)
+
+
 @pytest.mark.parametrize(
     ("text", "share"),
     [
