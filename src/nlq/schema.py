@@ -236,7 +236,7 @@ class Conventions:
     sayings: tuple[Saying, ...] = ()
     """Phrases that stand for conditions."""
     gaps: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    """Words → the two fields whose difference they name: "variance" is forecast less plan."""
+    """Computed field → the two fields whose difference it is: "variance" is forecast less plan."""
     exclusive: tuple[tuple[str, str], ...] = ()
     """Pairs of flags of which no record has both."""
     key: str = ""
@@ -255,11 +255,13 @@ class Schema:
 
     fields: Sequence[FieldSpec]
     conventions: Conventions = Conventions()
+    computed: Sequence[FieldSpec] = ()
+    """What figures and orders can be of besides the fields; no condition names it."""
 
     @cached_property
     def by_name(self) -> Mapping[str, FieldSpec]:
-        """The fields by name."""
-        return {field.name: field for field in self.fields}
+        """The fields by name, the computed ones among them."""
+        return {field.name: field for field in (*self.fields, *self.computed)}
 
     @cached_property
     def money_names(self) -> tuple[str, ...]:
@@ -275,4 +277,4 @@ class Schema:
     @cached_property
     def places(self) -> Mapping[str, tuple[int, FieldType]]:
         """Place and type of each field, by name."""
-        return {field.name: (place, field.type) for place, field in enumerate(self.fields)}
+        return {field.name: (place, field.type) for place, field in enumerate(self.by_name.values())}

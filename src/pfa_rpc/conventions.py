@@ -55,6 +55,8 @@ COMMANDS: Final = CommandConventions(
         "pfa_id": "An id names a record for good.",
         "forecast_cost": "A cost is computed from the dates and the rate or price.",
         "actual_cost": "A cost is computed from the dates and the rate or price.",
+        "variance": "A variance is computed from two costs.",
+        "actual_variance": "A variance is computed from two costs.",
     },
 )
 CHANGED: Final = ChangedFields(
@@ -209,7 +211,7 @@ DATES: Final = DateConventions(
             ),
         )
     },
-    spread=("plan_cost", "forecast_cost", "actual_cost"),
+    spread=("plan_cost", "forecast_cost", "actual_cost", "variance", "actual_variance"),
 )
 CONVENTIONS: Final = Conventions(
     commands=COMMANDS,
@@ -224,13 +226,7 @@ CONVENTIONS: Final = Conventions(
         "forecast_end": "actual_end",
         "forecast_start": "actual_start",
     },
-    gaps={
-        "variance": ("forecast_cost", "plan_cost"),
-        "cost variance": ("forecast_cost", "plan_cost"),
-        "forecast variance": ("forecast_cost", "plan_cost"),
-        "budget variance": ("forecast_cost", "plan_cost"),
-        "actual variance": ("actual_cost", "plan_cost"),
-    },
+    gaps={"variance": ("forecast_cost", "plan_cost"), "actual_variance": ("actual_cost", "plan_cost")},
     exclusive=(("is_discontinued", "is_funds_transferable"),),
     left_out=("is_discontinued",),
     left_out_of_totals=("is_funds_transferable",),

@@ -1,7 +1,7 @@
 """Fields: what is known of one field of a record, and the kinds of fields that several are of.
 
-Gives `Field`, `Origin`, and a function for each kind: `text_field`, `date_field`, `cost_field`, `money_field` and
-`flag_field`. Which fields there are, `schema.py` says.
+Gives `Field`, `Origin`, and a function for each kind: `text_field`, `date_field`, `cost_field`, `difference_field`,
+`money_field` and `flag_field`. Which fields there are, `schema.py` says.
 """
 
 from __future__ import annotations
@@ -123,6 +123,20 @@ def cost_field(layer: str, *words: str) -> Field:
         origin=Origin.COST,
         other_words=words,
         decimals=COST_DECIMALS,
+    )
+
+
+def difference_field(name: str, label: str, *words: str) -> Field:
+    """What one cost is above another, in cents: no record has it, figures and orders compute it, no filter names it."""
+    return Field(
+        name,
+        FieldType.MONEY,
+        label,
+        "",
+        origin=Origin.COST,
+        other_words=words,
+        decimals=COST_DECIMALS,
+        filterable=False,
     )
 
 

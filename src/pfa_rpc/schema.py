@@ -19,6 +19,7 @@ from pfa_rpc.fields import (
     Origin,
     cost_field,
     date_field,
+    difference_field,
     flag_field,
     money_field,
     text_field,
@@ -27,6 +28,7 @@ from pfa_rpc.fields import (
 __all__ = [
     "BY_COLUMN",
     "BY_NAME",
+    "COMPUTED",
     "COST_DECIMALS",
     "FIELDS",
     "ID_LENGTH",
@@ -35,6 +37,7 @@ __all__ = [
     "PEMS_FIELDS",
     "RATE_DECIMALS",
     "SCHEMA",
+    "SORTED_BY",
     "Field",
     "Origin",
 ]
@@ -378,5 +381,13 @@ MERGED_FIELDS: Final = tuple(f for f in PEMS_FIELDS if f.name not in ("pems_stam
 ORGANIZATION_ALIAS: Final = "pfs_a_org"
 """Column of the PEMS grid that names the organization."""
 
-SCHEMA: Final = Schema(FIELDS, CONVENTIONS)
+COMPUTED: Final = (
+    difference_field("variance", "variance", "cost variance", "forecast variance", "budget variance"),
+    difference_field("actual_variance", "actual variance", "actual cost variance"),
+)
+"""What figures and orders can be of besides the fields: one cost of a record less another."""
+SORTED_BY: Final = BY_NAME | {field.name: field for field in COMPUTED}
+"""What orders can name, by name, where the field is sortable."""
+
+SCHEMA: Final = Schema(FIELDS, CONVENTIONS, COMPUTED)
 """What the language is given."""

@@ -18,6 +18,10 @@ _SORTED_BY: Final = frozenset(("BY", "COUNT", "FUNCTION", "EVENT"))
 _FILLER: Final = (Reading(FILLER),)
 _UNKNOWN: Final = (Reading(UNKNOWN),)
 _LIMITS: Final = frozenset(("NUMBER", "MONEY", "COMPARE", "SUFFIX", "ABOUT", "BETWEEN", "AND", "TO", "FROM"))
+_COUNTED: Final = frozenset(("RANK", "EXTREME", "LIMIT"))
+"""Tags before a number that says how many."""
+_FAR: Final = frozenset(("COMPARE", "ABOUT", "BETWEEN", "FROM", "WITHIN", "SIGNED", "PERCENT"))
+"""Tags behind "variance" that begin how far it is."""
 _LEADS: Final = frozenset(
     ("show", "me", "list", "give", "find", "get", "fetch", "display", "see", "which", "what", "the", "please", "just")
 )
@@ -52,6 +56,15 @@ def _settle_purpose(line: Line, number: int, stretch: Tagged) -> None:
         return
     if verb.tag == "MEASURE" and _is_cost(line, verb):
         verb.readings = _FILLER
+
+
+def _settle_gap(line: Line, number: int, stretch: Tagged) -> None:
+    """Read "variance" as how far one cost is above another where an amount says how far, elsewhere as a figure."""
+    before, after, ranked = line.at(number - 1), line.at(number + 1), line.at(number - 2)
+    limited = before is not None and (before.is_amount or before.tag == "SIGNED")
+    limited = limited and (ranked is None or ranked.tag not in _COUNTED)
+    if not limited and (after is None or not (after.is_amount or after.tag in _FAR)):
+        stretch.readings = tuple(reading for reading in stretch.readings if reading.tag != "GAP")
 
 
 def _settle_longer(line: Line, number: int, stretch: Tagged) -> None:
@@ -188,6 +201,7 @@ SETTLERS: Final[dict[str, Settler]] = {
     "SORT": _settle_sort,
     "COMPARE": _settle_compare,
     "MEASURE": _settle_purpose,
+    "GAP": _settle_gap,
     "LONGER": _settle_longer,
     "AMOUNT_OF": _settle_amount_of,
     "WITHIN": _settle_within,

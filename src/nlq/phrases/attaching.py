@@ -11,6 +11,7 @@ from datetime import date
 from typing import Final
 
 from nlq.filters.canon import Canon
+from nlq.phrases.amounts import scaled
 from nlq.phrases.comparing import AgainstTerm, Margin, add_margin, against, lasting, layer_places
 from nlq.phrases.gathered import Gathered
 from nlq.phrases.parts import (
@@ -23,6 +24,7 @@ from nlq.phrases.parts import (
     LastingPart,
     Mark,
     Part,
+    PresencePart,
     SharePart,
 )
 from nlq.phrases.saying import on_day
@@ -250,6 +252,20 @@ class Attaching:
             self._take_gap_limit(
                 replace(part, first=before.first), Margin(before.first, part.end, operator, amount=amount)
             )
+
+    def take_difference(self, part: PresencePart) -> None:
+        """Take "with no variance" as two fields that are equal, "with a variance" as two that are not."""
+        field, other = self._schema.conventions.gaps[part.field.name]
+        operator = Operator.NE if part.present else Operator.EQ
+        stated = FieldComparison(field, operator, other)
+        self._list.take_term(AgainstTerm(part.first, part.end, False, False, False, stated))
+
+    def take_gap_limits(self, bound: BoundPart) -> None:
+        """Give the gap that waits its limits: "variance over $10k", "variance between 5k and 10k"."""
+        gap, self.gap = self.gap, None
+        for operator, amount in scaled(bound.limits) if gap is not None else ():
+            assert gap is not None  # noqa: S101 - as asked for
+            self._take_gap_limit(gap, Margin(bound.first, bound.end, operator, amount=amount))
 
     def _take_gap_limit(self, gap: GapPart, margin: Margin) -> None:
         """Take "variance over $10k" as one figure above another by more than that."""

@@ -79,6 +79,8 @@ def against(part: AgainstPart, layers: Mapping[str, int], schema: Schema) -> Aga
         )
     if field is None or field.type is not part.other.type or field is part.other:
         return None
+    if field.name in schema.conventions.gaps or part.other.name in schema.conventions.gaps:
+        return None  # no record has what is computed of two fields
     plus = _plus(part.step, field)
     alike = field.type in _ORDERED or part.operator in (Operator.EQ, Operator.NE)
     if plus is None or not alike or field.values != part.other.values:

@@ -248,9 +248,12 @@ class _Resolver:
 
     def _take_presence(self, part: PresencePart) -> None:
         """Hand on whether a field has a value; a flag always has one."""
-        if part.field.type is FieldType.BOOL:
+        computed = part.field.name in self._schema.conventions.gaps
+        if part.field.type is FieldType.BOOL or (computed and part.missing):
             self._list.close()
             self._gathered.refuse(part)
+        elif computed:
+            self._attaching.take_difference(part)
         else:
             self._list.take_presence(part)
 
@@ -269,9 +272,8 @@ class _Resolver:
         follows = before is not None and not any(
             self._stretches[index].tag == RECORD for index in range(before.end, part.first) if index in self._stretches
         )
-        if self._attaching.gap is not None and self._attaching.gap is before and len(part.limits) == 1:
-            operator, amount = part.limits[0]
-            self._attaching.take_margin(Margin(part.first, part.end, operator, amount=amount))
+        if self._attaching.gap is not None and self._attaching.gap is before:
+            self._attaching.take_gap_limits(part)
         elif isinstance(before, Mark) and before.tag == "MARGIN" and len(part.limits) == 1:
             operator, amount = part.limits[0]
             said = None if part.exact else operator

@@ -14,9 +14,9 @@ from nlq.dates import read_date
 from nlq.normalize import NUMBER, Token, keys
 from nlq.query import Condition, Contains, Not, Or
 from nlq.schema import FieldSpec, Schema
-from nlq.tagging.changed_openings import HISTORY, ChangedOpenings, keyed
+from nlq.tagging.changed_openings import COMPUTED, HISTORY, ChangedOpenings, keyed
 from nlq.tagging.changed_times import take_times
-from nlq.tagging.tags import FILLER, RECORD, Claim, Event, Meaning, Reading, Tagged
+from nlq.tagging.tags import FILLER, RECORD, UNKNOWN, Claim, Event, Meaning, Reading, Tagged
 from nlq.tagging.tries import Trie
 
 _ARTICLES: Final = keyed("the", "a", "an", "any", "all", "its", "their", "his", "her", "our", "my")
@@ -31,6 +31,7 @@ _LISTING: Final = frozenset(("AND", "OR", "COMMA"))
 _NAMING: Final = frozenset(("FIELD", "MEASURE", "EVENT"))
 _BETWEEN: Final = frozenset(("VALUE", "FLAG", "CLAIM", RECORD))
 """Tags of what can stand between a verb and a field: "who changed the late crane rates"."""
+_FIGURES: Final = frozenset(("MEASURE", "GAP"))
 _LIMITED: Final = frozenset(("COMPARE", "WHEN", "BETWEEN", "MONEY", "NUMBER", "ABOUT", "ABSENT"))
 """Tags that say of a field before them what it holds, and not that it was changed."""
 _SINGLED: Final = frozenset(
@@ -244,7 +245,7 @@ class _Line:
             if named is None:
                 return None
             return [self._reader.claim(verb.first, self._tagged[named.place - 1].end, named.names)], named.place
-        taken = self.fields_from(place)
+        taken = self.fields_from(place) or self._computed(place)
         silent = map(self._silent, range(self._place + 1, place))
         return ([verb, *silent, *taken[0]], taken[1]) if taken is not None else None
 
@@ -258,6 +259,15 @@ class _Line:
             return None
         claim = self._reader.claim(self._tagged[place].first, self._tagged[named.place - 1].end, named.names)
         return [*self._tagged[start:place], claim], named.place
+
+    def _computed(self, place: int) -> tuple[list[Tagged], int] | None:
+        """Return what is named behind a verb that no history tells of as not understood: "who changed the cost"."""
+        while self._keys(place) and self._keys(place) <= _ARTICLES:
+            place += 1
+        if place >= len(self._tagged) or self._tagged[place].tag not in _FIGURES:
+            return None
+        stretch = self._tagged[place]
+        return [Tagged(stretch.first, stretch.end, (Reading(UNKNOWN, COMPUTED),))], place + 1
 
     def _silent(self, place: int) -> Tagged:
         stretch = self._tagged[place]

@@ -17,6 +17,8 @@ NOT_COUNTED: Final = "changes are not counted; ask for the changes themselves, o
 """Why a noun for changes that are to be counted is not understood."""
 NOT_SORTED: Final = "changes come newest first, all of them; ask for the records to sort or to limit them"
 """Why words for changes are not understood beside an order or a limit."""
+COMPUTED: Final = "it is computed, and nobody changes it; ask for the fields that it is computed from"
+"""Why what no history tells of is not understood behind "who changed"."""
 HISTORY: Final = "HISTORY"
 """Tag of the words that ask for changes."""
 _THINGS: Final = frozenset(("VALUE", "FIELD", "MEASURE", "EVENT", "FLAG", "CLAIM", "NUMBER", RECORD, PRONOUN))
@@ -34,6 +36,8 @@ _WAS: Final = keyed("was", "were")
 _HAS: Final = keyed("has", "have", "had")
 _SOMEBODY: Final = keyed("anybody", "anyone", "somebody", "someone", "anything", "something")
 _BY: Final = "by"
+_OFTEN: Final = tuple(map(keys, ("how often", "how frequently", "how many times")))
+"""How questions begin that count what was done."""
 
 
 class ChangedOpenings:
@@ -72,6 +76,9 @@ class ChangedOpenings:
 
     def refuse_counts(self, tagged: list[Tagged], tokens: Sequence[Token]) -> list[Tagged]:
         """Return stretches with nouns for changes that are to be counted as not understood: "how many changes"."""
+        if (often := _often(tagged, tokens)) is not None:
+            before = (each for each in tagged if each.end <= often.first)
+            return [*before, often, *(each for each in tagged if each.first >= often.end)]
         place = next((number for number, each in enumerate(tagged) if each.tag == "COUNT"), len(tagged)) + 1
         counted = place
         while place < len(tagged) and tagged[place].tag in (FILLER, RECORD):
@@ -119,6 +126,15 @@ class ChangedOpenings:
         if place >= len(tagged) or tagged[place].end != tagged[place].first + 1:
             return _NO_WORD
         return frozenset((tokens[tagged[place].first].key,))
+
+
+def _often(tagged: Sequence[Tagged], tokens: Sequence[Token]) -> Tagged | None:
+    """Return "how often" at the beginning of a question as not understood, None where none begins so."""
+    first = next((each.first for each in tagged if each.tag != FILLER), len(tokens))
+    said = tuple(token.key for token in tokens[first : first + 3])
+    end = first + next((len(each) for each in _OFTEN if said[: len(each)] == each), 0)
+    whole = end > first and any(each.end == end for each in tagged)
+    return Tagged(first, end, (Reading(UNKNOWN, NOT_COUNTED),)) if whole else None
 
 
 _HELPING: Final = _DID | _WAS | _HAS

@@ -33,8 +33,11 @@ def convention_phrases(schema: Schema) -> Iterator[tuple[str, Reading]]:
     for saying in schema.conventions.sayings:
         for phrase in saying.phrases:
             yield phrase, Reading("CLAIM", Claim(saying.condition, saying.others))
-    for phrase, (name, other) in schema.conventions.gaps.items():
-        yield phrase, Reading("GAP", Gap(schema.by_name[name], schema.by_name[other]))
+    for name, (field, other) in schema.conventions.gaps.items():
+        gap = Gap(schema.by_name[field], schema.by_name[other])
+        for phrase in schema.by_name[name].words:
+            yield phrase, Reading("GAP", gap)
+            yield phrase, Reading("MEASURE", schema.by_name[name])
 
 
 def undone_phrases(schema: Schema) -> Iterator[tuple[str, Reading]]:

@@ -13,7 +13,7 @@ from nlq.tagging.tags import FILLER, RECORD, UNKNOWN, Meaning, Reading, Tagged
 from nlq.tagging.tries import Trie
 
 _LAYERED: Final = frozenset(("LAYER", "CLAIM", "NOT", "WITHOUT"))
-_WINNING: Final = frozenset(("FIELD", "MEASURE", "COMPARE"))
+_WINNING: Final = frozenset(("FIELD", "MEASURE", "COMPARE", "GAP"))
 _ARTICLES: Final = frozenset(("a", "an", "the"))
 _TOTALS: Final = frozenset(("total", "sum", "overall", "combined"))
 _GROUPING: Final = frozenset(("by", "per"))

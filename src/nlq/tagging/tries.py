@@ -167,12 +167,17 @@ def _field_phrases(field: FieldSpec) -> Iterator[tuple[str, Reading]]:
 def said_names(schema: Schema, fixed: Trie) -> dict[str, str]:
     """Return for each field the first of its names that is read as the field before anything else."""
     names = {}
-    for each in schema.fields:
+    for each in (*schema.fields, *schema.computed):
         words_of = (*each.words, each.name.replace("_", " "))
-        sure = (word for word in words_of if (found := fixed.exactly(keys(word))) and found[0].payload is each)
+        sure = (word for word in words_of if (found := fixed.exactly(keys(word))) and _names(found, each))
         # Flags are called by their label: they are named to sort and group by, where only a field fits.
         names[each.name] = each.label if each.type is FieldType.BOOL else next(sure, each.label)
     return names
+
+
+def _names(found: tuple[Reading, ...], field: FieldSpec) -> bool:
+    """Return whether a word is read as a field before anything else, but for the gap that a computed one can say."""
+    return next(reading.payload for reading in found if reading.tag != "GAP") is field
 
 
 def spelling_targets(schema: Schema) -> set[str]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from pfa_rpc.conventions import CONVENTIONS
+from pfa_rpc.schema import COMPUTED
+
 
 class Difference(NamedTuple):
     """One cost of a record less another; a record that lacks one of them has none."""
@@ -16,10 +19,7 @@ class Difference(NamedTuple):
     """Name of the cost that is taken away from it."""
 
 
-DIFFERENCES: Final = {
-    "variance": Difference("variance", "forecast_cost", "plan_cost"),
-    "actual_variance": Difference("actual variance", "actual_cost", "plan_cost"),
-}
+DIFFERENCES: Final = {field.name: Difference(field.label, *CONVENTIONS.gaps[field.name]) for field in COMPUTED}
 """Name in figures → what it is; above zero is over the budget."""
 
 

@@ -31,6 +31,7 @@ from nlq.query import (
 )
 from nlq.schema import FieldType
 from pfa_rpc.errors import LimitExceeded
+from pfa_rpc.records.differences import DIFFERENCES
 from pfa_rpc.records.matching import COMPARE, ascii_lower, common_unit, to_stored
 from pfa_rpc.schema import BY_NAME, Field
 from pfa_rpc.store.tables import UNSYNCED_STATES, records, unsynced
@@ -110,9 +111,10 @@ def expression(condition: Condition) -> Expression:
             return _one_of(BY_NAME[name], values)
 
 
-def column(field: Field) -> sa.Column[Any]:
-    """Return the column of a field."""
-    return records.c[field.column]
+def column(field: Field) -> sa.ColumnElement[Any]:
+    """Return the column of a field; of a difference, what is NULL where one of its costs is."""
+    difference = DIFFERENCES.get(field.name)
+    return records.c[field.column] if difference is None else records.c[difference.cost] - records.c[difference.less]
 
 
 def _negated(condition: Condition) -> Expression:
@@ -191,7 +193,7 @@ def _scaled_sides(
     return left, right + sa.literal(Decimal(plus), WholeNumber()) if plus else right
 
 
-def _times(amount: sa.Column[Any], factor: int) -> sa.ColumnElement[Any]:
+def _times(amount: sa.ColumnElement[Any], factor: int) -> sa.ColumnElement[Any]:
     """Return a column multiplied; as a number of any size, because 64 bits do not hold every amount so finely."""
     if factor == 1:
         return amount

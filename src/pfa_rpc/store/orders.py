@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from nlq.query import Condition, Sort
-from pfa_rpc.schema import BY_NAME
+from pfa_rpc.schema import SORTED_BY
 from pfa_rpc.store.filters import Expression, column
 from pfa_rpc.store.reads import Page, orderings, to_key
 from pfa_rpc.store.statements import execute
@@ -52,7 +52,7 @@ async def page_of(
     if not number:
         return Page([], None, total)
     positions = struct.unpack_from(f"!{number}I", order, skip * POSITION_BYTES)
-    query = sa.select(records.c.payload, *(column(BY_NAME[term.field]) for term in sort), records.c.position).where(
+    query = sa.select(records.c.payload, *(column(SORTED_BY[term.field]) for term in sort), records.c.position).where(
         records.c.organization_id == organization_id, records.c.position.in_(positions)
     )
     rows = {row.position: row for row in await connection.execute(query)}

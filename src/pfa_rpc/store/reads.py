@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from nlq.query import Condition, Sort
 from nlq.schema import FieldType
 from nlq.vocabulary import Vocabulary
-from pfa_rpc.schema import BY_NAME, FIELDS, Field
+from pfa_rpc.schema import BY_NAME, FIELDS, SORTED_BY, Field
 from pfa_rpc.store.drafts.drafts import changed_values
 from pfa_rpc.store.drafts.view import InOrder, by_position, seen, view_of
 from pfa_rpc.store.filters import Expression, column
@@ -62,7 +62,7 @@ async def list_page(
 
     With `with_total`, the page tells how many records the condition holds for.
     """
-    terms = [(BY_NAME[term.field], term.descending) for term in sort]
+    terms = [(SORTED_BY[term.field], term.descending) for term in sort]
 
     is_drafted = view_of(connection) is not None
 
@@ -169,7 +169,7 @@ async def _in_draft(
 
 def orderings(sort: Sequence[Sort]) -> list[sa.ColumnElement[Any]]:
     """Return what orders rows by some terms, and by their positions where these are equal."""
-    return [*(_ordering(BY_NAME[term.field], term.descending) for term in sort), records.c.position.asc()]
+    return [*(_ordering(SORTED_BY[term.field], term.descending) for term in sort), records.c.position.asc()]
 
 
 def _ordering(field: Field, descending: bool) -> sa.ColumnElement[Any]:

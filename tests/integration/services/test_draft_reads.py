@@ -74,7 +74,7 @@ FILTERS = [
     "manufacturer:*",
     'modified_by = "maria"',
 ]
-ORDERS = ["", "monthly_rate desc, pfa_id", "forecast_start, category desc", "area_silo", "forecast_cost desc"]
+ORDERS = ["", "monthly_rate desc, pfa_id", "forecast_start, category desc", "area_silo", "variance desc"]
 GROUPS = [[], ["category"], ["area_silo", "source"], ["month"], ["category", "month"], ["forecast_start.month"]]
 FIGURES = [
     (AggregateFunction.AGGREGATE_FUNCTION_SUM, "forecast_cost"),

@@ -102,6 +102,7 @@ async def test_money_cannot_be_probed(records: RecordService, filled: Filled) ->
     attempts: list[Callable[[RecordedCall], Awaitable[Any]]] = [
         lambda call: records.list_records(ListRecordsRequest(organization_id="RIO", filter="monthly_rate > 5"), call),
         lambda call: records.list_records(ListRecordsRequest(organization_id="RIO", order_by="actual_cost"), call),
+        lambda call: records.list_records(ListRecordsRequest(organization_id="RIO", order_by="variance desc"), call),
         lambda call: records.stream_records(
             StreamRecordsRequest(organization_id="RIO", filter="actual_cost > plan_cost"), call
         ),
@@ -110,6 +111,8 @@ async def test_money_cannot_be_probed(records: RecordService, filled: Filled) ->
         ),
         lambda call: questions.ask(AskRequest(organization_id="RIO", question="rentals over $5"), call),
         lambda call: questions.ask(AskRequest(organization_id="RIO", question="most expensive cranes"), call),
+        lambda call: questions.ask(AskRequest(organization_id="RIO", question="variance by category"), call),
+        lambda call: questions.ask(AskRequest(organization_id="RIO", question="cranes sorted by variance"), call),
     ]
     for attempt in attempts:
         call = RecordedCall()

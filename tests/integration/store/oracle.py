@@ -24,6 +24,7 @@ from nlq.query import (
     fold,
 )
 from nlq.schema import FieldType
+from pfa_rpc.records.differences import DIFFERENCES
 from pfa_rpc.records.encode import Values
 from pfa_rpc.schema import BY_NAME, Field
 
@@ -100,8 +101,7 @@ def in_order(records: list[Values], sort: tuple[Sort, ...]) -> list[Values]:
 
     def compare(left: Values, right: Values) -> int:
         for term in sort:
-            field = BY_NAME[term.field]
-            one, two = (sortable(field, record[term.field]) for record in (left, right))
+            one, two = (sorted_value(term.field, record) for record in (left, right))
             if one == two:
                 continue
             if one is None or two is None:
@@ -112,6 +112,10 @@ def in_order(records: list[Values], sort: tuple[Sort, ...]) -> list[Values]:
     return sorted(records, key=cmp_to_key(compare))
 
 
-def sortable(field: Field, value: Any) -> Any:
-    """Return a value in the form that orders as the database does."""
-    return fold(value) if field.type is FieldType.TEXT and value is not None else value
+def sorted_value(name: str, record: Values) -> Any:
+    """Return what a record is sorted by, in the form that orders as the database does."""
+    if name in DIFFERENCES:
+        _, cost, less = DIFFERENCES[name]
+        return record[cost] - record[less] if None not in (record[cost], record[less]) else None
+    value = record[name]
+    return fold(value) if BY_NAME[name].type is FieldType.TEXT and value is not None else value

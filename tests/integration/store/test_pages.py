@@ -8,13 +8,13 @@ import pytest
 
 from nlq.query import Comparison, Operator, Sort
 from pfa_rpc.records.encode import decode
-from pfa_rpc.schema import FIELDS
+from pfa_rpc.schema import COMPUTED, FIELDS
 from pfa_rpc.store import reads
 from pfa_rpc.store.orders import page_of, read_order
 from tests.integration.store.conftest import Filled
 from tests.integration.store.oracle import holds, in_order
 
-SORTABLE = [field.name for field in FIELDS if field.sortable]
+SORTABLE = [field.name for field in (*FIELDS, *COMPUTED) if field.sortable]
 
 
 async def all_pages(filled: Filled, sort: tuple[Sort, ...], limit: int) -> list[str]:

@@ -22,7 +22,7 @@ from nlq.vocabulary import Vocabulary
 from pfa_rpc.records.cost import divide_half_even
 from pfa_rpc.records.differences import DIFFERENCES, costs_in
 from pfa_rpc.records.remembered import Remembered
-from pfa_rpc.schema import BY_NAME, COST_DECIMALS, RATE_DECIMALS
+from pfa_rpc.schema import BY_NAME, COST_DECIMALS, RATE_DECIMALS, SORTED_BY
 from pfa_rpc.store.figures.groups import (
     Figure,
     Group,
@@ -160,8 +160,7 @@ def _group_key(name: str, stored: Any) -> GroupKey:
 
 def _value(name: str) -> sa.ColumnElement[Any]:
     """Return the value of a record that a figure is made of; NULL where one of two costs is missing."""
-    costs = [column(BY_NAME[cost]) for cost in costs_in(name)]
-    return costs[0] if len(costs) == 1 else costs[0] - costs[1]
+    return column(SORTED_BY[name])
 
 
 def _decimals(name: str) -> int | None:
