@@ -9,11 +9,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from nlq.followups.conjuncts import conjuncts
 from nlq.followups.follow_up import FollowUp, Move
 from nlq.phrases.notes import Note
 from nlq.phrases.windows import can_have_window
-from nlq.query import SPREAD, Aggregate, Comparison, DatePart, FigureSort, Function, Operator, Query, Sort
+from nlq.query import (
+    SPREAD,
+    Aggregate,
+    And,
+    Comparison,
+    Condition,
+    DatePart,
+    FigureSort,
+    Function,
+    Operator,
+    Or,
+    Query,
+    Sort,
+)
 from nlq.schema import FieldType, Schema
 
 _TOTALS: Final = frozenset((Function.SUM, Function.AVG))
@@ -182,11 +194,17 @@ def included(query: Query, said: Query, schema: Schema) -> Query:
         return query
     wanted = set(said.aggregate.including if said.aggregate is not None else aggregate.including)
     wanted.update(aggregate.group_by)
-    wanted.update(
-        each.field
-        for each in conjuncts(query.where)
-        if isinstance(each, Comparison) and each.operator is Operator.EQ and each.value is True
-    )
+    wanted.update(_flags_set(query.where), _flags_set(aggregate.part))
     totals = any(figure.function in _TOTALS for figure in aggregate.aggregations)
     names = tuple(name for name in schema.conventions.left_out_of_totals if totals and name in wanted)
     return replace(query, aggregate=replace(aggregate, including=names))
+
+
+def _flags_set(condition: Condition | None) -> set[str]:
+    """Return the flags that a condition asks to be set, those of its alternatives too."""
+    match condition:
+        case Comparison(name, Operator.EQ, True):
+            return {name}
+        case And(operands) | Or(operands):
+            return set().union(*map(_flags_set, operands))
+    return set()

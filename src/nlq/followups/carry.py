@@ -12,6 +12,7 @@ from typing import Final
 
 from nlq.filters.canon import Canon
 from nlq.filters.order_text import canonical_order
+from nlq.followups.apart import asked_twice
 from nlq.followups.asked import asked, included
 from nlq.followups.conjuncts import (
     Edited,
@@ -27,7 +28,7 @@ from nlq.followups.conjuncts import (
 )
 from nlq.followups.cues import LEADS
 from nlq.followups.follow_up import FollowUp, Move
-from nlq.followups.lending import lend, moved, refit, refit_query
+from nlq.followups.lending import lend, moved, refit, refit_part, refit_query
 from nlq.followups.lending_dates import lend_dates, lend_window
 from nlq.followups.retelling import amount_note, dated_notes, gave_way, lent_notes
 from nlq.normalize import Token
@@ -163,7 +164,7 @@ class _Carrier:
         if self._result.refused:
             return self._result
         query = included(replace(shape.query, where=where), self._said.query, self._schema)
-        query = replace(query, aggregate=self._in_window(query.aggregate))
+        query = replace(query, aggregate=self._in_window(self._fitted(query.aggregate, where)))
         of_records = query.aggregate is None and not query.sort and query.limit is None
         query = replace(query, history=of_records and (query.history or self._said.query.history))
         self._result.query = query
@@ -199,6 +200,13 @@ class _Carrier:
             return None if asked is None else replace(asked, window=None)
         self._note(f"costs of the days {days_of(window)}") if window is before else self._note_days(window)
         return replace(asked, window=window)
+
+    def _fitted(self, asked: Aggregate | None, where: Condition | None) -> Aggregate | None:
+        """Return the figures, the part that a share is of the whole told of the kinds of records that are left."""
+        if asked is None or asked.part is None:
+            return asked
+        part = refit_part(asked.part, conjuncts(where), self._schema)
+        return asked if part == asked.part else replace(asked, part=self._canon.form(part))
 
     def _note_days(self, window: Window) -> None:
         """Say that a date is the days whose costs are meant."""
@@ -253,6 +261,7 @@ class _Carrier:
         self._result.ambiguities += [amount_note(new, self._canon) for new in fitted if new not in edited.where]
         where = self._canon.form(joined(fitted))
         kept = absorbed(list(conjuncts(where)))
+        self._refuse(asked_twice(kept, self._schema))
         return where if len(kept) == len(conjuncts(where)) else self._canon.form(joined(kept))
 
     def _edited(self, before: list[Condition], stated: list[Condition]) -> Edited:

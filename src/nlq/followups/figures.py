@@ -10,11 +10,13 @@ from typing import Final
 
 from nlq.followups.conjuncts import about, conjuncts
 from nlq.followups.follow_up import FollowUp
+from nlq.phrases.amounts import is_whole
 from nlq.query import Aggregate, Aggregation, FigureSort, Function, Having, Operator, Query
 from nlq.schema import FieldType, Schema
 from nlq.tagging.tags import FILLER, SILENT, Amount, Rank, Reading, Tagged
 
 _FILLER: Final = (Reading(FILLER),)
+_COUNTS: Final = (Function.COUNT, Function.COUNT_DISTINCT)
 _LIMITS: Final = (["COMPARE", "NUMBER"], ["COMPARE", "MONEY"])
 
 
@@ -39,7 +41,10 @@ def _take_limit(follow: FollowUp, content: Sequence[Tagged], before: Aggregate) 
     operator, amount = (each.readings[0].payload for each in said)
     if not isinstance(operator, Operator) or not isinstance(amount, Amount) or amount.foreign:
         return False
-    follow.having = Having(before.aggregations[0], operator, amount.value)
+    figure = before.aggregations[0]
+    if figure.function in _COUNTS and (amount.marked or not is_whole(amount.value)):
+        return False
+    follow.having = Having(figure, operator, amount.value)
     return True
 
 

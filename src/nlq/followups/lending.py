@@ -1,8 +1,8 @@
 """Lending: which field an amount of a follow-up is of, where only the question before can tell.
 
-Gives `lend`, `refit` and `refit_query`. "over $5k" alone is each kind of record's own amount; after "rentals" it is
-their rate, after "forecast cost under 10k" that cost. And what was a rental's rate becomes a price when purchases are
-asked for.
+Gives `lend`, `refit`, `refit_part` and `refit_query`. "over $5k" alone is each kind of record's own amount; after
+"rentals" it is their rate, after "forecast cost under 10k" that cost. And what was a rental's rate becomes a price when
+purchases are asked for.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from nlq.followups.conjuncts import about, choice_of
+from nlq.followups.conjuncts import about, choice_of, conjuncts
 from nlq.query import And, Comparison, Condition, Not, Operator, Or, Query, Value, fields_of, refigured
 from nlq.schema import FieldType, Schema
 
@@ -52,10 +52,35 @@ def refit(where: Iterable[Condition], before: Sequence[Condition], schema: Schem
     `before` are the conditions of the question before, which the amounts were said for.
     """
     now = list(where)
-    if not _kinds_differ(before, now, schema):
+    kinds = _kinds(now, schema)
+    if _kinds_differ(before, now, schema) and (then := _kinds(before, schema)) != kinds:
+        now = [_refitted(condition, then, kinds, schema) for condition in now]
+    if len(kinds) == len(schema.conventions.amount_fields):
         return now
-    then, kinds = _kinds(before, schema), _kinds(now, schema)
-    return now if kinds == then else [_refitted(condition, then, kinds, schema) for condition in now]
+    return [_among(condition, kinds, schema) for condition in now]
+
+
+def refit_part(part: Condition, where: Sequence[Condition], schema: Schema) -> Condition:
+    """Return what a share is of the whole with its amounts on the fields of the kinds of records that are left."""
+    kinds = _kinds([*where, *conjuncts(part)], schema)
+    return part if len(kinds) == len(schema.conventions.amount_fields) else _among(part, kinds, schema)
+
+
+def _among(condition: Condition, kinds: Kinds, schema: Schema) -> Condition:
+    """Return a condition with the amounts in it on the fields of the kinds of records that are asked for."""
+    if isinstance(condition, Not):
+        return Not(_among(condition.operand, kinds, schema))
+    if not isinstance(condition, Or | And):
+        return condition
+    limits = [_option_limit(each, schema) for each in condition.operands]
+    of_all = [limit for limit in dict.fromkeys(limits) if limits.count(limit) == len(schema.conventions.amount_fields)]
+    spread = [limit for limit in of_all if limit is not None] if isinstance(condition, Or) else []
+    rest = zip(condition.operands, limits, strict=True)
+    operands = [_among(each, kinds, schema) for each, limit in rest if limit is None or limit not in spread]
+    operands += [_spread([limit], kinds, schema) for limit in spread]
+    if len(operands) == 1:
+        return operands[0]
+    return Or(tuple(operands)) if isinstance(condition, Or) else And(tuple(operands))
 
 
 def moved(before: Sequence[Condition], now: Sequence[Condition], schema: Schema) -> tuple[str, str]:

@@ -222,7 +222,7 @@ class Conditions:
                 self._gathered.refuse(term)
                 self._result.warnings.append("Two amounts are limited apart from each other; ask for each on its own.")
                 continue
-            if isinstance(term, AgainstTerm) and term.stated is not None:
+            if isinstance(term, AgainstTerm) and not isinstance(term.stated, FieldComparison | None):
                 names = sorted(fields_of(term.stated))
                 again = [name for name in names if name in asked and {asked[name].first, term.first} & optional]
                 if again:

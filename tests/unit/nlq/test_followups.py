@@ -209,6 +209,8 @@ def test_what_the_question_before_cannot_give_is_reported_with_the_reason(
     [
         ("rentals", "drop the generators or JLG", 'AND manufacturer != "JLG"'),
         ("cranes, around 5k or with equipment", "only those around 5k", "4500"),
+        ("rentals in Silo 4", "without a contract or around 5k", "(monthly_rate >= 4500 AND monthly_rate <= 5500)"),
+        ("purchases", "percentage of those under 12k", "source = PURCHASE"),
     ],
 )
 def test_what_a_follow_up_says_twice_or_of_several_fields_reads_back(
@@ -218,6 +220,28 @@ def test_what_a_follow_up_says_twice_or_of_several_fields_reads_back(
     assert condition in reading.filter
     assert "equipment" not in reading.filter
     check_laws(question, reading, language())
+
+
+def test_a_count_is_limited_by_whole_numbers_alone() -> None:
+    whole, part = (follow("cranes by area", f"more than {limit}").query.aggregate for limit in ("5", "5.5"))
+    assert whole is not None
+    assert whole.having
+    assert part is None or not part.having
+
+
+def test_totals_of_a_follow_up_take_in_what_an_alternative_asks_for() -> None:
+    before = "average rate by area of transferable or over budget"
+    for question in ("only the pumps", "and total forecast cost"):
+        reading = follow(before, question)
+        assert reading.query.aggregate is not None
+        assert reading.query.aggregate.including == ("is_funds_transferable",)
+        check_laws(question, reading, language())
+
+
+def test_a_follow_up_that_asks_a_field_for_two_things_apart_is_refused() -> None:
+    reading = follow("cranes or over budget", "only pumps or late")
+    assert not reading.complete
+    assert any("asked for twice" in warning for warning in reading.warnings)
 
 
 # Laws
