@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from nlq.schema import FieldType
 from pfa.v1.record_pb2 import Record, Source
 from pfa_rpc.records.cost import costs_of
-from pfa_rpc.records.encode import decode, encode, money_amount, money_message
+from pfa_rpc.records.encode import columns_from_messages, decode, encode, money_amount, money_message
 from pfa_rpc.schema import FIELDS
 from pfa_rpc.store.records import new_record
 from tests.fixtures.records import make_values, random_values
@@ -25,6 +25,15 @@ def test_values_survive_the_way_there_and_back(seed: int) -> None:
     values |= costs_of(values)
     payload = encode(values, organization_id="RIO", currency="USD", revision=7)
     assert decode(payload) == values
+
+
+def test_columns_of_many_records_hold_what_each_record_holds() -> None:
+    made = [new_record("RIO", str(seed), random_values(random.Random(seed), str(seed))).values for seed in range(100)]
+    made += [values | {"monthly_rate": 0, "contract": "", "forecast_cost": 0} for values in made[:10]]
+    payloads = [encode(values, organization_id="RIO", currency="USD", revision=7) for values in made]
+    columns = columns_from_messages(list(map(Record.FromString, payloads)), [*(field.name for field in FIELDS), "none"])
+    assert [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)] == made
+    assert columns_from_messages([], ["id"]) == {"id": []}
 
 
 def test_missing_is_not_empty_or_zero() -> None:

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import lru_cache
+from operator import attrgetter, methodcaller
 from typing import Any, Final
 
 from google.protobuf.message import Message
@@ -187,10 +188,13 @@ def some_from_message(record: Record, names: Iterable[str]) -> Values:
 
 def columns_from_messages(records: Sequence[Record], names: Iterable[str]) -> dict[str, list[Any]]:
     """Return the values of some fields of many pfa.v1.Records, in columns; names that are no fields are passed over."""
-    return {
-        name: [read(getattr(record, parent) if parent else record, leaf) for record in records]
-        for name, parent, leaf, read in _readers_of(tuple(names))
-    }
+    holders: dict[str, Sequence[Message]] = {"": records}
+    columns = {}
+    for name, parent, leaf, _ in _readers_of(tuple(names)):
+        if parent not in holders:
+            holders[parent] = list(map(attrgetter(parent), records))
+        columns[name] = _COLUMN_READERS[name](holders[parent], leaf)
+    return columns
 
 
 @lru_cache(maxsize=256)
@@ -229,6 +233,25 @@ def _optional(message: Message, name: str) -> Any:
     return value if value or message.HasField(name) else None
 
 
+def _column_reader(field: Field) -> Callable[[Sequence[Message], str], list[Any]]:
+    """Return what gives of many messages what the function of `_reader` gives of one, in less time for each."""
+    read = _reader(field)
+    if read is getattr:
+        return lambda messages, name: list(map(attrgetter(name), messages))
+    if read is _optional:
+        return lambda messages, name: [
+            value if value or message.HasField(name) else None
+            for message, value in zip(messages, map(attrgetter(name), messages), strict=True)
+        ]
+    if field.type is FieldType.DATE:
+        return lambda messages, name: [_days[wire] for wire in map(_serialized, map(attrgetter(name), messages))]
+    return lambda messages, name: [read(message, name) for message in messages]
+
+
+_serialized: Final = methodcaller("SerializeToString")
+
+
 _Reader = tuple[str, str, str, Callable[[Message, str], Any]]
 _FIELD_READERS: Final[tuple[_Reader, ...]] = tuple((f.name, *f.proto.rpartition(".")[::2], _reader(f)) for f in FIELDS)
 _READER_OF: Final = {reader[0]: reader for reader in _FIELD_READERS}
+_COLUMN_READERS: Final = {field.name: _column_reader(field) for field in FIELDS}

@@ -23,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from nlq.query import Condition
 from pfa.v1.record_pb2 import Record
 from pfa_rpc.records.deltas import Deltas, deltas_of
-from pfa_rpc.records.encode import Values, decode, some_from_message
+from pfa_rpc.records.encode import Values, columns_from_messages, decode
 from pfa_rpc.records.revision import chunk_of
 from pfa_rpc.records.steps import Columns, columns_of
 from pfa_rpc.schema import FIELDS
@@ -93,10 +93,6 @@ class StoredRow(NamedTuple):
         """Return its fields."""
         return decode(self.payload)
 
-    def some(self, names: tuple[str, ...]) -> Values:
-        """Return some of its fields; names that are no fields are passed over."""
-        return some_from_message(Record.FromString(self.payload), names)
-
     def decoded(self) -> StoredRecord:
         """Return the record."""
         base = None if self.base is None else decode_base(self.base)
@@ -132,6 +128,12 @@ def new_record(organization_id: str, pfa_id: str, values: Values) -> StoredRecor
         if complete[name] is None:
             complete[name] = default
     return StoredRecord(complete, base=None, seen_digest=None)
+
+
+def fields_of(rows: Sequence[StoredRow], names: Iterable[str]) -> Iterator[Values]:
+    """Yield some fields of each record; names that are no fields are passed over."""
+    columns = columns_from_messages([Record.FromString(row.payload) for row in rows], names)
+    return (dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True))
 
 
 async def seen_rows(
