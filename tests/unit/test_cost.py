@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import random
-from datetime import date, timedelta
+from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -15,7 +14,6 @@ from hypothesis import strategies as st
 
 from pfa_rpc.records.cost import (
     LAYERS,
-    LayerCost,
     costs_of,
     costs_of_columns,
     divide_half_even,
@@ -23,7 +21,6 @@ from pfa_rpc.records.cost import (
     rent_cents,
     spread,
 )
-from pfa_rpc.records.cost_windows import months_within, within
 from pfa_rpc.records.steps import columns_of
 from tests.fixtures.records import make_values, random_values
 
@@ -33,22 +30,6 @@ PRICE = 1_234_567_850  # 123,456.7850
 
 days = st.dates(date(2000, 1, 1), date(2060, 1, 1))
 rates = st.integers(0, 10**14)
-COSTS = st.builds(
-    lambda start, length, rate, source: layer_cost(
-        make_values(
-            source=source,
-            monthly_rate=rate,
-            purchase_price=rate,
-            forecast_start=start,
-            forecast_end=start + timedelta(days=length),
-        ),
-        "forecast",
-    ),
-    st.dates(date(2025, 10, 1), date(2027, 3, 1)),
-    st.integers(0, 400),
-    rates,
-    st.sampled_from(["rental", "purchase"]),
-)
 
 
 @pytest.mark.parametrize(
@@ -139,40 +120,6 @@ def test_a_month_gets_what_its_days_add_to_the_cost(start: date, end: date, rate
         following = date(month.year + month.month // 12, month.month % 12 + 1, 1)
         charged += cents
         assert charged == rent_cents((min(following, max(start, end)) - min(start, end)).days, rate)
-
-
-@given(cost=COSTS, days=st.lists(st.dates(date(2025, 6, 1), date(2027, 6, 1)), min_size=1, max_size=4, unique=True))
-def test_windows_that_touch_add_up_to_the_cost(cost: LayerCost, days: list[date]) -> None:
-    edges = [None, *sorted(days), None]
-    parts = [within(cost, start, stop) for start, stop in pairwise(edges)]
-    assert sum(part or 0 for part in parts) == cost.cents
-    assert any(part is not None for part in parts)
-
-
-@given(cost=COSTS)
-def test_a_window_of_a_month_is_what_falls_in_it(cost: LayerCost) -> None:
-    by_month = dict(spread(cost))
-    assert dict(months_within(cost, None, None)) == by_month
-    for month in (date(2026, number, 1) for number in range(1, 12)):
-        assert (within(cost, month, month.replace(month=month.month + 1)) or 0) == by_month.get(month, 0)
-
-
-@given(cost=COSTS, start=st.dates(date(2025, 6, 1), date(2027, 6, 1)), length=st.integers(1, 500))
-def test_the_months_of_a_window_add_up_to_it(cost: LayerCost, start: date, length: int) -> None:
-    stop = start + timedelta(days=length)
-    found = list(months_within(cost, start, stop))
-    assert (sum(cents for _, cents in found) if found else None) == within(cost, start, stop)
-    assert all(start.replace(day=1) <= month < stop for month, _ in found)
-
-
-def test_a_window_holds_the_days_of_a_rental_and_the_start_of_a_purchase() -> None:
-    rental = LayerCost(rent_cents(10, 304_400), date(2026, 3, 28), date(2026, 4, 7), 304_400)
-    assert within(rental, date(2026, 4, 1), date(2026, 5, 1)) == 6 * 100
-    assert within(rental, date(2026, 4, 7), None) is None
-    purchase = LayerCost(500, date(2026, 3, 28), date(2026, 4, 7))
-    assert within(purchase, date(2026, 3, 28), date(2026, 3, 29)) == 500
-    assert within(purchase, date(2026, 3, 29), None) is None
-    assert within(LayerCost(500), None, None) is None
 
 
 def test_cost_without_dates_has_no_month() -> None:

@@ -36,26 +36,29 @@ def _first_days(month: int, count: int) -> Array:
     return numbers.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64) + _EPOCH
 
 
-def rents_until(starts: Array, ends: Array, rates: Array) -> Iterator[tuple[Array, Array, Array]]:
+def rents_until(
+    starts: Array, ends: Array, rates: Array, charged_from: Array | None = None
+) -> Iterator[tuple[Array, Array, Array]]:
     """Yield (places, months, cents): of rentals at these places, the rent until the first day of each month inside.
 
-    A rental is charged from its start to before its end, both ordinals, at a monthly rate in ten-thousandths. The first
-    days after its start and before its end count, so one that ends within its first month is in none.
+    The first days after its start and before its end count, both ordinals, so that a rental that ends within its first
+    month is in none. It is charged from its start, or from an earlier day, at a monthly rate in ten-thousandths.
     """
     if not len(starts):
         return
+    since = starts if charged_from is None else charged_from
     first = months_of(starts)
     counts = np.maximum(months_of(np.maximum(ends - 1, starts)) - first, 0)
     base = int(first.min())
     firsts = _first_days(base, int((first + counts).max()) - base + 2)
-    is_small = int(np.abs(rates).max()) * int((ends - starts).max(initial=1)) < LARGEST // 4
+    is_small = int(np.abs(rates).max()) * int((ends - since).max(initial=1)) < LARGEST // 4
     for places in _stretches(counts):
         lengths = counts[places]
         ends_of = np.cumsum(lengths)
         number = np.arange(int(ends_of[-1])) - np.repeat(ends_of - lengths, lengths)
         each = np.repeat(places, lengths)
         months = first[each] + number + 1
-        days = firsts[months - base] - starts[each]
+        days = firsts[months - base] - since[each]
         yield each, months, _rents(days, rates[each]) if is_small else _large_rents(days, rates[each])
 
 
@@ -63,16 +66,21 @@ _divided: Final[Callable[[Any, int], Any]] = divide_half_even
 """The same function; it does to arrays and vectors what it does to a number."""
 
 
+def rents(days: Array, rates: Array) -> Array:
+    """Return the rents of some days, as `cost.rent_cents` does."""
+    is_small = int(np.abs(rates).max(initial=0)) * int(np.abs(days).max(initial=0)) < LARGEST // 4
+    return _rents(days, rates) if is_small else _large_rents(days, rates)
+
+
 def _rents(days: Array, rates: Array) -> Array:
-    """Return rents, as `cost.rent_cents` does."""
-    rents: Array = _divided(days * rates, RENT_DIVISOR)
-    return rents
+    found: Array = _divided(days * rates, RENT_DIVISOR)
+    return found
 
 
 def _large_rents(days: Array, rates: Array) -> Array:
     """Return rents of more digits than an array's numbers have: as Python's own."""
-    rents: Vector = _divided(Vector(days) * Vector(rates), RENT_DIVISOR)
-    return rents.array
+    found: Vector = _divided(Vector(days) * Vector(rates), RENT_DIVISOR)
+    return found.array
 
 
 def _stretches(counts: Array) -> Iterator[Array]:

@@ -20,12 +20,12 @@ from pfa.v1.record_service_pb2 import (
     ListRecordsRequest,
 )
 from pfa_rpc.records.cost import layer_cost
-from pfa_rpc.records.cost_windows import within
 from pfa_rpc.records.encode import money_amount
 from pfa_rpc.schema import SCHEMA
 from pfa_rpc.services import query as service
 from tests.integration.services.conftest import Client, failure
 from tests.integration.store.oracle import holds
+from tests.plain_windows import within
 
 QUESTION = "rentals in Silo 4 over $5000"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import random
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,13 +59,16 @@ class Filled:
 async def fill(database: Database, organization_id: str, count: int, seed: int) -> list[Values]:
     """Create an organization with random records; return their values."""
     rng = random.Random(seed)
+    return await store(database, organization_id, [random_values(rng, str(number)) for number in range(1, count + 1)])
+
+
+async def store(database: Database, organization_id: str, records: Sequence[Values]) -> list[Values]:
+    """Create an organization with records; return their values, costs included."""
     organization = await create_organization(database, organization_id)
-    records = [
-        new_record(organization_id, str(number), random_values(rng, str(number))) for number in range(1, count + 1)
-    ]
+    made = [new_record(organization_id, str(values["pfa_id"]), values) for values in records]
     async with database.write(organization_id, CAUSE) as write:
-        await save_records(write, organization, [(None, record) for record in records])
-    return [record.values for record in records]
+        await save_records(write, organization, [(None, record) for record in made])
+    return [record.values for record in made]
 
 
 @pytest.fixture

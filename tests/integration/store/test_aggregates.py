@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
@@ -13,22 +13,19 @@ import pytest
 
 from nlq.query import Aggregate, Aggregation, Comparison, Condition, Function, Operator, fold
 from pfa_rpc.errors import LimitExceeded
-from pfa_rpc.records.cost import LayerCost, layer_cost, spread
+from pfa_rpc.records.cost import layer_cost, spread
 from pfa_rpc.records.encode import Values
-from pfa_rpc.records.month_sums import MonthSums
 from pfa_rpc.records.rules import MAX_MONEY
+from pfa_rpc.records.spreading import rents_until
+from pfa_rpc.records.vectors import Array
 from pfa_rpc.schema import BY_NAME
 from pfa_rpc.store import reads
 from pfa_rpc.store.database import Database
-from pfa_rpc.store.figures import aggregates
-from pfa_rpc.store.figures import months as month_figures
+from pfa_rpc.store.figures import aggregates, spreading
 from pfa_rpc.store.figures.aggregates import aggregate
 from pfa_rpc.store.figures.groups import Figure, Group
-from pfa_rpc.store.organizations import create_organization
-from pfa_rpc.store.records import new_record, save_records
-from tests.causes import CAUSE
 from tests.fixtures.records import make_values
-from tests.integration.store.conftest import Filled
+from tests.integration.store.conftest import Filled, store
 from tests.integration.store.oracle import holds
 
 FINEST = Decimal("0.0001")
@@ -169,19 +166,13 @@ async def test_too_many_groups_are_refused(filled: Filled, monkeypatch: pytest.M
         await figures(filled, (Function.COUNT, None), by=("category",))
 
 
-async def store(database: Database, records: list[Values]) -> None:
-    organization = await create_organization(database, "RIO")
-    async with database.write("RIO", CAUSE) as write:
-        await save_records(write, organization, [(None, new_record("RIO", str(v["pfa_id"]), v)) for v in records])
-
-
 async def test_a_total_may_go_beyond_64_bits(database: Database) -> None:
     prices = [MAX_MONEY] * 9_300 + [MAX_MONEY - 1, 1]
     records = [
         make_values(str(number), source="purchase", monthly_rate=None, purchase_price=price)
         for number, price in enumerate(prices)
     ]
-    await store(database, records)
+    await store(database, "RIO", records)
     items = [(function, "purchase_price") for function in (Function.SUM, Function.AVG, Function.MEDIAN)]
     [group] = await figures(Filled(database, records, ""), *items)
     exact = Decimal(sum(prices)).scaleb(-4)
@@ -194,7 +185,7 @@ async def test_a_total_may_go_beyond_64_bits(database: Database) -> None:
 
 async def test_the_last_day_of_the_calendar_is_a_day_like_others(database: Database) -> None:
     records = [make_values(str(number), forecast_start=date(9999, 11, 30), forecast_end=date.max) for number in "12"]
-    await store(database, records)
+    await store(database, "RIO", records)
     groups = await figures(Filled(database, records, ""), (Function.SUM, "forecast_cost"), by=("month",))
     assert [group.keys[0] for group in groups] == [date(9999, 11, 1), date(9999, 12, 1)]
 
@@ -204,20 +195,20 @@ async def test_more_months_than_fit_are_refused_before_they_are_all_made(
 ) -> None:
     made = 0
 
-    class Counted(MonthSums):
-        def add(self, cost: LayerCost) -> None:
-            nonlocal made
-            made += sum(1 for _ in spread(cost))
-            super().add(cost)
+    def counted(*rentals: Array) -> Iterator[tuple[Array, Array, Array]]:
+        nonlocal made
+        for places, months, cents in rents_until(*rentals):
+            made += len(places)
+            yield places, months, cents
 
-    monkeypatch.setattr(month_figures, "MonthSums", Counted)
+    monkeypatch.setattr(spreading, "rents_until", counted)
     centuries = [(date(100 * number, 1, 1), date(100 * number + 800, 1, 1)) for number in range(1, 92)]
     records = [
         make_values(f"{number}.{copy}", category=f"Cranes {number}", forecast_start=start, forecast_end=end)
         for number, (start, end) in enumerate(centuries)
         for copy in range(3)
     ]
-    await store(database, records)
+    await store(database, "RIO", records)
     with pytest.raises(LimitExceeded, match="10,000 groups"):
         await figures(Filled(database, records, ""), (Function.SUM, "forecast_cost"), by=("category", "month"))
     assert made < 70_000  # of 2.6 million
@@ -225,7 +216,7 @@ async def test_more_months_than_fit_are_refused_before_they_are_all_made(
 
 async def test_a_record_of_more_months_than_fit_is_refused_before_they_are_made(database: Database) -> None:
     records = [make_values("1", forecast_start=date.min, forecast_end=date.max)]
-    await store(database, records)
+    await store(database, "RIO", records)
     with pytest.raises(LimitExceeded, match="10,000 groups"):
         await figures(Filled(database, records, ""), (Function.SUM, "forecast_cost"), by=("month",))
 

@@ -26,7 +26,8 @@ from pfa_rpc.store.sheets.marks import read_marks
 from pfa_rpc.store.sheets.reading import KeptSheets, matching_positions, read_sheet
 from pfa_rpc.store.sheets.rows import read_chunks
 from tests.causes import CAUSE
-from tests.integration.store.conftest import fill
+from tests.fixtures.records import make_values
+from tests.integration.store.conftest import fill, store
 
 COUNT = 2 * CHUNK_RECORDS + 100
 FIELDS = (*CHOICES, *FLAGS, *DAYS, *MONEY)
@@ -63,6 +64,13 @@ def expected(values: Sequence[Values], positions: Sequence[int]) -> dict[int, di
 async def whole(connection: AsyncConnection, organization_id: str = "RIO") -> Sheet:
     positions = await matching_positions(connection, organization_id, None, COUNT)
     return await read_sheet(connection, organization_id, positions)
+
+
+async def test_the_first_and_the_last_day_of_the_calendar_are_days(database: Database) -> None:
+    edges = make_values(forecast_start=date.min, forecast_end=date.max, plan_start=None)
+    [values] = await store(database, "RIO", [edges])
+    async with database.reading() as connection:
+        assert told(await whole(connection)) == expected([values], [0])
 
 
 @pytest.fixture

@@ -21,13 +21,13 @@ from nlq.query import (
     fold,
 )
 from pfa_rpc.records.cost import layer_cost
-from pfa_rpc.records.cost_windows import within
 from pfa_rpc.records.differences import DIFFERENCES, costs_in
 from pfa_rpc.records.encode import Values
 from pfa_rpc.store import reads
 from pfa_rpc.store.figures.aggregates import aggregate
 from pfa_rpc.store.figures.groups import Group
 from tests.integration.store.conftest import Filled
+from tests.plain_windows import within
 
 WINDOW = Window(date(2026, 2, 10), date(2026, 4, 3))
 NAMES = ("plan_cost", "forecast_cost", "actual_cost", *DIFFERENCES)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -15,43 +14,22 @@ from hypothesis import strategies as st
 from nlq.changes import Change, ChangeOperation, Shift
 from pfa_rpc.records.encode import Values
 from pfa_rpc.records.revision import Revision
-from pfa_rpc.records.rules import MAX_MONEY
 from pfa_rpc.records.sheets import (
-    DAYS,
-    FLAGS,
-    MONEY,
-    NO_DAY,
-    NO_MONEY,
     ON_SHEETS,
     Marks,
     Sheet,
-    choice_bits,
-    sheet_of,
 )
 from pfa_rpc.schema import BY_NAME
 from pfa_rpc.services.editing.outcomes import Outcome
 from pfa_rpc.store.organizations import Organization
-from tests.fixtures.records import WORDS, random_values
+from tests.fixtures.records import WORDS
+from tests.fixtures.sheets import days, records_of_any_shape, sheet
 
 SET, SHIFT, SCALE, ADD = ChangeOperation.SET, ChangeOperation.SHIFT, ChangeOperation.SCALE, ChangeOperation.ADD
 CLEAR, RESET = ChangeOperation.CLEAR, ChangeOperation.RESET
 TEXTS = ("area_silo", "category", "forecast_category", "class", "manufacturer", "model", "contract", "equipment")
 EDITABLE = [name for name in (*ON_SHEETS, *TEXTS) if BY_NAME[name].editable]
-FIRST, LAST = date.min, date.max
 RIO = Organization("RIO", "Rio", "USD", "UTC", datetime(2026, 1, 1, tzinfo=UTC), 0, Revision(1, 1), 0)
-
-
-def sheet(records: Sequence[Values]) -> Sheet:
-    """Return the sheet of records at the positions 0, 3, 6 …."""
-    columns: dict[str, Any] = {"position": [3 * number for number in range(len(records))]}
-    columns["choices"] = [
-        sum(bit for name, (value, bit) in choice_bits().items() if values[name] == value) for values in records
-    ]
-    for name in DAYS:
-        columns[name] = [NO_DAY if (day := values[name]) is None else day.toordinal() for values in records]
-    for name in MONEY:
-        columns[name] = [NO_MONEY if values[name] is None else values[name] for values in records]
-    return sheet_of(columns)
 
 
 def marks_of(records: Sequence[Values], changes: Sequence[Change]) -> list[Marks]:
@@ -63,22 +41,6 @@ def marks_of(records: Sequence[Values], changes: Sequence[Change]) -> list[Marks
             places = [3 * number for number, values in enumerate(records) if values[change.field] == value]
             marks.append(Marks(change.field, value, np.array(places, np.int64)))
     return marks
-
-
-days = st.none() | st.dates(date(2025, 6, 1), date(2027, 1, 1)) | st.sampled_from([FIRST, LAST])
-odd_amounts = st.sampled_from([0, 1, -1, 12_345_678, MAX_MONEY, MAX_MONEY + 1, 10 * MAX_MONEY])
-amounts = st.none() | odd_amounts | st.integers(0, 10**9)
-
-
-@st.composite
-def records_of_any_shape(draw: st.DrawFn) -> Values:
-    """A record with flags, days and money that obey no rule: what is stored may have come from anywhere."""
-    values = random_values(random.Random(draw(st.integers(0, 2**32))), str(draw(st.integers(1, 999))))
-    for name in draw(st.sets(st.sampled_from(DAYS))):
-        values[name] = draw(days)
-    for name in draw(st.sets(st.sampled_from(MONEY))):
-        values[name] = draw(amounts)
-    return values | {name: draw(st.booleans()) for name in FLAGS if draw(st.booleans())}
 
 
 shifts = st.builds(Shift, st.sampled_from([0, 0, 1, -1, 14, -120_000]), st.sampled_from([0, 1, 14, -30, 3_650_000]))

@@ -35,10 +35,10 @@ from pfa_rpc.services.reading.answers import Answers, Need
 from pfa_rpc.services.requests import canonical, read_date, revision_token
 from pfa_rpc.services.tokens import Tokens
 from pfa_rpc.store import reads
-from pfa_rpc.store.figures.aggregates import MONTH, aggregate
+from pfa_rpc.store.figures.aggregates import aggregate
 from pfa_rpc.store.figures.groups import Figure, Group, added_up, with_hidden
 from pfa_rpc.store.figures.groups import GroupKey as StoredKey
-from pfa_rpc.store.figures.months import is_spreadable
+from pfa_rpc.store.figures.spreading import MONTH, is_spreadable
 from pfa_rpc.store.organizations import Organization
 
 MAX_AGGREGATIONS: Final = 10

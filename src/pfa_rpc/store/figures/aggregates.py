@@ -7,12 +7,14 @@ discontinued records, and funds-transferable ones unless they are asked for, and
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from itertools import islice
 from typing import Any, Final
 
+import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -21,7 +23,7 @@ from nlq.schema import FieldType
 from nlq.vocabulary import Vocabulary
 from pfa_rpc.records.cost import divide_half_even
 from pfa_rpc.records.differences import DIFFERENCES, costs_in
-from pfa_rpc.records.remembered import Remembered
+from pfa_rpc.records.vectors import Array
 from pfa_rpc.schema import BY_NAME, COST_DECIMALS, RATE_DECIMALS, SORTED_BY
 from pfa_rpc.store.figures.groups import (
     Figure,
@@ -33,14 +35,12 @@ from pfa_rpc.store.figures.groups import (
     with_hidden,
     without_records,
 )
-from pfa_rpc.store.figures.months import LAYER_FIELDS, Spreader, check_size
-from pfa_rpc.store.figures.windows import WindowSums
+from pfa_rpc.store.figures.spreading import MONTH, Spreader, check_size
 from pfa_rpc.store.filters import Expression, column
+from pfa_rpc.store.sheets.reading import read_sheet
 from pfa_rpc.store.statements import Build, execute
 from pfa_rpc.store.tables import records
 
-MONTH: Final = "month"
-"""The group that spreads sums of costs over months by day."""
 GROUP_LIMIT: Final = 10_000
 """Most groups in one answer."""
 READ_LIMIT: Final = 100_000
@@ -49,8 +49,10 @@ READ_LIMIT: Final = 100_000
 _TOTALS: Final = (Function.SUM, Function.AVG)
 _STEP: Final = 250
 """Rows that are worked on before other calls get their turn."""
-_MONTHS_AT_ONCE: Final = 5_000
-"""Months of rows, the same: some 3 ms."""
+_SHEET: Final = 32_768
+"""Records whose costs are spread together, elsewhere, while other calls go on."""
+_STEPS: Final = 128
+"""Steps of that, of some 8,000 months each, that are not interrupted."""
 _HALF: Final = 2**31
 
 
@@ -341,24 +343,33 @@ async def _spread(reading: _Reading, condition: Condition | None) -> list[Group]
     A record counts as covered in each month that its cost falls in.
     """
     spec = reading.spec
-    others = [name for name in spec.group_by if name != MONTH]
-    columns = [*(records.c[name] for name in LAYER_FIELDS), *_group_columns(others)]
-    sums = _sums(reading)
-    keys = Remembered(lambda stored: tuple(map(_group_key, others, stored)))
-    worked = 0
-    async for row in _in_turns(await reading.execute(condition, sa.select(*columns).where)):
-        worked += sums.add(dict(zip(LAYER_FIELDS, row, strict=False)), keys[tuple(row[len(LAYER_FIELDS) :])])
-        if worked > _MONTHS_AT_ONCE:  # counted in months: a record can fall in thousands of them
-            worked = 0
-            await asyncio.sleep(0)
+    keys, positions, numbers = await _placed(reading, condition, [name for name in spec.group_by if name != MONTH])
+    sums = Spreader(spec, keys, reading.most, include_transferable=reading.include_transferable)
+    for start in range(0, len(positions), _SHEET):
+        part = slice(start, start + _SHEET)
+        sheet = await read_sheet(reading.connection, reading.organization_id, positions[part])
+        steps = sums.add(sheet, numbers[part])
+        while await asyncio.to_thread(_some, steps):
+            pass
     groups = await asyncio.to_thread(sums.groups)
     return groups if groups or spec.group_by else [Group((), [Figure() for _ in spec.aggregations])]
 
 
-def _sums(reading: _Reading) -> Spreader | WindowSums:
-    """Return what gathers the costs that a reading is of."""
-    spec, place = reading.spec, reading.spec.group_by.index(MONTH) if MONTH in reading.spec.group_by else None
-    including = reading.include_transferable
-    if spec.window is not None:
-        return WindowSums(spec.aggregations, spec.window, place, reading.most, include_transferable=including)
-    return Spreader(spec.aggregations, place or 0, reading.most, include_transferable=including)
+def _some(steps: Iterator[None]) -> bool:
+    """Take some steps; tell whether there may be more."""
+    return sum(1 for _ in islice(steps, _STEPS)) == _STEPS
+
+
+async def _placed(
+    reading: _Reading, condition: Condition | None, names: Sequence[str]
+) -> tuple[list[tuple[GroupKey, ...]], Array, Array]:
+    """Return the keys of groups, the positions of all records, ascending, and the number of the group of each."""
+    groups = [group.label(f"g{number}") for number, group in enumerate(_group_columns(names))]
+    joined = sa.func.aggregate_strings(sa.cast(records.c.position, sa.Text), ",")
+    rows = (await reading.execute(condition, sa.select(*groups, joined).group_by(*groups).where)).all()
+    parts = [np.fromstring(places, np.int64, sep=",") for *_, places in rows if places is not None]
+    numbers = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+    positions = np.concatenate([np.empty(0, np.int64), *parts])
+    order = np.argsort(positions)
+    keys = [tuple(map(_group_key, names, row[:-1])) for row in rows]
+    return keys, positions[order], numbers[order]

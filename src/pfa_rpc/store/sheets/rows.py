@@ -20,13 +20,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from pfa_rpc.records.remembered import Remembered
 from pfa_rpc.records.revision import CHUNK_RECORDS, Revision
 from pfa_rpc.records.sheets import DAYS, MONEY, NO_DAY, NO_MONEY, Sheet, choice_bits, joined, sheet_of
+from pfa_rpc.records.vectors import LAST_DAY
 from pfa_rpc.store.drafts.view import DraftView
 
 CHUNKS_AT_ONCE: Final = 64
 """Chunks that one statement reads: some 3 MB."""
 
-_ENDLESS: Final = np.iinfo(np.int32).min
-"""What PostgreSQL sends for -infinity, which stands for a missing day here."""
+_LEAST, _MOST = np.iinfo(np.int32).min, np.iinfo(np.int32).max
+"""What PostgreSQL sends for -infinity and infinity, which stand for the first and the last day of the calendar."""
+_MISSING: Final = _LEAST + 1
+"""What stands for a missing day: none is so far away."""
 _MILLENNIUM: Final = date(2000, 1, 1).toordinal()
 _PACKED: Final = np.dtype(
     [("position", ">i8"), ("choices", ">i4"), *((name, ">i4") for name in DAYS), *((name, ">i8") for name in MONEY)]
@@ -46,7 +49,7 @@ _PACK: Final = " || ".join(
     (
         "int8send(r.position)",
         f"int4send({_choices('true')})",
-        *(f"date_send(coalesce(r.{name}, DATE '-infinity'))" for name in DAYS),
+        *(f"coalesce(date_send(r.{name}), int4send({_MISSING}))" for name in DAYS),
         *(f"int8send(coalesce(r.{name}, '{NO_MONEY}'::bigint))" for name in MONEY),
     )
 )
@@ -147,7 +150,8 @@ def _unpacked(packed: bytes | None) -> Sheet:
     columns: dict[str, Any] = {name: rows[name] for name in ("position", "choices", *MONEY)}
     for name in DAYS:
         days = rows[name].astype(np.int32)
-        columns[name] = np.where(days == _ENDLESS, NO_DAY, days + np.int32(_MILLENNIUM))
+        ordinals = np.clip(days.astype(np.int64) + _MILLENNIUM, 1, LAST_DAY)
+        columns[name] = np.where(days == _MISSING, NO_DAY, ordinals)
     return sheet_of(columns)
 
 
