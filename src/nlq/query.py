@@ -53,7 +53,7 @@ class Comparison:
     value: Value
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)  # never changed; frozen ones take three times as long to make
 class FieldComparison:
     """`actual_cost > plan_cost * 1.1`: a field against another of its type. Only `!=` holds where one is missing."""
 
@@ -66,7 +66,7 @@ class FieldComparison:
     """What is added to it then: of MONEY an amount, of DATE a number of days; 0 for all other types."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)  # never changed; frozen ones take three times as long to make
 class Contains:
     """`description:"crane"`: the text occurs in the field, whatever the case; or the list holds the element."""
 
@@ -74,7 +74,7 @@ class Contains:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)  # never changed; frozen ones take three times as long to make
 class Matches:
     """`model = "LTM*"`: the whole text matches the pattern, where `*` stands for any text, whatever the case."""
 
@@ -83,7 +83,7 @@ class Matches:
     """Has at least one such `*`; a star itself is `\\*` in it, a backslash `\\\\`. `pattern_pieces` takes it apart."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)  # never changed; frozen ones take three times as long to make
 class Present:
     """`contract:*`: the field has a value."""
 
@@ -156,7 +156,7 @@ SPREAD: Final = "month"
 """The group that spreads sums over the months that they fall in, by day; it is no field."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)  # never changed; frozen ones take three times as long to make
 class Having:
     """A condition on the groups: a figure of theirs, which need not be among those shown."""
 
@@ -166,7 +166,7 @@ class Having:
     """Of a count a whole number, of a figure of money an amount."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)  # never changed; frozen ones take three times as long to make
 class FigureSort:
     """One term of the order of groups. Missing values come last either way."""
 
@@ -175,7 +175,7 @@ class FigureSort:
     descending: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)  # never changed; frozen ones take three times as long to make
 class Window:
     """The days whose part of a cost counts, from one to before another; None: all days on that side."""
 

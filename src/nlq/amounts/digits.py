@@ -31,6 +31,9 @@ _DENOMINATORS: Final = frozenset(("2", "3", "4", "5", "6", "8", "10", "12", "16"
 
 def fits(value: Decimal) -> bool:
     """Return whether a number is one that is read: written out, it has at most `MAX_PLACES` digits a side."""
+    written = str(value)
+    if written.isdecimal():  # as most are: to ask for the exponent takes five times as long
+        return len(written) <= MAX_PLACES
     exponent = value.as_tuple().exponent
     return isinstance(exponent, int) and exponent >= -MAX_PLACES and value.adjusted() < MAX_PLACES
 

@@ -31,12 +31,13 @@ _SCALED_CODES: Final = {
 }
 _PARTS: Final = ARTICLES | {"half", "one", "two", "three"}
 _STARTS: Final = NUMBER_WORDS | SIGNS.keys() | MARKS.keys() | PREFIXES.keys()
+_ADJECTIVE_STARTS: Final = frozenset(adjective.split()[0] for adjective in ADJECTIVES)
 _HEDGES: Final = frozenset(
     ("about", "around", "approximately", "approx", "roughly", "almost", "nearly", "exactly", "~")
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)  # never changed; frozen ones take three times as long to make
 class Money:
     """An amount and where it ends."""
 
@@ -111,7 +112,7 @@ def _is_named(tokens: Sequence[Token], money: Money) -> bool:
 
 def could_be_thousands(value: Decimal, scale: Decimal) -> bool:
     """Return whether an amount is written like "5.000", which is five or five thousand."""
-    return scale == 1 and value.as_tuple().exponent == -3 and 1 <= abs(value) < 1000
+    return scale == 1 and 1 <= abs(value) < 1000 and value.as_tuple().exponent == -3
 
 
 def _touches(tokens: Sequence[Token], index: int) -> bool:
@@ -148,7 +149,7 @@ def _mark_behind(tokens: Sequence[Token], index: int) -> tuple[frozenset[str] | 
     if mark is not None:
         # "10 $ 20" are two amounts that a list may hold; "$5-$10" too.
         return (mark, end) if tokens[end - 1].kind is WORD or _sign_behind(tokens, index, end) else (None, index)
-    for words in (1, 2):
+    for words in (1, 2) if key in _ADJECTIVE_STARTS else ():
         adjective = " ".join(token.key for token in tokens[index : index + words])
         if adjective in ADJECTIVES and (name := NAMES.get(key_at(tokens, index + words))) is not None:
             return ADJECTIVES[adjective] & name or name, index + words + 1

@@ -200,7 +200,7 @@ class Conditions:
 
     def _compatible(self, terms: list[Term]) -> list[Term]:
         """Return the terms without those that ask one field for something else again: they need a question each."""
-        if len(terms) == 1:
+        if _are_apart(terms):
             return terms
         kept: list[Term] = []
         asked: dict[str, Term] = {}
@@ -277,11 +277,23 @@ def counts_things(end: int, bound: BoundTerm | HavingPart, gathered: Gathered, s
     return small and bound.field is None and after is not None and after.tag in (RECORD, "VALUE", "FLAG", "CLAIM")
 
 
+def _are_apart(terms: list[Term]) -> bool:
+    """Return whether each term asks for something of its own, as those of most questions do: none asks a field again.
+
+    What compares fields, or limits a second amount, has to be held against the others.
+    """
+    if len(terms) < 2:
+        return True
+    kinds = [*map(type, terms)]
+    if AgainstTerm in kinds or kinds.count(BoundTerm) > 1:
+        return False
+    names = [term.field.name for term in terms if isinstance(term, (ValueTerm, FlagTerm))]
+    return len({*names}) == len(names)
+
+
 def absorbed(conditions: list[Condition]) -> list[Condition]:
     """Return the conditions without alternatives of which one holds anyway: "cranes, cranes or rentals"."""
-    if len(conditions) < 2:
-        return conditions
-    if not any(isinstance(condition, Or) for condition in conditions):
+    if len(conditions) < 2 or Or not in [*map(type, conditions)]:
         return conditions
     conditions = [
         each.operands[0] if isinstance(each, Or) and len(set(each.operands)) == 1 else each for each in conditions

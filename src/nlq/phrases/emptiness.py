@@ -18,7 +18,7 @@ _UPPER: Final = (Operator.LT, Operator.LE)
 
 def why_empty(where: Condition | None, schema: Schema) -> str | None:
     """Return why no record can meet a condition, None where some could."""
-    if not isinstance(where, And):
+    if not isinstance(where, And) or _asks_each_once(where.operands):
         return None
     of: dict[str, list[Condition]] = {}
     for operand in where.operands:
@@ -29,6 +29,16 @@ def why_empty(where: Condition | None, schema: Schema) -> str | None:
             label = schema.by_name[name].label
             return f"No record can meet what is asked of the {label}: the conditions exclude each other."
     return _excluded(of, schema) or _empty_for_every_kind(where.operands, schema)
+
+
+def _asks_each_once(operands: tuple[Condition, ...]) -> bool:
+    """Return whether no two conditions can exclude each other, as in most questions.
+
+    Each compares a field of its own, and no two flags are asked for.
+    """
+    compared = [each for each in operands if isinstance(each, Comparison)]
+    fields = {each.field for each in compared}
+    return len(fields) == len(operands) and sum([each.value is True for each in compared]) < 2
 
 
 def _empty_for_every_kind(operands: tuple[Condition, ...], schema: Schema) -> str | None:

@@ -33,10 +33,26 @@ class _Driver:
         """What may stand between two parts."""
         self.unread: list[tuple[int, int]] = []
 
-    def _reduce(self, tag: str) -> int | None:
+    def _fits(self, reading: Reading, tagged: Tagged) -> bool:
+        """Take a stretch by one of its readings, where that fits here; return whether it does."""
+        tag = reading.tag
+        state = self._actions[self._states[-1]].get(tag)
+        if isinstance(state, Reduction):
+            state = self._reduce(state, tag)
+        if state is None:
+            return False
+        leaf = Leaf(tag, reading.payload, tagged.first, tagged.end)
+        make = self._whole.get(state)
+        if make is not None:
+            self._parts.append(make([leaf]))
+        else:
+            self._states.append(state)
+            self._values.append(leaf)
+        return True
+
+    def _reduce(self, action: int | Reduction | None, tag: str) -> int | None:
         """Make parts of what a tag ends; return the state that it leads to then, None where it fits nowhere."""
         states, values, actions, following = self._states, self._values, self._actions, self._following
-        action = actions[states[-1]].get(tag)
         while isinstance(action, Reduction):
             size, make = action.size, action.make
             if size == 1:
@@ -52,28 +68,15 @@ class _Driver:
             action = actions[state].get(tag)
         return action
 
-    def _shift(self, state: int, reading: Reading, tagged: Tagged) -> None:
-        leaf = Leaf(reading.tag, reading.payload, tagged.first, tagged.end)
-        make = self._whole.get(state)
-        if make is not None:
-            self._parts.append(make([leaf]))
-            return
-        self._states.append(state)
-        self._values.append(leaf)
-
     def take(self, tagged: Tagged) -> None:
         """Feed a stretch by its first reading that fits here; else begin a new part with it; else it is unread."""
         for reading in tagged.readings:
-            state = self._reduce(reading.tag)
-            if state is not None:
-                self._shift(state, reading, tagged)
+            if self._fits(reading, tagged):
                 return
         for reading in tagged.readings:
             if reading.tag in self._between:
                 self._part(tagged.first)
-                state = self._reduce(reading.tag)
-                if state is not None:
-                    self._shift(state, reading, tagged)
+                if self._fits(reading, tagged):
                     return
         self._close(tagged.first)
         self.unread.append((tagged.first, tagged.end))
@@ -90,7 +93,7 @@ class _Driver:
         Return whether all was finished.
         """
         states, values = self._states, self._values
-        if self._reduce(UNKNOWN) is not None:
+        if self._reduce(self._actions[states[-1]].get(UNKNOWN), UNKNOWN) is not None:
             return True
         # The finished parts end where the unfinished one begins.
         pending = [value[0] if isinstance(value, list) else value for value in values[1:]]

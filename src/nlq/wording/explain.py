@@ -54,18 +54,25 @@ class Explainer:
         self, text: str, tokens: list[Token], settled: Settled, resolved: Resolved, corrected: Mapping[int, str]
     ) -> tuple[Piece, ...]:
         """Return the pieces of a question in order; `corrected` maps tokens to the words they were read as."""
+        fates = _fates(text, tokens, resolved, corrected)
         pieces: list[Piece] = []
         suggested = 0
-        for first, end, role, meaning in _runs(text, tokens, resolved, corrected):
-            start, stop = tokens[first].start, tokens[end - 1].end
-            said = text[start:stop]
-            suggestions: tuple[str, ...] = ()
-            if role is _CORRECTED:
-                suggestions = tuple(corrected[index] for index in range(first, end) if index in corrected)
-            elif role is _NOT_UNDERSTOOD and suggested < _MAX_SUGGESTED:
-                suggested += 1
-                suggestions = resolved.hints.get(first) or self._suggest(said, first, end, tokens, settled)
-            pieces.append(Piece(start, stop, said, role, meaning, suggestions))
+        first, fate = 0, fates[0]
+        for end, after in enumerate(fates):
+            if after is fate:
+                continue
+            if fate is not None:
+                role, meaning = fate
+                start, stop = tokens[first].start, tokens[end - 1].end
+                said = text[start:stop]
+                suggestions: tuple[str, ...] = ()
+                if role is _CORRECTED:
+                    suggestions = tuple(corrected[index] for index in range(first, end) if index in corrected)
+                elif role is _NOT_UNDERSTOOD and suggested < _MAX_SUGGESTED:
+                    suggested += 1
+                    suggestions = resolved.hints.get(first) or self._suggest(said, first, end, tokens, settled)
+                pieces.append(Piece(start, stop, said, role, meaning, suggestions))
+            first, fate = end, after
         return tuple(pieces)
 
     def _suggest(self, text: str, first: int, end: int, tokens: list[Token], settled: Settled) -> tuple[str, ...]:
@@ -89,14 +96,13 @@ def _has_digit(text: str) -> bool:
     return not text.isalpha() and any(map(str.isdigit, text))
 
 
-def _runs(
-    text: str, tokens: list[Token], resolved: Resolved, corrected: Mapping[int, str]
-) -> list[tuple[int, int, Role, str]]:
-    """Return (first, end, role, meaning) of runs of tokens that share their fate, commas left aside."""
+def _fates(text: str, tokens: list[Token], resolved: Resolved, corrected: Mapping[int, str]) -> list[_Fate | None]:
+    """Return the fate of each token, then the end: one object for those of one piece, None for commas left aside."""
     fates: list[_Fate | None] = [_FILLER] * len(tokens)
     for use in resolved.uses:
-        mended = corrected and any(index in corrected for index in range(use.first, use.end))
-        fates[use.first : use.end] = [(_CORRECTED if mended else _USED, use.meaning)] * (use.end - use.first)
+        first, end = use.first, use.end
+        mended = corrected and any(index in corrected for index in range(first, end))
+        fates[first:end] = [(_CORRECTED if mended else _USED, use.meaning)] * (end - first)
     unread: dict[str, _Fate] = {}
     for first, end in resolved.unread:
         reason = resolved.reasons.get(first, "")
@@ -107,15 +113,8 @@ def _runs(
     for index, token in enumerate(tokens) if "," in text or ";" in text else ():
         if token.key == _COMMA and (fate := fates[index]) is not None and fate[0] in _UNUSED:
             fates[index] = None
-    runs: list[tuple[int, int, Role, str]] = []
-    first, fate = 0, fates[0]
     fates.append(_END)
-    for end, after in enumerate(fates):
-        if after is not fate:
-            if fate is not None:
-                runs.append((first, end, *fate))
-            first, fate = end, after
-    return runs
+    return fates
 
 
 def is_complete(tokens: list[Token], resolved: Resolved) -> bool:

@@ -7,7 +7,7 @@ bare words could be read otherwise), and one way of saying for each condition.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -103,8 +103,12 @@ class Phrasing:
         """
         spans, rest = self._spans(conditions)
         paired, rest = bounded(self._paired_spreads(rest))
-        left_out = [condition for condition in rest if self._is_left_out(condition, rest)]
-        said = self._stated([c for c in rest if not any(c is each for each in left_out)], named)
+        wanted = {each.field for each in rest if isinstance(each, Comparison) and each.value is True}
+        left_out: list[Condition] = []
+        stated: list[Condition] = []
+        for condition in rest:
+            (left_out if self._is_left_out(condition, wanted) else stated).append(condition)
+        said = self._stated(stated, wanted, named)
         said += [self._range(low, high) for low, high in paired]
         said += spans
         last = [f"{self._flag_word(condition)} left out" for condition in left_out]
@@ -112,14 +116,16 @@ class Phrasing:
         # "that are" says a field again, and so stands behind what says it first.
         return sorted(said, key=_place), last
 
-    def _stated(self, conditions: list[Condition], named: str) -> list[str]:
-        """Return conditions in words; what is said of a field again is no list with what was said before."""
+    def _stated(self, conditions: list[Condition], wanted: Container[str], named: str) -> list[str]:
+        """Return conditions in words; what is said of a field again is no list with what was said before.
+
+        `wanted` are the flags that are asked for.
+        """
         said: list[str] = []
         fields = {named} - {""}
-        flags = {c.field for c in conditions if isinstance(c, Comparison) and c.value is True}
         for condition in conditions:
             name = listed_field(condition)
-            if isinstance(condition, Comparison) and condition.value is False and condition.field in flags:
+            if isinstance(condition, Comparison) and condition.value is False and condition.field in wanted:
                 said.append(f"but not {self._flag_word(condition)}")
             else:
                 phrase = self._phrase(condition)
@@ -128,12 +134,10 @@ class Phrasing:
                 fields.add(name)
         return said
 
-    def _is_left_out(self, condition: Condition, among: list[Condition]) -> bool:
+    def _is_left_out(self, condition: Condition, wanted: Container[str]) -> bool:
         if not isinstance(condition, Comparison) or condition.value is not False:
             return False
-        if any(isinstance(each, Comparison) and each.field == condition.field and each.value is True for each in among):
-            return False
-        return condition.field in self._schema.conventions.left_out
+        return condition.field not in wanted and condition.field in self._schema.conventions.left_out
 
     def _flag_word(self, condition: Condition) -> str:
         return self._schema.by_name[condition.field].true_words[0] if isinstance(condition, Comparison) else ""
@@ -330,9 +334,9 @@ class Phrasing:
 
     def money(self, value: Value) -> str:
         """Return an amount of money with the mark of the currency."""
-        amount = Decimal(str(value))
-        # Three decimals would read as thousands.
-        amount = amount.quantize(_DECIMALS.get(amount.as_tuple().exponent, amount))
+        amount = value if isinstance(value, Decimal) else Decimal(str(value))
+        if "." in str(amount):  # three decimals would read as thousands
+            amount = amount.quantize(_DECIMALS.get(amount.as_tuple().exponent, amount))
         sign = _SIGNS.get(self._currency)
         if sign is None:
             return f"{amount:,f} {self._currency}"

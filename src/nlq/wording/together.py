@@ -7,13 +7,18 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from typing import Final
 
 from nlq.query import Comparison, Condition, Operator, Or
+
+_EQ: Final = Operator.EQ
 
 
 def listed_field(condition: Condition) -> str:
     """Return the field that a condition lists values of, "" where it lists none."""
-    each = condition.operands if isinstance(condition, Or) else (condition,)
+    if isinstance(condition, Comparison):
+        return condition.field if condition.operator is _EQ and isinstance(condition.value, str) else ""
+    each = condition.operands if isinstance(condition, Or) else ()
     names = {leaf.field for leaf in each if isinstance(leaf, Comparison) and leaf.operator is Operator.EQ}
     whole = all(isinstance(leaf, Comparison) and isinstance(leaf.value, str) for leaf in each)
     return names.pop() if whole and len(names) == 1 else ""
@@ -21,10 +26,12 @@ def listed_field(condition: Condition) -> str:
 
 def bounded(conditions: list[Condition]) -> tuple[list[tuple[Comparison, Comparison]], list[Condition]]:
     """Return pairs that bound a field from both sides, both ends included, and the other conditions."""
+    limits = [each for each in conditions if isinstance(each, Comparison) and isinstance(each.value, (Decimal, date))]
+    if len(limits) < 2:
+        return [], conditions
     bounds: dict[str, list[Comparison]] = {}
-    for condition in conditions:
-        if isinstance(condition, Comparison) and isinstance(condition.value, (Decimal, date)):
-            bounds.setdefault(condition.field, []).append(condition)
+    for limit in limits:
+        bounds.setdefault(limit.field, []).append(limit)
     pairs = [(low, high) for low, high in (pair for pair in bounds.values() if len(pair) == 2) if _is_range(low, high)]
     paired = [bound for pair in pairs for bound in pair]
     return pairs, [condition for condition in conditions if not any(condition is bound for bound in paired)]
