@@ -147,12 +147,14 @@ class _Ordering:
 
     def _ends(self, ranks: list[RankPart]) -> list[RankPart]:
         """Return the rankings that say from which end; those of the other end than the last are refused."""
-        ends = [rank for rank in ranks if rank.rank is not None]
-        for rank in ends[:-1]:
-            if rank.rank is not None and ends[-1].rank is not None and rank.rank.descending != ends[-1].rank.descending:
-                ranks.remove(rank)
-                self._gathered.refuse(rank)
-        return [rank for rank in ends if rank in ranks]
+        last = next((rank.rank for rank in reversed(ranks) if rank.rank is not None), None)
+        if last is None:
+            return []
+        others = [rank for rank in ranks if rank.rank is not None and rank.rank.descending != last.descending]
+        for rank in others:
+            self._gathered.refuse(rank)
+        ranks[:] = [rank for rank in ranks if rank.rank is None or rank.rank.descending == last.descending]
+        return [rank for rank in ranks if rank.rank is not None]
 
     def _by_date(self, part: Part) -> list[_Key]:
         """Return the date that "newest" orders by."""
