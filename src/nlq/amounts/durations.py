@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from decimal import ROUND_FLOOR, Decimal
 from typing import Final
 
+from nlq.amounts.comparisons import ABOUT_BEHIND
 from nlq.amounts.digits import EXACT
 from nlq.amounts.number_parts import key_at, read_part
 from nlq.amounts.number_words import FEW, SMALL, TENS
@@ -127,7 +128,7 @@ def read_duration(tokens: Sequence[Token], index: int) -> DurationReading | None
 
 
 def read_duration_text(text: str) -> DurationReading | None:
-    """Return the duration that a text is as a whole, after "for", "in" or "about"; None where it is none.
+    """Return the duration that a text is as a whole, after "for", "in" or "about" and before "or so".
 
     "A few weeks" as a whole are three, and `vague` says so; in a question nobody could be told, and they are not read.
     """
@@ -138,7 +139,10 @@ def read_duration_text(text: str) -> DurationReading | None:
     if start == len(tokens):
         return None
     duration = read_duration(tokens, start) or _few(tokens, start)
-    return duration if duration is not None and duration.end == len(tokens) else None
+    if duration is None:
+        return None
+    behind = " ".join(token.key for token in tokens[duration.end :])
+    return duration if not behind or behind in ABOUT_BEHIND else None
 
 
 def _few(tokens: Sequence[Token], index: int) -> DurationReading | None:
