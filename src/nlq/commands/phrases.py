@@ -43,6 +43,8 @@ from nlq.tagging.tries import Trie
 _CODE_GAPS: Final = ("", "-", "/", ".", "_")
 _AMOUNT_STARTS: Final = NUMBER_WORDS | FURTHER | {"by", "for", "+", "half", "few", "couple"} | MARKS.keys() - {"the"}
 _LONGEST_NAME: Final = 6
+_MOST_LEADING: Final = 4
+"""Words before a value that say nothing of it, "be the", at most."""
 _MOST_FURTHER: Final = 5
 """Words of "by another full 2 weeks" up to its amount, at most."""
 
@@ -203,7 +205,7 @@ class PhraseReader:
     ) -> Target | None:
         """Return the value that starts at a token, None without one; `named` is the field that it is for, if said."""
         start = index
-        while start < limit and tokens[start].key in (*ARTICLES, "be"):
+        while start < min(limit, index + _MOST_LEADING) and tokens[start].key in (*ARTICLES, "be"):
             start += 1
         if start >= limit:
             return None

@@ -15,7 +15,8 @@ WORDS = (
     *dict.fromkeys(ONE_OF_EACH_TAG.values()),
     *("5", "$5k", "10 %", "2 weeks", "March", "2026", "today", "Silo 4", "cranes", "pumps", "EQ-2087", "catepillar"),
     *("x", '"a"', "by 5 %", "until June 30", "Silo 4 and", "total and", "plan start and", "on site today", "the", "to"),
-    *("sort", "top", "cap at", "keep", "just", "by", "only", "more", "drop", "instead of", "how much", "only those"),
+    *("be", "sort", "top", "cap at", "keep", "just", "by", "only", "more", "drop", "instead of", "how much"),
+    "only those",
 )
 
 
