@@ -45,7 +45,6 @@ async def mutations_edits(request: EditDraftRequest, organization: Organization,
         await edits.seen()
         await batch.read(edits.connection)
         await edits.unseen()
-        await batch.try_all()
         batch.require_sound()
         wanted = []
         ids = []

@@ -134,14 +134,15 @@ class MutationBatch:
         self._entries = entries
         self._by = by
         self._rows: list[StoredRow | None] = []
-        self._tried: list[Tried] = []
+        self.tried: list[Tried] = []
+        """What becomes of the records, in the order of the mutations."""
         updated = frozenset(name for entry in entries for name in entry.updates)
         needed = looked_at(updated).union(needed_fields(updated), ("conflicting_fields",))
         self._known = tuple(field.name for field in FIELDS if whole or field.name in needed)
 
     async def read(self, connection: AsyncConnection) -> None:
         """Read the records as the connection sees them, and try the mutations: some while the next are read."""
-        self._rows, self._tried = [], []
+        self._rows, self.tried = [], []
         async with Sending() as reading:
             for entries in batches(self._entries, _AT_ONCE):
                 await reading.begin(self._read(connection, entries))
@@ -158,11 +159,11 @@ class MutationBatch:
         self._rows += [(by_id if entry.key == "id" else by_pfa_id).get(entry.name) for entry in entries]
 
     def _try_those_read(self) -> None:
-        first, end = len(self._tried), len(self._rows)
+        first, end = len(self.tried), len(self._rows)
         rows = self._rows[first:end]
         known = iter(fields_of([row for row in rows if row is not None], self._known))
         for entry, row in zip(self._entries[first:end], rows, strict=True):
-            self._tried.append(_tried(entry, row, None if row is None else next(known)))
+            self.tried.append(_tried(entry, row, None if row is None else next(known)))
 
     def require_sound(self) -> None:
         """Raise the error of the weightiest kind of thing that is wrong, with everything that is, that kind first."""
@@ -221,7 +222,7 @@ class MutationBatch:
     def _broken(self) -> list[Violation]:
         return [
             Violation(entry.of(broken.field), broken.reason)
-            for entry, tried in zip(self._entries, self._tried, strict=True)
+            for entry, tried in zip(self._entries, self.tried, strict=True)
             for broken in tried.edited.broken
             if not (entry.is_malformed and entry.blames(broken.field))
         ]
@@ -251,7 +252,7 @@ class MutationBatch:
         payloads: list[bytes] = [b"" if row is None else row.payload for row in self._rows]
         new: dict[int, StoredRecord] = {}
         edits: dict[int, RowEdit] = {}
-        for number, (entry, tried) in enumerate(zip(self._entries, self._tried, strict=True)):
+        for number, (entry, tried) in enumerate(zip(self._entries, self.tried, strict=True)):
             if tried.row is None or tried.before is None:
                 new[number] = self._created(number, tried, write.at)
             else:
@@ -283,7 +284,7 @@ class MutationBatch:
 
     def _foreseen(self, number: int, at: datetime) -> Values:
         """Return the fields of a record after its mutation, costs aside."""
-        tried, entry = self._tried[number], self._entries[number]
+        tried, entry = self.tried[number], self._entries[number]
         if tried.row is None or tried.before is None:
             return self._created(number, tried, at).values
         marked, _ = marked_edited(tried.before, tried.row.decoded().base, tried.edited.values, self._by, at)
