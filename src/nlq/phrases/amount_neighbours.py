@@ -75,7 +75,7 @@ def _settle_longer(line: Line, number: int, stretch: Tagged) -> None:
 
 
 def _settle_amount_of(line: Line, number: int, stretch: Tagged) -> None:
-    """Read "cost" as a verb where "a month" says behind the amount of what it is."""
+    """Read "cost" as a verb where "a month" says behind the amount of what it is; "a month" says nothing of a rate."""
     after = line.at(number + 1)
     again = after.reading("MEASURE") if after is not None else None
     if again is not None and again.payload is stretch.readings[0].payload:
@@ -84,7 +84,11 @@ def _settle_amount_of(line: Line, number: int, stretch: Tagged) -> None:
     while (each := line.at(place)) is not None and each.tag in _LIMITS:
         place -= 1
     verb = line.at(place)
-    if verb is not None and place < number - 1 and verb.tag == "MEASURE" and _is_cost(line, verb):
+    if verb is None or place == number - 1 or verb.tag != "MEASURE":
+        return
+    if verb.readings[0].payload is stretch.readings[0].payload:
+        stretch.readings = _FILLER  # "with a rate over 5k a month"
+    elif _is_cost(line, verb):
         verb.readings = _FILLER
 
 

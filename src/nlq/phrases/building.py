@@ -199,6 +199,9 @@ class _Builder(lark.Transformer[Any, Any]):
     def amount(self, children: list[Leaf]) -> Leaf:
         return children[0]
 
+    def hedged(self, children: list[Leaf]) -> Leaf:
+        return children[1]
+
     def bound(self, children: list[Leaf]) -> BoundPart:
         first, end = children[0].first, children[-1].end
         amounts = [leaf.payload for leaf in children if isinstance(leaf.payload, Amount)] or [Amount(Decimal())]
@@ -211,6 +214,12 @@ class _Builder(lark.Transformer[Any, Any]):
         low, high = (replace(amount, value=amount.value * share) for share in (_ROUGHLY_FROM, _ROUGHLY_TO))
         limits = ((Operator.GE, low), (Operator.LE, high))
         return BoundPart(children[0].first, children[1].end, limits, None, exact=False, about=True)
+
+    def about_bound(self, children: list[Leaf]) -> BoundPart:
+        compare, _, amount = children
+        if compare.payload is Operator.EQ:
+            return replace(self.about(children[1:]), first=compare.first)
+        return self.bound([compare, amount])  # what is about a limit is that limit
 
     def near(self, children: list[Leaf]) -> BoundPart:
         said = [leaf.payload for leaf in children if isinstance(leaf.payload, (Amount, Share))]

@@ -108,10 +108,11 @@ def _settle_frame(settled: Settled, position: int, after: Tagged | None, tokens:
     """Keep "from" before an amount and "to" between two; elsewhere they join nothing."""
     tagged, before = settled.tagged, settled.before()
     stretch = tagged[position]
-    framed = after is not None and after.is_amount
+    amount = _amount_behind(tagged, position)
+    framed = amount >= 0
     if stretch.tag == "TO":
         framed = framed and before >= 0 and tagged[before].is_amount
-    if framed and stretch.tag == "FROM" and not _goes_to(tagged, position):
+    if framed and stretch.tag == "FROM" and not _goes_to(tagged, amount):
         stretch.readings = (Reading("COMPARE", Operator.GE),)  # "a rate from 5k"
         return
     if not framed:
@@ -130,10 +131,17 @@ def _names_both(tagged: list[Tagged], before: int, after: Tagged | None) -> bool
     return before >= 0 and after is not None and tagged[before].tag == after.tag == "VALUE"
 
 
-def _goes_to(tagged: list[Tagged], position: int) -> bool:
-    """Return whether a range goes on behind the amount that "from" stands before: "from 5k up to 8k"."""
+def _amount_behind(tagged: list[Tagged], position: int) -> int:
+    """Return the position of the amount that stands behind a word, or behind "about" there; -1 where none does."""
     after = skip_silent(tagged, position, 1)
-    behind = skip_silent(tagged, after, 1) if after >= 0 else -1
+    if after >= 0 and tagged[after].tag == "ABOUT":
+        after = skip_silent(tagged, after, 1)
+    return after if after >= 0 and tagged[after].is_amount else -1
+
+
+def _goes_to(tagged: list[Tagged], amount: int) -> bool:
+    """Return whether a range goes on behind an amount that "from" stands before: "from 5k up to 8k"."""
+    behind = skip_silent(tagged, amount, 1)
     return behind >= 0 and tagged[behind].tag in ("TO", "AND", "COMPARE", "SUFFIX")
 
 

@@ -68,16 +68,24 @@ class _Driver:
             action = actions[state].get(tag)
         return action
 
-    def take(self, tagged: Tagged) -> None:
-        """Feed a stretch by its first reading that fits here; else begin a new part with it; else it is unread."""
+    def take(self, tagged: Tagged) -> bool:
+        """Feed a stretch by its first reading that fits here; else begin a new part with it; else it is unread.
+
+        Return whether it was read.
+        """
         for reading in tagged.readings:
             if self._fits(reading, tagged):
-                return
+                return True
         for reading in tagged.readings:
             if reading.tag in self._between:
                 self._part(tagged.first)
                 if self._fits(reading, tagged):
-                    return
+                    return True
+        self.refuse(tagged)
+        return False
+
+    def refuse(self, tagged: Tagged) -> None:
+        """Leave a stretch unread."""
         self._close(tagged.first)
         self.unread.append((tagged.first, tagged.end))
         self._parts.append(Mark(tagged.first, tagged.end, UNKNOWN, None))
@@ -116,10 +124,17 @@ def parse(tagged: Sequence[Tagged], length: int) -> tuple[list[Part], list[tuple
     `tagged` covers the tokens in order; `length` is their number.
     """
     driver = _Driver()
+    severed = False
     for stretch in tagged:
         tag = stretch.readings[0].tag
         if tag == UNKNOWN:
             driver.unread.append((stretch.first, stretch.end))
-        if tag not in SILENT:
-            driver.take(stretch)
+        if tag in SILENT:
+            continue
+        if severed:
+            driver.refuse(stretch)
+            severed = False
+        elif not driver.take(stretch):
+            # A dash has no token to be unread: what it joins to the amount before it is.
+            severed = stretch.first == stretch.end
     return driver.finish(length), driver.unread

@@ -19,7 +19,7 @@ QUESTION_FILES = (
     *("questions.txt", "questions_of_dates_and_figures.txt", "questions_in_other_words.txt"),
     *("questions_of_changed_fields.txt", "questions_of_costs_in_time.txt"),
     *("questions_of_groups_without_records.txt", "questions_of_daily_work.txt"),
-    "questions_of_the_office.txt",
+    *("questions_of_the_office.txt", "questions_of_amounts.txt"),
 )
 """The fixture files of whole questions."""
 
