@@ -193,9 +193,10 @@ class _Carrier:
         before = self._before.aggregate.window if self._before.aggregate is not None else None
         said = self._said.query.aggregate.window if self._said.query.aggregate is not None else None
         window = self._window or said or before
-        if window is None or (asked is not None and asked.window is window):
+        fits = asked is not None and can_have_window(asked, self._schema)
+        if window is None or (asked is not None and fits and asked.window is window):
             return asked
-        if asked is None or not can_have_window(asked, self._schema):
+        if asked is None or not fits:
             self._result.warnings.append(f"The days {days_of(window)} are left aside: only sums of costs are of some.")
             return None if asked is None else replace(asked, window=None)
         self._note(f"costs of the days {days_of(window)}") if window is before else self._note_days(window)

@@ -251,12 +251,12 @@ def excluded(before: Sequence[Condition], said: Sequence[Condition], schema: Sch
         if less is not None and any(_is_all(choice_of(old), less) for old in edited.where):
             edited = dropped(edited.where, frozenset((less.field,)), schema)
         else:
-            for each in _negated(condition):
+            for each in _negated(condition, schema):
                 _narrow(edited, each, schema)
     return edited
 
 
-def _negated(condition: Condition) -> list[Condition]:
+def _negated(condition: Condition, schema: Schema) -> list[Condition]:
     """Return what holds where a condition does not: of alternatives of several fields each on its own.
 
     A flag is then in its other state.
@@ -264,8 +264,8 @@ def _negated(condition: Condition) -> list[Condition]:
     match condition:
         case Comparison(field, Operator.EQ, bool(value)):
             return [Comparison(field, Operator.EQ, not value)]
-        case Or(operands) if choice_of(condition) is None and not all(isinstance(each, And) for each in operands):
-            return [part for each in operands for part in _negated(each)]
+        case Or(operands) if choice_of(condition) is None and about(condition, schema) == fields_of(condition):
+            return [part for each in operands for part in _negated(each, schema)]
         case Not(operand):
             return [operand]
     return [Not(condition)]
