@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pfa_rpc.records.remembered import Remembered
 from pfa_rpc.store.binary_copy import in_parts, row_maker, rows_of_columns
+from pfa_rpc.store.driver import driver_of
 from pfa_rpc.store.types import NameList
 
 FEW: Final = 3
@@ -191,21 +192,8 @@ async def copy_rows(
     connection: AsyncConnection, table: sa.Table, columns: Sequence[str], rows: Iterable[bytes]
 ) -> None:
     """Insert rows by PostgreSQL's COPY, each in the form that `binary_copy` gives, its columns in the order given."""
-    import asyncpg  # noqa: PLC0415 (only where PostgreSQL is used)
-
-    driver = (await connection.get_raw_connection()).driver_connection
-    if driver is None:
-        raise TypeError("a connection in use has a driver connection")
-    try:
+    async with driver_of(connection, f"COPY {table.name}") as driver:
         await driver.copy_to_table(table.name, columns=columns, source=in_parts(rows), format="binary")
-    except asyncpg.IntegrityConstraintViolationError as error:
-        raise sa.exc.IntegrityError(f"COPY {table.name}", None, error) from error
-    except asyncpg.InternalClientError as error:
-        # The server has just ended the connection: the driver can do nothing more with it, not even roll back.
-        await connection.invalidate(error)
-        raise sa.exc.OperationalError(f"COPY {table.name}", None, error, connection_invalidated=True) from error
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-        raise sa.exc.OperationalError(f"COPY {table.name}", None, error) from error
 
 
 def insert_for(dialect: str, table: sa.Table) -> postgresql.Insert | sqlite.Insert:

@@ -30,6 +30,7 @@ from pfa_rpc.schema import FIELDS
 from pfa_rpc.store.bulk import FEW, insert_rows, text_array
 from pfa_rpc.store.database import Write
 from pfa_rpc.store.drafts.view import by_position, seen
+from pfa_rpc.store.driver import fetch
 from pfa_rpc.store.history.recording import ROWS_AT_ONCE, history_of
 from pfa_rpc.store.organizations import Organization
 from pfa_rpc.store.rows import RowMaker, decode_base, with_costs
@@ -142,8 +143,8 @@ async def seen_rows(
     """Return pfa_id → (digest of the row taken in last, PEMS stamp) of the records that exist among the ids."""
     found: dict[str, tuple[bytes | None, datetime | None]] = {}
     columns = (records.c.pfa_id, records.c.seen_digest, records.c.pems_stamp)
-    async for row in _by_pfa_id(connection, organization_id, pfa_ids, columns):
-        found[row.pfa_id] = (row.seen_digest, row.pems_stamp)
+    async for pfa_id, digest, stamp in _by_key(connection, organization_id, records.c.pfa_id, pfa_ids, columns):
+        found[pfa_id] = (digest, stamp)
     return found
 
 
@@ -199,13 +200,6 @@ async def read_created(connection: AsyncConnection, organization_id: str, first:
     return [StoredRow(*row) for row in await connection.execute(query.order_by(records.c.position))]
 
 
-async def _by_pfa_id(
-    connection: AsyncConnection, organization_id: str, pfa_ids: Sequence[str], columns: Sequence[sa.Column[Any]]
-) -> Any:
-    async for row in _by_key(connection, organization_id, records.c.pfa_id, pfa_ids, columns):
-        yield row
-
-
 async def _by_key(
     connection: AsyncConnection,
     organization_id: str,
@@ -214,7 +208,13 @@ async def _by_key(
     columns: Sequence[sa.ColumnElement[Any]],
 ) -> Any:
     for statement, parameters in among(connection.dialect.name, organization_id, key, names, tuple(columns)):
-        for row in await connection.execute(seen(connection, statement), parameters):
+        through = seen(connection, statement)
+        rows: Iterable[Any]
+        if through is statement:
+            rows = await fetch(connection, statement, parameters)
+        else:  # which is of one draft, and made anew each time
+            rows = await connection.execute(through, parameters)
+        for row in rows:
             yield row
 
 
@@ -227,8 +227,11 @@ def among(
 ) -> Iterator[tuple[sa.Select[Any], dict[str, str]]]:
     """Yield the statements, with their parameters, that read columns of the rows whose key is among names."""
     if dialect == "postgresql":
-        # One statement for any number of names, which stays prepared.
-        if names:
+        # One statement for any number of names, which stays prepared; for one name its plan is made in a third of the
+        # time without an array.
+        if len(names) == 1:
+            yield _among(key, columns, is_one=True), {"organization_id": organization_id, "name": names[0]}
+        elif names:
             yield _among(key, columns), {"organization_id": organization_id, "names": text_array(names)}
         return
     for part in batches(names, _IDS_A_QUERY):
@@ -236,12 +239,15 @@ def among(
 
 
 @lru_cache(maxsize=16)
-def _among(key: sa.Column[Any], columns: _Selected) -> sa.Select[Any]:
-    """Return the statement that reads columns of the rows whose key is among names (PostgreSQL)."""
+def _among(key: sa.Column[Any], columns: _Selected, *, is_one: bool = False) -> sa.Select[Any]:
+    """Return the statement that reads columns of the rows whose key is among names, or is a name (PostgreSQL)."""
+    of = sa.bindparam("organization_id", type_=sa.Text())
+    query = sa.select(*columns).where(key.table.c.organization_id == of)
+    if is_one:
+        return query.where(key == sa.bindparam("name", type_=sa.Text()))
     # Rows of names, not `= ANY` of an array: as a filter, that would take the text apart again for each record.
     names = sa.func.unnest(sa.cast(sa.bindparam("names", type_=sa.Text()), postgresql.ARRAY(sa.Text())))
-    of = sa.bindparam("organization_id", type_=sa.Text())
-    return sa.select(*columns).where(key.table.c.organization_id == of, key.in_(sa.select(names)))
+    return query.where(key.in_(sa.select(names)))
 
 
 def batches(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
