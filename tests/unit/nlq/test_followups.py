@@ -212,7 +212,7 @@ def test_what_the_question_before_cannot_give_is_reported_with_the_reason(
         ("rentals in Silo 4", "without a contract or around 5k", "(monthly_rate >= 4500 AND monthly_rate <= 5500)"),
         ("purchases", "percentage of those under 12k", "source = PURCHASE"),
         ("rentals", "exclude last week or Silo 4", 'area_silo != "Silo 4"'),
-        ("cranes by month of forecast start", "total forecast cost in March", 'category = "Cranes"'),
+        ("how many cranes by month", "March total forecast cost", 'category = "Cranes"'),
     ],
 )
 def test_what_a_follow_up_says_twice_or_of_several_fields_reads_back(
