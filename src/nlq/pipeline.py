@@ -190,8 +190,8 @@ class Language:
 
     def _edits(self, reading: _Reading) -> bool:
         """Return whether an order is about the question before: "change the silo to 7"."""
-        context = reading.context
-        return context is not None and read_edit(reading.tokens, context, self._schema, self._tagger.tag) is not None
+        context, tag = reading.context, partial(self._tagger.tag, today=reading.today)
+        return context is not None and read_edit(reading.tokens, context, self._schema, tag) is not None
 
     def _tag(self, reading: _Reading) -> None:
         reading.tagged = self._tagger.tag(reading.tokens, reading.today)
@@ -222,9 +222,8 @@ class Language:
     def _follow(self, reading: _Reading) -> None:
         """Take out the words by which a question goes on from the one before it; report them where there is none."""
         if reading.context is not None:
-            reading.follow = read_follow_up(
-                reading.tagged, reading.tokens, reading.context, self._schema, self._tagger.tag
-            )
+            tag = partial(self._tagger.tag, today=reading.today)
+            reading.follow = read_follow_up(reading.tagged, reading.tokens, reading.context, self._schema, tag)
         else:
             reading.warnings = needs_another(reading.tagged, reading.tokens, self._schema)
 

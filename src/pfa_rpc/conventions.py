@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from nlq.schema import ChangedFields, CommandConventions, Conventions, DateConventions, Layer
-from pfa_rpc.sayings import SAYINGS
+from pfa_rpc.sayings import ENDED, SAYINGS
 
 _PLAN_IS_LOCKED: Final = "The plan is the locked budget: it never changes once it is set."
 _SET_ON_ARRIVAL: Final = "The day that equipment came on site is a fact that PEMS keeps."
@@ -168,6 +168,7 @@ DATES: Final = DateConventions(
         *("due to return", "due to leave", "completing", "completed", "rolling off", "run out", "running out"),
         *("ending date", "needed until", "off hire", "completion", "completion date", "gone", "be gone"),
         *("go back", "goes back", "going back to the vendor", "sent back", "be sent back", "due to go back"),
+        *ENDED,
         *("coming off hire", "going off hire", "come off hire", "come off rent", "leave site", "leaves site"),
     ),
     within_words=(

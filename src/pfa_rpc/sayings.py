@@ -1,4 +1,7 @@
-"""What phrases stand for, as conditions on fields: `SAYINGS`, such as "late", "over budget" and "not pushed"."""
+"""What phrases stand for, as conditions on fields: `SAYINGS`, such as "late", "over budget" and "not pushed".
+
+`ENDED` are the words for records that are over.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,14 @@ def _within(field: str, other: str) -> FieldComparison:
     return FieldComparison(field, Operator.LE, other)
 
 
+ENDED: Final = (
+    *("have left", "has left", "that left", "which left", "already left", "have already left", "has already left"),
+    *("returned", "have returned", "has returned", "already returned", "have been returned", "has been returned"),
+    *("been returned", "been sent back", "were returned", "was returned", "have ended", "has ended", "already ended"),
+    *("that have left", "that has left", "which have left", "that have returned", "that have been returned"),
+    *("already gone", "have finished", "has finished", "have demobilized", "already demobilized", "demobilized"),
+)
+"""Words for records that are over; before a date they say when."""
 SAYINGS: Final = (
     Saying(
         (
@@ -115,9 +126,25 @@ SAYINGS: Final = (
         Not(Present("conflicting_fields")),
     ),
     Saying(
-        ("not ended", "not yet ended", "not ended yet", "not yet finished", "not yet returned", "not returned yet"),
+        (
+            *(
+                "not ended",
+                "not yet ended",
+                "not ended yet",
+                "not yet finished",
+                "not yet returned",
+                "not returned yet",
+            ),
+            *("not returned", "haven't returned", "hasn't returned", "not been returned", "not left", "not yet left"),
+            *("haven't left", "hasn't left", "haven't been returned", "hasn't been returned"),
+        ),
         Not(Present("actual_end")),
         (Comparison("forecast_end", Operator.GE, TODAY),),
+    ),
+    Saying(
+        ENDED,
+        Present("actual_end"),
+        (Comparison("forecast_end", Operator.LT, TODAY),),
     ),
     Saying(("never synced", "never been synced", "never yet synced", "never pushed"), Not(Present("last_synced_at"))),
     Saying(

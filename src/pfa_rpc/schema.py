@@ -113,6 +113,16 @@ FIELDS: Final[tuple[Field, ...]] = (
             *("has arrived", "have arrived", "has started", "have started", "already started", "that have arrived"),
             *("that has arrived", "which have arrived", "that have started", "that have already arrived"),
             *("already on site", "already arrived", "is on site", "currently on site", "on-site", "already billing"),
+            *(
+                "arrived",
+                "started",
+                "mobilized",
+                "on rent",
+                "on hire",
+                "currently on rent",
+                "been delivered",
+                "delivered",
+            ),
         ),
         (
             *(
@@ -143,6 +153,8 @@ FIELDS: Final[tuple[Field, ...]] = (
             *("haven't shown up", "hasn't shown up", "haven't shown up yet", "hasn't shown up yet", "yet to show up"),
             *("has not arrived yet", "have not arrived yet", "not delivered", "not been delivered", "not yet started"),
             *("awaiting delivery", "awaiting arrival", "pending delivery", "pending arrival", "to be delivered"),
+            *("still to be actualized", "to be actualized", "not been actualized", "not started", "yet to start"),
+            *("not on rent", "not yet on rent", "not on hire", "waiting to arrive", "still to start"),
         ),
         editable=False,
     ),

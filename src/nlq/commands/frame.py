@@ -43,6 +43,9 @@ _TELLING: Final = frozenset(
     )
 )
 """Words, as keys, behind which "up by 10 %" tells of what is, and orders nothing."""
+_MUST_BE: Final = frozenset(("should", "must", "shall", "need", "ought", "has", "have"))
+_MUST: Final = _MUST_BE | {"to", "now", "all"}
+"""Words, as keys, before "be" that say that something is to become so."""
 _ADJECTIVES: Final = frozenset(("blank", "empty", "trash"))
 """Verbs that say what something is like where no article follows: "blank contract"."""
 
@@ -144,6 +147,9 @@ def frames(tokens: Sequence[Token], verbs: Verbs, spelt: Callable[[Token], str |
         frame = reader(tokens, verbs, lead, end)
         if frame is not None and not any(_is_about_the_view(tokens, clause) for clause in frame.clauses):
             yield _closed(frame, tokens, end)
+    frame = None if "be" not in said else _stated(tokens, lead, end)
+    if frame is not None:
+        yield _closed(frame, tokens, end)
     frame = _misspelt(tokens, verbs, spelt, lead, end)
     if frame is not None:
         yield _closed(frame, tokens, end)
@@ -229,7 +235,9 @@ def _join_start(tokens: Sequence[Token], index: int) -> int:
 
 def _obliged(tokens: Sequence[Token], verbs: Verbs, lead: int, end: int) -> Frame | None:
     """Read "the cranes should be pushed by a week" and "I want the cranes pushed by a week"."""
-    wished = any(token.key in WISHES for token in tokens[:lead])
+    making = tokens[lead].key == "make"
+    lead += making
+    wished = making or any(token.key in WISHES for token in tokens[:lead])
     for index in range(lead + 1, end):
         modal = index
         while modal > lead and tokens[modal - 1].key in MODALS:
@@ -243,6 +251,25 @@ def _obliged(tokens: Sequence[Token], verbs: Verbs, lead: int, end: int) -> Fram
         clause = Clause(found[1], index, found[0], end, before=(lead, modal))
         polite = [(modal, index)] if modal < index else []
         return Frame(_clauses(tokens, verbs, clause), [*([(0, lead)] if lead else []), *polite])
+    return None
+
+
+def _stated(tokens: Sequence[Token], lead: int, end: int) -> Frame | None:
+    """Read "the rate of EQ-2087 should be $500": what a field is to be, without a verb of change."""
+    if tokens[lead].key == "there":
+        return None  # "there should be pumps in Silo 4" changes none of them
+    for index in range(lead + 1, end - 1):
+        if tokens[index].key in _TELLING or tokens[index].key == "not":
+            return None
+        if tokens[index].key != "be":
+            continue
+        modal = index
+        while modal > lead and tokens[modal - 1].key in _MUST:
+            modal -= 1
+        if modal in (index, lead) or not _MUST_BE.intersection(token.key for token in tokens[modal:index]):
+            return None
+        clause = Clause(VERBS["set"], modal, index, end, before=(lead, modal))
+        return Frame([clause], [(0, lead)] if lead else [], terse=True)
     return None
 
 
@@ -261,7 +288,7 @@ def _active(
     tokens: Sequence[Token], verbs: Verbs, index: int, modals: list[str], wished: bool
 ) -> tuple[int, Verb] | None:
     """Return the verb of "should start", "need to start", and of "to start" behind a wish."""
-    if not modals and not (wished and tokens[0].key in ("have", "let")):
+    if not modals and not (wished and tokens[0].key in ("have", "let", "make")):
         return None
     obliged = not modals or modals[-1] in ("should", "must", "shall")
     obliged = obliged or (modals[-1] == "to" and (len(modals) > 1 or wished))

@@ -11,7 +11,7 @@ from nlq.changes import Change, ChangeOperation
 from nlq.commands.clause import ClauseContext
 from nlq.commands.fields import Named
 from nlq.commands.outcome import Refusal
-from nlq.commands.phrases import spec_of
+from nlq.commands.phrases import Target, spec_of
 from nlq.commands.setting import Setting
 from nlq.commands.targets import Targets
 from nlq.commands.words import (
@@ -127,12 +127,10 @@ class States:
             if same:
                 return False  # "reassign contract C-1 to C-2"
             spec = spec_of(given)
-            if (
-                spec is None
-                or not spec.editable
-                or (getting is not None and spec.name == self._at.conventions.assigned and not self._determined(index))
-            ):
+            if spec is None or not spec.editable:
                 return False
+            if getting is not None and spec.name == self._at.conventions.assigned and not self._determined(index):
+                return self._ask_which_gets(index, given, getting)
             if getting is not None and spec.name != self._at.conventions.assigned and given.label is None:
                 return False
             if spec.name == self._at.conventions.assigned and not self._names_kind(index + 1):
@@ -141,6 +139,18 @@ class States:
             self._setting.set(Named(index, index, (spec,)), given)
             return True
         return False
+
+    def _ask_which_gets(self, to: int, given: Target, getting: Target) -> bool:
+        """Ask whether "assign EQ-1 to pumps" gives the pumps a machine, or the machine a category."""
+        if getting.label is not None or not self._names_kind(to + 1):
+            return False
+        at, kind = self._at, getting.meanings[0]
+        tag, named = next((each.value for each in given.meanings), given.text), at.text(to + 1, getting.end)
+        at.take(to, getting.end, "")
+        return at.ask(
+            f"“to {named}”: do the {named} get {tag}, or does {tag} get the {kind.field.label} {kind.value}? "
+            f"Say “assign {tag} to the {named}”, or “set the {kind.field.label} of {tag} to {kind.value}”."
+        )
 
     def _names_kind(self, index: int) -> bool:
         """Return whether the records are named by what they are, not by a value that they could be given."""

@@ -28,7 +28,7 @@ from nlq.followups.conjuncts import (
 )
 from nlq.followups.cues import LEADS
 from nlq.followups.follow_up import FollowUp, Move
-from nlq.followups.lending import lend, moved, refit, refit_part, refit_query
+from nlq.followups.lending import lend, lend_limits, moved, refit, refit_part, refit_query
 from nlq.followups.lending_dates import lend_dates, lend_window
 from nlq.followups.retelling import amount_note, dated_notes, gave_way, lent_notes
 from nlq.normalize import Token
@@ -252,6 +252,8 @@ class _Carrier:
         lent = lend(stated, before, self._schema)
         if lent != stated:
             self._said.ambiguities = lent_notes(self._said.ambiguities, stated, lent, self._canon)
+        if self._follow.move is Move.EXCHANGE:
+            lent = lend_limits(lent, self._said.parts, before)
         dated = lend_dates(lent, self._said.parts, before, self._schema)
         if dated != lent:
             self._said.ambiguities = dated_notes(self._said.ambiguities, lent, dated, self._schema)

@@ -12,8 +12,8 @@ from typing import Final
 
 from nlq.followups.conjuncts import about, choice_of, conjuncts
 from nlq.normalize import Token
-from nlq.query import Query, fold
-from nlq.schema import FieldSpec, Schema
+from nlq.query import Comparison, Operator, Query, fold
+from nlq.schema import FieldSpec, FieldType, Schema
 from nlq.tagging.tags import FILLER, LABEL, Tagged
 
 Tag = Callable[[list[Token]], list[Tagged]]
@@ -33,6 +33,10 @@ _BEFORE_OLD: Final = frozenset(("the", "from", "out", "value"))
 _TO: Final = frozenset(("to", "with", "by", "for", "into"))
 _BEFORE_NEW: Final = frozenset(("the", "a", "in", "on", "instead", "of", "please", "be"))
 _LISTING: Final = frozenset(("AND", "OR", "COMMA"))
+_LIMITS: Final = {"MONEY": (FieldType.MONEY,), "DATE": (FieldType.DATE, FieldType.TIME)}
+"""Tags of what limits fields → the types of these."""
+_LIMITING: Final = frozenset(("COMPARE", "TO", "AND", "BETWEEN", "FROM", "ABOUT", "SUFFIX", "AMOUNT_OF", "WHEN"))
+"""Tags of what can stand around an amount or a day."""
 
 
 @dataclass(slots=True)
@@ -71,7 +75,7 @@ class _EditReader:
         first = self._skip(verb + 1, _IT | _BEFORE_OLD)
         if self._said[verb] == _MAKE:
             pointed = any(word in _IT for word in self._said[verb + 1 : first])
-            return self._exchange(first, []) if pointed else None
+            return (self._exchange(first, []) or self._limits(first)) if pointed else None
         to = next((each for each in range(first, len(self._said)) if self._said[each] in _TO), None)
         if to is None:
             return None
@@ -97,6 +101,22 @@ class _EditReader:
         if not new or any(each.tag not in allowed for each in new):
             return None
         return Edit(start, asked, gone) if anything or gone or all(map(self._is_about, new)) else None
+
+    def _limits(self, start: int) -> Edit | None:
+        """Return the edit of "make that $7,500" and "make it next quarter", in place of limits of the same kind."""
+        start = self._skip(start, _BEFORE_NEW)
+        asked = self._tagged(start)
+        tags = {each.tag for each in _content(asked)}
+        for kind, types in _LIMITS.items():
+            limited = any(self._schema.by_name[name].type in types for name in self._limited())
+            if kind in tags and tags <= _LIMITING | {kind} and limited:
+                return Edit(start, asked)
+        return None
+
+    def _limited(self) -> set[str]:
+        """Return the fields that the question before limits."""
+        limits = (each for each in self._before if isinstance(each, Comparison) and each.operator is not Operator.EQ)
+        return {each.field for each in limits}
 
     def _of_field(self, first: int, to: int, of: FieldSpec) -> Edit | None:
         """Return the edit of "change the silo to 7"."""

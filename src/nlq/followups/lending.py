@@ -1,8 +1,8 @@
 """Lending: which field an amount of a follow-up is of, where only the question before can tell.
 
-Gives `lend`, `refit`, `refit_part` and `refit_query`. "over $5k" alone is each kind of record's own amount; after
-"rentals" it is their rate, after "forecast cost under 10k" that cost. And what was a rental's rate becomes a price when
-purchases are asked for.
+Gives `lend`, `lend_limits`, `refit`, `refit_part` and `refit_query`. "over $5k" alone is each kind of record's own
+amount; after "rentals" it is their rate, after "forecast cost under 10k" that cost. And what was a rental's rate is a
+price when purchases are asked for.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from nlq.followups.conjuncts import about, choice_of, conjuncts
+from nlq.phrases.parts import BoundPart, Part
 from nlq.query import And, Comparison, Condition, Not, Operator, Or, Query, Value, fields_of, refigured
 from nlq.schema import FieldType, Schema
 
@@ -27,6 +28,28 @@ def lend(stated: Sequence[Condition], before: Sequence[Condition], schema: Schem
         for each in stated
     ]
     return _lent(told, before, schema)
+
+
+def lend_limits(stated: Sequence[Condition], parts: Iterable[Part], before: Sequence[Condition]) -> list[Condition]:
+    """Return the conditions stated, a plain amount as the limit that it takes the place of: "make that $7,500".
+
+    `parts` are those of the question: an amount that is said to be exact takes the place as such.
+    """
+    plain = {part.limits[0][1].value for part in parts if isinstance(part, BoundPart) and part.exact}
+    lent: list[Condition] = []
+    for each in stated:
+        same = [old for old in before if isinstance(each, Comparison) and _field_of(old) == each.field]
+        old = same[0] if len(same) == 1 else None
+        if isinstance(each, Comparison) and isinstance(old, Comparison) and each.value in plain:
+            lent.append(replace(each, operator=old.operator))
+        else:
+            lent.append(each)
+    return lent
+
+
+def _field_of(condition: Condition) -> str:
+    """Return the field that a condition compares with a value, "" where it does something else."""
+    return condition.field if isinstance(condition, Comparison) else ""
 
 
 def _lent(stated: Sequence[Condition], before: Sequence[Condition], schema: Schema) -> list[Condition]:

@@ -26,6 +26,8 @@ _STEPS: Final = {"plus": "+", "+": "+", "minus": "-"}
 _DATED: Final = frozenset(("DATE", "WHEN"))
 _STEPPED: Final = frozenset(("NUMBER", "MONEY", "DURATION"))
 _PASSED: Final = frozenset(("VALUE", "FIELD", "AND", "COMMA"))
+_TRENDS: Final = frozenset(("running", "trending", "tracking", "going", "coming", "projected", "predicted", "set"))
+"""Words before "over budget" that say that it will be."""
 _GIVEN: Final = frozenset(("assigned", "set", "entered", "recorded", "specified", "given", "allocated", "known", "yet"))
 POLITE: Final = frozenset(
     (
@@ -91,19 +93,41 @@ def _asks_figure(stretch: Tagged) -> bool:
 
 def _settle_span(line: Line, number: int, stretch: Tagged) -> None:
     """Keep "on site" as what overlaps with a date where one follows; elsewhere it is the flag."""
+    if _settle_trend(line, number, stretch):
+        return
+    dated = _leads_to_date(line, number)
+    rest = tuple(reading for reading in stretch.readings if (reading.tag == "SPAN") is dated)
+    stretch.readings = rest or _UNKNOWN
+
+
+def _settle_trend(line: Line, number: int, stretch: Tagged) -> bool:
+    """Take "trending" in "trending over budget" as a word around it; return whether it is one."""
+    after = line.at(number + 1)
+    if line.key(stretch) not in _TRENDS or after is None or after.tag not in _COMPARING:
+        return False
+    if after.tag == "COMPARE":
+        behind = line.at(number + 2)
+        if behind is None or behind.field is None:
+            return False
+    stretch.readings = _FILLER
+    return True
+
+
+def _leads_to_date(line: Line, number: int) -> bool:
+    """Return whether a date follows, with nothing but values and fields before it."""
     for place in line.content[number + 1 :]:
         if line.tagged[place].tag == "DATE":
-            stretch.readings = tuple(reading for reading in stretch.readings if reading.tag == "SPAN")
-            return
+            return True
         if line.tagged[place].tag not in _PASSED or line.tagged[place].reading("EVENT") is not None:
             break
-    rest = tuple(reading for reading in stretch.readings if reading.tag != "SPAN")
-    stretch.readings = rest or _UNKNOWN
+    return False
 
 
 def _settle_layer(line: Line, number: int, stretch: Tagged) -> None:
     """Read a layer as its cost where it is compared ("forecast over plan"), as its end behind "ending after"."""
     before, after = line.at(number - 1), line.at(number + 1)
+    if after is not None and after.tag == "TO" and (behind := line.at(number + 2)) and behind.tag == "COMPARE":
+        after.readings, after = _FILLER, behind  # "forecast to exceed plan cost"
     end = _end_of(line.at(number - 2), stretch) if before is not None and before.tag in _COMPARING else None
     if end is not None:
         stretch.readings = (end,)
@@ -147,6 +171,8 @@ def _settle_not(line: Line, number: int, stretch: Tagged) -> None:
 
 def _settle_event(line: Line, number: int, stretch: Tagged) -> None:
     """Read "start date" as the field where no date follows it, and no "each month" or "soonest" behind the verb."""
+    if _settle_trend(line, number, stretch):
+        return
     after, before = line.at(number + 1), line.at(number - 1)
     asks = line.tokens[stretch.first].raw.casefold() == "return"
     if asks and not stretch.first and (after is None or after.tag not in ("DATE", "WHEN")):
@@ -155,9 +181,9 @@ def _settle_event(line: Line, number: int, stretch: Tagged) -> None:
     verb = stretch.end == stretch.first + 1 and before is not None and before.tag in ("VALUE", "FLAG")
     if verb and after is not None and after.tag in ("AMOUNT_OF", "BY"):
         stretch.readings = tuple(reading for reading in stretch.readings if reading.tag == "EVENT")
-    elif stretch.reading("FLAG") is not None:
-        said = "EVENT" if after is not None and after.tag in ("DATE", "WHEN") else "FLAG"
-        stretch.readings = tuple(reading for reading in stretch.readings if reading.tag == said)
+    elif stretch.reading("FLAG") is not None or stretch.reading("CLAIM") is not None:
+        timed = (after is not None and after.tag == "WHEN") or _leads_to_date(line, number)
+        stretch.readings = tuple(reading for reading in stretch.readings if (reading.tag == "EVENT") is timed)
     elif stretch.field is not None and (after is None or after.tag not in ("DATE", "WHEN")):
         stretch.readings = tuple(reading for reading in stretch.readings if reading.tag == "FIELD")
 
@@ -173,6 +199,8 @@ def _settle_deed(line: Line, number: int, stretch: Tagged) -> None:
 def _settle_unknown(line: Line, number: int, stretch: Tagged) -> None:
     """Take "assigned" behind a field that is missing as a part of that: "without equipment assigned"."""
     settle_words_around(line, number, stretch)
+    if _settle_trend(line, number, stretch):
+        return
     last = line.at(number - 1)
     if line.key(stretch) == "range" and last is not None and last.is_amount:
         stretch.readings = _FILLER

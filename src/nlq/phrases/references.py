@@ -63,7 +63,7 @@ def settle_orders(tagged: list[Tagged], tokens: list[Token]) -> None:
                 stretch.readings = _UNKNOWN
     for stretch in tagged:
         key = tokens[stretch.first].key if stretch.first < stretch.end else ""
-        if stretch.tag == FILLER and key in _ORDERING and len(tagged) > 1:
+        if stretch.tag == FILLER and key in _ORDERING and len(tagged) > 1 and stretch.end == stretch.first + 1:
             stretch.readings = _UNKNOWN
         if key not in POLITE:
             return

@@ -59,6 +59,7 @@ from nlq.query import Aggregate, Query, Sort
 from nlq.schema import FieldSpec, FieldType
 from nlq.tagging.changed_openings import NOT_COUNTED, NOT_SORTED
 from nlq.tagging.tags import RECORD, UNKNOWN, Tagged
+from nlq.tagging.value_ranges import missing_ends
 
 __all__ = ["Resolved", "Use", "resolve"]
 
@@ -212,6 +213,8 @@ class _Resolver:
 
     def _take_value(self, part: ValuePart) -> None:
         """Hand on a value; right behind an extreme it says which records are asked for, and whether one or several."""
+        if part.end > part.first + 2 and self._stretches[part.first].path is not None:
+            self._tell_missing(part)
         if len(part.meanings) > 1:
             word = self._gathered.tokens[part.first - 1].key if part.first else ""
             part.meanings = likeliest_first(part.meanings, self._schema.conventions.prepositions, word)
@@ -224,6 +227,13 @@ class _Resolver:
         if self._extreme is not None and touches and self._names_records(part):
             self._extreme.holder, self._extreme.several = True, self._gathered.is_plural(part)
         self._list.take_value(part)
+
+    def _tell_missing(self, part: ValuePart) -> None:
+        """Say which ends of a range of values no record has."""
+        missing = missing_ends(self._gathered.tokens[part.first : part.end], part.meanings)
+        if missing:
+            said = f"No record has the {part.meanings[0].field.label} {' or '.join(missing)}"
+            self._result.warnings.append(f"{said}: the range is of those that there are.")
 
     def _is_open_extreme(self, rank: RankPart) -> bool:
         """Return whether a rank is "the highest rate", of which a figure can be meant as well as a record."""

@@ -26,6 +26,7 @@ _OPENING: Final = _ARTICLES | keyed("whose", "with", "having", "has", "have", "h
 _WHOSE: Final = keyed("whose")
 _OF: Final = keyed("of", "for", "on", "to")
 _TO: Final = "to"
+_FROM: Final = "from"
 _DID: Final = keyed("did", "does", "has", "have", "had")
 _LISTING: Final = frozenset(("AND", "OR", "COMMA"))
 _NAMING: Final = frozenset(("FIELD", "MEASURE", "EVENT"))
@@ -375,7 +376,9 @@ class _Line:
         if after >= len(self._tagged):
             return False
         follows = self._tagged[after]
-        return follows.tag in _LIMITED or any(meaning.field.name in names for meaning in follows.meanings)
+        moved = follows.path is not None and self._tokens[follows.first].key == _FROM  # "from Silo 4 to Silo 7"
+        valued = not moved and any(meaning.field.name in names for meaning in follows.meanings)
+        return follows.tag in _LIMITED or valued
 
     def _keys(self, place: int) -> frozenset[str]:
         """Return the keys of a stretch, none behind the last."""

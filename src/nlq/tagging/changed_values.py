@@ -97,6 +97,8 @@ class ChangedValueReader:
             spans = word == _FROM and change.listed  # the time of the changes: "changes to the dates from May to July"
             spans = spans or self._is_time(tagged[place - 1])
             return place + 1 if dated and word in _SAYING and not spans else place
+        if stretch.tag == "VALUE" and word == _FROM and stretch.path is not None:
+            return place + 1 if not change.names or self._fits(stretch, change) else place  # "from Silo 4 to Silo 7"
         if stretch.tag == "FROM" and word == _FROM:
             return self._end_from(tagged, tokens, place, change)
         if stretch.tag == "TO" and word == _TO and not self._is_range(tagged, place, change):

@@ -135,7 +135,8 @@ FILLERS: Final = (
     *("over in", "over at", "name", "name me", "though", "although", "good morning", "morning", "fleet of"),
     *("need to know", "want to know", "like to know", "have to know", "set of", "tagged", "tagged with"),
     *("located", "placed in", "belonging to", "assigned to", "made by", "manufactured by", "built by", "supplied by"),
-    *("called", "named", "labelled", "labeled", "under contract", "if", "about the"),
+    *("run a report of", "run a report on", "run a report for", "run a list of", "run a query for", "with regard to"),
+    *("go through", "going through", "called", "named", "labelled", "labeled", "under contract", "if", "about the"),
     # words beside an amount or a value that add nothing to it
     *("according to", "based on", "with respect to", "in terms of", "in", "across the", "among", "amongst", "of all"),
     *("using", "use", "uses", "supply", "supplies", "supplied", "provide", "provides", "providing", "used"),

@@ -17,10 +17,13 @@ from nlq.dates import DateReading
 from nlq.normalize import NUMBER, QUOTED, TAKEN, WORD, Token, keys
 from nlq.schema import Schema
 from nlq.tagging.amounting import AmountTagger, ends_amount, is_due
+from nlq.tagging.any_asked import DOES, ask_any
 from nlq.tagging.changed import ChangedReader
 from nlq.tagging.changed_values import ChangedValueReader
 from nlq.tagging.keyed import KeyReader
+from nlq.tagging.leads import LEADS, skip_leads
 from nlq.tagging.matching import Matcher
+from nlq.tagging.next_few import FEW, take_few
 from nlq.tagging.short_values import NUMERALS, ShortValues, is_letter
 from nlq.tagging.tags import FILLER, UNKNOWN, Reading, Tagged
 from nlq.tagging.timing import TIME_STARTS, can_be_timed, read_timed
@@ -76,7 +79,9 @@ class Tagger:
 
     def is_safe(self, value: str) -> bool:
         """Return whether the bare words of a value, behind its label, are read as that value alone."""
-        return not self.fixed.exactly(keys(value)) and self.values.ends_clearly(value)
+        path = keys(value)
+        is_read = bool(self.values.exactly(path)) and not self.fixed.exactly(path)
+        return is_read and self.values.ends_clearly(value)
 
     def tag(self, tokens: list[Token], today: date = _SOME_DAY) -> list[Tagged]:
         """Return stretches that cover the tokens in order. Linear in their number.
@@ -98,6 +103,12 @@ class Tagger:
                 close_range(tagged, tokens, self.values)
         said = {token.key for token in tokens}
         tagged = self._changed_values.mark(self._changed.read(tagged, tokens, said, today), tokens, said)
+        if not LEADS.isdisjoint(said):
+            skip_leads(tagged, tokens)
+        if not DOES.isdisjoint(said):
+            ask_any(tagged, tokens)
+        if not FEW.isdisjoint(said):
+            tagged = take_few(tagged, tokens, today)
         return ask_when(tagged, tokens) if WHEN in said else tagged
 
     def _next(self, tokens: list[Token], index: int, before: list[Tagged], today: date) -> Tagged:

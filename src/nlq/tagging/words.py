@@ -199,6 +199,7 @@ PHRASES: Final[dict[str, tuple[str, ...]]] = {
         "are there still any",
         "do i have",
         "do i have any",
+        *("will any", "will there be", "will there be any", "will we have any", "will we have"),
         "do we still have",
         "do we still have any",
     ),

@@ -155,6 +155,13 @@ def test_totals_take_in_what_the_question_wants_in_them(question: str, including
     check_laws(question, reading, language())
 
 
+def test_a_range_says_which_of_its_ends_no_record_has() -> None:
+    assert read("rentals in silos 2 through 8").warnings == (
+        "No record has the area Silo 8: the range is of those that there are.",
+    )
+    assert not read("silos 2 through 7").warnings
+
+
 def test_a_total_of_discontinued_records_warns_that_totals_leave_them_out() -> None:
     (warning,) = read("total cost of discontinued pumps").warnings
     assert "discontinued" in warning

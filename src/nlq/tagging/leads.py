@@ -1,0 +1,44 @@
+"""Leads: words around a question at its beginning: "run a report of", "any idea how many", "hey team,".
+
+Gives `skip_leads` and `LEADS`. Anywhere else such words are not understood.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from nlq.normalize import Token
+from nlq.tagging.changed_openings import keyed
+from nlq.tagging.tags import FILLER, UNKNOWN, Reading, Tagged
+
+LEADS: Final = keyed(
+    *("pull", "report", "export", "grab", "check", "generate", "produce", "prepare", "view", "send"),
+    *("confirm", "verify", "know", "idea", "wonder", "wondering", "curious", "help", "understand", "remind", "trying"),
+    *("team", "folks", "everyone", "guys", "assistant", "question", "quick", "quickly", "regarding", "regard"),
+    *("concerning", "filter", "narrow", "down", "figure", "out", "possible", "perhaps", "spreadsheet", "summarize"),
+)
+"""The words, as keys."""
+_PASSED: Final = frozenset((FILLER, "COMMA", "PRONOUN"))
+_FILLER: Final = (Reading(FILLER),)
+_OURSELVES: Final = keyed("me", "us")
+_NARROWING: Final = keyed("filter", "narrow")
+
+
+def skip_leads(tagged: list[Tagged], tokens: Sequence[Token]) -> None:
+    """Take the words that no reader knows at the beginning, and that only lead up to the question, as fillers."""
+    narrowing = False
+    for stretch in tagged:
+        keys = [token.key for token in tokens[stretch.first : stretch.end]]
+        if narrowing and keys == ["by"]:
+            stretch.readings = _FILLER  # "filter by category pumps" groups nothing
+            continue
+        narrowing = narrowing or not _NARROWING.isdisjoint(keys)
+        if stretch.tag in _PASSED:
+            continue
+        ordered = (
+            keys == ["send"] and tokens[stretch.end : stretch.end + 1] and tokens[stretch.end].key not in _OURSELVES
+        )
+        if stretch.tag != UNKNOWN or not LEADS.issuperset(keys) or ordered:
+            return  # "send EQ-2087 to Silo 4" is no question
+        stretch.readings = _FILLER
