@@ -152,6 +152,7 @@ class DatePart(enum.Enum):
     YEAR = ".year"
 
 
+_DATE_PARTS: Final = {part.value.removeprefix("."): part for part in DatePart}
 SPREAD: Final = "month"
 """The group that spreads sums over the months that they fall in, by day; it is no field."""
 
@@ -268,6 +269,9 @@ def fields_of(condition: Condition | None, listing: Container[str] = ()) -> froz
     pending = [condition] if condition is not None else []
     while pending:
         node = pending.pop()
+        if isinstance(node, Comparison):  # as most are
+            names.add(node.field)
+            continue
         match node:
             case And(operands) | Or(operands):
                 pending.extend(operands)
@@ -277,7 +281,7 @@ def fields_of(condition: Condition | None, listing: Container[str] = ()) -> froz
                 names |= {name, other}
             case Contains(name, text) if name in listing:
                 names |= {name, text}
-            case Comparison(name) | Contains(name) | Matches(name) | Present(name):
+            case Contains(name) | Matches(name) | Present(name):
                 names.add(name)
     return frozenset(names)
 
@@ -300,10 +304,9 @@ def refigured(asked: Aggregate, old: str, new: str) -> Aggregate:
 
 def group_field(name: str) -> tuple[str, DatePart | None]:
     """Return the field that a group is by, and which part of its dates: `forecast_start.month`."""
-    for part in DatePart:
-        if name.endswith(part.value):
-            return name.removesuffix(part.value), part
-    return name, None
+    field, dot, end = name.rpartition(".")
+    part = _DATE_PARTS.get(end) if dot else None
+    return (name, None) if part is None else (field, part)
 
 
 def fields_of_query(query: Query, listing: Container[str] = ()) -> frozenset[str]:

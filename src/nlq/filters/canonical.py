@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import lru_cache
+from operator import attrgetter
 from typing import Final
 
 from nlq.filters.literals import plain
@@ -39,6 +40,7 @@ _ESCAPED: Final = re.compile(r'[\x00-\x1f\x7f-\x9f"\\*]')
 # A range reads better with its lower bound first.
 _RANKS: Final = {Operator.GT: 1, Operator.GE: 1, Operator.LT: 2, Operator.LE: 2}
 _LAST_RANK: Final = 3
+_ORDER: Final = attrgetter("order")
 _SIGNS: Final = {operator: operator.value for operator in Operator}
 
 
@@ -82,15 +84,14 @@ class Written:
 
     condition: Condition
     text: str
+    """The text as a part of a larger one: groups in parentheses."""
     identity: str
     """The text with spellings folded: equal where two conditions are one."""
-    place: tuple[int, int]
-    """Where it stands in a group: by its field in the schema; of one field, bounds and then groups come last."""
-
-    @property
-    def whole(self) -> str:
-        """The text where it stands alone: alternatives in parentheses."""
-        return f"({self.text})" if isinstance(self.condition, Or) else self.text
+    order: tuple[int, int, str, str]
+    """What the conditions of a group are ordered by: the field's place in the schema, of one field bounds and then
+    groups last, and the two texts."""
+    whole: str
+    """The text where it stands alone: alternatives in parentheses."""
 
 
 class Writer:
@@ -108,11 +109,11 @@ class Writer:
             self.write = lru_cache(remembered)(self._write)
 
     def _write(self, condition: Condition) -> Written:
+        if isinstance(condition, Comparison):
+            return self._comparison(condition)
+        if isinstance(condition, (And, Or)):
+            return self._group(type(condition), condition.operands)
         match condition:
-            case Comparison():
-                return self._leaf(condition)
-            case And(operands) | Or(operands):
-                return self._group(type(condition), operands)
             case Not(operand):
                 return self._negation(operand)
             case Matches(field, pattern):
@@ -121,26 +122,30 @@ class Writer:
                 return self._leaf(plainest)
         return self._leaf(condition)
 
-    def _group(self, kind: type[And] | type[Or], operands: Iterable[Condition]) -> Written:
+    def _group(self, kind: type[And] | type[Or], operands: Sequence[Condition]) -> Written:
         """Flatten, order and thin out a group; one of a single operand is that operand."""
-        members: dict[str, Written] = {}
-        written = [self.write(operand) for operand in _flat(kind, operands)]
+        if kind in [*map(type, operands)]:
+            operands = [*_flat(kind, operands)]
+        written = [self.write(operand) for operand in operands]
         # Normalizing can bring up a group of the same kind, out of a double negation.
-        nested = [w for w in written if isinstance(w.condition, kind)]
-        if nested:
-            return self._group(kind, [c for w in written for c in _flat(kind, (w.condition,))])
-        for member in sorted(written, key=_order):
-            members.setdefault(member.identity, member)
-        ordered = list(members.values())
-        if len(ordered) == 1:
-            return ordered[0]
+        if kind in [type(member.condition) for member in written]:
+            return self._group(kind, [member.condition for member in written])
+        written.sort(key=_ORDER)
+        if len({member.identity for member in written}) < len(written):
+            kept: dict[str, Written] = {}
+            for member in written:
+                kept.setdefault(member.identity, member)
+            written = [*kept.values()]
+        first = written[0]
+        if len(written) == 1:
+            return first
         joint = " AND " if kind is And else " OR "
-        return Written(
-            kind(tuple(member.condition for member in ordered)),
-            joint.join(map(_enclosed, ordered)),
-            joint.join(_enclosed(member, member.identity) for member in ordered),
-            (ordered[0].place[0], _LAST_RANK),
-        )
+        condition = kind(tuple([member.condition for member in written]))
+        text = joint.join([member.text for member in written])
+        identity = joint.join([member.identity for member in written])
+        order = (first.order[0], _LAST_RANK, identity, text)
+        inner = f"({text})"
+        return Written(condition, inner, f"({identity})", order, text if kind is And else inner)
 
     def _negation(self, operand: Condition) -> Written:
         inner = self.write(operand)
@@ -150,12 +155,8 @@ class Writer:
             case Comparison(operator=operator) | FieldComparison(operator=operator) as compared if operator in _NEGATED:
                 # Equal in meaning, records without a value included: see nlq.query.
                 return self._leaf(replace(compared, operator=_NEGATED[operator]))
-        return Written(
-            Not(inner.condition),
-            f"NOT {_enclosed(inner)}",
-            f"NOT {_enclosed(inner, inner.identity)}",
-            (inner.place[0], _LAST_RANK),
-        )
+        text, identity = f"NOT {inner.text}", f"NOT {inner.identity}"
+        return Written(Not(inner.condition), text, identity, (inner.order[0], _LAST_RANK, identity, text), text)
 
     def _leaf(self, leaf: Condition) -> Written:
         match leaf:
@@ -170,7 +171,7 @@ class Writer:
         if type_ in (FieldType.TEXT, FieldType.ID):
             identity = _leaf_text(_folded(leaf, type_), type_)
         rank = _RANKS.get(leaf.operator, 0) if isinstance(leaf, FieldComparison) else 0
-        return Written(leaf, text, identity, (place, rank))
+        return Written(leaf, text, identity, (place, rank, identity, text), text)
 
     def _comparison(self, leaf: Comparison) -> Written:
         value, operator = leaf.value, leaf.operator
@@ -182,11 +183,7 @@ class Writer:
         text = identity = f"{leaf.field} {sign} {_literal(value, type_)}"
         if type_ is FieldType.TEXT and isinstance(value, str):
             identity = f"{leaf.field} {sign} {_quoted(fold(value))}"
-        return Written(leaf, text, identity, (place, _RANKS.get(operator, 0)))
-
-
-def _order(written: Written) -> tuple[tuple[int, int], str, str]:
-    return written.place, written.identity, written.text
+        return Written(leaf, text, identity, (place, _RANKS.get(operator, 0), identity, text), text)
 
 
 def _flat(kind: type[And] | type[Or], operands: Iterable[Condition]) -> Iterable[Condition]:
@@ -196,12 +193,6 @@ def _flat(kind: type[And] | type[Or], operands: Iterable[Condition]) -> Iterable
             yield from _flat(kind, operand.operands)
         else:
             yield operand
-
-
-def _enclosed(written: Written, text: str | None = None) -> str:
-    """The text (or another one) of a condition as part of a larger one: groups in parentheses."""
-    text = written.text if text is None else text
-    return f"({text})" if isinstance(written.condition, (And, Or)) else text
 
 
 def _folded(leaf: _Leaf, type_: FieldType) -> _Leaf:
@@ -243,6 +234,8 @@ def _plain_value(value: Decimal | datetime) -> Value:
 def _literal(value: Value, type_: FieldType) -> str:
     if isinstance(value, str):
         return value if type_ is FieldType.ENUM else _quoted(value)
+    if isinstance(value, Decimal):
+        return f"{value:f}"
     match value:
         case bool():
             return "true" if value else "false"
@@ -250,7 +243,7 @@ def _literal(value: Value, type_: FieldType) -> str:
             return _time_text(value)
         case date():
             return value.isoformat()
-    return format(value, "f") if isinstance(value, Decimal) else str(value)
+    return str(value)
 
 
 def _time_text(value: datetime) -> str:

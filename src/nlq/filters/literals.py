@@ -105,6 +105,8 @@ def _read_money(field: FieldSpec, literal: str, position: int) -> Decimal:
 
 def plain(value: Decimal) -> Decimal:
     """Return the amount in its one plain form: no exponent, no zeros at the end, no negative zero."""
+    if str(value).isdecimal():  # as most are
+        return value
     if not value:
         return Decimal(0)
     text = format(value, "f")

@@ -91,10 +91,39 @@ def tables() -> Tables:
                 following[state][name] = argument
             else:
                 actions[state][name] = argument
+    _shorten(actions, following)
     start = configuration.start_state
     parts = next(rule.origin.name for rule in grammar().rules if rule.alias == "nothing")
     between = following[start][parts]
     return Tables(actions, following, start, between, dict(_whole(actions, between)))
+
+
+def _shorten(actions: Sequence[dict[str, int | Reduction]], following: Sequence[dict[str, int]]) -> None:
+    """Let tags and finished rules lead on where all that can be done behind them is to take them for another rule.
+
+    "field: FIELD" and "part: comparison" are such rules: they make nothing, and questions go through several of them.
+    """
+    for row, rules in zip(actions, following, strict=True):
+        for tag, state in row.items():
+            if isinstance(state, int):
+                row[tag] = _led_on(state, rules, actions)
+        for rule, state in rules.items():
+            rules[rule] = _led_on(state, rules, actions)
+
+
+def _led_on(state: int, rules: Mapping[str, int], actions: Sequence[_Row]) -> int:
+    """Return the state that what leads to a state leads to in the end, by `rules` of the row that it stands behind."""
+    only = _only(actions[state])
+    while only is not None and only.size == 1 and only.make is None:
+        state = rules[only.origin]
+        only = _only(actions[state])
+    return state
+
+
+def _only(row: _Row) -> Reduction | None:
+    """Return the rule that is finished in a state whatever follows, None where something else can be done."""
+    first, *others = row.values() or (None,)
+    return first if isinstance(first, Reduction) and all(other is first for other in others) else None
 
 
 def _whole(actions: Sequence[_Row], between: int) -> Iterator[tuple[int, _Make]]:
@@ -105,7 +134,6 @@ def _whole(actions: Sequence[_Row], between: int) -> Iterator[tuple[int, _Make]]
     for state in actions[between].values():
         if isinstance(state, Reduction):
             continue
-        first, *others = actions[state].values()
-        is_part = isinstance(first, Reduction) and first.origin == _PART and all(other is first for other in others)
-        if is_part and isinstance(first, Reduction) and first.make is not None:
-            yield state, first.make
+        only = _only(actions[state])
+        if only is not None and only.origin == _PART and only.make is not None:
+            yield state, only.make

@@ -42,6 +42,8 @@ class _Records(NamedTuple):
     """The flags that are left out, in words."""
     mentioned: frozenset[str]
     """Names of the fields that the condition speaks of."""
+    alone: str
+    """The sentence of a question that says nothing but which records it is about, as most do."""
 
 
 class SentenceWriter:
@@ -60,6 +62,8 @@ class SentenceWriter:
         """Return the sentence, its first letter a capital."""
         asked = query.aggregate
         records = self._records(query.where)
+        if asked is None and not query.sort and query.limit is None and not query.history:
+            return records.alone
         text = records.text
         if asked is not None:
             days = f", counting the days {self._phrasing.days(asked.window)}" if asked.window is not None else ""
@@ -70,8 +74,7 @@ class SentenceWriter:
             text += self._order(query.sort)
         if query.limit is not None:
             text += f", the first {query.limit}"
-        for phrase in (*records.left_out, *self._included(asked, records.mentioned)):
-            text += f", {phrase}"
+        text = ", ".join((text, *records.left_out, *self._included(asked, records.mentioned)))
         if asked is not None and asked.part is not None:
             text += f", that are {self._part(asked.part)}"
         return f"{text[0].upper()}{text[1:]}{'?' if asked is not None and asked.yes_no else '.'}"
@@ -89,7 +92,9 @@ class SentenceWriter:
             text += f"{joint}{phrase}"
             apart = " or " in phrase or not phrase.startswith(SPACED)
             before = phrase
-        return _Records(text, tuple(last), fields_of(where))
+        mentioned = fields_of(where)
+        alone = ", ".join((text, *last, *self._included(None, mentioned)))
+        return _Records(text, tuple(last), mentioned, f"{alone[0].upper()}{alone[1:]}.")
 
     def _noun(self, conditions: list[Condition]) -> tuple[str, list[Condition]]:
         """Return what the records are called, and the conditions that this does not say."""
