@@ -162,9 +162,10 @@ class CacheService:
 
     async def _warm_window(self, organization_id: str, window: Mapping[int, Revision], done: _Chunks) -> None:
         fetched = await self._chunks.fetch(organization_id, window)
-        done.cached += len(fetched.framed) - fetched.filled
-        done.filled += fetched.filled
-        done.filled_bytes += fetched.filled_bytes
+        done.cached += len(fetched.framed) - len(fetched.read)
+        done.filled += len(fetched.read)
+        done.filled_bytes += sum(len(framed) for _, framed in fetched.read.values())
+        await self._chunks.keep(organization_id, fetched)
 
 
 def _layer_message(layer: LayerStatus) -> CacheLayer:

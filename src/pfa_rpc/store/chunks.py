@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
@@ -59,9 +59,13 @@ async def read_chunks(connection: AsyncConnection, organization_id: str, chunks:
     """
     if connection.dialect.name == "postgresql":
         parameters = {"organization_id": organization_id, "chunks": sorted(chunks)}
-        rows = await connection.execute(READ_ARRAYS, parameters)
-        return {row.chunk: Chunk(Revision(row.revision, row.nonce), list(row.payloads)) for row in rows}
+        return chunks_of(await connection.execute(READ_ARRAYS, parameters))
     return await _read_rows(connection, organization_id, chunks)
+
+
+def chunks_of(rows: Iterable[Sequence[Any]]) -> dict[int, Chunk]:
+    """Return chunks from the rows of READ_ARRAYS."""
+    return {chunk: Chunk(Revision(number, nonce), list(payloads)) for chunk, number, nonce, payloads in rows}
 
 
 async def _read_rows(connection: AsyncConnection, organization_id: str, chunks: Collection[int]) -> dict[int, Chunk]:

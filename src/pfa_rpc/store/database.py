@@ -100,7 +100,7 @@ class Database:
         async with self._transaction(BEGIN_READ) as connection:
             yield connection
 
-    async def read_small(self, read: SmallRead, organization_id: str, **more: object) -> Sequence[Sequence[Any]]:
+    async def read_small(self, read: SmallRead[Any], organization_id: str, **more: object) -> Sequence[Sequence[Any]]:
         """Return the rows of one small statement, by the shortest way there is; `more` are further parameters of it."""
         parameters = {"organization_id": organization_id, **more}
         if self._direct is not None:

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final, cast
+from typing import Any, Final, Generic, TypeVar, cast
 
 import asyncpg
 import sqlalchemy as sa
@@ -26,11 +26,14 @@ READS: Final = Counter(
 )
 
 
+_Statement = TypeVar("_Statement", bound=sa.Select[Any] | sa.TextClause)
+
+
 @dataclass(frozen=True)
-class SmallRead:
+class SmallRead(Generic[_Statement]):
     """A statement that reads a few rows of one organization; its first parameter is `organization_id`."""
 
-    statement: sa.Select[Any]
+    statement: _Statement
 
     @cached_property
     def text(self) -> str:

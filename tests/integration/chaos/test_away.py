@@ -201,7 +201,7 @@ async def channel(own_postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize("end", [PostgreSQL.crash, PostgreSQL.shut_down])
-@pytest.mark.parametrize("way", ["read_chunks", "read_stretch"])
+@pytest.mark.parametrize("way", ["fetch_chunks", "read_stretch"])
 async def test_a_stream_that_lost_its_database_goes_on_exactly_where_it_was(
     channel: grpc.aio.Channel,
     own_postgresql: PostgreSQL,
@@ -209,7 +209,7 @@ async def test_a_stream_that_lost_its_database_goes_on_exactly_where_it_was(
     way: str,
     end: Callable[[PostgreSQL], None],
 ) -> None:
-    place, text = (chunk_reads, "") if way == "read_chunks" else (reads, "source = SOURCE_RENTAL")
+    place, text = (chunk_reads, "") if way == "fetch_chunks" else (reads, "source = SOURCE_RENTAL")
     read = getattr(place, way)
     turns = 0
 

@@ -25,7 +25,9 @@ from pfa_rpc.records.revision import Revision
 from pfa_rpc.services.reading import chunk_reads, figures
 from pfa_rpc.services.reading.answers import Answer, Answers, Fill
 from pfa_rpc.store import reads
-from pfa_rpc.store.chunks import Chunk, read_chunks
+from pfa_rpc.store.chunk_reads import fetch_chunks
+from pfa_rpc.store.chunks import Chunk
+from pfa_rpc.store.database import Database
 from pfa_rpc.store.organizations import get_organization
 from pfa_rpc.store.revisions import get_chunk_revisions
 from tests.integration.chaos.site import Site, running_site
@@ -47,7 +49,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> None:
         (reads, "read_unsynced"),
         (reads, "read_vocabulary"),
         (figures, "aggregate"),
-        (chunk_reads, "read_chunks"),
+        (chunk_reads, "fetch_chunks"),
         (RedisCache, "put"),
         (RedisCache, "put_chunks"),
     ):
@@ -204,12 +206,12 @@ async def test_an_answer_filed_under_a_revision_of_another_snapshot_is_seen(
 async def test_a_chunk_filed_under_a_revision_of_another_snapshot_is_seen(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def read_twice(connection: Any, organization_id: str, chunks: Collection[int]) -> dict[int, Chunk]:
-        found = await read_chunks(connection, organization_id, chunks)
+    async def read_twice(database: Database, organization_id: str, chunks: Collection[int]) -> dict[int, Chunk]:
+        found = await fetch_chunks(database, organization_id, chunks)
         _, pairs = await get_chunk_revisions(site.database, organization_id)
         return {number: Chunk(pairs[number], chunk.payloads) for number, chunk in found.items()}
 
-    monkeypatch.setattr(chunk_reads, "read_chunks", slowed(read_twice))
+    monkeypatch.setattr(chunk_reads, "fetch_chunks", slowed(read_twice))
     for reader in site.readers:
         reader.ways = (reader.stream_whole,)  # nothing else reads chunks
     await assert_seen(site)

@@ -31,6 +31,7 @@ from pfa_rpc.services.reading import chunk_reads
 from pfa_rpc.services.sources import Sources
 from pfa_rpc.services.tokens import Tokens
 from pfa_rpc.store import chunks, reads
+from pfa_rpc.store.chunk_reads import fetch_chunks
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.migrating.migrate import migrate
 from pfa_rpc.store.organizations import create_organization, get_organization
@@ -106,7 +107,7 @@ async def test_what_a_client_asks_first_comes_from_a_warm_cache(site: Site, monk
         (reads, "read_vocabulary"),
         (reads, "read_unsynced"),
         (chunks, "read_chunks"),
-        (chunk_reads, "read_chunks"),
+        (chunk_reads, "fetch_chunks"),
     ):
         monkeypatch.setattr(module, name, None, raising=False)  # a read of the records would fail
     page = await site.records.ListRecords(
@@ -219,15 +220,15 @@ def service(filled: Filled) -> CacheService:
 
 
 async def test_two_who_warm_at_once_share_the_work(filled: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
-    read, counted = chunks.read_chunks, 0
+    counted = 0
 
     async def counting(*arguments: Any) -> Any:
         nonlocal counted
         counted += 1
         await asyncio.sleep(0.05)
-        return await read(*arguments)
+        return await fetch_chunks(*arguments)
 
-    monkeypatch.setattr(chunk_reads, "read_chunks", counting)
+    monkeypatch.setattr(chunk_reads, "fetch_chunks", counting)
     warming, call = service(filled), RecordedCall()
     both = [warming.warm_cache(WarmCacheRequest(organization_id="RIO"), call) for _ in range(2)]
     first, second = await asyncio.gather(*both)
@@ -245,7 +246,7 @@ async def test_nobody_goes_on_warming_for_a_caller_who_left(filled: Filled, monk
         finally:
             ended.set()
 
-    monkeypatch.setattr(chunk_reads, "read_chunks", endless)
+    monkeypatch.setattr(chunk_reads, "fetch_chunks", endless)
     task = asyncio.create_task(service(filled).warm_cache(WarmCacheRequest(organization_id="RIO"), RecordedCall()))
     await asyncio.wait_for(begun.wait(), 10)
     task.cancel()
@@ -312,5 +313,5 @@ async def test_chunks_of_long_descriptions_are_cached_too(
 
     async with running(served) as up, grpc.aio.insecure_channel(up.target) as channel:
         assert await streamed() == texts
-        monkeypatch.setattr(chunk_reads, "read_chunks", None)  # a read of the records would fail
+        monkeypatch.setattr(chunk_reads, "fetch_chunks", None)  # a read of the records would fail
         assert await streamed() == texts

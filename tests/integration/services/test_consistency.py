@@ -208,7 +208,7 @@ async def test_a_stream_of_any_age_tells_its_age_and_revision_and_reads_nothing(
     before = await stream(site, consistency=ANY)
     await site.move("700", "Dock 9")
     with monkeypatch.context() as patched:
-        for name in ("get_chunk_revisions", "read_chunks"):
+        for name in ("get_chunk_revisions", "fetch_chunks"):
             patched.setattr(chunk_reads, name, None)  # a look at the database would fail
         old = await stream(site, consistency=ANY)
     assert areas(old) == areas(before)

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from pfa_rpc.records.encode import decode
 from pfa_rpc.records.revision import CHUNK_RECORDS, Revision, chunk_of
+from pfa_rpc.store.chunk_reads import fetch_chunks
 from pfa_rpc.store.chunks import read_chunks
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.organizations import get_organization
@@ -40,6 +41,15 @@ async def test_chunks_hold_all_records_in_order_of_insertion(large: Database) ->
     assert ids == [str(number) for number in range(1, COUNT + 1)]
     assert [len(chunk.payloads) for chunk in other.values()] == [10]
     assert {number: chunk.revision for number, chunk in found.items()} == await pairs_of(large)
+
+
+async def test_few_chunks_and_many_are_fetched_alike(large: Database) -> None:
+    async with large.reading() as connection:
+        expected = await read_chunks(connection, "RIO", [0, 1, 2])
+    for numbers in ([0], [2], [1, 2], [0, 1, 2]):
+        assert await fetch_chunks(large, "RIO", numbers) == {number: expected[number] for number in numbers}
+    assert await fetch_chunks(large, "RIO", [3]) == {}
+    assert await fetch_chunks(large, "NONE", [0]) == {}
 
 
 async def test_an_edit_moves_its_own_chunk_alone(large: Database) -> None:

@@ -11,6 +11,8 @@ import pytest
 
 from pfa_rpc.errors import DatabaseUnavailable, OrganizationNotFound
 from pfa_rpc.store import direct
+from pfa_rpc.store.chunk_reads import fetch_chunks
+from pfa_rpc.store.chunks import read_chunks
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.direct import DirectConnections, DirectError
 from pfa_rpc.store.engines import direct_arguments
@@ -38,6 +40,10 @@ def failures() -> float:
     return float(direct.READS.labels("failed")._value.get())
 
 
+def answers() -> float:
+    return float(direct.READS.labels("answered")._value.get())
+
+
 async def test_they_say_what_the_pool_says(filled: Filled) -> None:
     async with filled.database.reading() as connection:
         organization = await get_organization(connection, "RIO")
@@ -61,6 +67,14 @@ async def test_many_calls_at_once_get_their_own_answers(connected: Database) -> 
     assert await get_chunk_revisions(connected, "RIO") == await get_chunk_revisions(pool, "RIO")
     await pool.close()
     assert failures() == before
+
+
+async def test_the_chunk_of_an_edit_is_read_by_one_of_them(connected: Database) -> None:
+    async with connected.reading() as connection:
+        expected = await read_chunks(connection, "RIO", [0])
+    before = answers()
+    assert await fetch_chunks(connected, "RIO", [0]) == expected
+    assert answers() == before + 1
 
 
 async def test_a_call_that_was_cancelled_leaves_no_answer_to_the_next(connected: Database) -> None:

@@ -20,13 +20,14 @@ from pfa_rpc.records.revision import CHUNK_RECORDS, Revision, chunk_of
 from pfa_rpc.services.call import Call
 from pfa_rpc.services.drafts.reads import DraftName
 from pfa_rpc.services.reading.answers import FRESH, Answer, Need
-from pfa_rpc.services.reading.chunk_reads import ChunkPairs
+from pfa_rpc.services.reading.chunk_reads import ChunkPairs, Fetching
 from pfa_rpc.services.reading.framing import BATCH_BYTES, frame_records, frames_length, split_by_bytes, split_frames
 from pfa_rpc.services.reading.modified import unsynced_states
 from pfa_rpc.services.requests import Mask, revision_token
 from pfa_rpc.services.sources import Sources
 from pfa_rpc.store import reads
 from pfa_rpc.store.organizations import get_organization
+from pfa_rpc.store.sending import Sending
 
 STRETCH: Final = 2_000
 """Records that a filtered stream reads from the database at once."""
@@ -153,10 +154,13 @@ class RecordStreams:
         first = chunk_of(stream.position + 1)
         wanted = [number for number in pairs if number >= first]
         last = max(pairs, default=0)
-        for window in _windows(wanted):
-            fetching = self._chunks.fetch(stream.organization_id, {number: pairs[number] for number in window})
-            for number, framed in (await self._while_alive(fetching, stream, call)).framed.items():
-                await self._write_chunk(stream, number, framed, call, is_last=number == last)
+        windows = ({number: pairs[number] for number in window} for window in _windows(wanted))
+        async with Sending() as keeping, Fetching(self._chunks, stream.organization_id, windows) as fetching:
+            while (fetched := await self._while_alive(fetching.next(), stream, call)) is not None:
+                for number, framed in fetched.framed.items():
+                    await self._write_chunk(stream, number, framed, call, is_last=number == last)
+                # What a client waits for is sent by now, and goes on being so.
+                await keeping.begin(self._chunks.keep(stream.organization_id, fetched))
 
     async def _write_chunk(self, stream: Stream, number: int, framed: bytes, call: Call, *, is_last: bool) -> None:
         first = number * CHUNK_RECORDS
