@@ -542,6 +542,22 @@ async def test_calls_that_do_not_finish_are_told_why_they_end(settings: Settings
     assert [type(each) for each in ended] == [asyncio.CancelledError]
 
 
+async def test_a_call_that_is_ended_while_its_first_message_is_sent_is_told_why(settings: Settings) -> None:
+    servers: list[Running] = []
+
+    async def behave(_request: Any, call: Call) -> None:
+        asyncio.get_running_loop().call_soon(servers[0].gate.end_all)
+        await call.write(b"\x12\x00")
+        await asyncio.sleep(60)
+
+    async with serving(settings, behave) as (up, channel), asyncio.timeout(10):
+        servers.append(up)
+        for _ in range(20):
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await read_all(open_stream(channel, ASK))
+            assert failure(caught.value).info.reason == "SHUTTING_DOWN"
+
+
 async def test_a_stop_that_is_asked_for_again_is_over_at_once(settings: Settings) -> None:
     async def behave(_request: Any, _call: Call) -> None:
         await asyncio.sleep(60)

@@ -24,7 +24,7 @@ from pfa_rpc.server.gate import Gate
 from pfa_rpc.server.metrics import CALLS
 from pfa_rpc.server.registration import ServiceMethod
 from pfa_rpc.server.status import DETAILS_KEY, InternalError, code_of, to_status
-from pfa_rpc.server.write_limit import WriteLimit
+from pfa_rpc.server.write_limit import WriteLimit, first_message
 from pfa_rpc.services.call import is_endless
 from pfa_rpc.services.principal import Principal
 
@@ -87,18 +87,23 @@ class Exchange:
 class ServerCall:
     """The `Call` that a method of a service is given."""
 
-    __slots__ = ("_context", "_write_limit", "peer", "principal", "request_id")
+    __slots__ = ("_context", "_has_begun", "_write_limit", "peer", "principal", "request_id")
 
     def __init__(self, context: Context, principal: Principal, exchange: Exchange, write_limit: WriteLimit) -> None:
         self._context = context
         self._write_limit = write_limit
+        self._has_begun = False
         self.principal = principal
         self.request_id = exchange.request_id
         self.peer = exchange.peer
 
     async def write(self, response: Message | bytes) -> None:
         """Send one message of a stream. Raises SlowClient where the client does not take it in time."""
-        await self._write_limit.run(self._context.write(_to_bytes(response)))
+        writing = self._context.write(_to_bytes(response))
+        if not self._has_begun:
+            self._has_begun = True
+            writing = first_message(writing)
+        await self._write_limit.run(writing)
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):

@@ -1,5 +1,6 @@
 """How long a message may wait for its client: `WriteLimit`, one timer for all messages that are being written.
 
+And `first_message`, which is not given up before the headers that travel with it are sent.
 A timeout of its own for each message takes a tenth of what it takes to write a small one.
 """
 
@@ -7,8 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from typing import Final
 
 from pfa_rpc.errors import SlowClient
+
+HEADER_SECONDS: Final = 1.0
+"""How long a call that is to end waits until its headers are sent."""
 
 
 class WriteLimit:
@@ -58,3 +63,19 @@ class WriteLimit:
             del self._began[task]
             self._expired.add(task)
             task.cancel()
+
+
+async def first_message(writing: Awaitable[None]) -> None:
+    """Wait until the first message of a stream is written; once begun, also where the call is to end meanwhile.
+
+    Headers travel with it, and gRPC counts them as sent when it is. A status would take them along once more, which the
+    core refuses: the client would never hear of the end.
+    """
+    sending = asyncio.ensure_future(writing)
+    try:
+        await asyncio.shield(sending)
+    except asyncio.CancelledError:
+        _, pending = await asyncio.wait((sending,), timeout=HEADER_SECONDS)
+        for unsent in pending:  # the client reads nothing at all
+            unsent.cancel()
+        raise
