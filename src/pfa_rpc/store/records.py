@@ -21,6 +21,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from nlq.query import Condition
+from nlq.schema import FieldType
 from pfa.v1.record_pb2 import Record
 from pfa_rpc.records.deltas import Deltas, deltas_of
 from pfa_rpc.records.encode import Values, columns_from_messages, decode
@@ -29,7 +30,7 @@ from pfa_rpc.records.steps import Columns, columns_of
 from pfa_rpc.schema import FIELDS
 from pfa_rpc.store.bulk import FEW, insert_rows, text_array
 from pfa_rpc.store.database import Write
-from pfa_rpc.store.drafts.view import by_position, seen
+from pfa_rpc.store.drafts.view import by_position, seen, view_of
 from pfa_rpc.store.driver import fetch
 from pfa_rpc.store.history.recording import ROWS_AT_ONCE, history_of
 from pfa_rpc.store.organizations import Organization
@@ -89,6 +90,8 @@ class StoredRow(NamedTuple):
     seen_digest: bytes | None
     is_remembered: bool | None = None
     """Whether the synchronization remembers something of it; None where that was not asked."""
+    held: tuple[Any, ...] | None = None
+    """The fields `_HELD`, where they were read: to take them out of the payload takes several times as long."""
 
     def values(self) -> Values:
         """Return its fields."""
@@ -102,6 +105,9 @@ class StoredRow(NamedTuple):
 
 ROW_COLUMNS: Final = tuple(records.c[name] for name in StoredRow._fields if name in records.c)
 """What a `StoredRow` is made of, in its order."""
+_HELD: Final = tuple(f for f in FIELDS if f.type is not FieldType.TEXT and f.name not in StoredRow._fields)
+"""The fields that columns have as the payload has them."""
+_LISTS: Final = {field.name for field in _HELD if field.type is FieldType.NAMES}
 _Selected = tuple[sa.ColumnElement[Any], ...]
 _IS_REMEMBERED: Final = (
     sa.exists()
@@ -109,6 +115,8 @@ _IS_REMEMBERED: Final = (
     .correlate(records)
     .label("is_remembered")
 )
+_FOR_EDITS: Final = (*ROW_COLUMNS, _IS_REMEMBERED, *(records.c[field.column] for field in _HELD))
+"""What a `StoredRow` is made of that is to be edited."""
 
 Change = tuple[StoredRecord | None, StoredRecord]
 """(before, after); before is None for a record that is new."""
@@ -131,10 +139,30 @@ def new_record(organization_id: str, pfa_id: str, values: Values) -> StoredRecor
     return StoredRecord(complete, base=None, seen_digest=None)
 
 
-def fields_of(rows: Sequence[StoredRow], names: Iterable[str]) -> Iterator[Values]:
-    """Yield some fields of each record; names that are no fields are passed over."""
-    columns = columns_from_messages([Record.FromString(row.payload) for row in rows], names)
-    return (dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True))
+def fields_of(
+    rows: Sequence[StoredRow], names: Iterable[str], messages: Sequence[Record] | None = None
+) -> dict[str, Sequence[Any]]:
+    """Return some fields of records, in columns; names that are no fields are passed over.
+
+    The payloads need not be decoded for it again where their messages are given.
+    """
+    columns = _held(rows)
+    others = [name for name in names if name not in columns]
+    if others:
+        messages = messages or [Record.FromString(row.payload) for row in rows]
+        columns |= columns_from_messages(messages, others)
+    return {name: columns[name] for name in names if name in columns}
+
+
+def _held(rows: Sequence[StoredRow]) -> dict[str, Sequence[Any]]:
+    """Return the fields that the rows hold, in columns."""
+    held = [row.held for row in rows if row.held is not None]
+    if len(held) < len(rows):
+        return {}
+    columns: dict[str, Sequence[Any]] = dict(zip((f.name for f in _HELD), zip(*held, strict=True), strict=False))
+    for name in _LISTS & columns.keys():  # which a driver gives as a list, or not at all
+        columns[name] = [tuple(names) if names else () for names in columns[name]]
+    return columns | {"id": [row.id for row in rows], "pfa_id": [row.pfa_id for row in rows]}
 
 
 async def seen_rows(
@@ -159,10 +187,15 @@ async def read_rows(
 ) -> dict[str, StoredRow]:
     """Return id, or pfa_id, → row of the records that exist among the names, as the connection sees them."""
     found: dict[str, StoredRow] = {}
-    async for row in _by_key(connection, organization_id, records.c[key], names, (*ROW_COLUMNS, _IS_REMEMBERED)):
-        stored = StoredRow(*row)
+    async for row in _by_key(connection, organization_id, records.c[key], names, _FOR_EDITS):
+        stored = _for_edits(row)
         found[getattr(stored, key)] = stored
     return found
+
+
+def _for_edits(row: Sequence[Any]) -> StoredRow:
+    first = len(_FOR_EDITS) - len(_HELD)
+    return StoredRow._make((*row[:first], row[first:]))
 
 
 async def read_row_stretch(
@@ -178,19 +211,24 @@ async def read_rows_at(
     connection: AsyncConnection, organization_id: str, positions: Sequence[int]
 ) -> Sequence[StoredRow]:
     """Return the rows of the records at some positions, in their order, as the connection sees them."""
-    columns = (*ROW_COLUMNS, _IS_REMEMBERED)
-    query = sa.select(*columns).where(records.c.organization_id == organization_id).order_by(records.c.position)
-    # One statement for any number, which stays prepared, where the driver takes arrays.
-    is_whole = connection.dialect.name == "postgresql"
+    if connection.dialect.name == "postgresql" and view_of(connection) is None:
+        # One statement for any number, which stays prepared.
+        parameters = {"organization_id": organization_id, "positions": list(positions)}
+        return list(map(_for_edits, await fetch(connection, _AT_POSITIONS, parameters)))
+    query = sa.select(*_FOR_EDITS).where(records.c.organization_id == organization_id).order_by(records.c.position)
     found: list[StoredRow] = []
-    for part in (positions,) if is_whole else batches(positions, _IDS_A_QUERY):
-        at = records.c.position == sa.any_(_positions(part)) if is_whole else records.c.position.in_(part)
-        found += [StoredRow(*row) for row in await connection.execute(seen(connection, query.where(at)))]
+    for part in batches(positions, _IDS_A_QUERY):
+        at = records.c.position.in_(part)
+        found += map(_for_edits, await connection.execute(seen(connection, query.where(at))))
     return found
 
 
-def _positions(some: Sequence[int]) -> sa.BindParameter[Any]:
-    return sa.bindparam("positions", list(some), type_=postgresql.ARRAY(sa.BigInteger()))
+_AT_POSITIONS: Final = (
+    sa.select(*_FOR_EDITS)
+    .where(records.c.organization_id == sa.bindparam("organization_id", type_=sa.Text()))
+    .where(records.c.position == sa.any_(sa.bindparam("positions", type_=postgresql.ARRAY(sa.BigInteger()))))
+    .order_by(records.c.position)
+)
 
 
 async def read_created(connection: AsyncConnection, organization_id: str, first: int, end: int) -> Sequence[StoredRow]:

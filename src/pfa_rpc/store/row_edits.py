@@ -25,7 +25,7 @@ from pfa_rpc.store.bulk import FEW
 from pfa_rpc.store.database import Write
 from pfa_rpc.store.history.recording import ROWS_AT_ONCE, history_of
 from pfa_rpc.store.organizations import Organization
-from pfa_rpc.store.records import StoredRow, batches, rows_of
+from pfa_rpc.store.records import StoredRow, batches, fields_of, rows_of
 from pfa_rpc.store.updating import Made, Uses, count_uses, send_updates
 from pfa_rpc.store.vocabulary import add_uses
 
@@ -40,8 +40,6 @@ class RowEdit(NamedTuple):
     row: StoredRow
     updates: Values
     """Merged field → its value from now on."""
-    known: Values | None = None
-    """The fields `needed_fields` of all that are edited together, where they were decoded already."""
 
 
 class RowEdits:
@@ -65,7 +63,7 @@ class RowEdits:
         write, number = self._write, len(edits)
         messages = [Record.FromString(edit.row.payload) for edit in edits]
         edited = {name for edit in edits for name in edit.updates}
-        old = _known(edits, messages, needed_fields(frozenset(edited)))
+        old = fields_of([edit.row for edit in edits], _needed(frozenset(edited)), messages)
         new: dict[str, Sequence[Any]] = {**old, **_edited(old, edits, edited)}
         if COST_NAMES[0] in old:
             new |= costs_of_columns(new)
@@ -103,18 +101,10 @@ class RowEdits:
 
 
 @lru_cache(maxsize=256)
-def needed_fields(edited: frozenset[str]) -> tuple[str, ...]:
+def _needed(edited: frozenset[str]) -> tuple[str, ...]:
     """Return the fields that have to be known of records of which some are edited."""
     costs = () if edited.isdisjoint(COSTED) else (*COST_NAMES, *COSTED)
     return tuple(dict.fromkeys(("id", *edited, *costs, *TRACKED)))
-
-
-def _known(edits: Sequence[RowEdit], messages: Sequence[Record], names: Iterable[str]) -> dict[str, list[Any]]:
-    """Return fields as they are before the edits."""
-    known = [edit.known for edit in edits if edit.known is not None]
-    if len(known) < len(edits):
-        return columns_from_messages(messages, names)
-    return {name: [values[name] for values in known] for name in names}
 
 
 def _edited(old: Columns, edits: Sequence[RowEdit], names: Iterable[str]) -> Columns:

@@ -38,7 +38,7 @@ from pfa_rpc.store.records import (
     record_id,
     save_records,
 )
-from pfa_rpc.store.row_edits import RowEdit, needed_fields
+from pfa_rpc.store.row_edits import RowEdit
 from pfa_rpc.store.sending import Sending
 from pfa_rpc.sync.batch import save_row_edits
 
@@ -137,7 +137,7 @@ class MutationBatch:
         self.tried: list[Tried] = []
         """What becomes of the records, in the order of the mutations."""
         updated = frozenset(name for entry in entries for name in entry.updates)
-        needed = looked_at(updated).union(needed_fields(updated), ("conflicting_fields",))
+        needed = looked_at(updated) | {"conflicting_fields"}
         self._known = tuple(field.name for field in FIELDS if whole or field.name in needed)
 
     async def read(self, connection: AsyncConnection) -> None:
@@ -161,9 +161,10 @@ class MutationBatch:
     def _try_those_read(self) -> None:
         first, end = len(self.tried), len(self._rows)
         rows = self._rows[first:end]
-        known = iter(fields_of([row for row in rows if row is not None], self._known))
+        known = fields_of([row for row in rows if row is not None], self._known)
+        each = (dict(zip(known, values, strict=True)) for values in zip(*known.values(), strict=True))
         for entry, row in zip(self._entries[first:end], rows, strict=True):
-            self.tried.append(_tried(entry, row, None if row is None else next(known)))
+            self.tried.append(_tried(entry, row, None if row is None else next(each)))
 
     def require_sound(self) -> None:
         """Raise the error of the weightiest kind of thing that is wrong, with everything that is, that kind first."""
@@ -258,7 +259,7 @@ class MutationBatch:
             else:
                 updates = _differing(tried.before, tried.edited.values, entry)
                 if updates or _decided(tried.before, entry):
-                    edits[number] = RowEdit(tried.row, updates, tried.before)
+                    edits[number] = RowEdit(tried.row, updates)
         if new:
             saved = await save_records(write, self._organization, [(None, record) for record in new.values()])
             payloads = _with(payloads, new, saved)
