@@ -58,6 +58,17 @@ _CONNECTING: Final = frozenset(
     )
 )
 """Keys that can follow a value in a sentence, or stand between two."""
+_NOUN: Final = "record"
+"""What sentences call records, as a key."""
+_OF_SENTENCES: Final = _CONNECTING | frozenset(
+    (
+        *("record", "amount", "that", "are", "is", "was", "whose", "who", "a", "an", "there", "any", "but", "first"),
+        *("left", "out", "by", "between", "over", "exactly", "most", "least", "from", "to", "since", "before", "after"),
+        *("same", "as", "different", "equal", "plus", "minus", "day", "month", "later", "earlier", "counting", "count"),
+        *("number", "ascending", "descending", "for", "all", "set", "%"),
+    )
+)
+"""Keys around what a sentence names; a value of nothing else, "first 5" or "an amount", is named in quotes alone."""
 _SHORTEST_STRUCTURE: Final = 5
 
 
@@ -225,6 +236,14 @@ def _named_end(path: Sequence[str], tokens: Sequence[Token], index: int) -> int 
     return stop if [token.key for token in tokens[index:stop]] == list(words) else None
 
 
+def _is_of_sentences(path: Sequence[str]) -> bool:
+    """Return whether a value could be read anywhere in a sentence: it has only words, and numbers, that these have."""
+    words = [key for key in path if not key.isdecimal()]
+    if len(path) == 1:
+        return path[0] == _NOUN or path[0] in _CONNECTING
+    return bool(words) and _OF_SENTENCES.issuperset(words)
+
+
 class ValueTrie(Trie):
     """The values of the vocabulary, with those of one spelling under one entry."""
 
@@ -250,7 +269,8 @@ class ValueTrie(Trie):
     def _add_value(self, meaning: Meaning, key: str) -> None:
         """Add a value under its tokens; a name of two words also as one ("lighttowers")."""
         path = keys(meaning.value)
-        self._add_meaning(path, meaning)
+        if not _is_of_sentences(path):
+            self._add_meaning(path, meaning)
         if len(path) == 2 and path[0].isalpha() and path[1].isalpha():
             self._add_meaning(keys("".join(filter(str.isalpha, meaning.value))), meaning)
         self.words.update(path)

@@ -41,6 +41,7 @@ NASTY = (
     *(("category", value) for value in ("Cranes or Pumps", "Rental", "O'Brien", "Цемент", "café", "2026-03-15")),
     *(("manufacturer", value) for value in ("Ram, Inc", "Not", "Price", "Smith & Sons", "Left Out")),
     *(("model", value) for value in ("Total", "a\\b", "???", "LTM*", "x" * 300, "5", "the", "Silo 4", "5000", "$500")),
+    *(("area_silo", "OR"), ("category", "Records"), ("model", "an amount"), ("model", "First 5")),
     *(("class", value) for value in ("Over", "Discontinued", "monthly rate", "-5")),
 )
 PHRASES = (
