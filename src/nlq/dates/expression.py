@@ -10,6 +10,7 @@ from typing import Final
 
 from nlq.dates.lexicon import ARTICLES, UNITS
 from nlq.dates.limits import CLOSERS, MANNERS, OPENERS, Limit, Limited, limited, read_phrases
+from nlq.dates.lists import scoped
 from nlq.dates.offsets import OFFSET_STARTS, read_offset_limit
 from nlq.dates.pieces import Line, Piece
 from nlq.dates.ranges import FRAMES, not_before, read_range
@@ -49,7 +50,7 @@ def _piece(line: Line, index: int) -> Piece | None:
         found = read_range(line, index)
         if found is not None and (period is None or found.end > period.end):
             return found
-    return period
+    return scoped(line, period) if period is not None and period.end < line.size else period
 
 
 def _plain(line: Line) -> Limited | Piece | None:

@@ -58,6 +58,8 @@ _LISTING: Final = frozenset((",", "and"))
 _EACH: Final = frozenset(("by", "per", "each", "every"))
 _ANY: Final = frozenset(("a", "an", "any", "each", "every"))
 _GLUE: Final = frozenset(("", "-", "/", "_", "#"))
+_NUMBERED: Final = frozenset(("q", "h", *MONTHS))
+"""Words behind a slash that begin a date of their own."""
 _LISTS: Final = frozenset((",", "and", "or"))
 _NAMES: Final = MONTHS.keys() | WEEKDAYS.keys()
 _CENTURIES: Final = frozenset(("19", "20", "21"))
@@ -141,6 +143,8 @@ def is_cut(tokens: Sequence[Token], end: int) -> bool:
     if end >= len(tokens) or tokens[end - 1].kind is not NUMBER:
         return False
     behind = tokens[end]
+    if behind.gap == "/" and behind.key in _NUMBERED:
+        return False  # "Q1/Q2"
     return behind.gap in _GLUE and behind.kind in (WORD, NUMBER)
 
 

@@ -137,10 +137,10 @@ def _two(line: Line, figures: list[_Figure], *, day_first: bool) -> Piece | None
 
 
 def _month_and_day(line: Line, first: int, second: int, last: _Figure, *, day_first: bool) -> Piece | None:
-    """Read "3/15" and, where a date is due, "3/4", "4-22" and "5.12"."""
+    """Read "3/15" and, where a date is due, "3/4", "4-22" and "5.12"; behind what has a date "3/4" as well."""
     due = line.whole or line.due
     fraction = first < second and second in _FRACTIONS
-    if not due and (last.sign != "/" or fraction):
+    if not due and (last.sign != "/" or (fraction and not line.dated)):
         return None
     if last.sign == "/" and not line.whole and (line.keys[last.end] in _LENGTHS or (first, second) == _ALWAYS):
         return None

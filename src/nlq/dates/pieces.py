@@ -26,6 +26,7 @@ class Line:
 
     __slots__ = (
         "amounts",
+        "dated",
         "depth",
         "due",
         "keys",
@@ -51,6 +52,8 @@ class Line:
         """Whether the text is known to be a date, so that doubtful forms are read as one."""
         self.due = whole
         """Whether the word before calls for a date ("on 3/4")."""
+        self.dated = False
+        """Whether a date stands before the words, or what has one: "ending 3/4" names a day."""
         self.past = False
         """Whether what has begun is meant ("since Monday"): a name alone is then the last one."""
         self.listed = False

@@ -64,16 +64,19 @@ class TextReading:
     """The words that were not used."""
 
 
-def read_date(tokens: Sequence[Token], index: int, today: date, *, past: bool = False) -> DateReading | None:
+def read_date(
+    tokens: Sequence[Token], index: int, today: date, *, past: bool = False, dated: bool = False
+) -> DateReading | None:
     """Return the longest date expression that begins at a token, None where none does.
 
     Its prepositions belong to it ("since March"). Words that are something else as often ("may", "sat", "3/4") are
     read only where their neighbours say that a date is meant. At most `pieces.LIMIT` tokens are looked at.
-    With `past`, where what has happened is asked about, "Monday" is the last Monday and "November" has begun.
+    With `past`, where what has happened is asked about, "Monday" is the last Monday and "November" has begun. With
+    `dated`, behind a date or what has one, "3/4" is a day as well.
     """
     if not can_begin(tokens, index):
         return None
-    reading = _read(tokens, index, today, whole=False, past=past)
+    reading = _read(tokens, index, today, whole=False, past=past, dated=dated)
     return None if reading is not None and is_cut(tokens, reading.end) else reading
 
 
@@ -97,10 +100,12 @@ def read_date_text(text: str, today: date) -> TextReading:
     return TextReading(unread=tuple(token.raw for token in tokens))
 
 
-def _read(tokens: Sequence[Token], index: int, today: date, *, whole: bool, past: bool = False) -> DateReading | None:
+def _read(
+    tokens: Sequence[Token], index: int, today: date, *, whole: bool, past: bool = False, dated: bool = False
+) -> DateReading | None:
     """Read an expression; what lies beyond the calendar is none."""
     line = Line(tokens, index, today, whole=whole)
-    line.past = past
+    line.past, line.dated = past, dated
     line.listed = not whole and is_listed(tokens, index)
     try:
         found = read_expression(line)

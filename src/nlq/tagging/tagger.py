@@ -6,7 +6,7 @@ stretches of equal length keep all their readings, and the grammar chooses. What
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Final
@@ -34,7 +34,7 @@ from nlq.vocabulary import Vocabulary
 
 _RANGING: Final = frozenset(("-", "–", "—", "..", "..."))
 """What stands between the two ends of a range: "5k-10k"."""
-_NO_RANGE: Final = frozenset(("", " "))
+_NO_GAP: Final = frozenset(("", " "))
 _DAY: Final = timedelta(days=1)
 _SOME_DAY: Final = date(2000, 1, 1)
 _RANGE_ENDS: Final = frozenset(("VALUE", "NUMBER", UNKNOWN))
@@ -49,6 +49,7 @@ _WEAK: Final = frozenset((FILLER, UNKNOWN, "DATEPART"))
 _UNKNOWN: Final = (Reading(UNKNOWN),)
 _FILLER: Final = (Reading(FILLER),)
 _TO: Final = (Reading("TO"),)
+_OR: Final = (Reading("OR"),)
 _BEFORE_TIME: Final = frozenset(("COMPARE", "LONGER", "LASTING", "BY"))
 """Tags before "a month" that make it a length of time, and no rate."""
 _AMOUNT_STARTS: Final = NUMBER_WORDS | MARKS.keys() | {"u"}
@@ -95,8 +96,8 @@ class Tagger:
             if stretch is None:
                 stretch = self._next(tokens, index, tagged, today)
             gap = tokens[index].gap
-            if gap not in _NO_RANGE and _is_range(gap, tagged, stretch):
-                tagged.append(Tagged(index, index, _TO))
+            if gap not in _NO_GAP and tagged:
+                tagged += _joined(gap, tagged[-1], stretch)
             tagged.append(stretch)
             index = stretch.end
             if stretch.readings[0].tag in _RANGE_ENDS:
@@ -245,6 +246,10 @@ class Tagger:
         return Tagged(index, index + 1, (Reading("VALUE", meanings),) if meanings else _UNKNOWN)
 
 
-def _is_range(gap: str, before: Sequence[Tagged], stretch: Tagged) -> bool:
-    """Return whether what stands between two amounts makes them the ends of a range."""
-    return gap.strip() in _RANGING and bool(before) and before[-1].is_amount and stretch.is_amount
+def _joined(gap: str, before: Tagged, stretch: Tagged) -> Iterator[Tagged]:
+    """Yield what the signs between two stretches stand for: "to" between amounts, "or" between dates."""
+    sign = gap.strip()
+    if sign in _RANGING and before.is_amount and stretch.is_amount:
+        yield Tagged(stretch.first, stretch.first, _TO)
+    elif sign == "/" and before.tag == stretch.tag == "DATE":
+        yield Tagged(stretch.first, stretch.first, _OR)  # "March/April"

@@ -30,13 +30,14 @@ _AMOUNT_FRAMES: Final = frozenset(
 _ALSO_FILLERS: Final = frozenset(("now", "current", "currently"))
 _DATED: Final = frozenset(("EVENT", "SPAN", "DATE", "WHEN", "LAYER"))
 _JOINS: Final = frozenset(("AND", "OR", "COMMA"))
+_COMPARED: Final = _JOINS | {"COMPARE"}
 _PASSED: Final = _JOINS | {"NOT", "DATE"}
 _FIRST_DAY: Final = date(1900, 1, 1)
 _END: Final = date(2200, 1, 1)
 TIME_STARTS: Final = DATE_STARTS | NUMBER_WORDS | _COUNTING | _TIMES_OVER.keys()
 """Words, as keys, that a date, a duration or a percentage can begin with."""
 _NEAR: Final = 8
-"""Stretches before a date that are looked at for what it is of."""
+"""Stretches before a date that are looked at for what it is of, and whether one is called for."""
 
 
 def can_be_timed(token: Token) -> bool:
@@ -57,10 +58,11 @@ def read_timed(
 
     `due`: whether the words before call for an amount; `recorded`: names of fields that say who did something.
     """
-    found = read_date(tokens, index, today)
+    dated = _is_dated(before, _COMPARED)
+    found = read_date(tokens, index, today, dated=dated)
     if found is not None and _is_sayable(found) and _is_meant(tokens, index, found, before, due=due):
         if _has_happened(before, recorded):
-            found = read_date(tokens, index, today, past=True) or found
+            found = read_date(tokens, index, today, past=True, dated=dated) or found
         return found.end, Reading("DATE", found)
     token = tokens[index]
     if token.key in _TIMES_OVER:
@@ -141,10 +143,10 @@ _PLAIN: Final = _AMOUNT_FRAMES | frozenset(
 )
 
 
-def _is_dated(before: Sequence[Tagged]) -> bool:
+def _is_dated(before: Sequence[Tagged], passed: Container[str] = _JOINS) -> bool:
     """Return whether the words before call for a date: a field of dates, "starting", "in 2025 or"."""
-    for stretch in reversed(before):
-        if stretch.tag in SILENT or stretch.tag in _JOINS:
+    for stretch in reversed(before[-_NEAR:]):
+        if stretch.tag in SILENT or stretch.tag in passed:
             continue
         return stretch.tag in _DATED or (stretch.field is not None and stretch.field.type in _TIMES)
     return False
