@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import Any, Final, NamedTuple
 
 from google.protobuf.message import Message
@@ -33,6 +34,9 @@ _IN_BASE: Final = {BY_NAME[name].proto.partition(".")[0] for name in MERGED_NAME
 _NOT_IN_BASE: Final = tuple(field.name for field in Record.DESCRIPTOR.fields if field.name not in _IN_BASE)
 """What a record has beside what it and PEMS agree on."""
 
+_FIRST: Final = 50
+"""Records that are made by themselves, so that the database begins while the others are made."""
+
 
 class RowEdit(NamedTuple):
     """An edit of a record, which changes one field at least."""
@@ -53,7 +57,8 @@ class RowEdits:
 
     async def save(self, edits: Sequence[RowEdit], *, is_last: bool = False) -> list[bytes]:
         """Write records and return their payloads; with `is_last`, a few are left to the end of the write."""
-        made = (self.made(part) for part in batches(edits, ROWS_AT_ONCE))
+        parts = chain((edits[:_FIRST],), batches(edits[_FIRST:], ROWS_AT_ONCE))
+        made = (self.made(part) for part in parts if part)
         payloads = await send_updates(self._write, made, at_end=is_last and len(edits) <= FEW)
         await self.finish()
         return payloads

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -34,6 +35,8 @@ _SHOWN: Final = 100
 _NANO_DECIMALS: Final = 9
 _NANOS: Final = 10**_NANO_DECIMALS
 _BY_PATH: Final = {field.proto: field.name for field in FIELDS}
+_CANONICAL: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
+"""Knows an id as we write it, in less time than it takes to read any other way of writing it."""
 _PARENTS: Final = {path.rpartition(".")[0] for path in _BY_PATH} - {""}
 
 
@@ -134,7 +137,8 @@ def _read_name(entry: Entry, record: Record) -> None:
     """Take the field that names a record, the name, and the pfa_id that was told beside an id."""
     if record.id and entry.operation != CREATE:
         try:
-            entry.key, entry.name, entry.other_name = "id", str(uuid.UUID(record.id)), record.pfa_id
+            name = record.id if _CANONICAL(record.id) else str(uuid.UUID(record.id))
+            entry.key, entry.name, entry.other_name = "id", name, record.pfa_id
         except ValueError:
             entry.blame(f"{entry.path}.record.id", f"{record.id[:_SHOWN]!r} is not a UUID")
     elif not record.pfa_id:

@@ -42,8 +42,10 @@ from pfa_rpc.store.row_edits import RowEdit
 from pfa_rpc.store.sending import Sending
 from pfa_rpc.sync.batch import save_row_edits
 
-_AT_ONCE: Final = 200
-"""Mutations that are worked on before other calls get their turn: some 4 ms."""
+_AT_ONCE: Final = 100
+"""Mutations that are worked on before other calls get their turn: some 3 ms."""
+_READ: Final = 500
+"""Records that are read, and whose mutations are tried, at once: some 4 ms."""
 
 
 _Finding = Callable[[], list[Violation]]
@@ -144,7 +146,7 @@ class MutationBatch:
         """Read the records as the connection sees them, and try the mutations: some while the next are read."""
         self._rows, self.tried = [], []
         async with Sending() as reading:
-            for entries in batches(self._entries, _AT_ONCE):
+            for entries in batches(self._entries, _READ):
                 await reading.begin(self._read(connection, entries))
                 await asyncio.sleep(0)
                 self._try_those_read()
