@@ -71,8 +71,9 @@ def settle_amounts(
             remarks += remark
     refused = {id(refusal.term) for refusal in refusals}
     kept = without(terms, lambda term: id(term) in refused)
-    of_whole = _options([term for term in kept if term.first < part], schema)
-    of_part = _options(kept, schema)
+    whole = [term for term in kept if term.first < part]
+    of_whole = _options(whole, schema)
+    of_part = of_whole if len(whole) == len(kept) else _options(kept, schema)
     for term in (term for term in kept if isinstance(term, BoundTerm)):
         options = of_whole if term.first < part else of_part
         if term.field is not None:

@@ -73,10 +73,15 @@ class Conditions:
         groups = [self._settled(group, asked, beside=named) for group in apart.groups]
         self._is_apart = False
         common = self._settled(self._compatible(apart.common), asked)
-        either = AlternativesTerm(groups[0][0].first, groups[-1][-1].end, False, False, False) if all(groups) else None
-        if either is not None:
-            either.groups = groups
-        self.terms = [*common, *([either] if either is not None else ())]
+        self.terms = common
+        each = [term for group in groups for term in group]
+        either = AlternativesTerm(each[0].first, each[-1].end, False, False, False, groups) if all(groups) else None
+        if either is None or (len({*map(len, groups)}) > 1 and isinstance(either.condition(), Or)):
+            # Of kinds of which one lacks what was not understood of it, no sentence can tell the others.
+            for term in each:
+                self._gathered.refuse(term)
+        else:
+            self.terms = [*common, either]
 
     def _compatible_parts(self, terms: list[Term]) -> list[Term]:
         """Return the terms that hold together, apart for the whole that a share is of and for its part."""

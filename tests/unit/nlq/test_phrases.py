@@ -260,6 +260,12 @@ def test_amounts_and_lists_beside_alternatives_are_said_so_that_they_read_back(q
     check_laws(question, reading, language())
 
 
+def test_kinds_of_which_one_is_not_understood_are_not_told_apart() -> None:
+    reading = read("cranes 0 or forklifts over $5000")
+    assert not_understood(reading) == ["cranes 0", "forklifts over $5000"]
+    check_laws("cranes 0 or forklifts over $5000", reading, language())
+
+
 def test_a_range_of_each_kinds_own_amount_is_said_as_one() -> None:
     assert read("cranes at least 4k and at most 9k").sentence == (
         "Records with an amount between $4,000 and $9,000 of category Cranes, discontinued left out."
