@@ -72,7 +72,8 @@ SYNC_STATES: Final = (
         (
             *("pending", "pending sync", "being synced", "waiting to sync", "waiting for sync", "sync pending"),
             *("syncing", "currently syncing", "queued", "queued for sync", "waiting to be synced", "awaiting sync"),
-            *("to be synced", "in the sync queue", "queued to sync", "still syncing"),
+            *("to be synced", "in the sync queue", "queued to sync", "still syncing", "waiting to be pushed"),
+            *("to be pushed", "queued to be pushed", "ready to be pushed", "pending push"),
         ),
     ),
     EnumValue(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from itertools import product
 from typing import Final
 
 from nlq.schema import EnumValue, FieldType
@@ -126,8 +127,18 @@ def cost_field(layer: str, *words: str) -> Field:
     )
 
 
-def difference_field(name: str, label: str, *words: str) -> Field:
-    """What one cost is above another, in cents: no record has it, figures and orders compute it, no filter names it."""
+def difference_field(name: str, label: str, *words: str, of: str) -> Field:
+    """What the cost `of` a layer is above that of the plan, in cents.
+
+    No record has it, figures and orders compute it, and no filter names it.
+    """
+    sides = product((of, f"{of} cost"), ("plan", "plan cost", "planned cost", "budget"))
+    words += tuple(
+        f"{noun} between {one} and {other}"
+        for side in sides
+        for one, other in (side, side[::-1])
+        for noun in ("difference", "gap", "delta")
+    )
     return Field(
         name,
         FieldType.MONEY,

@@ -206,7 +206,7 @@ FIELDS: Final[tuple[Field, ...]] = (
             "monthly rental cost",
             "rental cost",
         ),
-        *("monthly fee", "rental price", "hire rate", "in rent", "monthly rent"),
+        *("monthly fee", "rental price", "hire rate", "in rent", "monthly rent", "monthly spend", "monthly spending"),
     ),
     money_field(
         "purchase_price",
@@ -394,8 +394,8 @@ ORGANIZATION_ALIAS: Final = "pfs_a_org"
 """Column of the PEMS grid that names the organization."""
 
 COMPUTED: Final = (
-    difference_field("variance", "variance", "cost variance", "forecast variance", "budget variance"),
-    difference_field("actual_variance", "actual variance", "actual cost variance"),
+    difference_field("variance", "variance", "cost variance", "forecast variance", "budget variance", of="forecast"),
+    difference_field("actual_variance", "actual variance", "actual cost variance", of="actual"),
 )
 """What figures and orders can be of besides the fields: one cost of a record less another."""
 SORTED_BY: Final = BY_NAME | {field.name: field for field in COMPUTED}

@@ -43,6 +43,10 @@ _TELLING: Final = frozenset(
     )
 )
 """Words, as keys, behind which "up by 10 %" tells of what is, and orders nothing."""
+_AWAITING: Final = frozenset(
+    ("that", "which", "who", "not", "waiting", "wait", "pending", "ready", "due", "expected", "scheduled", "queued")
+)
+"""Words, as keys, behind which "to be pushed" tells of records, and orders nothing."""
 _MUST_BE: Final = frozenset(("should", "must", "shall", "need", "ought", "has", "have"))
 _MUST: Final = _MUST_BE | {"to", "now", "all"}
 """Words, as keys, before "be" that say that something is to become so."""
@@ -242,7 +246,7 @@ def _obliged(tokens: Sequence[Token], verbs: Verbs, lead: int, end: int) -> Fram
         modal = index
         while modal > lead and tokens[modal - 1].key in MODALS:
             modal -= 1
-        if modal == lead or tokens[modal - 1].key in ("that", "which", "who", "not"):
+        if modal == lead or tokens[modal - 1].key in _AWAITING:
             continue
         words = [token.key for token in tokens[modal:index]]
         found = _passive(tokens, verbs, index, words, wished=wished) or _active(tokens, verbs, index, words, wished)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from typing import Final
 
 from nlq.filters.canon import Canon
@@ -21,6 +22,7 @@ from nlq.phrases.parts import (
     DatedPart,
     FieldPart,
     GapPart,
+    HavingPart,
     LastingPart,
     Mark,
     Part,
@@ -30,11 +32,12 @@ from nlq.phrases.parts import (
 from nlq.phrases.saying import on_day
 from nlq.phrases.term_list import TermList
 from nlq.phrases.terms import BoundTerm, DateTerm
-from nlq.query import Condition, FieldComparison, Operator
+from nlq.query import Condition, FieldComparison, Function, Operator
 from nlq.schema import FieldSpec, FieldType, Layer
 from nlq.tagging.changed import is_changed
-from nlq.tagging.tags import Event
+from nlq.tagging.tags import Amount, Event
 
+_SIDES: Final = frozenset((Operator.GT, Operator.LT, Operator.GE, Operator.LE))
 _NEAR: Final = 20
 """Fields before a date that are looked at for the one that it is of."""
 
@@ -137,6 +140,8 @@ class Attaching:
 
     def take_against(self, part: AgainstPart) -> None:
         """Take a comparison of two fields."""
+        if self._limits_groups(part):
+            return
         open_side = part.field is None and part.event is None
         if part.apart is not None:
             self.take_margin(Margin(part.first, part.end, part.limit, duration=part.apart))
@@ -148,6 +153,23 @@ class Attaching:
             self._gathered.refuse(part)
             return
         self._add_against(term, open_side=open_side)
+
+    def _limits_groups(self, part: AgainstPart) -> bool:
+        """Take "which areas are over budget" as the groups whose costs together are; return whether it is asked."""
+        field, gaps = part.field, self._schema.conventions.gaps
+        if field is None or not field.groupable or self._list.terms:
+            return False
+        first = self._schema.conventions.compared.get(part.other.name)
+        name = next((name for name, costs in gaps.items() if costs == (first, part.other.name)), None)
+        if name is None or part.operator not in _SIDES:
+            return False
+        limits = ((part.operator, Amount(Decimal())),)
+        self._list.close()
+        self._gathered.bare.append(FieldPart(part.first, part.first + 1, field))
+        self._gathered.havings.append(
+            HavingPart(part.first + 1, part.end, (Function.SUM,), self._schema.by_name[name], limits)
+        )
+        return True
 
     def _left_side(self, part: AgainstPart) -> FieldSpec | None:
         """Return the field of what stands right before a comparison without one: "cost $5k over plan cost"."""

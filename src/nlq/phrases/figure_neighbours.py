@@ -18,6 +18,7 @@ _COMPARING: Final = frozenset(("COMPARE", "WHEN", "CLAIM"))
 _ASKING: Final = frozenset(("FUNCTION", "COUNT", "TOTAL_OF"))
 _FIGURED: Final = frozenset(("FUNCTION", "COUNT", "EXTREME", "MEASURE"))
 _BEFORE_PART: Final = frozenset(("BY", "AND", "COMMA", "FIELD", "SORT", "THEN"))
+_PAID: Final = frozenset(("pay", "paying", "paid"))
 _GROUPING: Final = frozenset(("group", "split", "break", "divide", "tabulate"))
 
 
@@ -62,12 +63,15 @@ def _settle_versus(line: Line, number: int, stretch: Tagged) -> None:
     """Read "plan cost versus actual cost" as the totals of both, or as two fields of the same figure."""
     left, right = line.at(number - 1), line.at(number + 1)
     figure = line.at(number - 2)
-    if left is None or right is None or left.reading("MEASURE") is None or right.reading("MEASURE") is None:
+    again = left is not None and left.tag == "TOTAL_OF"  # "plan versus forecast versus actual"
+    if left is None or right is None or right.reading("MEASURE") is None:
+        return
+    if left.reading("MEASURE") is None and not again:
         return
     if figure is not None and figure.tag in ("FUNCTION", "SORT", "BY", "COUNT"):
         stretch.readings = (Reading("JOIN_FIELD", "AND"),)
         return
-    for side in (left, right):
+    for side in (right,) if again else (left, right):
         measure = side.reading("MEASURE")
         assert measure is not None  # noqa: S101 - it was looked for
         side.readings = (Reading("TOTAL_OF", measure.payload),)
@@ -75,8 +79,10 @@ def _settle_versus(line: Line, number: int, stretch: Tagged) -> None:
 
 
 def settle_words_around(line: Line, number: int, stretch: Tagged) -> None:
-    """Take "compare" and "group" as words around the figures and groups that they announce."""
+    """Take "compare" and "group" as words around the figures and groups that they announce, "paid" as one of a rate."""
     _settle_compared(line, number, stretch)
+    if line.key(stretch) in _PAID and line.is_before(number, _is_measured):
+        stretch.readings = _FILLER  # "the highest rate we pay for a crane"
     _settle_grouping(line, number, stretch)
 
 

@@ -306,7 +306,7 @@ class Figuring:
         """Return whether a field is what is asked for: "which areas", "list the models"."""
         tokens = self._gathered.tokens
         led = any(token.key in DISTINCT_LEADS for token in tokens[max(0, bare.first - 3) : bare.first])
-        return led or self._gathered.is_plural(bare)
+        return led or self._gathered.is_plural(bare) or self._gathered.is_asked(bare)
 
     def _yes_no(self) -> Aggregate | None:
         """Return the question whether there are any, None where it asks for something else."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from nlq.normalize import Token
+from nlq.normalize import TAKEN, Token
 from nlq.phrases.notes import Note
 from nlq.phrases.parts import (
     BoundPart,
@@ -29,6 +29,9 @@ from nlq.query import Query
 from nlq.schema import Schema
 
 _EVERYTHING: Final = Query()
+_OF: Final = frozenset(("of", "for"))
+_THEIR: Final = frozenset(("their", "its"))
+_WHAT: Final = frozenset(("what", "whats"))
 
 
 @dataclass(slots=True)
@@ -96,6 +99,10 @@ class Gathered:
         """What says that groups without records are asked for: "areas with no pumps"."""
         self.opening: FieldPart | None = None
         """A figure that opens the question, and that records or a time follow: "forecast cost in March"."""
+        self.heading: FieldPart | None = None
+        """The field that is named before anything else: "monthly rate of EQ-2087"."""
+        self.names_one = False
+        """Whether a single record is named: "EQ-2087"."""
         self.window: DateTerm | None = None
         """The date that says of which days the costs are meant."""
         self.versus: Mark | None = None
@@ -132,6 +139,14 @@ class Gathered:
         token = self.tokens[part.end - 1]
         raw = token.raw.casefold()
         return raw != token.key and raw.endswith("s")
+
+    def is_asked(self, part: FieldPart) -> bool:
+        """Return whether a question asks what a field holds: "what is the rate for ...", "contract of ..."."""
+        if part is not self.heading or any(token.key == TAKEN for token in self.tokens[: part.first]):
+            return False
+        if part.end == len(self.tokens):
+            return part.first > 0 and self.tokens[part.first - 1].key in _THEIR
+        return self.tokens[part.end].key in _OF or self.tokens[0].key in _WHAT
 
     def take_bare(self, part: FieldPart) -> None:
         """Take a field out of those about which nothing is said."""

@@ -41,7 +41,10 @@ def refuse_rest(gathered: Gathered) -> None:
         gathered.use(gathered.yes_no, "")
     for bare in gathered.bare:
         label = bare.field.label
-        if bare.field.type is FieldType.MONEY:
+        history = gathered.history
+        if history is not None and history.end == bare.first and bare.field.type is FieldType.TIME:
+            gathered.use(bare, "changes")  # "changes that maria made"
+        elif bare.field.type is FieldType.MONEY:
             gathered.refuse(bare, f"total {label}", f"average {label}", f"{label} over …")
         elif bare.field.groupable:
             gathered.refuse(bare, f"by {label}", f"with a {label}")

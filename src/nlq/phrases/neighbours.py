@@ -100,6 +100,10 @@ def _settle_span(line: Line, number: int, stretch: Tagged) -> None:
     stretch.readings = rest or _UNKNOWN
 
 
+def _is_history(stretch: Tagged) -> bool:
+    return stretch.tag == "HISTORY"
+
+
 def _settle_trend(line: Line, number: int, stretch: Tagged) -> bool:
     """Take "trending" in "trending over budget" as a word around it; return whether it is one."""
     after = line.at(number + 1)
@@ -126,6 +130,8 @@ def _leads_to_date(line: Line, number: int) -> bool:
 def _settle_layer(line: Line, number: int, stretch: Tagged) -> None:
     """Read a layer as its cost where it is compared ("forecast over plan"), as its end behind "ending after"."""
     before, after = line.at(number - 1), line.at(number + 1)
+    if before is not None and before.tag == "LAYER" and before.readings[0].payload is stretch.readings[0].payload:
+        before.readings = _FILLER  # "originally planned to end in April"
     if after is not None and after.tag == "TO" and (behind := line.at(number + 2)) and behind.tag == "COMPARE":
         after.readings, after = _FILLER, behind  # "forecast to exceed plan cost"
     end = _end_of(line.at(number - 2), stretch) if before is not None and before.tag in _COMPARING else None
@@ -204,6 +210,13 @@ def _settle_unknown(line: Line, number: int, stretch: Tagged) -> None:
     last = line.at(number - 1)
     if line.key(stretch) == "range" and last is not None and last.is_amount:
         stretch.readings = _FILLER
+    if (
+        line.key(stretch) == "made"
+        and last is not None
+        and any(each.field.type is FieldType.TEXT for each in last.meanings)
+    ):
+        said = line.is_before(number, _is_history)
+        stretch.readings = _FILLER if said else stretch.readings  # "changes that maria made"
     if line.key(stretch) == "last":
         after = line.at(number + 1)
         if after is not None and after.tag == "FIELD" and is_date(after):
@@ -223,6 +236,9 @@ def _settle_unknown(line: Line, number: int, stretch: Tagged) -> None:
 def _settle_filled(line: Line, number: int, stretch: Tagged) -> None:
     """Take "is assigned" behind a field that is missing as a part of that: "where no contract is assigned"."""
     before, missing = line.at(number - 1), line.at(number - 2)
+    if stretch.end < len(line.tokens) and line.tokens[stretch.end].key == "to":
+        stretch.readings = _FILLER  # "what is assigned to Silo 7"
+        return
     if before is not None and before.field is not None and missing is not None and missing.tag == "WITHOUT":
         stretch.readings = _FILLER
 

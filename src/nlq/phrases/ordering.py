@@ -17,13 +17,21 @@ MAX_LIMIT: Final = 100_000
 MAX_SORTS: Final = 5
 
 _TIMES: Final = (FieldType.DATE, FieldType.TIME)
+_VALUED: Final = (*_TIMES, FieldType.MONEY, FieldType.INTEGER)
+"""Types of fields of which "what is the rate of EQ-2087" asks for the records."""
 _Key = tuple[FieldSpec, bool | None, Part]
 
 
 def order_of(gathered: Gathered) -> tuple[tuple[Sort, ...], int | None]:
     """Return the order and the limit that rankings and sort words ask for."""
-    ordered = gathered.ranks or gathered.sorts or gathered.directions or gathered.groups
-    return _Ordering(gathered).run() if ordered else ((), None)
+    ordered = bool(gathered.ranks or gathered.sorts or gathered.directions or gathered.groups)
+    return _Ordering(gathered).run() if ordered or _asks_values(gathered) else ((), None)
+
+
+def _asks_values(gathered: Gathered) -> bool:
+    """Return whether it is asked what a field holds; "monthly rate of rentals" leaves open which figure of it."""
+    asked = next(filter(gathered.is_asked, gathered.bare), None)
+    return asked is not None and (asked.first > 0 or gathered.names_one)
 
 
 def is_extreme(rank: RankPart, ranks: list[RankPart]) -> bool:
@@ -94,6 +102,8 @@ class _Ordering:
         by_money = [mark for mark in gathered.directions if isinstance(mark.payload, Rank) and mark.payload.money]
         if by_money and not keys:
             keys += self._ranked_by(by_money[-1])
+        if not (keys or ranks or gathered.sorts):
+            keys += self._asked_values()
         keys = self._directed(keys)
         sort = self._sorted(keys, default)
         said: list[Part] = [*ranks, *gathered.sorts]
@@ -112,6 +122,22 @@ class _Ordering:
                 else:
                     keys.append((key.field, key.descending, part))
                     self._note_event(part)
+        return keys
+
+    def _asked_values(self) -> list[_Key]:
+        """Take "what is the rate of EQ-2087" as the records in the order of what is asked for, which they show."""
+        gathered = self._gathered
+        if not _asks_values(gathered):
+            return []
+        keys: list[_Key] = []
+        for bare in [each for each in gathered.bare if each.field.sortable and each.field.type in _VALUED]:
+            gathered.take_bare(bare)
+            gathered.use(bare, f"sorted by {bare.field.label}")
+            keys.append((bare.field, None, bare))
+            name = bare.field.name
+            others = (f"sum({name})", f"avg({name})") if bare.field.type is FieldType.MONEY else ()
+            text = f"the records are listed by their {bare.field.label}, because no figure of it is named"
+            gathered.note(text, bare, name, others)
         return keys
 
     def _note_event(self, part: SortPart) -> None:

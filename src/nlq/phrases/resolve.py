@@ -52,7 +52,7 @@ from nlq.phrases.presently import note_presence
 from nlq.phrases.sharing import COPULAS, mentions, share_of
 from nlq.phrases.singling import asks_for_one
 from nlq.phrases.term_list import TermList, likeliest_first
-from nlq.phrases.terms import DateTerm, FlagTerm, Term
+from nlq.phrases.terms import DateTerm, FlagTerm, Term, ValueTerm
 from nlq.phrases.totals import included, totals_costs
 from nlq.phrases.windows import with_window
 from nlq.query import Aggregate, Query, Sort
@@ -118,6 +118,7 @@ class _Resolver:
         if self._gathered.lacking is not None and not self._list.terms:
             self._gathered.refuse(self._gathered.lacking)
             self._gathered.lacking = None
+        self._gathered.names_one = self._names_one()
         figuring = Figuring(self._gathered)
         asked = figuring.run()
         if self._gathered.event is None:
@@ -141,6 +142,12 @@ class _Resolver:
             asked = with_window(asked, self._gathered, self._canon, self._today)
         history = self._is_history(asked, sort, limit)
         return Query(where, sort, limit, asked, history)
+
+    def _names_one(self) -> bool:
+        """Return whether a value names a single record."""
+        conventions = self._schema.conventions
+        values = (term for term in self._list.terms if isinstance(term, ValueTerm) and len(term.values) == 1)
+        return any(term.field.name in (conventions.key, conventions.commands.assigned) for term in values)
 
     def _mentioned(self) -> set[str]:
         """Return the flags that the terms speak of; report what says how records are at present."""
@@ -298,9 +305,19 @@ class _Resolver:
             self._list.close()
             self._gathered.figure_bounds.append((self._gathered.figures[-1], part))
         else:
+            heading = self._gathered.heading
             if part.field is None and follows and isinstance(before, RankPart) and _is_measure(before.field):
                 part.field = before.field
+            elif part.field is None and heading is not None and self._is_limited(heading):
+                part.field = heading.field  # "monthly rate of cranes over 5k"
+                self._gathered.take_bare(heading)
+                self._gathered.use(heading, "compared")
             self._list.take_bound(part)
+
+    def _is_limited(self, heading: FieldPart) -> bool:
+        """Return whether a limit is of the rate or price that the question begins with; costs are totalled instead."""
+        total = heading.field.name in self._schema.conventions.dates.spread
+        return heading in self._gathered.bare and heading.field.type is FieldType.MONEY and not total
 
     @property
     def _begins(self) -> bool:
@@ -309,6 +326,8 @@ class _Resolver:
 
     def _take_field(self, part: FieldPart) -> None:
         """Hand on a field; one that opens the question can be what is asked for: "forecast cost in Silo 4"."""
+        if self._content is None:
+            self._gathered.heading = part
         if self._content is None and _is_measure(part.field):
             before = self._gathered.tokens[part.end].key if part.end < len(self._gathered.tokens) else ""
             self._gathered.opening = part if before in _INTRODUCING else None

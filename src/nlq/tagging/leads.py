@@ -16,7 +16,22 @@ LEADS: Final = keyed(
     *("pull", "report", "export", "grab", "check", "generate", "produce", "prepare", "view", "send"),
     *("confirm", "verify", "know", "idea", "wonder", "wondering", "curious", "help", "understand", "remind", "trying"),
     *("team", "folks", "everyone", "guys", "assistant", "question", "quick", "quickly", "regarding", "regard"),
-    *("concerning", "filter", "narrow", "down", "figure", "out", "possible", "perhaps", "spreadsheet", "summarize"),
+    *(
+        "concerning",
+        "filter",
+        "narrow",
+        "down",
+        "figure",
+        "out",
+        "possible",
+        "perhaps",
+        "someone",
+        "somebody",
+        "anyone",
+        "anybody",
+        "spreadsheet",
+        "summarize",
+    ),
 )
 """The words, as keys."""
 _PASSED: Final = frozenset((FILLER, "COMMA", "PRONOUN"))
