@@ -240,7 +240,9 @@ class Conditions:
             before = asked.setdefault(term.field.name, term)
             saying = implied.get(term.field.name)
             is_clear = saying is None or not {saying.first, term.first} & optional
-            if is_clear and (before is term or (not {before.first, term.first} & optional and _agree(before, term))):
+            shared = self._gathered.share is not None
+            apart = {before.first, term.first} & optional
+            if is_clear and (before is term or (not apart and _agree(before, term, shared=shared))):
                 kept.append(term)
                 continue
             self._refuse_again(term, term.field)
@@ -316,9 +318,13 @@ def _parts(condition: Condition) -> tuple[Condition, ...]:
     return condition.operands if isinstance(condition, And) else (condition,)
 
 
-def _agree(before: Term, term: Term) -> bool:
-    """Return whether what is asked of a field again can be meant of the same records."""
-    return term.stated_of is before or isinstance(term, FlagTerm) or before.condition() == term.condition()
+def _agree(before: Term, term: Term, *, shared: bool) -> bool:
+    """Return whether what is asked of a field again can be meant of the same records.
+
+    Where a share is asked for, "that are" parts what it is of from what it is a share of.
+    """
+    stated = term.stated_of is before and not shared
+    return stated or isinstance(term, FlagTerm) or before.condition() == term.condition()
 
 
 def _is_optional(number: int, terms: list[Term]) -> bool:

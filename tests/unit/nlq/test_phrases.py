@@ -266,6 +266,12 @@ def test_kinds_of_which_one_is_not_understood_are_not_told_apart() -> None:
     check_laws("cranes 0 or forklifts over $5000", reading, language())
 
 
+def test_what_a_share_is_of_is_asked_for_two_things_in_no_sentence() -> None:
+    question = "Silo 1 that are in Silo 10, percentage of rentals"
+    assert not read(question).complete
+    check_laws(question, read(question), language())
+
+
 def test_a_range_of_each_kinds_own_amount_is_said_as_one() -> None:
     assert read("cranes at least 4k and at most 9k").sentence == (
         "Records with an amount between $4,000 and $9,000 of category Cranes, discontinued left out."
