@@ -8,13 +8,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from nlq.dates.lexicon import ARTICLES, UNITS
+from nlq.dates.lexicon import ARTICLES, COUNTS, UNITS
 from nlq.dates.limits import CLOSERS, MANNERS, OPENERS, Limit, Limited, limited, read_phrases
 from nlq.dates.lists import scoped
 from nlq.dates.offsets import OFFSET_STARTS, read_offset_limit
 from nlq.dates.pieces import Line, Piece
 from nlq.dates.ranges import FRAMES, not_before, read_range
 from nlq.dates.simple import STARTS, read_period
+from nlq.dates.spans import SPAN_STARTS, read_span
 
 _ON_WHAT: Final = frozenset(("site", "rent", "hire", "location", "contract", "time", "budget", "schedule", "the"))
 """Words behind "on" that it belongs to, and not to the date before it: "since March on site"."""
@@ -35,6 +36,8 @@ def read_expression(line: Line) -> Limited | Piece | None:
         best = _longer(best, read_offset_limit(line))
     if word in OPENERS:
         best = _longer(best, _opened(line))
+    if word in SPAN_STARTS or word in COUNTS or line.number(0):
+        best = _longer(best, read_span(line))
     return best
 
 

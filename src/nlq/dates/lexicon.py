@@ -69,7 +69,7 @@ DETERMINERS: Final = _table(
     {
         "this these current present": 0,
         "next coming upcoming following": 1,
-        "last past previous prior preceding": -1,
+        "last past previous prior preceding trailing": -1,
     }
 )
 ORDINALS: Final = {

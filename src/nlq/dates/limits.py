@@ -81,7 +81,7 @@ _DATED: Final = {
         "until|till|til|up until|up till|no later than|not later than|not after|on or before|in or before|before or on"
         "|before or in|before or at|by or before|on or earlier than|earlier than or on|earlier than or in"
         "|until and including|earlier than or at|in or earlier than|by or on|on or by|as late as"
-        "|at the latest by|through and including"
+        "|at the latest by|by no later than|through and including"
     ),
 }
 """Phrases that only a date can follow."""

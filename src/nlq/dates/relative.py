@@ -1,7 +1,7 @@
 """Relative: dates that are counted from today ("tomorrow", "next week", "last 30 days", "3 weeks ago").
 
-Gives `read_day_word`, `read_determined`, `read_counted`, `read_unit_word`, `read_abbreviation`, `read_offset` and
-`rolling`.
+Gives `read_day_word`, `read_determined`, `read_counted`, `read_unit_word`, `read_abbreviation`, `read_offset`,
+`direction_behind` and `rolling`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,10 @@ _DAY: Final = timedelta(days=1)
 _NEAREST: Final = frozenset(("coming", "upcoming", "following", "past"))
 """Words that mean the nearest such weekday, not the one of another week."""
 _FULL: Final = frozenset(("full", "whole", "complete", "calendar", "entire"))
-_AGO: Final = {"ago": -1, "back": -1, "later": 1, "away": 1}
+_AGO: Final = {"ago": -1, "back": -1, "later": 1, "away": 1, "out": 1}
+_NOW: Final = frozenset(("now", "today"))
+_NO_END: Final = frozenset(("than", "of"))
+"""Words behind "later" and "out" that go on from them: "3 days later than planned", "2 weeks out of service"."""
 _JOINS: Final = frozenset((",", "and"))
 
 
@@ -179,12 +182,16 @@ def read_counted(line: Line, index: int) -> Piece | None:
     if offset is None:
         return _weekdays_counted(line, index) or _count_first(line, index)
     months, days, end = offset
-    if line.keys[end] in _AGO and line.keys[end + 1] != "than":
-        sign = _AGO[line.keys[end]]
-        return offset_day(end + 1, line.today, months * sign, days * sign)
-    if line.keys[end] == "from" and line.keys[end + 1] == "now":
-        return offset_day(end + 2, line.today, months, days)
-    return None
+    sign, end = direction_behind(line, end)
+    return offset_day(end, line.today, months * sign, days * sign) if sign else None
+
+
+def direction_behind(line: Line, index: int) -> tuple[int, int]:
+    """Return whether "ago" or "from now" stands behind an amount of time, 0 where none does, and the index after it."""
+    key, after = line.keys[index : index + 2]
+    if key in _AGO and after not in _NO_END:
+        return _AGO[key], index + 1
+    return (1, index + 2) if key == "from" and after in _NOW else (0, index)
 
 
 def offset_day(end: int, day: date, months: int, days: int) -> Piece:
@@ -249,11 +256,14 @@ def _end_of(line: Line, end: int, unit: Unit) -> Piece:
 
 
 def read_abbreviation(line: Line, index: int) -> Piece | None:
-    """Read "EOM", "YTD", "cy 2026" and the like."""
+    """Read "EOM", "EOM March", "YTD", "cy 2026" and the like."""
     key = line.keys[index]
     if key == "cy":
         year = read_year(line, index + 1, short=True)
         return resolve(line, Parts(year[0]), year[1]) if year is not None else None
     if key in TO_DATE:
         return _to_date(line, index + 1, TO_DATE[key])
+    named = read_month_first(line, index + 1) or read_numbered(line, index + 1)
+    if named is not None and not named.invalid and named.unit is PERIOD_ENDS[key]:
+        return in_part(named, "late", "end")
     return _end_of(line, index + 1, PERIOD_ENDS[key])

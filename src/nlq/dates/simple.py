@@ -59,7 +59,12 @@ Reader = Callable[[Line, int], Piece | None]
 _SIGNS: Final = {"from": 1, "after": 1, "following": 1, "before": -1, "prior": -1, "preceding": -1}
 _COMMA: Final = frozenset((",",))
 _STARTING: Final = frozenset(("starting", "beginning", "start", "begin", "commencing"))
-_FROM: Final = frozenset(("from", "on", "of"))
+_FROM: Final = frozenset(("from", "on", "of", "in"))
+_ENDING: Final = frozenset(("ending", "ended"))
+_DAY_ENDS: Final = (
+    *(("eod",), ("cob",), ("eob",), ("end", "of", "day"), ("end", "of", "business", "day"), ("end", "of", "business")),
+    ("close", "of", "business"),
+)
 _THE_UNITS: Final = frozenset((Unit.WEEK, Unit.MONTH, Unit.QUARTER, Unit.YEAR))
 _AFTER_COLUMN: Final = frozenset(("of", "from", "in", "when", "that", "is", "are", "was", "were", "it", "they"))
 """Words behind "the year" that make it the name of a column or of another year."""
@@ -96,6 +101,8 @@ def _from_offset(line: Line, index: int) -> Piece | None:
     months, days, end = offset
     key = line.keys[end]
     lasts = index > 0 and line.keys[index - 1] == "for"
+    if key in _ENDING and index and line.keys[index - 1] == "the":  # "the 12 months ending June 30"
+        return _up_to(line, end + 1, months, days)
     if key in _STARTING or (lasts and line.keys[line.skip(end, frozenset((",",)))] == "from"):
         base = read_inner(line, line.skip(end + 1 + (key == ","), _FROM), read_period)
         if base is None or base.unit is not Unit.DAY:
@@ -112,6 +119,40 @@ def _from_offset(line: Line, index: int) -> Piece | None:
         edge = base.start if sign < 0 else base.stop
         return of_range(base.end, _ordered(edge, shift(edge, sign * months, sign * days)), *base.notes)
     return offset_day(base.end, base.start, sign * months, sign * days).noting(*base.notes)
+
+
+def _up_to(line: Line, index: int, months: int, days: int) -> Piece | None:
+    """Return the amount of time that ends with a day or with a period."""
+    base = read_inner(line, line.skip(index, _FROM), read_period)
+    if base is None or base.whole is not None:
+        return None
+    return of_range(base.end, (shift(base.stop, -months, -days), base.stop), *base.notes)
+
+
+def _ending(line: Line, index: int) -> Piece | None:
+    """Read "quarter ending June 30", "year ended March 2026"."""
+    months, days = UNITS[line.keys[index]].value
+    return _up_to(line, index + 2, months, days) if months and line.keys[index + 1] in _ENDING else None
+
+
+def _calendar_unit(line: Line, index: int) -> Piece | None:
+    """Read "calendar year 2026", "calendar week 12"."""
+    if UNITS.get(line.keys[index + 1]) is None:
+        return None
+    piece = read_inner(line, index + 1, read_period)
+    return piece if piece is not None and piece.end > index + 2 else None
+
+
+def _day_end(line: Line, index: int) -> Piece | None:
+    """Read "EOD", "COB Friday", "end of day tomorrow", "close of business on June 30": whole days, without the time."""
+    words = next((words for words in _DAY_ENDS if tuple(line.keys[index : index + len(words)]) == words), ())
+    if not words:
+        return None
+    after = index + len(words)
+    day = read_inner(line, line.skip(after, _FROM), read_period)
+    if day is None or day.unit is not Unit.DAY or day.stop - day.start != timedelta(days=1):
+        day = of_day(after, line.today)
+    return day.noting(said.TIME_DROPPED)
 
 
 def _ordered(first: date, second: date) -> Span:
@@ -227,7 +268,9 @@ _GROUPS: Final[tuple[tuple[frozenset[str], tuple[Reader, ...]], ...]] = (
     (frozenset(DETERMINERS), (read_determined,)),
     (frozenset(("last", "final")), (_ranked,)),
     (frozenset(PARTS), (_part,)),
-    (frozenset(UNITS), (read_unit_word, read_numbered, _beside, _week_of, _the_unit)),
+    (frozenset(UNITS), (read_unit_word, read_numbered, _beside, _week_of, _ending, _the_unit)),
+    (frozenset(("calendar",)), (_calendar_unit,)),
+    (frozenset(words[0] for words in _DAY_ENDS), (_day_end,)),
     (frozenset(("q", "h", "w")), (read_numbered, _week_of)),
     (frozenset(("rest", "remainder", "balance", "later", "earlier")), (_rest,)),
     (frozenset(("closest", "nearest")), (_closest,)),
