@@ -14,7 +14,7 @@ from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 from pfa_rpc.records.cost import LAYERS, LayerCost, layer_cost
-from pfa_rpc.records.month_sums import MonthSums
+from pfa_rpc.records.month_sums import MonthSums, settle
 
 Values = Mapping[str, Any]
 
@@ -40,17 +40,17 @@ class LayerSum:
     """Records that have none."""
     projected: int = 0
     """Records still on site, costed to a projected end."""
-    _months: MonthSums = field(default_factory=MonthSums)
+    by_month: MonthSums = field(default_factory=MonthSums)
 
     @property
     def cents(self) -> int:
         """What the records cost."""
-        return self._months.total()
+        return self.by_month.total()
 
     @property
     def months(self) -> dict[date | None, int]:
         """First day of the month → cents, in order; None for cost without a date, last. They add up to `cents`."""
-        return self._months.by_month()
+        return self.by_month.by_month()
 
     def add(self, cost: LayerCost) -> None:
         """Add what a record costs."""
@@ -59,7 +59,7 @@ class LayerSum:
             return
         self.records += 1
         self.projected += cost.projected
-        self._months.add(cost)
+        self.by_month.add(cost)
 
     def add_all(self, cost: LayerCost, count: int) -> None:
         """Add what many records cost, whose cents and days are vectors, or the same for all; it counts once settled."""
@@ -68,17 +68,13 @@ class LayerSum:
             return
         self.records += count
         self.projected += cost.projected * count
-        self._months.add_all(cost, count)
-
-    def settle(self) -> None:
-        """Let the costs count that `add_all` was given."""
-        self._months.settle()
+        self.by_month.add_all(cost, count)
 
     def __iadd__(self, other: LayerSum) -> LayerSum:
         self.records += other.records
         self.lacking += other.lacking
         self.projected += other.projected
-        self._months += other._months
+        self.by_month += other.by_month
         return self
 
 
@@ -160,9 +156,8 @@ class Effect:
 
     def settle(self) -> None:
         """Let the records count that `add_weighed` was given: the costs of all of them are spread at once."""
-        for side in (self._both, self._before, self._after):
-            for total in side.layers.values():
-                total.settle()
+        sides = (self._both, self._before, self._after)
+        settle(total.by_month for side in sides for total in side.layers.values())
 
     def _add_layers(self, before: Values, after: Values) -> None:
         for layer, inputs in _INPUTS.items():

@@ -1,15 +1,19 @@
-"""Costs of many records by month: `MonthSums` adds up what `spread` gives for each of them, in less time."""
+"""Costs of many records by month: `MonthSums` adds up what `spread` gives for each of them, in less time.
+
+`settle` does so for several sums of many costs at once.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Final
 
 import numpy as np
 
 from pfa_rpc.records.cost import RENT_DIVISOR, LayerCost, first_days, month_of, months
-from pfa_rpc.records.spreading import exact_sums, months_of, rents_until
+from pfa_rpc.records.month_columns import Costs, inexact, spread_all
 from pfa_rpc.records.vectors import Array, filled
 
 _HALF: Final = RENT_DIVISOR // 2
@@ -22,7 +26,7 @@ class MonthSums:
     until each first of a month, and the whole costs in the month that they end in.
     """
 
-    __slots__ = ("_dateless", "_ended", "_pending", "_until")
+    __slots__ = ("_dateless", "_ended", "_until", "pending")
 
     def __init__(self) -> None:
         self._until: defaultdict[int, int] = defaultdict(int)
@@ -30,7 +34,7 @@ class MonthSums:
         self._ended: defaultdict[int, int] = defaultdict(int)
         """Month → costs that end in it."""
         self._dateless: int | None = None
-        self._pending: list[tuple[Array, Array, Array, Array]] = []
+        self.pending: list[tuple[Array, Array, Array, Array]] = []
         """Starts, ends, rates and cents of costs that are not settled."""
 
     def add(self, cost: LayerCost) -> None:
@@ -64,24 +68,17 @@ class MonthSums:
             self._dateless = sum(amounts.tolist()) + (self._dateless or 0)
         elif rate is None or end is None:  # it falls on its start
             starts = filled(start, count)
-            self._pending.append((starts, starts, np.zeros(count, np.int64), amounts))
+            self.pending.append((starts, starts, np.zeros(count, np.int64), amounts))
         else:
-            self._pending.append((filled(start, count), filled(end, count), filled(rate, count), amounts))
+            self.pending.append((filled(start, count), filled(end, count), filled(rate, count), amounts))
 
-    def settle(self) -> None:
-        """Let the costs count that `add_all` was given."""
-        if not self._pending:
-            return
-        starts, ends, rates, amounts = map(np.concatenate, zip(*self._pending, strict=True))
-        self._pending.clear()
-        for _, at_months, cents in rents_until(starts, ends, rates):
-            _merge(self._until, exact_sums(at_months, cents))
-        _merge(self._ended, exact_sums(months_of(np.maximum(ends - 1, starts)), amounts))
+    def merge(self, until: Mapping[int, int], ended: Mapping[int, int]) -> None:
+        """Add what other costs add up to: rents until the first day of months, and costs by the month they end in."""
+        _merge(self._until, until)
+        _merge(self._ended, ended)
 
     def __iadd__(self, other: MonthSums) -> MonthSums:
-        for mine, others in ((self._until, other._until), (self._ended, other._ended)):
-            for month, cents in others.items():
-                mine[month] += cents
+        self.merge(other._until, other._ended)
         if other._dateless is not None:
             self._dateless = other._dateless + (self._dateless or 0)
         return self
@@ -105,6 +102,25 @@ class MonthSums:
         return sums if self._dateless is None else sums | {None: self._dateless}
 
 
-def _merge(into: dict[int, int], sums: dict[int, int]) -> None:
+def settle(sums: Iterable[MonthSums]) -> None:
+    """Let the costs count that `add_all` of several sums was given."""
+    waiting = [each for each in sums if each.pending]
+    if not waiting:
+        return
+    blocks = [block for each in waiting for block in each.pending]
+    lengths = [sum(len(block[0]) for block in each.pending) for each in waiting]
+    costs = Costs(np.repeat(np.arange(len(waiting)), lengths), *map(np.concatenate, zip(*blocks, strict=True)))
+    for each in waiting:
+        each.pending.clear()
+    large = inexact(costs)
+    if large is not None:
+        for number, start, end, rate, cents in zip(*(column.tolist() for column in costs.taken(large)), strict=True):
+            waiting[number].add(LayerCost(cents, date.fromordinal(start), date.fromordinal(end), rate))
+        costs = costs.taken(~large)
+    for each, found in zip(waiting, spread_all(costs, len(waiting)), strict=True):
+        each.merge(*found)
+
+
+def _merge(into: dict[int, int], sums: Mapping[int, int]) -> None:
     for key, amount in sums.items():
         into[key] += amount
