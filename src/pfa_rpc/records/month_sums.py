@@ -83,11 +83,6 @@ class MonthSums:
             self._dateless = other._dateless + (self._dateless or 0)
         return self
 
-    @property
-    def reached(self) -> int:
-        """How many months costs go on in that began before: at most as many as `by_month` gives."""
-        return len(self._until)
-
     def total(self) -> int:
         """Return what the costs add up to, which is what the months do."""
         return sum(self._ended.values()) + (self._dateless or 0)
