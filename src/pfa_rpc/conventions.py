@@ -170,6 +170,7 @@ DATES: Final = DateConventions(
         *("go back", "goes back", "going back to the vendor", "sent back", "be sent back", "due to go back"),
         *ENDED,
         *("coming off hire", "going off hire", "come off hire", "come off rent", "leave site", "leaves site"),
+        *("departure", "departure date"),
     ),
     within_words=(
         *(

@@ -35,6 +35,7 @@ SAYINGS: Final = (
     Saying(
         (
             *("late", "behind schedule", "delayed", "running late", "running behind", "slipped", "slipping"),
+            *("forecast slipped", "forecast has slipped", "forecast end slipped", "forecast has moved out"),
             *("behind plan", "ending late", "finishing late", "returning late", "ends late", "overrun", "overrunning"),
             *("behind", "past schedule", "over schedule", "past plan"),
         ),
@@ -44,10 +45,18 @@ SAYINGS: Final = (
     Saying(
         (
             *("starting late", "late to start", "late start", "starts late", "arriving late", "late arriving"),
-            *("started late", "arrived late"),
+            *("started late", "arrived late", "delivered late"),
         ),
         _above("forecast_start", "plan_start"),
         (_above("actual_start", "plan_start"),),
+    ),
+    Saying(
+        (
+            *("starting early", "starts early", "started early", "early start", "arriving early", "arrived early"),
+            *("delivered early", "early arriving"),
+        ),
+        _below("forecast_start", "plan_start"),
+        (_below("actual_start", "plan_start"),),
     ),
     Saying(
         (
@@ -86,7 +95,8 @@ SAYINGS: Final = (
         (
             "overdue",
             "past due",
-            "should have left",
+            *("should have left", "should have been returned", "should have left by now", "should have ended"),
+            *("should have been returned by now", "should be back by now", "should be gone by now"),
             "past the end date",
             "past their end date",
             "past its end date",

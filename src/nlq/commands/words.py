@@ -83,7 +83,8 @@ _STRONG: Final[tuple[tuple[tuple[Act, ...], int, str], ...]] = (
 
 _WEAK: Final[tuple[tuple[tuple[Act, ...], int, str], ...]] = (
     ((Act.SHIFT, Act.SCALE), -1, "pull, bring"),
-    ((Act.SHIFT, Act.SCALE, Act.SET), 0, "change, bump"),
+    ((Act.SHIFT, Act.SCALE, Act.SET), 0, "change"),
+    ((Act.SHIFT, Act.SCALE, Act.SET), 1, "bump"),
     ((Act.SHIFT, Act.SCALE, Act.SET, Act.GIVE), 0, "update, edit"),
     ((Act.SHIFT, Act.SCALE, Act.SET, Act.STATE), 0, "set"),
     ((Act.SHIFT, Act.SET), 1, "slip, kick, hold off, hold back, put off"),

@@ -127,6 +127,12 @@ class Attaching:
     def _take_dated_before(self, part: DatedPart) -> None:
         """Give a date to the field before its own, too, where "and" joins the two: "plan start and plan end in May"."""
         bares = self._gathered.bare
+        mark = self.waiting.get("EVENT")
+        between = [token.key for token in self._gathered.tokens[mark.end : part.first]] if mark is not None else []
+        if mark is not None and part.event is not None and between == ["and"] and isinstance(mark.payload, Event):
+            del self.waiting["EVENT"]  # "starting and ending in May"
+            self._list.take_dated(replace(part, first=mark.first, end=mark.end, event=mark.payload))
+            return
         if part.field is None or not bares or bares[-1].field.type is not part.field.type or part.undone:
             return
         bare = bares[-1]
@@ -214,12 +220,13 @@ class Attaching:
         layers = self._schema.conventions.dates.layers
         if part.sure and layers:
             waiting = self.waiting.pop("LAYER", None)
-            layer = waiting.payload if waiting is not None and isinstance(waiting.payload, Layer) else layers[0]
-            stated = lasting(layer, part.operator or Operator.EQ, part.duration)
+            named = part.layer or (waiting.payload if waiting is not None else None)
+            layer = named if isinstance(named, Layer) else layers[0]
+            stated = lasting(layer, part)
             if stated is not None:
-                others = [lasting(each, stated.operator, part.duration) for each in layers if each is not layer]
+                others = [lasting(each, part) for each in layers if each is not layer]
                 term = AgainstTerm(part.first, part.end, False, False, False, stated)
-                term.assumed, term.others = waiting is None, tuple(each for each in others if each is not None)
+                term.assumed, term.others = named is None, tuple(each for each in others if each is not None)
                 term.note = f"the {layer.name} dates are meant, a month being 30.44 days"
                 self._list.take_term(term)
                 if waiting is not None:

@@ -28,6 +28,8 @@ _STEPPED: Final = frozenset(("NUMBER", "MONEY", "DURATION"))
 _PASSED: Final = frozenset(("VALUE", "FIELD", "AND", "COMMA"))
 _TRENDS: Final = frozenset(("running", "trending", "tracking", "going", "coming", "projected", "predicted", "set"))
 """Words before "over budget" that say that it will be."""
+_TIMING: Final = frozenset(("WHEN", "COMPARE", "DURATION", "LONGER", "CLAIM"))
+"""Tags behind "arrived" that say when, or by how much too late."""
 _GIVEN: Final = frozenset(("assigned", "set", "entered", "recorded", "specified", "given", "allocated", "known", "yet"))
 POLITE: Final = frozenset(
     (
@@ -188,7 +190,7 @@ def _settle_event(line: Line, number: int, stretch: Tagged) -> None:
     if verb and after is not None and after.tag in ("AMOUNT_OF", "BY"):
         stretch.readings = tuple(reading for reading in stretch.readings if reading.tag == "EVENT")
     elif stretch.reading("FLAG") is not None or stretch.reading("CLAIM") is not None:
-        timed = (after is not None and after.tag == "WHEN") or _leads_to_date(line, number)
+        timed = (after is not None and after.tag in _TIMING) or _leads_to_date(line, number)
         stretch.readings = tuple(reading for reading in stretch.readings if (reading.tag == "EVENT") is timed)
     elif stretch.field is not None and (after is None or after.tag not in ("DATE", "WHEN")):
         stretch.readings = tuple(reading for reading in stretch.readings if reading.tag == "FIELD")

@@ -216,7 +216,7 @@ class _Ordering:
         """Let "highest first" said on its own direct the last term of the order."""
         for mark in self._gathered.directions:
             rank: Any = mark.payload
-            if keys and keys[-1][1] is None:
+            if keys and keys[-1][1] in (None, rank.descending):
                 keys = [*keys[:-1], (keys[-1][0], rank.descending, keys[-1][2])]
                 self._gathered.use(mark, "descending" if rank.descending else "ascending")
             else:

@@ -16,7 +16,7 @@ from nlq.tagging.tags import FILLER, PRONOUN, RECORD, SILENT, UNKNOWN, Reading, 
 _FILLER: Final = (Reading(FILLER),)
 _UNKNOWN: Final = (Reading(UNKNOWN),)
 _BY: Final = (Reading("BY"),)
-_ORDERING: Final = frozenset(("hold", "contain", "use", "supply", "provide", "come", "go", "type", "charge", "run"))
+_ORDERING: Final = frozenset(("hold", "contain", "use", "supply", "come", "go", "type", "charge", "run"))
 _ASKS: Final = frozenset(("is", "are", "was", "were", "do", "does", "have", "has", "did"))
 _ALL: Final = frozenset(("all", "every", "each"))
 _FIGURES: Final = frozenset(("FUNCTION", "COUNT"))

@@ -16,22 +16,8 @@ LEADS: Final = keyed(
     *("pull", "report", "export", "grab", "check", "generate", "produce", "prepare", "view", "send"),
     *("confirm", "verify", "know", "idea", "wonder", "wondering", "curious", "help", "understand", "remind", "trying"),
     *("team", "folks", "everyone", "guys", "assistant", "question", "quick", "quickly", "regarding", "regard"),
-    *(
-        "concerning",
-        "filter",
-        "narrow",
-        "down",
-        "figure",
-        "out",
-        "possible",
-        "perhaps",
-        "someone",
-        "somebody",
-        "anyone",
-        "anybody",
-        "spreadsheet",
-        "summarize",
-    ),
+    *("concerning", "filter", "narrow", "down", "figure", "out", "possible", "perhaps", "someone", "somebody"),
+    *("anyone", "anybody", "spreadsheet", "summarize", "calculate", "compute", "determine"),
 )
 """The words, as keys."""
 _PASSED: Final = frozenset((FILLER, "COMMA", "PRONOUN"))
@@ -43,17 +29,20 @@ _NARROWING: Final = keyed("filter", "narrow")
 def skip_leads(tagged: list[Tagged], tokens: Sequence[Token]) -> None:
     """Take the words that no reader knows at the beginning, and that only lead up to the question, as fillers."""
     narrowing = False
+    leading = True
     for stretch in tagged:
         keys = [token.key for token in tokens[stretch.first : stretch.end]]
         if narrowing and keys == ["by"]:
             stretch.readings = _FILLER  # "filter by category pumps" groups nothing
-            continue
-        narrowing = narrowing or not _NARROWING.isdisjoint(keys)
-        if stretch.tag in _PASSED:
-            continue
-        ordered = (
-            keys == ["send"] and tokens[stretch.end : stretch.end + 1] and tokens[stretch.end].key not in _OURSELVES
-        )
-        if stretch.tag != UNKNOWN or not LEADS.issuperset(keys) or ordered:
-            return  # "send EQ-2087 to Silo 4" is no question
-        stretch.readings = _FILLER
+        leading = leading and (stretch.tag in _PASSED or _leads(stretch, keys, tokens))
+        if leading and stretch.tag == UNKNOWN:
+            stretch.readings = _FILLER
+            narrowing = narrowing or not _NARROWING.isdisjoint(keys)
+        elif not leading and not narrowing:
+            return
+
+
+def _leads(stretch: Tagged, keys: Sequence[str], tokens: Sequence[Token]) -> bool:
+    """Return whether a stretch leads up to a question; "send EQ-2087 to Silo 4" is none."""
+    behind = tokens[stretch.end].key if stretch.end < len(tokens) else ""
+    return stretch.tag == UNKNOWN and LEADS.issuperset(keys) and (keys != ["send"] or behind in _OURSELVES)

@@ -7,11 +7,12 @@ Gives `read_timed`, `can_be_timed` and `TIME_STARTS`. The readers know dates by 
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Final
 
-from nlq.amounts.durations import read_duration
+from nlq.amounts.durations import read_duration, read_durations
 from nlq.amounts.numbers import NUMBER_WORDS, read_percent
 from nlq.dates import DATE_STARTS, DateReading, read_date
 from nlq.normalize import NUMBER, WORD, Token
@@ -63,7 +64,10 @@ def read_timed(
     if found is not None and _is_sayable(found) and _is_meant(tokens, index, found, before, due=due):
         if _has_happened(before, recorded):
             found = read_date(tokens, index, today, past=True, dated=dated) or found
+            found = _over(found, tokens, index, today)
         return found.end, Reading("DATE", found)
+    if before and before[-1].tag == "LASTING" and (lengths := read_durations(tokens, index)) is not None:
+        return lengths[1].end, Reading("DURATIONS", lengths)
     token = tokens[index]
     if token.key in _TIMES_OVER:
         return index + 1, Reading("PERCENT", Share(_TIMES_OVER[token.key]))
@@ -93,10 +97,20 @@ def _has_happened(before: Sequence[Tagged], recorded: Container[str]) -> bool:
         if stretch.field is not None:
             return stretch.field.type is FieldType.TIME
         if stretch.tag != "VALUE":
-            return stretch.tag == "WHO"
+            return stretch.tag in ("WHO", "UNDONE") or stretch.reading("UNDONE") is not None
         if any(meaning.field.name in recorded for meaning in stretch.meanings):
             return True
     return False
+
+
+def _over(found: DateReading, tokens: Sequence[Token], index: int, today: date) -> DateReading:
+    """Return a length of time that is over by today, where what is done cannot lie ahead: "not touched in 6 months"."""
+    if tokens[index].key != "in" or found.start is None or found.start <= today:
+        return found
+    if found.stop is None:  # "not touched in over 6 months"
+        return replace(found, start=today - (found.start - today) + timedelta(days=1))
+    last = replace(tokens[index], key="last", raw="last")
+    return read_date([*tokens[:index], last, *tokens[index + 1 : found.end]], index, today) or found
 
 
 def _has_unit(tokens: Sequence[Token], index: int, end: int) -> bool:
