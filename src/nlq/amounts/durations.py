@@ -1,11 +1,12 @@
 """Durations: lengths of time, read from a position among the tokens.
 
-Gives `read_duration` and `read_duration_text`. "2 weeks", "three months", "a year and a half", "2 years, 3 months",
+Gives `read_duration`, `read_durations` and `read_duration_text`. "2 weeks", "three months", "a year and a half", "2 years, 3 months",
 "1h30m", "half a year", "a fortnight". Months and days are kept apart, since a month has no fixed length.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_FLOOR, Decimal
@@ -87,6 +88,10 @@ _ANOTHER: Final = frozenset(("another", "additional", "further", "extra"))
 _ARTICLES: Final = frozenset(("a", "an"))
 _JOINS: Final = frozenset(("and", ",", "plus"))
 _STARTS: Final = UNITS.keys() | _WHOLE | _ANOTHER
+_TO: Final = frozenset(("to", "or"))
+_RANGES: Final = {"between": frozenset(("and", "to")), "from": frozenset(("to",))}
+"""Words before two lengths of time → those between them."""
+_DASH: Final = re.compile(r"\s*[-–—]\s*")
 _BEFORE: Final = frozenset(
     ("for", "during", "in", "within", "over", "about", "around", "approximately", "roughly", "exactly", "by", "the")
 )
@@ -125,6 +130,33 @@ def read_duration(tokens: Sequence[Token], index: int) -> DurationReading | None
     while (following := _following(tokens, parts[-1])) is not None:
         parts.append(following)
     return _total(parts)
+
+
+def read_durations(tokens: Sequence[Token], index: int) -> tuple[DurationReading, DurationReading] | None:
+    """Return the lengths of time that a range starts at a token with: "between 3 and 6 months", "30-60 days".
+
+    The shorter comes first; one without a unit has that of the other.
+    """
+    word = tokens[index].key if tokens[index].key in _RANGES else ""
+    start = index + len(word[:1])
+    if start >= len(tokens):
+        return None
+    first = read_duration(tokens, start)
+    number = read_number(tokens, start) if first is None else None
+    end = first.end if first is not None else number.end if number is not None else len(tokens)
+    if end < len(tokens) and tokens[end].key in _RANGES.get(word, _TO):
+        end += 1
+    elif end >= len(tokens) or not _DASH.fullmatch(tokens[end].gap):
+        return None
+    second = _part(tokens, end) if end < len(tokens) else None
+    last = _total([second]) if second is not None else None
+    if number is not None and number.value >= 0 and second is not None:
+        first = _total([_Part(number.value, second.unit, number.end)])
+    if first is None or last is None:
+        return None
+    return (
+        (first, last) if first.nominal <= last.nominal else (replace(last, end=first.end), replace(first, end=last.end))
+    )
 
 
 def read_duration_text(text: str) -> DurationReading | None:

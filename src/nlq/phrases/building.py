@@ -162,11 +162,16 @@ class _Builder(lark.Transformer[Any, Any]):
         share = next(leaf.payload.value for leaf in children if leaf.type == "PERCENT")
         return SharePart(children[0].first, children[-1].end, share, operator, field)
 
-    def lasting(self, children: list[Leaf]) -> LastingPart:
+    def lasting_part(self, children: list[Leaf]) -> LastingPart:
         operator = next((leaf.payload for leaf in children if isinstance(leaf.payload, Operator)), None)
         sure = children[0].type in ("LASTING", "LONGER")
-        duration = next(leaf.payload for leaf in children if leaf.type == "DURATION")
-        return LastingPart(children[0].first, children[-1].end, duration, operator, sure)
+        said = next(leaf.payload for leaf in children if leaf.type in ("DURATION", "DURATIONS"))
+        duration, upper = said if isinstance(said, tuple) else (said, None)
+        return LastingPart(children[0].first, children[-1].end, duration, operator, sure, upper)
+
+    def layer_lasting(self, children: list[Any]) -> LastingPart:
+        with_, layer, part = children
+        return replace(cast("LastingPart", part), first=with_.first, layer=layer.payload)
 
     def claim(self, children: list[Leaf]) -> ClaimPart:
         (leaf,) = children

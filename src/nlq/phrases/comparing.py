@@ -12,7 +12,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
 from nlq.amounts.durations import DurationReading
-from nlq.phrases.parts import AgainstPart, Step
+from nlq.phrases.parts import AgainstPart, LastingPart, Step
 from nlq.phrases.terms import Term
 from nlq.query import And, Condition, FieldComparison, Not, Operator, Or
 from nlq.schema import FieldSpec, FieldType, Layer, Schema
@@ -130,10 +130,15 @@ def days_of(duration: DurationReading) -> int:
     return int((duration.months * _MONTH_DAYS).to_integral_value(ROUND_HALF_EVEN)) + duration.days
 
 
-def lasting(layer: Layer, operator: Operator, duration: DurationReading) -> FieldComparison | None:
+def lasting(layer: Layer, part: LastingPart) -> Condition | None:
     """Return the condition on how long a layer lasts, None where that is beyond any."""
-    days = days_of(duration)
-    return FieldComparison(layer.end, operator, layer.start, plus=days) if days <= MAX_DAYS else None
+    limits = [(part.operator or Operator.EQ, part.duration)]
+    if part.upper is not None:
+        limits = [(Operator.GE, part.duration), (Operator.LE, part.upper)]
+    stated = [FieldComparison(layer.end, operator, layer.start, plus=days_of(said)) for operator, said in limits]
+    if any(each.plus > MAX_DAYS for each in stated):
+        return None
+    return And(tuple(stated)) if len(stated) > 1 else stated[0]
 
 
 def add_margin(term: AgainstTerm, margin: Margin, schema: Schema) -> bool:

@@ -144,6 +144,10 @@ class LastingPart(Part):
     operator: Operator | None
     sure: bool
     """Whether it was said that it is how long something lasts."""
+    upper: DurationReading | None = None
+    """The longer one, where two were said."""
+    layer: Layer | None = None
+    """The period that lasts so long, where it was named."""
 
 
 @dataclass(slots=True)

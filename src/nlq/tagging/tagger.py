@@ -6,7 +6,7 @@ stretches of equal length keep all their readings, and the grammar chooses. What
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Final
@@ -50,6 +50,8 @@ _UNKNOWN: Final = (Reading(UNKNOWN),)
 _FILLER: Final = (Reading(FILLER),)
 _TO: Final = (Reading("TO"),)
 _OR: Final = (Reading("OR"),)
+_COUNTS_TIME: Final = NUMBER_WORDS | {"at", "more", "less", "over", "under", "up", "exactly", "between", "about", "no"}
+"""Words that can stand between "that last" and how long that is."""
 _BEFORE_TIME: Final = frozenset(("COMPARE", "LONGER", "LASTING", "BY"))
 """Tags before "a month" that make it a length of time, and no rate."""
 _AMOUNT_STARTS: Final = NUMBER_WORDS | MARKS.keys() | {"u"}
@@ -197,6 +199,8 @@ class Tagger:
         "starting from March" is no comparison as "starting from $5k" is, "updated by Friday" names no person.
         """
         tag, index, end = plain.readings[0].tag, plain.first, plain.end
+        if tag == "LASTING" and tokens[end - 1].key == "last" and not _counts(tokens, end):
+            return Tagged(index, end - 1, self.fixed.exactly((tokens[index].key,)) or _UNKNOWN)  # "that last week"
         if tag == "CLAIM":
             return self._before_part(tokens, today, plain)
         if tag in _COMPARING:
@@ -244,6 +248,11 @@ class Tagger:
             return Tagged(index, index + 1, _FILLER)
         meanings = self.values.exact(tokens[index].key[1:])
         return Tagged(index, index + 1, (Reading("VALUE", meanings),) if meanings else _UNKNOWN)
+
+
+def _counts(tokens: Sequence[Token], index: int) -> bool:
+    """Return whether a number, or what limits one, begins at a token."""
+    return index < len(tokens) and (tokens[index].kind is NUMBER or tokens[index].key in _COUNTS_TIME)
 
 
 def _joined(gap: str, before: Tagged, stretch: Tagged) -> Iterator[Tagged]:

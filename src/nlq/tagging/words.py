@@ -242,6 +242,7 @@ PHRASES: Final[dict[str, tuple[str, ...]]] = {
         "time on site",
         "duration of",
         "rental duration",
+        *("lasting", "lasting for", "that last", "which last", "running for", "a length of"),
     ),
     "PAST": (
         "in the past",

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nlq.amounts.durations import DurationReading, read_duration, read_duration_text
+from nlq.amounts.durations import DurationReading, read_duration, read_duration_text, read_durations
 from nlq.amounts.money import read_money, read_money_text
 from nlq.amounts.number_words import NUMBER_WORDS, ORDINALS
 from nlq.amounts.numbers import read_number, read_number_text, read_percent
@@ -167,6 +167,25 @@ def test_months_and_days_of_a_duration_are_kept_apart(text: str, months: int, da
     reading = read_duration_text(text)
     assert reading is not None
     assert (reading.months, reading.days, reading.seconds) == (months, days, seconds)
+
+
+@pytest.mark.parametrize(
+    ("text", "days"),
+    [
+        ("between 3 and 6 months", (90, 180)),
+        ("from two weeks to 2 months", (14, 60)),
+        ("30–60 days", (30, 60)),
+        ("60 to 30 days", (30, 60)),
+        ("3 or 4 weeks", (21, 28)),
+        ("between 3 months and 6", None),
+        ("3 and 6 months", None),
+        ("3 to 6", None),
+        ("between", None),
+    ],
+)
+def test_two_lengths_of_time_are_read_with_the_unit_of_the_second(text: str, days: tuple[int, int] | None) -> None:
+    lengths = read_durations(tokenize(text), 0)
+    assert (tuple(length.nominal / 86400 for length in lengths) if lengths is not None else None) == days
 
 
 def test_a_duration_of_a_few_is_three_and_says_that_it_was_taken_so() -> None:
