@@ -37,6 +37,11 @@ def differing(values: Mapping[str, Any], base: Mapping[str, Any]) -> tuple[str, 
     return tuple(compress(MERGED_NAMES, map(ne, _take(values), _take(base))))
 
 
+def updates_of(before: Mapping[str, Any], after: Mapping[str, Any]) -> Values:
+    """Return merged field → its value after an edit, of those that the edit has changed."""
+    return {name: after[name] for name in differing(after, before)}
+
+
 def marked_edited(
     before: Values, base: Values | None, after: Values, by: str, at: datetime
 ) -> tuple[Values, Values | None]:

@@ -115,7 +115,7 @@ _IS_REMEMBERED: Final = (
     .correlate(records)
     .label("is_remembered")
 )
-_FOR_EDITS: Final = (*ROW_COLUMNS, _IS_REMEMBERED, *(records.c[field.column] for field in _HELD))
+FOR_EDITS: Final = (*ROW_COLUMNS, _IS_REMEMBERED, *(records.c[field.column] for field in _HELD))
 """What a `StoredRow` is made of that is to be edited."""
 
 Change = tuple[StoredRecord | None, StoredRecord]
@@ -187,14 +187,15 @@ async def read_rows(
 ) -> dict[str, StoredRow]:
     """Return id, or pfa_id, → row of the records that exist among the names, as the connection sees them."""
     found: dict[str, StoredRow] = {}
-    async for row in _by_key(connection, organization_id, records.c[key], names, _FOR_EDITS):
-        stored = _for_edits(row)
+    async for row in _by_key(connection, organization_id, records.c[key], names, FOR_EDITS):
+        stored = row_for_edits(row)
         found[getattr(stored, key)] = stored
     return found
 
 
-def _for_edits(row: Sequence[Any]) -> StoredRow:
-    first = len(_FOR_EDITS) - len(_HELD)
+def row_for_edits(row: Sequence[Any]) -> StoredRow:
+    """Return a row of the columns `FOR_EDITS`."""
+    first = len(FOR_EDITS) - len(_HELD)
     return StoredRow._make((*row[:first], row[first:]))
 
 
@@ -214,17 +215,17 @@ async def read_rows_at(
     if connection.dialect.name == "postgresql" and view_of(connection) is None:
         # One statement for any number, which stays prepared.
         parameters = {"organization_id": organization_id, "positions": list(positions)}
-        return list(map(_for_edits, await fetch(connection, _AT_POSITIONS, parameters)))
-    query = sa.select(*_FOR_EDITS).where(records.c.organization_id == organization_id).order_by(records.c.position)
+        return list(map(row_for_edits, await fetch(connection, _AT_POSITIONS, parameters)))
+    query = sa.select(*FOR_EDITS).where(records.c.organization_id == organization_id).order_by(records.c.position)
     found: list[StoredRow] = []
     for part in batches(positions, _IDS_A_QUERY):
         at = records.c.position.in_(part)
-        found += map(_for_edits, await connection.execute(seen(connection, query.where(at))))
+        found += map(row_for_edits, await connection.execute(seen(connection, query.where(at))))
     return found
 
 
 _AT_POSITIONS: Final = (
-    sa.select(*_FOR_EDITS)
+    sa.select(*FOR_EDITS)
     .where(records.c.organization_id == sa.bindparam("organization_id", type_=sa.Text()))
     .where(records.c.position == sa.any_(sa.bindparam("positions", type_=postgresql.ARRAY(sa.BigInteger()))))
     .order_by(records.c.position)
@@ -234,8 +235,8 @@ _AT_POSITIONS: Final = (
 async def read_created(connection: AsyncConnection, organization_id: str, first: int, end: int) -> Sequence[StoredRow]:
     """Return the rows of the records whose positions are from the first to before the end."""
     places = (records.c.position >= first, records.c.position < end)
-    query = sa.select(*ROW_COLUMNS).where(records.c.organization_id == organization_id, *places)
-    return [StoredRow(*row) for row in await connection.execute(query.order_by(records.c.position))]
+    query = sa.select(*FOR_EDITS).where(records.c.organization_id == organization_id, *places)
+    return list(map(row_for_edits, await connection.execute(query.order_by(records.c.position))))
 
 
 async def _by_key(

@@ -7,20 +7,20 @@
         await batch.save()  # NothingChanged where the steps changed nothing: then no revision is used
     for wanted in batch.wanted: …  # Get, Update, Retry: to be carried out now that it is committed
 
-`save_edits` is the same for the edits of people: those of records about which something is remembered go through the
-core, all others straight to the records. `save_row_edits` takes what they have edited in place of whole records.
+`save_row_edits` is the same for the edits of people: those of records about which something is remembered go through
+the core, all others straight to the records.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, NamedTuple
 
 from pfa_rpc.records.deltas import differences
 from pfa_rpc.records.encode import Values
-from pfa_rpc.records.tracking import MERGED_NAMES, marked_edited
+from pfa_rpc.records.tracking import MERGED_NAMES
 from pfa_rpc.store.database import NothingChanged, Write
 from pfa_rpc.store.organizations import Organization, get_organization
 from pfa_rpc.store.records import Change, StoredRecord, read_rows, save_records
@@ -219,52 +219,6 @@ def _is_changed(before: StoredRecord, after: StoredRecord) -> bool:
     return after.seen_digest is None and before.seen_digest is not None
 
 
-async def save_edits(
-    write: Write,
-    organization: Organization,
-    changes: Sequence[Change],
-    *,
-    named: Mapping[str, Collection[str]] | None = None,
-    terms: Terms = TERMS,
-) -> list[bytes]:
-    """Write records that people have edited, and return their payloads, as `save_records` does.
-
-    A record about which the synchronization remembers something is taken through the core: an edit of a field in
-    conflict settles it, one of a record in error sends it again. What the core makes of it is in the payload.
-
-    Args:
-        write: the write that the records were read in.
-        organization: whose records they are.
-        changes: the records before and after, those after marked as edited.
-        named: record id → the fields that its edit names, where some may have the value that they had: a field in
-            conflict that is named counts as decided.
-        terms: of the installation.
-    """
-    ids = [after.values["id"] for before, after in changes if before is not None]
-    remembered = await read_sync_rows(write.connection, write.organization_id, ids)
-    if not remembered:
-        return await save_records(write, organization, changes)
-    batch = SyncBatch(write, organization, terms, None)
-    plain: list[Change] = []
-    for before, after in changes:
-        row = remembered.get(after.values["id"])
-        if before is None or row is None:
-            plain.append((before, after))
-            continue
-        batch._add(before, row)  # noqa: SLF001 (it is its own module's)
-        batch.step(after.values["id"], _edit_of(before, after, (named or {}).get(after.values["id"], ())))
-    payloads = dict(
-        zip(
-            [after.values["id"] for _, after in plain],
-            await save_records(write, organization, plain) if plain else [],
-            strict=True,
-        )
-    )
-    await batch.save(written=remembered)
-    payloads |= batch.saved
-    return [payloads[after.values["id"]] for _, after in changes]
-
-
 async def save_row_edits(
     write: Write,
     organization: Organization,
@@ -273,30 +227,41 @@ async def save_row_edits(
     named: Mapping[str, Collection[str]] | None = None,
     is_last: bool = False,
 ) -> list[bytes]:
-    """Do what `save_edits` does, given what people have edited: of most records little has to be decoded then.
+    """Write what people have edited of records, and return their payloads.
 
-    Their rows were read within the write, with whether anything is remembered of them. Where nothing in the write reads
-    after it (`is_last`), a few updates are left to its end.
+    A record about which the synchronization remembers something is taken through the core: an edit of a field in
+    conflict settles it, one of a record in error sends it again. What the core makes of it is in the payload.
+
+    Args:
+        write: the write that the rows were read in, with whether anything is remembered of them.
+        organization: whose records they are.
+        edits: of each record one.
+        named: record id → the fields that its edit names, where some may have the value that they had: a field in
+            conflict that is named counts as decided.
+        is_last: whether nothing in the write reads after it, so that a few updates are left to its end.
     """
     plain = [edit for edit in edits if not edit.row.is_remembered]
-    is_last = is_last and len(plain) == len(edits)
-    saved = await RowEdits(write, organization).save(plain, is_last=is_last) if plain else []
+    remembered = [edit for edit in edits if edit.row.is_remembered]
+    saved = await RowEdits(write, organization).save(plain, is_last=is_last and not remembered) if plain else []
     payloads = dict(zip([edit.row.id for edit in plain], saved, strict=True))
-    changes = [_change_of(write, edit) for edit in edits if edit.row.is_remembered]
-    if changes:
-        saved = await save_edits(write, organization, changes, named=named)
-        payloads |= zip([after.values["id"] for _, after in changes], saved, strict=True)
+    if remembered:
+        payloads |= await _save_remembered(write, organization, remembered, named or {})
     return [payloads[edit.row.id] for edit in edits]
 
 
-def _change_of(write: Write, edit: RowEdit) -> tuple[StoredRecord, StoredRecord]:
-    """Return a record before and after its edit, marked as edited even where it keeps its values."""
-    before, by, at = edit.row.decoded(), write.cause.by, write.at
-    values, base = marked_edited(before.values, before.base, before.values | edit.updates, by, at)
-    return before, before.edited(values | {"modified_by": by, "modified_at": at}, base)
-
-
-def _edit_of(before: StoredRecord, after: StoredRecord, named: Iterable[str]) -> LocalEdit:
-    names = {name for name in MERGED_NAMES if before.values[name] != after.values[name]} | set(named)
-    updates = {name: after.values[name] for name in MERGED_NAMES if name in names}
-    return LocalEdit(updates, after.values["modified_by"], after.values["modified_at"])
+async def _save_remembered(
+    write: Write, organization: Organization, edits: Sequence[RowEdit], named: Mapping[str, Collection[str]]
+) -> Mapping[str, bytes]:
+    """Take records through the core; return record id → payload."""
+    ids = [edit.row.id for edit in edits]
+    known = await read_sync_rows(write.connection, write.organization_id, ids)
+    batch = SyncBatch(write, organization, TERMS, None)
+    for record_id, edit in zip(ids, edits, strict=True):
+        before = edit.row.decoded()
+        after = before.values | edit.updates
+        names = {*edit.updates, *named.get(record_id, ())}
+        batch._add(before, known[record_id])  # noqa: SLF001 (it is its own module's)
+        updates = {name: after[name] for name in MERGED_NAMES if name in names}
+        batch.step(record_id, LocalEdit(updates, write.cause.by, write.at))
+    await batch.save(written=ids)
+    return batch.saved

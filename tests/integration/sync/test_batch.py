@@ -8,12 +8,12 @@ import pytest
 import sqlalchemy as sa
 
 from pfa_rpc.records.cause import Cause, How
-from pfa_rpc.records.tracking import marked_edited
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.organizations import current_organization, get_organization
-from pfa_rpc.store.records import StoredRecord, read_rows
+from pfa_rpc.store.records import read_rows
+from pfa_rpc.store.row_edits import RowEdit
 from pfa_rpc.store.syncing.tables import record_sync, sync_conflicts, sync_log
-from pfa_rpc.sync.batch import SyncBatch, save_edits
+from pfa_rpc.sync.batch import SyncBatch, save_row_edits
 from pfa_rpc.sync.effects import Get, Update
 from pfa_rpc.sync.events import (
     Acknowledged,
@@ -31,7 +31,6 @@ from pfa_rpc.sync.events import (
 from pfa_rpc.sync.stored_rows import read_sync_rows
 from pfa_rpc.sync.sync_record import State, SyncRecord
 from pfa_rpc.sync.taking import Outcome
-from tests.causes import CAUSE
 from tests.integration.sync.conftest import AT, SYNC, row_of
 
 LATER = AT + timedelta(minutes=5)
@@ -121,15 +120,11 @@ async def test_a_persons_edit_of_a_field_in_conflict_settles_it(database: Databa
     first = await read(database, "7")
     edit = LocalEdit({"model": "MINE"}, "anna", AT)
     await stepped(database, "7", edit, Pulled(row_of(first.values, LATER, model="THEIRS"), LATER))
-    async with database.write("RIO", CAUSE) as write:
+    async with database.write("RIO", Cause(How.EDIT, "cleo")) as write:
         organization = await get_organization(write.connection, "RIO")
-        found = (await read_rows(write.connection, "RIO", "pfa_id", ["7"]))["7"].decoded()
-        other = (await read_rows(write.connection, "RIO", "pfa_id", ["8"]))["8"].decoded()
-        changes = []
-        for record, model in ((other, "OTHER"), (found, "OWN")):
-            values, base = marked_edited(record.values, record.base, record.values | {"model": model}, "cleo", LATER)
-            changes.append((record, StoredRecord(values, base, record.seen_digest, record.position)))
-        payloads = await save_edits(write, organization, changes)
+        rows = await read_rows(write.connection, "RIO", "pfa_id", ["7", "8"])
+        edits = [RowEdit(rows["8"], {"model": "OTHER"}), RowEdit(rows["7"], {"model": "OWN"})]
+        payloads = await save_row_edits(write, organization, edits)
     assert b"OTHER" in payloads[0]
     assert b"OWN" in payloads[1]
     settled = await read(database, "7")
@@ -147,11 +142,10 @@ async def test_an_edit_during_a_push_survives_it(database: Database) -> None:
     events = (LocalEdit({"model": "M1"}, "anna", AT), Claim("p", LATER, AT), Read(remote, AT, AT, push_id="p"))
     _, batch = await stepped(database, "7", *events)
     assert [type(wanted.effect) for wanted in batch.wanted] == [Update]
-    async with database.write("RIO", CAUSE) as write:
+    async with database.write("RIO", Cause(How.EDIT, "cleo")) as write:
         organization = await get_organization(write.connection, "RIO")
-        found = (await read_rows(write.connection, "RIO", "pfa_id", ["7"]))["7"].decoded()
-        values, base = marked_edited(found.values, found.base, found.values | {"model": "M2"}, "cleo", LATER)
-        await save_edits(write, organization, [(found, StoredRecord(values, base, found.seen_digest, found.position))])
+        found = (await read_rows(write.connection, "RIO", "pfa_id", ["7"]))["7"]
+        await save_row_edits(write, organization, [RowEdit(found, {"model": "M2"})])
     record, _ = await stepped(database, "7", Acknowledged("p", "5", LATER))
     assert record.values["model"] == "M2"
     assert record.base["model"] == "M1"

@@ -14,19 +14,19 @@ import sqlalchemy as sa
 
 from pfa_rpc.records.cause import Cause, How
 from pfa_rpc.records.encode import Values
-from pfa_rpc.records.tracking import marked_edited
 from pfa_rpc.simulator.faults import Match
 from pfa_rpc.simulator.faults import Run as RunFunction
 from pfa_rpc.simulator.running import Simulator, running_simulator
 from pfa_rpc.simulator.settings import Settings
 from pfa_rpc.store.database import Database
 from pfa_rpc.store.organizations import create_organization, current_organization, get_organization
-from pfa_rpc.store.records import StoredRecord, read_rows
+from pfa_rpc.store.records import read_rows
+from pfa_rpc.store.row_edits import RowEdit
 from pfa_rpc.store.syncing.cursors import list_rejected, read_cursor
 from pfa_rpc.store.syncing.runs import Direction, Mode, NewRun, Run, RunState, list_runs
 from pfa_rpc.store.syncing.tables import sync_conflicts
 from pfa_rpc.store.tables import records
-from pfa_rpc.sync.batch import save_edits
+from pfa_rpc.sync.batch import save_row_edits
 from pfa_rpc.sync.runner import Runner
 from tests.integration.pems.conftest import PHRASE, organization_of, settings_for
 from tests.integration.store.conftest import make_migrated
@@ -61,10 +61,8 @@ class Site:
         """Edit a record as a person does."""
         async with self.database.write(self.organization_id, Cause(How.EDIT, by)) as write:
             organization = await get_organization(write.connection, self.organization_id)
-            found = (await read_rows(write.connection, self.organization_id, "pfa_id", [pfa_id]))[pfa_id].decoded()
-            values, base = marked_edited(found.values, found.base, found.values | updates, by, write.at)
-            after = StoredRecord(values, base, found.seen_digest, found.position)
-            await save_edits(write, organization, [(found, after)])
+            found = (await read_rows(write.connection, self.organization_id, "pfa_id", [pfa_id]))[pfa_id]
+            await save_row_edits(write, organization, [RowEdit(found, updates)])
 
     async def revision(self) -> int:
         """Return the number of the organization's revision."""

@@ -11,15 +11,17 @@ from typing import Any, Final
 from nlq.schema import FieldType
 from pfa.v1.draft_pb2 import CommitDraftRequest, DraftResolution
 from pfa_rpc.errors import DraftConflict, InvalidRequest, PfaError, Violation
-from pfa_rpc.records.editing import edit, marked_created, marked_edited
+from pfa_rpc.records.editing import edit, marked_created
 from pfa_rpc.records.encode import Values
+from pfa_rpc.records.tracking import updates_of
 from pfa_rpc.schema import BY_NAME
 from pfa_rpc.services.editing.entries import violations_error
 from pfa_rpc.store.database import Write
 from pfa_rpc.store.drafts.drafts import Draft, DraftRecord, conflicting, read_stretch, still_changed
 from pfa_rpc.store.organizations import Organization
-from pfa_rpc.store.records import Change, StoredRecord, StoredRow, new_record, read_rows
-from pfa_rpc.sync.batch import save_edits
+from pfa_rpc.store.records import StoredRecord, StoredRow, new_record, read_rows, save_records
+from pfa_rpc.store.row_edits import RowEdit
+from pfa_rpc.sync.batch import save_row_edits
 
 MAX_RESOLUTIONS: Final = 1_000
 NAMED: Final = 10
@@ -96,7 +98,7 @@ class DraftCommit:
         self._resolutions = resolutions
         self._conflicts = _Found()
         self._broken = _Found()
-        self._changes: list[Change] = []
+        self._edits: list[RowEdit] = []
         self._named: dict[str, list[str]] = {}
         self._made: list[tuple[int, StoredRecord]] = []
         self.changed = self.created = self.unchanged = 0
@@ -106,8 +108,6 @@ class DraftCommit:
         after: str | None = ""
         while after is not None:
             after = await self._take_stretch(after)
-        # Records that it makes come in the order in which they were made.
-        self._changes += [(None, record) for _, record in sorted(self._made, key=lambda made: made[0])]
         await self._save()
         if self._conflicts.count:
             raise self._conflict()
@@ -127,8 +127,8 @@ class DraftCommit:
                 self._take(one, row)
             if number % _AT_ONCE == 0:
                 await asyncio.sleep(0)
-        if len(self._changes) >= _SAVED:
-            await self._save()
+        if len(self._edits) >= _SAVED:
+            await self._save_edits()
         return list(drafted)[-1] if len(drafted) == _STRETCH else None
 
     def _make(self, drafted: DraftRecord, row: StoredRow | None) -> None:
@@ -146,20 +146,20 @@ class DraftCommit:
         self.created += 1
 
     def _take(self, drafted: DraftRecord, row: StoredRow) -> None:
-        before = row.decoded()
-        updates = self._updates(drafted, before.values, row.pfa_id)
-        edited = edit(before.values, updates)
+        before = row.values()
+        named = self._updates(drafted, before, row.pfa_id)
+        edited = edit(before, named)
         for broken in edited.broken:
             self._broken.add(row.pfa_id, broken.field, broken.reason)
         if edited.broken or self._conflicts.count:
             return
-        values, base = marked_edited(before.values, before.base, edited.values, self._write.cause.by, self._write.at)
-        if values is before.values:
+        updates = updates_of(before, edited.values)
+        if not updates:
             self.unchanged += 1
             return
         self.changed += 1
-        self._changes.append((before, StoredRecord(values, base, before.seen_digest, before.position)))
-        self._named[row.id] = list(updates)
+        self._edits.append(RowEdit(row, updates))
+        self._named[row.id] = list(named)
 
     def _updates(self, drafted: DraftRecord, theirs: Values, pfa_id: str) -> Values:
         """Return the fields that are written, those left out aside, and note those whose conflict is not decided."""
@@ -176,9 +176,16 @@ class DraftCommit:
         return updates
 
     async def _save(self) -> None:
-        if self._changes and not (self._conflicts.count or self._broken.count):
-            await save_edits(self._write, self._organization, self._changes, named=self._named)
-        self._changes, self._named = [], {}
+        await self._save_edits()
+        if self._made and not (self._conflicts.count or self._broken.count):
+            # Records that it makes come in the order in which they were made.
+            made = [record for _, record in sorted(self._made, key=lambda made: made[0])]
+            await save_records(self._write, self._organization, [(None, record) for record in made])
+
+    async def _save_edits(self) -> None:
+        if self._edits and not (self._conflicts.count or self._broken.count):
+            await save_row_edits(self._write, self._organization, self._edits, named=self._named)
+        self._edits, self._named = [], {}
 
     def _conflict(self) -> PfaError:
         first = self._conflicts.named[0]

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from nlq.changes import Change
 from nlq.query import Condition
 from pfa_rpc.records.sheets import SheetEdit
-from pfa_rpc.records.tracking import MERGED_NAMES
+from pfa_rpc.records.tracking import updates_of
 from pfa_rpc.records.vectors import Array
 from pfa_rpc.schema import BY_NAME
 from pfa_rpc.services.editing.outcomes import Outcome
@@ -83,9 +83,7 @@ async def _one_by_one(
         before = row.values()
         edited = outcome.add(before)
         if edited is not None:
-            after = edited.values
-            updates = {name: after[name] for name in MERGED_NAMES if after[name] != before[name]}
-            edits.append(SheetEdit([row.position], updates))
+            edits.append(SheetEdit([row.position], updates_of(before, edited.values)))
         if number % _AT_ONCE == 0:
             await asyncio.sleep(0)
     return edits

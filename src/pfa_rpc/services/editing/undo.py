@@ -24,9 +24,10 @@ from pfa.v1.undo_pb2 import (
 from pfa_rpc.errors import ChangeConflict, ChangeNotFound, InvalidRequest, Violation, WrongChangeState
 from pfa_rpc.records.cause import Cause, How
 from pfa_rpc.records.deltas import decode_partial
-from pfa_rpc.records.editing import Edited, edit, marked_edited
-from pfa_rpc.records.encode import timestamp_message
+from pfa_rpc.records.editing import Edited, edit
+from pfa_rpc.records.encode import Values, timestamp_message
 from pfa_rpc.records.revision import Revision
+from pfa_rpc.records.tracking import updates_of
 from pfa_rpc.schema import BY_NAME
 from pfa_rpc.services.call import Call
 from pfa_rpc.services.editing.entries import violations_error
@@ -42,8 +43,9 @@ from pfa_rpc.store.history.audit import StoredChange
 from pfa_rpc.store.history.examples import read_examples
 from pfa_rpc.store.history.undoing import MOST_CHANGES, Delta, Touch
 from pfa_rpc.store.organizations import Organization, current_organization, get_organization
-from pfa_rpc.store.records import Change, StoredRecord, StoredRow, read_created
-from pfa_rpc.sync.batch import save_edits
+from pfa_rpc.store.records import StoredRow, read_created
+from pfa_rpc.store.row_edits import RowEdit
+from pfa_rpc.sync.batch import save_row_edits
 
 DEFAULT_LISTED: Final = 50
 NAMED: Final = 10
@@ -145,7 +147,7 @@ class _Reversal:
         self._change_id = change_id
         self._conflicts = _Found()
         self._broken = _Found()
-        self._changes: list[Change] = []
+        self._edits: list[RowEdit] = []
         self.changed = 0
 
     async def run(self) -> None:
@@ -205,10 +207,10 @@ class _Reversal:
         fields = _editable(delta)
         require_visible(self._principal, fields)
         old, new = decode_partial(delta.old, fields), decode_partial(delta.new, fields)
-        before = delta.row.decoded()
+        before = delta.row.values()
         updates = {}
         for name in fields:
-            touch, value = touches.get((delta.row.id, name)), before.values[name]
+            touch, value = touches.get((delta.row.id, name)), before[name]
             if touch is not None:
                 self._conflicts.add(
                     delta.row, name, f"was changed since by {touch.by} at {touch.at:%Y-%m-%d %H:%M:%S} UTC"
@@ -217,31 +219,31 @@ class _Reversal:
                 updates[name] = old[name]
             elif value != old[name]:
                 self._conflicts.add(delta.row, name, "is not what the change left")
-        self._set(delta.row, before, edit(before.values, updates))
+        self._set(delta.row, before, edit(before, updates))
 
-    def _set(self, row: StoredRow, before: StoredRecord, edited: Edited) -> None:
+    def _set(self, row: StoredRow, before: Values, edited: Edited) -> None:
         for broken in edited.broken:
             self._broken.add(row, broken.field, broken.reason)
         if self._conflicts.count or self._broken.count:
             return
-        values, base = marked_edited(before.values, before.base, edited.values, self._write.cause.by, self._write.at)
-        if values is not before.values:
-            self._changes.append((before, before.edited(values, base)))
+        updates = updates_of(before, edited.values)
+        if updates:
+            self._edits.append(RowEdit(row, updates))
 
     async def _discontinue(self, first: int, count: int) -> None:
         """Discontinue the records that the change made."""
         for start in range(first, first + count, _STRETCH):
             end = min(start + _STRETCH, first + count)
             for row in await read_created(self._write.connection, self._write.organization_id, start, end):
-                before = row.decoded()
-                self._set(row, before, edit(before.values, {"is_discontinued": True}))
+                before = row.values()
+                self._set(row, before, edit(before, {"is_discontinued": True}))
             await self._save()
 
     async def _save(self) -> None:
-        if self._changes and not (self._conflicts.count or self._broken.count):
-            await save_edits(self._write, self._organization, self._changes)
-            self.changed += len(self._changes)
-        self._changes = []
+        if self._edits and not (self._conflicts.count or self._broken.count):
+            await save_row_edits(self._write, self._organization, self._edits)
+            self.changed += len(self._edits)
+        self._edits = []
 
     def _conflict(self) -> ChangeConflict:
         """Return the error that names who changed which field since."""

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pfa_rpc.records.cause import How
 from pfa_rpc.store.filters import ListHolds
-from pfa_rpc.store.records import ROW_COLUMNS, StoredRow, batches
+from pfa_rpc.store.records import FOR_EDITS, StoredRow, batches, row_for_edits
 from pfa_rpc.store.tables import organization_commits, record_changes, records
 
 MOST_CHANGES: Final = 200
@@ -127,7 +127,7 @@ async def read_deltas(
 ) -> Sequence[Delta]:
     """Return what a commit changed of the next records, in the order of their ids."""
     query = (
-        sa.select(_D.fields, _D.old, _D.new, records.c.revision, *ROW_COLUMNS)
+        sa.select(_D.fields, _D.old, _D.new, records.c.revision, *FOR_EDITS)
         .join_from(
             record_changes,
             records,
@@ -138,7 +138,7 @@ async def read_deltas(
         .limit(limit)
     )
     rows = (await connection.execute(query)).all()
-    return [Delta(row[0], row[1], row[2], row[3], StoredRow(*row[4:])) for row in rows]
+    return [Delta(row[0], row[1], row[2], row[3], row_for_edits(row[4:])) for row in rows]
 
 
 async def count_deltas(connection: AsyncConnection, organization_id: str, revision: int) -> int:
