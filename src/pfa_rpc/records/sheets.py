@@ -35,6 +35,7 @@ _BITS: Final[Mapping[str, int]] = {name: 1 << place for place, name in enumerate
 """Field → its bit in a shape: of a choice the second value, of a flag yes, of others that there is none."""
 _VALUES: Final = {name: tuple(value.stored for value in BY_NAME[name].values) for name in CHOICES}
 _MARK: Final = 1 << len(_BITS)
+_NARROW: Final = 2**16 - 1
 _ROW: Final = np.dtype(
     [
         ("position", np.int64),
@@ -101,7 +102,9 @@ class Sheet:
             shapes = shapes & ~np.int64(sum(_BITS[name] for name in passing_over))
         for number, mark in enumerate(marks):
             shapes = shapes | np.isin(self.positions, mark.positions, assume_unique=True) * np.int64(_MARK << number)
-        order = np.argsort(shapes, kind="stable")
+        # Numbers of 16 bits are put in order by counting them, in a tenth of the time.
+        is_narrow = len(shapes) > 0 and int(shapes.max()) <= _NARROW
+        order = np.argsort(shapes.astype(np.uint16) if is_narrow else shapes, kind="stable")
         bounds = np.flatnonzero(np.diff(shapes[order])) + 1
         for places in np.split(order, bounds) if len(order) else ():
             part = self._part(places, int(shapes[places[0]]), marks)
@@ -170,7 +173,8 @@ def choice_bits() -> Mapping[str, tuple[str | bool, int]]:
 
 def joined(sheets: Iterable[Sheet]) -> Sheet:
     """Return one sheet of several that share no record."""
-    rows = np.concatenate([np.empty(0, _ROW), *(sheet.rows for sheet in sheets)])
+    # As bytes: of rows of fields numpy would look at each field of each array.
+    rows = np.frombuffer(b"".join(sheet.rows.tobytes() for sheet in sheets), _ROW)
     if len(rows) and (rows["position"][1:] < rows["position"][:-1]).any():
         rows = rows[np.argsort(rows["position"], kind="stable")]
     return Sheet(rows)

@@ -41,6 +41,7 @@ MONTHS: Final = 1_200
 """Most months that an effect tells one by one."""
 EXAMPLES: Final = 10
 """Records that are named for each rule that refuses some."""
+_LAYERS: Final = {layer: CostLayer.Value(f"COST_LAYER_{layer.upper()}") for layer in LAYERS}
 _Key = TypeVar("_Key", BrokenRule, Note)
 
 
@@ -242,7 +243,7 @@ def effect_message(effect: Effect, currency: str) -> CostEffect:
     return CostEffect(
         layers=[
             LayerEffect(
-                layer=_layer(layer),
+                layer=_LAYERS[layer],
                 before=_money(before.layers[layer].cents, currency),
                 after=_money(after.layers[layer].cents, currency),
                 covered=_both(before.layers[layer].records, after.layers[layer].records),
@@ -270,18 +271,14 @@ def _months(before: CostSum, after: CostSum, currency: str) -> tuple[list[MonthE
 def _month(
     month: date | None, sides: dict[str, tuple[dict[date | None, int], dict[date | None, int]]], currency: str
 ) -> MonthEffect:
-    costs = [
-        MonthCost(
-            layer=_layer(layer), before=_money(old.get(month, 0), currency), after=_money(new.get(month, 0), currency)
-        )
-        for layer, (old, new) in sides.items()
-        if month in old or month in new
-    ]
+    costs = []
+    for layer, (old, new) in sides.items():
+        if month in old or month in new:
+            cents, cents_after = old.get(month, 0), new.get(month, 0)
+            before = _money(cents, currency)
+            after = before if cents_after == cents else _money(cents_after, currency)
+            costs.append(MonthCost(layer=_LAYERS[layer], before=before, after=after))
     return MonthEffect(month=None if month is None else date_message(month), layers=costs)
-
-
-def _layer(layer: str) -> CostLayer.ValueType:
-    return CostLayer.Value(f"COST_LAYER_{layer.upper()}")
 
 
 def _money(cents: int, currency: str) -> Money:

@@ -82,12 +82,13 @@ async def matching_positions(
         some = sa.select(records.c.position).where(matching).limit(most + 1)
         if not is_joined:
             return some
-        found = some.subquery()
-        return sa.select(sa.func.array_agg(found.c.position, type_=sa.types.NULLTYPE))
+        packed = sa.func.int8send(some.subquery().c.position)
+        return sa.select(sa.func.string_agg(packed, sa.text("''::bytea"), type_=sa.types.NULLTYPE))
 
     result = await execute(connection, organization_id, condition, positions)
-    found = result.scalar_one() or () if is_joined else result.scalars().all()
-    return np.sort(np.array(found, np.int64))
+    if is_joined:
+        return np.sort(np.frombuffer(result.scalar_one() or b"", ">i8").astype(np.int64))
+    return np.sort(np.array(result.scalars().all(), np.int64))
 
 
 async def read_sheet(connection: AsyncConnection, organization_id: str, positions: Array) -> Sheet:
