@@ -1,7 +1,8 @@
 """Durations: lengths of time, read from a position among the tokens.
 
 Gives `read_duration`, `read_durations` and `read_duration_text`. "2 weeks", "three months", "a year and a half",
-"2 years, 3 months", "1h30m", "half a year", "a fortnight". Months and days are kept apart, since a month has no fixed length.
+"2 years, 3 months", "1h30m", "half a year", "a fortnight". Months and days are kept apart, since a month has no fixed
+length.
 """
 
 from __future__ import annotations

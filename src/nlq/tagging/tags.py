@@ -122,6 +122,7 @@ Payload = (
     | DatePart
     | DateReading
     | DurationReading
+    | tuple[DurationReading, DurationReading]
     | str
     | None
 )
