@@ -147,6 +147,8 @@ class Aggregation:
 class DatePart(enum.Enum):
     """A part of a date that groups are made by; the value ends the name of such a group."""
 
+    WEEK = ".week"
+    """From Monday on."""
     MONTH = ".month"
     QUARTER = ".quarter"
     YEAR = ".year"

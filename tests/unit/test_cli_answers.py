@@ -60,6 +60,7 @@ def test_a_share_stands_beside_its_figure() -> None:
 def test_periods_have_names() -> None:
     day = Date(year=2026, month=7, day=1)
     assert key_text(record_api.GroupKey(month=day), "forecast_end.month") == "2026-07"
+    assert key_text(record_api.GroupKey(date=day), "forecast_end.week") == "week of 2026-07-01"
     assert key_text(record_api.GroupKey(quarter=day), "forecast_end.quarter") == "2026-Q3"
     assert key_text(record_api.GroupKey(year=2026), "forecast_end.year") == "2026"
     assert key_text(record_api.GroupKey(), "forecast_end.year") == "no date"

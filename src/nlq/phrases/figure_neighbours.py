@@ -19,6 +19,7 @@ _ASKING: Final = frozenset(("FUNCTION", "COUNT", "TOTAL_OF"))
 _FIGURED: Final = frozenset(("FUNCTION", "COUNT", "EXTREME", "MEASURE"))
 _BEFORE_PART: Final = frozenset(("BY", "AND", "COMMA", "FIELD", "SORT", "THEN"))
 _PAID: Final = frozenset(("pay", "paying", "paid"))
+_EACH: Final = frozenset(("per", "each", "every", "a"))
 _GROUPING: Final = frozenset(("group", "split", "break", "divide", "tabulate"))
 
 
@@ -108,8 +109,12 @@ def _settle_compared(line: Line, number: int, stretch: Tagged) -> None:
 
 
 def _settle_date_part(line: Line, number: int, stretch: Tagged) -> None:
-    """Keep "month" where groups are named."""
-    before = line.at(number - 1)
+    """Keep "month" where groups are named; "over $500 per week" names the unit of an amount, which no field has."""
+    before, amount = line.at(number - 1), line.at(number - 2)
+    rated = amount is not None and (amount.is_amount or amount.tag == "SUFFIX") and before is not None
+    if rated and before is not None and before.tag == "BY" and line.key(before) in _EACH:
+        before.readings = stretch.readings = _UNKNOWN
+        return
     if before is None or before.tag not in _BEFORE_PART:
         stretch.readings = _UNKNOWN
 

@@ -41,6 +41,7 @@ _RANKS: Final[dict[str, tuple[str, Payload]]] = {
     "RANKED": ("SORT", Rank(descending=True)),
     "MOST": ("MOST", Rank(descending=True)),
     "FEWEST": ("MOST", Rank(descending=False)),
+    "WEEK": ("DATEPART", DatePart.WEEK),
     "MONTH": ("DATEPART", DatePart.MONTH),
     "QUARTER": ("DATEPART", DatePart.QUARTER),
     "YEAR": ("DATEPART", DatePart.YEAR),

@@ -255,6 +255,7 @@ PHRASES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "TO_DATE": ("to date", "so far", "until now", "up to now", "till now"),
     "FUTURE": ("in the future", "ahead of us", "in future"),
+    "WEEK": ("week", "calendar week"),
     "MONTH": ("month", "calendar month"),
     "QUARTER": ("quarter", "calendar quarter"),
     "YEAR": ("year", "calendar year"),

@@ -457,9 +457,9 @@ class AggregateRecordsRequest(_message.Message):
 
     @_builtins.property
     def group_by(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """At most two of: a groupable field, such as "category"; the month, quarter or year of a date field, such as
-        "forecast_start.month"; or "month", which spreads sums of costs and variances over the months by day and fits
-        nothing else. An answer has at most 10,000 groups.
+        """At most two of: a groupable field, such as "category"; the week, month, quarter or year of a date field, such as
+        "forecast_start.month", a week being told as the date of its Monday; or "month", which spreads sums of costs and
+        variances over the months by day and fits nothing else. An answer has at most 10,000 groups.
         """
 
     @_builtins.property

@@ -124,6 +124,8 @@ def key_text(key: GroupKey, name: str) -> str:
         return f"{key.quarter.year:04}-Q{(key.quarter.month + 2) // 3}"
     if kind == "year":
         return f"{key.year:04}"
+    if kind == "date" and name.endswith(".week"):
+        return f"week of {moment(day_of(key.date))}"
     if kind == "date":
         return moment(day_of(key.date))
     field = BY_NAME.get(name)

@@ -45,7 +45,9 @@ def aggregate_command(
     median: Annotated[list[str] | None, _names("--median", "Median of a money field.")] = None,
     by: Annotated[
         list[str] | None,
-        _names("--by", 'Group by a field, a part of a date ("forecast_start.month", .quarter, .year), or "month".'),
+        _names(
+            "--by", 'Group by a field, a part of a date ("forecast_start.month", .week, .quarter, .year), or "month".'
+        ),
     ] = None,
     filter_text: options.Filter = "",
     include_transferable: Annotated[

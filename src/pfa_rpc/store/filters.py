@@ -81,6 +81,25 @@ def _days_later(element: DaysLater, compiler: SQLCompiler, **options: Any) -> st
     return f"({day} + CAST({days} AS INTEGER))"
 
 
+class WeekOf(FunctionElement[Any]):
+    """The Monday of the week that a date lies in: `WeekOf(column)`."""
+
+    inherit_cache = True
+    type = sa.Date()
+
+
+@compiles(WeekOf, "sqlite")
+def _week_of_text(element: WeekOf, compiler: SQLCompiler, **options: Any) -> str:
+    (day,) = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"date({day}, '-6 days', 'weekday 1')"
+
+
+@compiles(WeekOf, "postgresql")
+def _week_of(element: WeekOf, compiler: SQLCompiler, **options: Any) -> str:
+    (day,) = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"({day} - (CAST(EXTRACT(isodow FROM {day}) AS INTEGER) - 1))"
+
+
 def where(organization_id: str, condition: Condition | None) -> Expression:
     """Return the expression that picks an organization's records that a condition holds for."""
     own = records.c.organization_id == organization_id

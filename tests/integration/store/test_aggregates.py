@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import statistics
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import date, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
@@ -129,6 +129,15 @@ async def test_records_fall_in_the_month_of_a_date(filled: Filled) -> None:
         month: len(members) for month, members in expected.items()
     }
     assert [group.keys[0] for group in groups] == [*(date(2026, month, 1) for month in range(1, 5)), None]
+
+
+async def test_records_fall_in_the_week_of_a_date_from_monday_on(filled: Filled) -> None:
+    groups = await figures(filled, (Function.COUNT, None), by=("forecast_end.week",))
+    ends = Counter(
+        end - timedelta(days=end.weekday()) if (end := record["forecast_end"]) else None for record in filled.values
+    )
+    assert {group.keys[0]: group.figures[0].value for group in groups} == ends
+    assert [group.keys[0] for group in groups] == [*sorted(filter(None, ends)), *([None] if None in ends else [])]
 
 
 @pytest.mark.parametrize("by", [("month",), ("month", "category"), ("category", "month")])

@@ -285,7 +285,7 @@ def _day_key(name: str, day: date) -> GroupKey:
             return GroupKey(quarter=date_message(day))
         case DatePart.YEAR:
             return GroupKey(year=day.year)
-        case None:
+        case DatePart.WEEK | None:
             return GroupKey(date=date_message(day))
 
 

@@ -36,7 +36,7 @@ from pfa_rpc.store.figures.groups import (
     without_records,
 )
 from pfa_rpc.store.figures.spreading import MONTH, Spreader, check_size
-from pfa_rpc.store.filters import Expression, column
+from pfa_rpc.store.filters import Expression, WeekOf, column
 from pfa_rpc.store.sheets.reading import read_sheet
 from pfa_rpc.store.statements import Build, execute
 from pfa_rpc.store.tables import records
@@ -143,10 +143,10 @@ def _group_columns(names: Iterable[str]) -> list[sa.ColumnElement[Any]]:
 
 
 def _group_column(name: str, part: DatePart | None) -> sa.ColumnElement[Any]:
-    """Return the column of a group; of a part of a date, the number of the month, quarter or year."""
+    """Return the column of a group; of a part of a date, the first day of the week, else the number of the part."""
     stored = column(BY_NAME[name])
-    if part is None:
-        return stored
+    if part is None or part is DatePart.WEEK:
+        return stored if part is None else WeekOf(stored)
     months = sa.extract("year", stored) * 12 + sa.extract("month", stored) - 1
     return months if part is DatePart.MONTH else sa.cast(months, sa.Integer) // _PERIODS[part]
 
@@ -154,7 +154,7 @@ def _group_column(name: str, part: DatePart | None) -> sa.ColumnElement[Any]:
 def _group_key(name: str, stored: Any) -> GroupKey:
     """Return the key of a group; of a part of a date, its first day."""
     _, part = group_field(name)
-    if part is None or stored is None:
+    if part is None or part is DatePart.WEEK or stored is None:
         return stored  # type: ignore[no-any-return] # a driver gives what the column holds
     year, month = divmod(int(stored) * _PERIODS[part], 12)
     return date(year, month + 1, 1)
