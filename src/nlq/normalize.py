@@ -100,9 +100,10 @@ _ALIKE: Final[dict[int, str]] = {
     **dict.fromkeys((0x200E, 0x200F, 0x2060, 0xFEFF, *range(0x202A, 0x202F), *range(0x2066, 0x206A)), _UNSEEN),
 }
 """Characters → the one that is read in their place, so that no position in the text changes."""
-_PLAIN: Final = re.compile(r"[A-Za-z0-9 \-]*")
-"""Texts, such as most values, whose tokens are their runs of letters and of digits, and nothing else."""
+_PLAIN: Final = re.compile(r"[A-Za-z0-9 ?\-]*")
+"""Texts, as most values and many questions are, whose tokens are their runs of letters and of digits, nothing else."""
 _RUN: Final = re.compile(r"[A-Za-z]+|[0-9]+")
+_PLAIN_TOKEN: Final = re.compile(r"([ ?\-]*)(?:([A-Za-z]+)|([0-9]+))")
 _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
 _SYMBOLS: Final = {
     "=>": ">=",
@@ -139,6 +140,8 @@ def stem(word: str) -> str:
 
 def tokenize(text: str) -> list[Token]:
     """Return the tokens of a text in their order. Linear in its length; spaces and framing punctuation give none."""
+    if _PLAIN.fullmatch(text):
+        return _plain_tokens(text)
     if text.isascii():
         return _tokens(text)
     tokens = _tokens(text.translate(_ALIKE))
@@ -148,6 +151,20 @@ def tokenize(text: str) -> list[Token]:
             token.raw = _ESCAPE.sub(r"\1", token.raw[1:-1])
             token.key = f'"{fold(token.raw)}'
         token.gap = token.gap.replace(_UNSEEN, "")
+    return tokens
+
+
+def _plain_tokens(text: str) -> list[Token]:
+    """Return the tokens of a text without any signs that are read, in half the time that others take."""
+    tokens: list[Token] = []
+    end = 0
+    for gap, word, digits in _PLAIN_TOKEN.findall(text):
+        start = end + len(gap)
+        end = start + len(word or digits)
+        if word:
+            tokens.append(Token(stem(word), WORD, start, end, word, gap))
+        else:
+            tokens.append(Token(digits, NUMBER, start, end, digits, gap))
     return tokens
 
 

@@ -86,6 +86,8 @@ _MORE: Final = frozenset(
     ("more", "full", "whole", "additional", "further", "extra", "consecutive", "calendar", "other")
 )
 _ANOTHER: Final = frozenset(("another", "additional", "further", "extra"))
+BEHIND_COUNT: Final = UNITS.keys() | _SHORT.keys() | _LETTERS.keys() | _MORE | {"of", "and"}
+"""Keys, one of which stands behind a number that counts units of time."""
 _ARTICLES: Final = frozenset(("a", "an"))
 _JOINS: Final = frozenset(("and", ",", "plus"))
 _STARTS: Final = UNITS.keys() | _WHOLE | _ANOTHER

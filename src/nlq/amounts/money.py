@@ -16,7 +16,7 @@ from nlq.amounts.currencies import ADJECTIVES, CENTS, CODES_IN_CAPITALS, MARKS, 
 from nlq.amounts.digits import EXACT, fits, read_digits
 from nlq.amounts.number_parts import key_at, read_part
 from nlq.amounts.number_words import ARTICLES, NUMBER_WORDS, SCALES, SIGNS
-from nlq.amounts.numbers import Number, read_number
+from nlq.amounts.numbers import Number, figures_end, read_number
 from nlq.normalize import MINUS, NUMBER, SYMBOL, WORD, Token, tokenize
 
 __all__ = ["MARKS", "Money", "read_money", "read_money_text"]
@@ -32,6 +32,8 @@ _SCALED_CODES: Final = {
 _PARTS: Final = ARTICLES | {"half", "one", "two", "three"}
 _STARTS: Final = NUMBER_WORDS | SIGNS.keys() | MARKS.keys() | PREFIXES.keys()
 _ADJECTIVE_STARTS: Final = frozenset(adjective.split()[0] for adjective in ADJECTIVES)
+_BEHIND: Final = CENTS | _SCALED_CODES.keys() | NAMES.keys() | MARKS.keys() | PREFIXES.keys() | _ADJECTIVE_STARTS
+"""Words, as keys, one of which stands behind a number that is an amount of money by what follows it."""
 _HEDGES: Final = frozenset(
     ("about", "around", "approximately", "approx", "roughly", "almost", "nearly", "exactly", "~")
 )
@@ -65,6 +67,9 @@ def read_money(tokens: Sequence[Token], index: int) -> Money | None:
     """Return the amount of money that starts at a token, None where none does or where it is a plain number."""
     token = tokens[index]
     if token.kind is WORD and token.key not in _STARTS:
+        return None
+    end = figures_end(tokens, index)
+    if end == index + 1 and (end == len(tokens) or tokens[end].key not in _BEHIND):
         return None
     mark, start = _mark_before(tokens, index)
     if start >= len(tokens):

@@ -1,7 +1,8 @@
 """Numbers: figures and number words, read from a position among the tokens.
 
-Gives `read_number`, `read_percent`, `read_part`, `read_number_text` and `shared_scale`. "5,000.50", "5k", "2 1/2",
-"1.2 million", "five hundred and twenty", "two million 300 thousand", "half a million", "a couple of thousand".
+Gives `read_number`, `figures_end`, `read_percent`, `read_part`, `read_number_text` and `shared_scale`. "5,000.50",
+"5k", "2 1/2", "1.2 million", "five hundred and twenty", "two million 300 thousand", "half a million", "a couple of
+thousand".
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ __all__ = [
     "NUMBER_WORDS",
     "SCALES",
     "Number",
+    "figures_end",
     "read_number",
     "read_number_text",
     "read_part",
@@ -52,6 +54,9 @@ _PLAIN_PLACES: Final = 15
 _COUNTED: Final = NAMED_SCALES.keys() | COLLECTIVES.keys() | {"half", "quarter"}
 """Words that "a" counts one of."""
 _GOING_ON: Final = NUMBER_WORDS | {"and", "dot", "e", "st", "nd", "rd", "th"}
+_PERCENT: Final = frozenset(("%", "percent", "pct", "percentage"))
+BEHIND_SHARE: Final = _PERCENT | {"per"}
+"""Keys, one of which stands behind a number that is a percentage."""
 _TOUCHING: Final = frozenset(("m", "mm", "mn"))
 
 
@@ -123,7 +128,7 @@ def read_percent(tokens: Sequence[Token], index: int) -> tuple[int, Decimal] | N
     else:
         return None
     key = key_at(tokens, end)
-    if key in ("%", "percent", "pct", "percentage"):
+    if key in _PERCENT:
         return end + 1, EXACT.divide(value, Decimal(100))
     if key == "per" and key_at(tokens, end + 1) == "cent":
         return end + 2, EXACT.divide(value, Decimal(100))
@@ -183,6 +188,16 @@ def _are_thousands(tokens: Sequence[Token], index: int) -> bool:
     return not tokens[index + 1].gap and (
         behind == len(tokens) or (tokens[behind].kind is WORD and tokens[behind].key not in NUMBER_WORDS)
     )
+
+
+def figures_end(tokens: Sequence[Token], index: int) -> int:
+    """Return the index after figures that have nothing beside them that could belong to them, 0 for everything else.
+
+    Such are "5" and "5k", and most numbers.
+    """
+    if tokens[index].kind is not NUMBER:
+        return 0
+    return index + 1 if _is_plain(tokens, index) else index + 2 if _are_thousands(tokens, index) else 0
 
 
 def _begins_range(tokens: Sequence[Token], index: int) -> bool:

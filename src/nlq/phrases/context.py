@@ -13,7 +13,7 @@ from nlq.normalize import Token
 from nlq.phrases.joins import JOINS, settle_join
 from nlq.phrases.labels import Settled, settle_field, take_label
 from nlq.phrases.line import next_content, skip_silent
-from nlq.phrases.neighbours import by_part, settle_neighbours
+from nlq.phrases.neighbours import NEIGHBOURED, by_part, settle_neighbours
 from nlq.phrases.references import settle_orders, settle_references, settle_sorts
 from nlq.query import Function, Operator
 from nlq.tagging.tags import FILLER, LABEL, SILENT, UNKNOWN, Flagged, Reading, Tagged
@@ -43,13 +43,17 @@ def settle(tagged: list[Tagged], tokens: list[Token], *, goes_on: bool = False) 
     settled = Settled(tagged)
     settle_orders(tagged, tokens)
     settle_references(tagged, tokens, goes_on=goes_on)
-    settle_neighbours(tagged, tokens)
     tags = [stretch.readings[0].tag for stretch in tagged]
+    # A question goes only through what has something to settle in it.
+    several = [stretch for stretch in tagged if len(stretch.readings) > 1]
+    if several or not NEIGHBOURED.isdisjoint(tags):
+        settle_neighbours(tagged, tokens)
+        tags = [stretch.readings[0].tag for stretch in tagged]
     if "SORT" in tags:
         settle_sorts(tagged, tokens)
         tags = [stretch.readings[0].tag for stretch in tagged]
     after = [] if _LOOKING_AHEAD.isdisjoint(tags) else next_content(tagged)
-    for position, stretch in enumerate(tagged):
+    for position, stretch in enumerate(tagged) if several or not _SETTLED.isdisjoint(tags) else ():
         if stretch.readings[0].tag in _SETTLED or len(stretch.readings) > 1:
             _settle_stretch(settled, position, after, tokens)
         if stretch.readings[0].tag not in SILENT:

@@ -1,7 +1,7 @@
 """Neighbours: which of their readings words have that name ends of periods, layers, margins and steps.
 
-Gives `settle_neighbours`, a part of `context.settle`. "modified" before a date is when, "on site" before a date asks
-for an overlap, "plan" beside "over" is its cost, "by" before "10 %" is a margin.
+Gives `settle_neighbours`, a part of `context.settle`, and `NEIGHBOURED`. "modified" before a date is when, "on site"
+before a date asks for an overlap, "plan" beside "over" is its cost, "by" before "10 %" is a margin.
 """
 
 from __future__ import annotations
@@ -291,3 +291,5 @@ _SETTLERS: Final[dict[str, Settler]] = {
     "INCLUDING": _settle_including,
     UNKNOWN: _settle_unknown,
 }
+NEIGHBOURED: Final = _SETTLERS.keys() | _STEPPED | {"DEED"}
+"""Tags, one of which a question has in which neighbours settle anything, unless a stretch has several readings."""

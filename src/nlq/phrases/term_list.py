@@ -108,24 +108,25 @@ class TermList:
         before = self.terms[-1] if self.terms else None
         if self.shared or before is None or self._join not in (None, "COMMA") or self._negation is not None:
             return None
-        if not any(token.key in _COPULAS for token in self._tokens[before.end : part.first]):
+        if _COPULAS.isdisjoint([token.key for token in self._tokens[before.end : part.first]]):
             return None
         values = (term for term in self.terms if isinstance(term, ValueTerm) and not term.negative)
         return next((term for term in values if any(meaning.field is term.field for meaning in part.meanings)), None)
 
     def _continues(self, field: FieldSpec, meanings: tuple[Meaning, ...], first: int) -> bool:
         """Return whether a value belongs to the open list of a field."""
-        if self._join is None and self._is_beside(first):
+        if self._negation is not None or self._join == "BUT":
             return False
-        return self._negation is None and self._join != "BUT" and any(meaning.field is field for meaning in meanings)
+        listed = True in [meaning.field is field for meaning in meanings]
+        return listed and not (self._join is None and self._is_beside(first))
 
     def _is_beside(self, first: int) -> bool:
         """Return whether a word stands right behind another, which it may belong to: "concrete pumps" are no list."""
-        if not 0 < first < len(self._tokens):
+        if self._open is None or self._open.end != first or not 0 < first < len(self._tokens):
             return False
         token, before = self._tokens[first], self._tokens[first - 1]
-        plain = not token.gap.strip() and all(each.kind is Kind.WORD for each in (token, before))
-        return plain and self._open is not None and self._open.end == first and token.key != before.key
+        plain = not token.gap.strip() and token.kind is before.kind is Kind.WORD
+        return plain and token.key != before.key
 
     def take_flag(self, part: FlagPart) -> None:
         """Take a flag; its two states in one list leave it open."""

@@ -6,7 +6,7 @@ behind the word is taken as it is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence, Set
 from typing import Final
 
 from nlq.normalize import NUMBER, QUOTED, TAKEN, WORD, Token, keys
@@ -14,6 +14,7 @@ from nlq.query import Operator
 from nlq.schema import FieldSpec, Schema
 from nlq.tagging.tags import FILLER, Meaning, Reading, Tagged
 from nlq.tagging.tries import Trie
+from nlq.vocabulary import Synonym
 
 _JOINED: Final = frozenset(("-", "_", ".", "/"))
 _NEAR: Final = 4
@@ -27,7 +28,7 @@ _LINKING: Final = _LISTING | _EQUALS
 class KeyReader:
     """Reads keys of records, by the conventions of a schema."""
 
-    def __init__(self, schema: Schema, fixed: Trie, values: Trie) -> None:
+    def __init__(self, schema: Schema, fixed: Trie, values: Trie, synonyms: Iterable[Synonym]) -> None:
         """Take the field of keys and the words before a key, and the words and values that are none as written."""
         self._values = values
         self._written = frozenset(schema.conventions.written)
@@ -35,6 +36,13 @@ class KeyReader:
         self._words = frozenset(key for word in schema.conventions.key_words for key in keys(word))
         self._announcing = self._written | {schema.conventions.key}
         self._used = fixed.single()
+        own = [word for name in self._announcing if name in schema.by_name for word in schema.by_name[name].words]
+        own += [each.phrase for each in synonyms if each.field in self._announcing]
+        self._starts = frozenset(key for word in (*own, *self._announcing) for key in keys(word)[:1]) | self._words
+
+    def may_read(self, said: Set[str]) -> bool:
+        """Return whether anything can be a key in a question of these words, as keys: few announce any."""
+        return not self._starts.isdisjoint(said)
 
     def read(self, tokens: Sequence[Token], index: int, before: Sequence[Tagged]) -> Tagged | None:
         """Return the key that starts at a token, None where no word before it announces one."""

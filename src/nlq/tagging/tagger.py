@@ -71,7 +71,7 @@ class Tagger:
         self._matcher = Matcher(schema, self.fixed, self.values)
         self._amounts = AmountTagger(currency)
         self._short = ShortValues(self.values)
-        self._keys = KeyReader(schema, self.fixed, self.values)
+        self._keys = KeyReader(schema, self.fixed, self.values, vocabulary.synonyms)
         self._changed = ChangedReader(schema)
         self._changed_values = ChangedValueReader(schema)
         self._recorded = frozenset(schema.conventions.dates.recorded)
@@ -93,8 +93,10 @@ class Tagger:
         """
         tagged: list[Tagged] = []
         index, count = 0, len(tokens)
+        said = {token.key for token in tokens}
+        keyed = self._keys.may_read(said)
         while index < count:
-            stretch = self._keys.read(tokens, index, tagged) if tagged else None
+            stretch = self._keys.read(tokens, index, tagged) if keyed and tagged else None
             if stretch is None:
                 stretch = self._next(tokens, index, tagged, today)
             gap = tokens[index].gap
@@ -104,7 +106,6 @@ class Tagger:
             index = stretch.end
             if stretch.readings[0].tag in _RANGE_ENDS:
                 close_range(tagged, tokens, self.values)
-        said = {token.key for token in tokens}
         tagged = self._changed_values.mark(self._changed.read(tagged, tokens, said, today), tokens, said)
         if not LEADS.isdisjoint(said):
             skip_leads(tagged, tokens)

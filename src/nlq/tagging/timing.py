@@ -12,8 +12,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Final
 
-from nlq.amounts.durations import read_duration, read_durations
-from nlq.amounts.numbers import NUMBER_WORDS, read_percent
+from nlq.amounts.durations import BEHIND_COUNT, read_duration, read_durations
+from nlq.amounts.numbers import BEHIND_SHARE, NUMBER_WORDS, figures_end, read_percent
 from nlq.dates import DATE_STARTS, DateReading, read_date
 from nlq.normalize import NUMBER, WORD, Token
 from nlq.schema import FieldType
@@ -23,6 +23,7 @@ _TIMES_OVER: Final = {"twice": Decimal(2), "double": Decimal(2), "triple": Decim
 _HALF: Final = Decimal("0.5")
 _OF: Final = frozenset(("of", "the", "its", "their"))
 """Words behind "half" that make it a share: "less than half of the plan cost"."""
+_BEHIND_MEASURED: Final = BEHIND_COUNT | BEHIND_SHARE
 _TIMES: Final = (FieldType.DATE, FieldType.TIME)
 _COUNTING: Final = frozenset(("a", "an", "half", "few", "couple", "several", "one", "the"))
 _AMOUNT_FRAMES: Final = frozenset(
@@ -74,6 +75,9 @@ def read_timed(
     if token.key == "half" and due and index + 1 < len(tokens) and tokens[index + 1].key in _OF:
         return index + 1, Reading("PERCENT", Share(_HALF))
     if token.kind is not NUMBER and token.key not in NUMBER_WORDS and token.key not in _COUNTING:
+        return None
+    end = figures_end(tokens, index)
+    if end and (end == len(tokens) or tokens[end].key not in _BEHIND_MEASURED):
         return None
     percent = read_percent(tokens, index)
     if percent is not None:

@@ -93,19 +93,17 @@ class Trie:
     def longest(self, tokens: Sequence[Token], index: int) -> tuple[int, tuple[Reading, ...]] | None:
         """Return the index after the longest sequence that starts at a token, and its readings."""
         node: dict[str, Any] | None = self._root.get(tokens[index].key)
-        if node is None:
-            return None  # as for most words in one of two tries
-        found = None
+        found: tuple[int, tuple[Reading, ...]] | None = None
         count = len(tokens)
-        while node is not None:
+        while node is not None:  # for most words it is None at once in one of two tries
             index += 1
-            if _END in node:
-                found = index
-                readings = node[_END]
+            readings = node.get(_END)
+            if readings is not None:
+                found = index, readings
             if index == count:
                 break
             node = node.get(tokens[index].key)
-        return (found, readings) if found is not None else None
+        return found
 
     def single(self) -> frozenset[str]:
         """Return the keys that are a whole sequence each."""

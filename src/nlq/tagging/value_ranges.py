@@ -63,13 +63,17 @@ def _ends(tagged: list[Tagged], tokens: Sequence[Token]) -> tuple[int, tuple[str
         return None
     start = max(0, len(tagged) - 8)
     content = [place for place in range(start, len(tagged) - 1) if tagged[place].readings[0].tag != FILLER]
+    last = tagged[content[-1]].tag if content else ""
+    dashed = _DASH.fullmatch(tokens[high.first].gap) is not None
+    if last not in _BEFORE_END or (last == "VALUE" and not dashed):
+        return None  # as behind most values
     path = _path(high, tokens)
-    if content and tagged[content[-1]].tag in _NAMES and tagged[content[-1]].end == high.first:
+    if last in _NAMES and tagged[content[-1]].end == high.first:
         path = (*_path(tagged[content.pop()], tokens), *path)  # "Silo 8", where there is none
     elif high.tag != "VALUE":
         path = path[-1:]
     last = tagged[content[-1]].tag if content else ""
-    if last == "VALUE" and _DASH.fullmatch(tokens[high.first].gap):
+    if last == "VALUE" and dashed:
         return content[-1], _path(tagged[content[-1]], tokens), path
     if last not in ("TO", "AND") or len(content) < 2:
         return None
