@@ -115,6 +115,16 @@ class DurationReading:
     """Whether it was said as "a few", which are taken for three."""
 
 
+@dataclass(frozen=True, slots=True)
+class DurationRange:
+    """Two lengths of time, between which one is meant ("3 to 6 months"), and where they end."""
+
+    end: int
+    """Index of the token after them."""
+    low: DurationReading
+    high: DurationReading
+
+
 @dataclass(slots=True, unsafe_hash=True)  # never changed; frozen ones take three times as long to make
 class _Part:
     """A count of one unit."""
@@ -135,11 +145,8 @@ def read_duration(tokens: Sequence[Token], index: int) -> DurationReading | None
     return _total(parts)
 
 
-def read_durations(tokens: Sequence[Token], index: int) -> tuple[DurationReading, DurationReading] | None:
-    """Return the lengths of time that a range starts at a token with: "between 3 and 6 months", "30-60 days".
-
-    The shorter comes first; one without a unit has that of the other.
-    """
+def read_durations(tokens: Sequence[Token], index: int) -> DurationRange | None:
+    """Return the two lengths of time that start at a token, None where none do; one without a unit has the other's."""
     word = tokens[index].key if tokens[index].key in _RANGES else ""
     start = index + len(word[:1])
     if start >= len(tokens):
@@ -157,9 +164,8 @@ def read_durations(tokens: Sequence[Token], index: int) -> tuple[DurationReading
         first = _total([_Part(number.value, second.unit, number.end)])
     if first is None or last is None:
         return None
-    return (
-        (first, last) if first.nominal <= last.nominal else (replace(last, end=first.end), replace(first, end=last.end))
-    )
+    low, high = sorted((first, last), key=lambda length: length.nominal)
+    return DurationRange(last.end, low, high)
 
 
 def read_duration_text(text: str) -> DurationReading | None:

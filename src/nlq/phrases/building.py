@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 
 import lark
 
-from nlq.amounts.durations import DurationReading
+from nlq.amounts.durations import DurationRange, DurationReading
 from nlq.phrases.parts import (
     AgainstPart,
     BoundPart,
@@ -166,7 +166,7 @@ class _Builder(lark.Transformer[Any, Any]):
         operator = next((leaf.payload for leaf in children if isinstance(leaf.payload, Operator)), None)
         sure = children[0].type in ("LASTING", "LONGER")
         said = next(leaf.payload for leaf in children if leaf.type in ("DURATION", "DURATIONS"))
-        duration, upper = said if isinstance(said, tuple) else (said, None)
+        duration, upper = (said.low, said.high) if isinstance(said, DurationRange) else (said, None)
         return LastingPart(children[0].first, children[-1].end, duration, operator, sure, upper)
 
     def layer_lasting(self, children: list[Any]) -> LastingPart:

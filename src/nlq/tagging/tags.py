@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, cast
 
-from nlq.amounts.durations import DurationReading
+from nlq.amounts.durations import DurationRange, DurationReading
 from nlq.dates import DateReading
 from nlq.query import Condition, DatePart, Function, Operator
 from nlq.schema import FieldSpec, Layer
@@ -122,7 +122,7 @@ Payload = (
     | DatePart
     | DateReading
     | DurationReading
-    | tuple[DurationReading, DurationReading]
+    | DurationRange
     | str
     | None
 )

@@ -68,7 +68,7 @@ def read_timed(
             found = _over(found, tokens, index, today)
         return found.end, Reading("DATE", found)
     if before and before[-1].tag == "LASTING" and (lengths := read_durations(tokens, index)) is not None:
-        return lengths[1].end, Reading("DURATIONS", lengths)
+        return lengths.end, Reading("DURATIONS", lengths)
     token = tokens[index]
     if token.key in _TIMES_OVER:
         return index + 1, Reading("PERCENT", Share(_TIMES_OVER[token.key]))
