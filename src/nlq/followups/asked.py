@@ -110,7 +110,7 @@ def _figures(follow: FollowUp, base: Query, said: Query, notes: Sequence[Note], 
         and not figures.yes_no
         and follow.move in (Move.EXCHANGE, Move.ADJUST)
     ):
-        shape.query = replace(said, aggregate=replace(figures, group_by=base.aggregate.group_by))
+        shape.query = replace(said, aggregate=_grouped(figures, base.aggregate.group_by, schema))
     if base.aggregate is None and base.limit is not None:
         if any(figure.function is not Function.COUNT for figure in figures.aggregations):
             shape.refused = f"Figures of only the first {base.limit} records are not answered; say “all of them” first."
@@ -128,6 +128,18 @@ def _spread(asked: Aggregate, notes: Sequence[Note], schema: Schema) -> Aggregat
     if month not in asked.group_by or month not in chosen:
         return asked
     return replace(asked, group_by=tuple(SPREAD if name == month else name for name in asked.group_by))
+
+
+def _grouped(asked: Aggregate, groups: tuple[str, ...], schema: Schema) -> Aggregate:
+    """Return figures by some groups; only sums of costs are spread over months, all others are by the month of a date.
+
+    "and the average?" behind "cost per month".
+    """
+    layers = schema.conventions.dates.layers
+    if layers and not can_have_window(replace(asked, group_by=()), schema):
+        month = f"{layers[0].start}{DatePart.MONTH.value}"
+        groups = tuple(month if name == SPREAD else name for name in groups)
+    return replace(asked, group_by=groups)
 
 
 def _groups(follow: FollowUp, base: Query, said: Query) -> Shape:

@@ -28,7 +28,7 @@ from nlq.followups.conjuncts import (
 )
 from nlq.followups.cues import LEADS
 from nlq.followups.follow_up import FollowUp, Move
-from nlq.followups.lending import lend, lend_limits, moved, refit, refit_part, refit_query
+from nlq.followups.lending import lend, lend_limits, moved, of_no_kind, refit, refit_part, refit_query
 from nlq.followups.lending_dates import lend_dates, lend_window
 from nlq.followups.retelling import amount_note, dated_notes, gave_way, lent_notes
 from nlq.normalize import Token
@@ -264,7 +264,7 @@ class _Carrier:
         self._result.ambiguities += [amount_note(new, self._canon) for new in fitted if new not in edited.where]
         where = self._canon.form(joined(fitted))
         kept = absorbed(list(conjuncts(where)))
-        self._refuse(asked_twice(kept, self._schema))
+        self._refuse(asked_twice(kept, self._schema) or of_no_kind(kept, self._schema))
         return where if len(kept) == len(conjuncts(where)) else self._canon.form(joined(kept))
 
     def _edited(self, before: list[Condition], stated: list[Condition]) -> Edited:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
+from nlq.followups.spreads import alternatives
 from nlq.query import And, Comparison, Condition, Not, Operator, Or, Present, Value, conjunction, fields_of, fold
 from nlq.schema import FieldType, Schema
 
@@ -264,8 +265,8 @@ def _negated(condition: Condition, schema: Schema) -> list[Condition]:
     match condition:
         case Comparison(field, Operator.EQ, bool(value)):
             return [Comparison(field, Operator.EQ, not value)]
-        case Or(operands) if choice_of(condition) is None and about(condition, schema) == fields_of(condition):
-            return [part for each in operands for part in _negated(each, schema)]
+        case Or() if choice_of(condition) is None and len(parts := alternatives(condition, schema)) > 1:
+            return [each for part in parts for each in _negated(part, schema)]
         case Not(operand):
             return [operand]
     return [Not(condition)]

@@ -1,8 +1,8 @@
 """Lending: which field an amount of a follow-up is of, where only the question before can tell.
 
-Gives `lend`, `lend_limits`, `refit`, `refit_part` and `refit_query`. "over $5k" alone is each kind of record's own
-amount; after "rentals" it is their rate, after "forecast cost under 10k" that cost. And what was a rental's rate is a
-price when purchases are asked for.
+Gives `lend`, `lend_limits`, `of_no_kind`, `refit`, `refit_part` and `refit_query`. "over $5k" alone is each kind of
+record's own amount; after "rentals" it is their rate, after "forecast cost under 10k" that cost. And what was a
+rental's rate is a price when purchases are asked for.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from nlq.followups.conjuncts import about, choice_of, conjuncts
+from nlq.followups.spreads import Limit, alternatives, spread_limits
 from nlq.phrases.parts import BoundPart, Part
-from nlq.query import And, Comparison, Condition, Not, Operator, Or, Query, Value, fields_of, refigured
+from nlq.query import And, Comparison, Condition, Not, Operator, Or, Query, fields_of, refigured
 from nlq.schema import FieldType, Schema
 
-Limit = tuple[Operator, Value]
 Kinds = set[tuple[str, str]]
 
 
@@ -95,15 +95,11 @@ def _among(condition: Condition, kinds: Kinds, schema: Schema) -> Condition:
         return Not(_among(condition.operand, kinds, schema))
     if not isinstance(condition, Or | And):
         return condition
-    limits = [_option_limit(each, schema) for each in condition.operands]
-    of_all = [limit for limit in dict.fromkeys(limits) if limits.count(limit) == len(schema.conventions.amount_fields)]
-    spread = [limit for limit in of_all if limit is not None] if isinstance(condition, Or) else []
-    rest = zip(condition.operands, limits, strict=True)
-    operands = [_among(each, kinds, schema) for each, limit in rest if limit is None or limit not in spread]
-    operands += [_spread([limit], kinds, schema) for limit in spread]
-    if len(operands) == 1:
-        return operands[0]
-    return Or(tuple(operands)) if isinstance(condition, Or) else And(tuple(operands))
+    if limits := spread_limits(condition, schema):
+        return _spread(limits, kinds, schema)
+    if isinstance(condition, And):
+        return And(tuple(_among(each, kinds, schema) for each in condition.operands))
+    return Or(tuple(_among(each, kinds, schema) for each in alternatives(condition, schema)))
 
 
 def moved(before: Sequence[Condition], now: Sequence[Condition], schema: Schema) -> tuple[str, str]:
@@ -141,22 +137,6 @@ def _refitted(condition: Condition, then: Kinds, kinds: Kinds, schema: Schema) -
     return _spread([(condition.operator, condition.value)], kinds, schema)
 
 
-def spread_limits(condition: Condition, schema: Schema) -> list[Limit]:
-    """Return the limits that a condition sets to another field for each kind of record, none where it sets none."""
-    if not isinstance(condition, Or):
-        return []
-    found = [_option_limit(operand, schema) for operand in condition.operands]
-    return list(dict.fromkeys(limit for limit in found if limit is not None)) if None not in found else []
-
-
-def _option_limit(condition: Condition, schema: Schema) -> Limit | None:
-    match condition:
-        case And((Comparison(enum, Operator.EQ, str(name)), Comparison(money, operator, value))):
-            if schema.conventions.amount_fields.get((enum, name)) == money:
-                return operator, value
-    return None
-
-
 def _spread(limits: Iterable[Limit], kinds: Kinds, schema: Schema) -> Condition:
     """Return limits, any of which may hold, on the amount of each kind."""
     fields = [(kind, money) for kind, money in schema.conventions.amount_fields.items() if kind in kinds]
@@ -177,12 +157,26 @@ def _either(conditions: Sequence[Condition]) -> Condition:
 
 def _kinds(conditions: Iterable[Condition], schema: Schema) -> Kinds:
     """Return the kinds of records, by the convention on amounts, that conditions leave; all where they leave none."""
-    everything = set(schema.conventions.amount_fields)
-    kinds = set(everything)
+    return _kinds_left(conditions, schema) or set(schema.conventions.amount_fields)
+
+
+def _kinds_left(conditions: Iterable[Condition], schema: Schema) -> Kinds:
+    """Return the kinds of records, by the convention on amounts, that conditions leave."""
+    kinds = set(schema.conventions.amount_fields)
+    enums = {enum for enum, _ in kinds}
     for choice in filter(None, map(choice_of, conditions)):
-        if any(enum == choice.field for enum, _ in everything):
+        if choice.field in enums:
             kinds = {(enum, name) for enum, name in kinds if (name in choice.values) is choice.wanted}
-    return kinds or everything
+    return kinds
+
+
+def of_no_kind(where: Sequence[Condition], schema: Schema) -> str:
+    """Return why an amount of each kind's own field has none, "" where a kind of records is left that it can be of."""
+    amounts, enums = set(schema.conventions.amount_fields.values()), {e for e, _ in schema.conventions.amount_fields}
+    spread = any(amounts & fields and enums & fields for fields in map(fields_of, where))
+    if not spread or _kinds_left(where, schema):
+        return ""
+    return "No kind of record is left that the amount could be of; ask for the records to keep."
 
 
 def _kinds_differ(before: Sequence[Condition], now: Sequence[Condition], schema: Schema) -> bool:

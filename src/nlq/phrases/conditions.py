@@ -306,10 +306,15 @@ def absorbed(conditions: list[Condition]) -> list[Condition]:
         each.operands[0] if isinstance(each, Or) and len(set(each.operands)) == 1 else each for each in conditions
     ]
     said = {part for each in conditions for part in _parts(each)}
+    either = [set(each.operands) for each in conditions if isinstance(each, Or)]
     return [
         each
         for each in conditions
-        if not isinstance(each, Or) or not any(said.issuperset(_parts(operand)) for operand in each.operands)
+        if not isinstance(each, Or)
+        or not (
+            any(said.issuperset(_parts(operand)) for operand in each.operands)
+            or any(other < set(each.operands) for other in either)
+        )
     ]
 
 

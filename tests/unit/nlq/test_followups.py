@@ -224,6 +224,32 @@ def test_what_a_follow_up_says_twice_or_of_several_fields_reads_back(
     check_laws(question, reading, language())
 
 
+def test_only_sums_of_costs_are_spread_over_months() -> None:
+    reading = follow("cost per month by category", "and the average?")
+    assert reading.query.aggregate is not None
+    assert reading.query.aggregate.group_by == ("forecast_start.month", "category")
+    check_laws("and the average?", reading, language())
+
+
+def test_an_amount_of_which_no_kind_is_left_is_refused() -> None:
+    reading = follow("pumps over $5k", "exclude rentals or purchases")
+    assert not reading.complete
+    assert any("could be of" in warning for warning in reading.warnings)
+
+
+@pytest.mark.parametrize(
+    ("before", "question", "left"),
+    [
+        ("pumps never synced or over $5k", "only those over $5k", "last_synced_at"),
+        ("rentals", "drop pending or over $5k", " OR "),
+    ],
+)
+def test_an_amount_of_each_kinds_own_is_one_alternative(before: str, question: str, left: str) -> None:
+    reading = follow(before, question)
+    assert left not in reading.filter
+    check_laws(question, reading, language())
+
+
 def test_a_count_is_limited_by_whole_numbers_alone() -> None:
     whole, part = (follow("cranes by area", f"more than {limit}").query.aggregate for limit in ("5", "5.5"))
     assert whole is not None
