@@ -263,30 +263,39 @@ def among(
     key: sa.Column[Any],
     names: Sequence[str],
     columns: tuple[sa.ColumnElement[Any], ...],
-) -> Iterator[tuple[sa.Select[Any], dict[str, str]]]:
+) -> Iterator[tuple[sa.Select[Any], dict[str, Any]]]:
     """Yield the statements, with their parameters, that read columns of the rows whose key is among names."""
-    if dialect == "postgresql":
-        # One statement for any number of names, which stays prepared; for one name its plan is made in a third of the
-        # time without an array.
-        if len(names) == 1:
-            yield _among(key, columns, is_one=True), {"organization_id": organization_id, "name": names[0]}
-        elif names:
-            yield _among(key, columns), {"organization_id": organization_id, "names": text_array(names)}
-        return
-    for part in batches(names, _IDS_A_QUERY):
-        yield sa.select(*columns).where(key.table.c.organization_id == organization_id, key.in_(part)), {}
+    of = {"organization_id": organization_id}
+    if len(names) == 1:
+        yield _whose(key, columns), of | {"name": names[0]}
+    elif dialect == "postgresql" and names:
+        yield _among_rows(key, columns), of | {"names": text_array(names)}
+    else:
+        for part in batches(names, _IDS_A_QUERY):
+            yield _among(key, columns), of | {"names": part}
+
+
+def _of_organization(table: sa.FromClause, columns: _Selected) -> sa.Select[Any]:
+    return sa.select(*columns).where(table.c.organization_id == sa.bindparam("organization_id", type_=sa.Text()))
+
+
+# Made once: to put them together takes as long as to run them.
+@lru_cache(maxsize=16)
+def _whose(key: sa.Column[Any], columns: _Selected) -> sa.Select[Any]:
+    return _of_organization(key.table, columns).where(key == sa.bindparam("name", type_=sa.Text()))
 
 
 @lru_cache(maxsize=16)
-def _among(key: sa.Column[Any], columns: _Selected, *, is_one: bool = False) -> sa.Select[Any]:
-    """Return the statement that reads columns of the rows whose key is among names, or is a name (PostgreSQL)."""
-    of = sa.bindparam("organization_id", type_=sa.Text())
-    query = sa.select(*columns).where(key.table.c.organization_id == of)
-    if is_one:
-        return query.where(key == sa.bindparam("name", type_=sa.Text()))
+def _among(key: sa.Column[Any], columns: _Selected) -> sa.Select[Any]:
+    return _of_organization(key.table, columns).where(key.in_(sa.bindparam("names", expanding=True)))
+
+
+@lru_cache(maxsize=16)
+def _among_rows(key: sa.Column[Any], columns: _Selected) -> sa.Select[Any]:
+    """Return the statement for any number of names, which PostgreSQL keeps prepared."""
     # Rows of names, not `= ANY` of an array: as a filter, that would take the text apart again for each record.
     names = sa.func.unnest(sa.cast(sa.bindparam("names", type_=sa.Text()), postgresql.ARRAY(sa.Text())))
-    return query.where(key.in_(sa.select(names)))
+    return _of_organization(key.table, columns).where(key.in_(sa.select(names)))
 
 
 def batches(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
