@@ -186,6 +186,7 @@ DATES: Final = DateConventions(
             "wanted",
         ),
         *("wanted", "active", "in place", "here", "on hire", "rented out", "in the field", "on the ground", "running"),
+        *("required on site", "needed on site", "wanted on site", "needed onsite", "required onsite"),
         *("be on site", "will be on site", "on site at any time", "at work", "deployed", "overlapping", "overlap"),
         *("overlap with", "overlapping with", "overlaps with", "spanning", "spans", "that span"),
     ),

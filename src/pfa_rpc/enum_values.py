@@ -60,7 +60,7 @@ SYNC_STATES: Final = (
         "modified",
         (
             *("modified", "edited", "changed locally", "changed", "dirty"),
-            *("with local changes", "local changes", "locally modified"),
+            *("with local changes", "local changes", "locally modified", "modified locally", "edited locally"),
             *("with local edits", "local edits", "locally edited", "locally changed", "changed here"),
             *("unsaved changes", "with unsaved changes", "pending changes", "with pending changes"),
         ),

@@ -55,7 +55,9 @@ class Figuring:
         self._name_totals()
         self._take_figures()
         self._take_asked_cost()
-        self._groups = group_keys(gathered, self._group_fields(), tuple(self._figures), ranked=self._ranks_records())
+        named = self._group_fields()
+        figures = tuple(self._figures) or self._ranked_totals()
+        self._groups = group_keys(gathered, named, figures, ranked=self._ranks_records())
         distinct = self._distinct() if not self._groups and not self._figures else False
         if not self._groups and not self._figures and gathered.share is None and gathered.versus is None:
             return self._yes_no()
@@ -155,6 +157,14 @@ class Figuring:
         self._figures.update(dict.fromkeys(self._bare_sums() or ranked or [self._counted(said=self._is_counted())]))
         if gathered.share is not None and not self._groups:
             return
+
+    def _ranked_totals(self) -> tuple[Aggregation, ...]:
+        """Return the totals of costs that groups are ranked by: "which month has the highest cost"."""
+        spread = self._schema.conventions.dates.spread
+        fields = (rank.field for rank in self._gathered.ranks if not rank.functions)
+        return tuple(
+            Aggregation(Function.SUM, each.name) for each in fields if each is not None and each.name in spread
+        )
 
     def _is_counted(self) -> bool:
         """Return whether the question itself says that records are counted."""
@@ -279,6 +289,9 @@ class Figuring:
         """Return whether a rank is of records, so that nothing is grouped."""
         gathered = self._gathered
         ranks = [rank for rank in told_apart(gathered.ranks)[1] if not rank.functions]
+        asked = (group for group in gathered.groups if group.first and group.keys[0].part is not None)
+        if any(gathered.tokens[group.first - 1].key in ("which", "what") for group in asked):
+            return False  # "which month has the highest cost"
         return bool(
             (ranks or gathered.sorts) and not self._figures and not any(b.field.groupable for b in gathered.bare)
         )

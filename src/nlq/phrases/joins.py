@@ -36,7 +36,7 @@ def settle_join(tagged: list[Tagged], position: int) -> None:
         tagged[position].readings = (Reading("JOIN_FIELD", tagged[position].tag),)
     elif tagged[field_at].tag == "FUNCTION":
         tagged[position].readings = (Reading("JOIN_FUNCTION", tagged[position].tag), *tagged[position].readings)
-    elif (tagged[field_at].tag in ("FIELD", "MEASURE") and follows not in _AMOUNT_STARTS) or (
+    elif (tagged[field_at].tag in ("FIELD", "MEASURE") and not _begins_limit(tagged[field_at], follows)) or (
         # Flags are named to group by, too: "by category and discontinued", but not "..., discontinued left out".
         tagged[field_at].tag == "FLAG"
         and tagged[field_at].field is not None
@@ -44,6 +44,12 @@ def settle_join(tagged: list[Tagged], position: int) -> None:
         and follows != "LEFT_OUT"
     ):
         tagged[position].readings = (Reading("JOIN_FIELD", tagged[position].tag), *tagged[position].readings)
+
+
+def _begins_limit(field: Tagged, follows: str) -> bool:
+    """Return whether a limit of a field follows; "by category and area in 2026" has a date that is of no area."""
+    undated = field.field is not None and field.field.groupable and follows == "DATE"
+    return follows in _AMOUNT_STARTS and not undated
 
 
 def _is_or_not(tagged: list[Tagged], position: int) -> bool:

@@ -5,8 +5,11 @@ Gives `refuse_records` and `refuse_rest`, which run once the figures and the con
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from nlq.phrases.gathered import Gathered, Resolved
 from nlq.phrases.parts import Part
+from nlq.phrases.terms import Term, ValueTerm
 from nlq.query import Aggregate
 from nlq.schema import FieldType
 
@@ -27,6 +30,15 @@ def refuse_records(asked: Aggregate, gathered: Gathered) -> None:
         leftover.append(gathered.lacking)
     known = {*gathered.result.unread, *_used(gathered.result)} if leftover else set()
     gathered.result.unread += [(each.first, each.end) for each in leftover if (each.first, each.end) not in known]
+
+
+def refuse_both(asked: Aggregate, terms: Sequence[Term], gathered: Gathered) -> None:
+    """Report "both" where groups are asked for that have records of each of several values: "silos with both"."""
+    for term in terms if asked.distinct else ():
+        several = isinstance(term, ValueTerm) and len(term.values) > 1 and term.first > 0
+        if several and gathered.tokens[term.first - 1].key == "both":
+            gathered.result.unread.append((term.first - 1, term.first))
+            gathered.result.reasons[term.first - 1] = "groups are found that have records of any of these"
 
 
 def refuse_rest(gathered: Gathered) -> None:

@@ -21,7 +21,7 @@ from nlq.phrases.context import Settled
 from nlq.phrases.figuring import Figuring
 from nlq.phrases.gathered import Gathered, Resolved, Use
 from nlq.phrases.lacking import negates_groups, take_lacking
-from nlq.phrases.leftovers import refuse_records, refuse_rest
+from nlq.phrases.leftovers import refuse_both, refuse_records, refuse_rest
 from nlq.phrases.limits import counts_groups, limits_records
 from nlq.phrases.ordering import is_extreme, order_of
 from nlq.phrases.parts import (
@@ -133,6 +133,7 @@ class _Resolver:
         asked, terms = share_of(asked, self._conditions.terms, self._gathered, self._canon)
         if asked is not None:
             refuse_records(asked, self._gathered)
+            refuse_both(asked, terms, self._gathered)
             mentioned.update(asked.group_by)
         refuse_rest(self._gathered)
         where = self._conditions.where(terms, mentioned)

@@ -136,6 +136,7 @@ FILLERS: Final = (
     *("need to know", "want to know", "like to know", "have to know", "set of", "tagged", "tagged with"),
     *("located", "placed in", "belonging to", "assigned to", "made by", "manufactured by", "built by", "supplied by"),
     *("run a report of", "run a report on", "run a report for", "run a list of", "run a query for", "with regard to"),
+    *("falls in", "falls on", "falls within", "falling in", "falling on", "fall in", "fall on", "lies in", "lie in"),
     *("go through", "going through", "called", "named", "labelled", "labeled", "under contract", "if", "about the"),
     # words beside an amount or a value that add nothing to it
     *("according to", "based on", "with respect to", "in terms of", "in", "across the", "among", "amongst", "of all"),

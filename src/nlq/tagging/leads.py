@@ -20,7 +20,7 @@ LEADS: Final = keyed(
     *("anyone", "anybody", "spreadsheet", "summarize", "calculate", "compute", "determine"),
 )
 """The words, as keys."""
-_PASSED: Final = frozenset((FILLER, "COMMA", "PRONOUN"))
+_PASSED: Final = frozenset((FILLER, "COMMA", "PRONOUN", "TO"))
 _FILLER: Final = (Reading(FILLER),)
 _OURSELVES: Final = keyed("me", "us")
 _NARROWING: Final = keyed("filter", "narrow")

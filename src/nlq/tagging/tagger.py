@@ -29,7 +29,7 @@ from nlq.tagging.tags import FILLER, UNKNOWN, Reading, Tagged
 from nlq.tagging.timing import TIME_STARTS, can_be_timed, read_timed
 from nlq.tagging.tries import ValueTrie, fixed_trie
 from nlq.tagging.value_ranges import close_range
-from nlq.tagging.when_asked import WHEN, ask_when
+from nlq.tagging.when_asked import PERIODS, WHEN, ask_when, ask_which_period
 from nlq.vocabulary import Vocabulary
 
 _RANGING: Final = frozenset(("-", "–", "—", "..", "..."))
@@ -113,6 +113,8 @@ class Tagger:
             ask_any(tagged, tokens)
         if not FEW.isdisjoint(said):
             tagged = take_few(tagged, tokens, today)
+        if not PERIODS.isdisjoint(said):
+            tagged = ask_which_period(tagged, tokens)
         return ask_when(tagged, tokens) if WHEN in said else tagged
 
     def _next(self, tokens: list[Token], index: int, before: list[Tagged], today: date) -> Tagged:

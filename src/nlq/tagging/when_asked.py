@@ -1,7 +1,7 @@
 """When asked: questions that begin with "when" and ask for a day: "when does the first pump arrive".
 
-Gives `ask_when` and `WHEN`. With "first" or "last" the day itself is asked for, as a figure; else the records, in the
-order of it.
+Gives `ask_when` and `WHEN`; `ask_which_period` and `PERIODS` for "which month has the most arrivals". With "first" or
+"last" the day itself is asked for, as a figure; else the records, in the order of it.
 """
 
 from __future__ import annotations
@@ -23,6 +23,10 @@ _ENDS: Final = {
     **dict.fromkeys(("first", "earliest", "next", "soonest"), Function.MIN),
     **dict.fromkeys(("last", "latest", "final"), Function.MAX),
 }
+PERIODS: Final = keyed("week", "month", "quarter", "year")
+"""The words, as keys, one of which is asked for by "which month"."""
+_WHICH: Final = keyed("which", "what")
+_RANKED: Final = frozenset(("EXTREME", "MOST"))
 _OTHERWISE: Final = frozenset(("DATE", "WHEN", "HISTORY", "WHO", "FUNCTION", "COUNT", "SORT", "BY"))
 """Tags of what else a question can ask for, or compare a day with."""
 
@@ -43,6 +47,18 @@ def ask_when(tagged: list[Tagged], tokens: Sequence[Token]) -> list[Tagged]:
     events[0].readings = _FILLER
     of = Tagged(asked.end, asked.end, (Reading("FIELD", event.field),))
     return [*tagged[: place + 1], of, *tagged[place + 1 :]]
+
+
+def ask_which_period(tagged: list[Tagged], tokens: Sequence[Token]) -> list[Tagged]:
+    """Return stretches with "which month has the most ..." as groups by month, the same ones where none asks so."""
+    place = next((number for number, each in enumerate(tagged) if each.tag != FILLER), len(tagged))
+    if place in (0, len(tagged)) or tagged[place].reading("DATEPART") is None:
+        return tagged
+    led = any(tokens[each.first].key in _WHICH for each in tagged[:place])
+    if not led or not any(each.tag in _RANKED for each in tagged[place:]):
+        return tagged
+    start = tagged[place].first
+    return [*tagged[:place], Tagged(start, start, (Reading("BY"),)), *tagged[place:]]
 
 
 def _extreme(tagged: Sequence[Tagged], tokens: Sequence[Token], place: int) -> Function | None:

@@ -176,6 +176,7 @@ PHRASES: Final[dict[str, tuple[str, ...]]] = {
         "the minimum number of",
         "lowest number of",
         "smallest number of",
+        *("least common", "least frequent", "the least common", "rarest"),
     ),
     "YES_NO": (
         "are there",
