@@ -82,7 +82,8 @@ def _dropped(follow: FollowUp, before: Query) -> Query:
     drop = follow.dropped
     aggregate = before.aggregate
     if aggregate is not None and drop.groups:
-        aggregate = replace(aggregate, group_by=(), having=(), order=(), distinct=False, lacking=False)
+        percent = aggregate.percent and aggregate.part is not None  # of groups together there are no shares
+        aggregate = replace(aggregate, group_by=(), having=(), order=(), distinct=False, lacking=False, percent=percent)
     if aggregate is not None and drop.order:
         aggregate = replace(aggregate, order=())
     sort = () if drop.order else before.sort

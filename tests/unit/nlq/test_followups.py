@@ -231,6 +231,13 @@ def test_only_sums_of_costs_are_spread_over_months() -> None:
     check_laws("and the average?", reading, language())
 
 
+def test_shares_of_groups_are_counts_without_the_groups() -> None:
+    reading = follow("percentage of records by area", "remove the grouping")
+    assert reading.query.aggregate is not None
+    assert not reading.query.aggregate.percent
+    check_laws("remove the grouping", reading, language())
+
+
 def test_an_amount_of_which_no_kind_is_left_is_refused() -> None:
     reading = follow("pumps over $5k", "exclude rentals or purchases")
     assert not reading.complete
