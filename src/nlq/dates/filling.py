@@ -25,7 +25,8 @@ def resolve(line: Line, parts: Parts, end: int) -> Piece:
         piece = _period(line, parts, end)
     if line.past and parts.year is None and piece.start > line.today and not piece.invalid:
         piece = _last_begun(line, parts, piece)
-    piece = piece._replace(parts=parts, notes=piece.notes + notes)
+    # In half the time that `_replace` takes.
+    piece = Piece(piece.end, piece.start, piece.stop, piece.unit, parts, piece.notes + notes, *piece[6:])
     return in_part(piece, parts.part, parts.edge) if parts.part and not piece.invalid else piece
 
 

@@ -69,7 +69,7 @@ def read_month_first(line: Line, index: int) -> Piece | None:
     if day is None or not _is_day(line, index, after, day):
         piece = with_year(line, Parts(month=month), index + 1)
         lower = not line.raw(index)[0].isupper() and piece.end == index + 1
-        return piece._replace(doubtful=line.keys[index] in DOUBTFUL and lower)
+        return piece._replace(doubtful=True) if lower and line.keys[index] in DOUBTFUL else piece
     tight = line.gap(day[1]) in _TIGHT and line.gap(after) in _TIGHT
     piece = with_year(line, Parts(month=month, day=day[0]), day[1], short=tight or _ends_text(line, day[1]))
     return skip_time(line, piece)
@@ -221,7 +221,7 @@ def read_numbered(line: Line, index: int) -> Piece | None:
     # "weeks 12-15" is a range, "Q1-27" is not.
     short = line.touches(end) or _ends_text(line, end) or (line.gap(end) in ("-", "/") and name != "week")
     piece = with_year(line, Parts(quarter=quarter, half=half, week=week), end, short=short)
-    return piece._replace(doubtful=doubtful and piece.end == end)
+    return piece._replace(doubtful=True) if doubtful and piece.end == end else piece
 
 
 def _with_name(name: str, number: tuple[int, int] | None) -> tuple[str, int, int] | None:

@@ -129,7 +129,7 @@ class Piece(NamedTuple):
 
     def ending(self, end: int) -> Piece:
         """Return the piece with more words in it."""
-        return self._replace(end=end)
+        return Piece(end, *self[1:])  # in half the time that `_replace` takes
 
     def noting(self, *notes: str) -> Piece:
         """Return the piece with more conventions."""

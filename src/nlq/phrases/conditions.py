@@ -22,7 +22,7 @@ from nlq.phrases.parts import HavingPart
 from nlq.phrases.sharing import copula_of
 from nlq.phrases.terms import BoundTerm, DateTerm, FlagTerm, Term, ValueTerm, joined, without
 from nlq.phrases.windows import take_windows, unbound_dates
-from nlq.query import Aggregate, And, Condition, FieldComparison, Operator, Or, conjunction, fields_of
+from nlq.query import Aggregate, And, Condition, FieldComparison, Operator, Or, fields_of
 from nlq.schema import FieldSpec
 from nlq.tagging.changed import is_changed
 from nlq.tagging.fillers import UNITS
@@ -114,7 +114,8 @@ class Conditions:
     def where(self, terms: list[Term], mentioned: set[str]) -> Condition | None:
         """Return the condition of some of the terms, with that of the conventions for flags not mentioned."""
         conditions = [*absorbed(joined(terms)), *self._left_out(mentioned)]
-        where = self._canon.form(conjunction(*conditions))
+        together = And(tuple(conditions)) if len(conditions) > 1 else conditions[0] if conditions else None
+        where = self._canon.form(together)
         reason = why_empty(where, self._schema)
         if reason is not None:
             self._result.warnings.append(reason)

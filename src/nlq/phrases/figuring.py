@@ -77,6 +77,8 @@ class Figuring:
     def _lacking(self, asked: Aggregate) -> Aggregate:
         """Return figures of groups as the groups that have no records, where these are asked for."""
         mark = self._gathered.lacking
+        if mark is None and not asked.having:
+            return asked
         plain = asked.aggregations == (Aggregation(Function.COUNT),) and len(asked.group_by) == 1 and not asked.order
         if not plain or self.limit is not None:
             return asked

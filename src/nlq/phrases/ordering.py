@@ -41,6 +41,8 @@ def is_extreme(rank: RankPart, ranks: list[RankPart]) -> bool:
 
 def told_apart(ranks: list[RankPart]) -> tuple[list[RankPart], list[RankPart]]:
     """Return the ranks that ask for a figure (`is_extreme`), and the others."""
+    if not ranks:
+        return [], []
     counted = _counts_records(ranks)
     extremes = [rank for rank in ranks if _is_open(rank) and not counted]
     return extremes, [rank for rank in ranks if counted or not _is_open(rank)]

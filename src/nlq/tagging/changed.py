@@ -84,7 +84,10 @@ class ChangedReader:
         self._histories = Trie()
         for words in self._changed.histories:
             self._histories.add(keys(words), Reading(HISTORY))
-        self._known = self._said | {key for words in self._changed.histories for key in keys(words)[:1]}
+        paths = [keys(words) for words in self._changed.histories]
+        # "what changed in" is known by its verb: most questions that begin with "what" ask for no changes.
+        self.words = self._said | {path[0] for path in paths if self._said.isdisjoint(path)}
+        """Words, as keys, without one of which no question tells of changes."""
         self._periods = Trie()
         self._ends: dict[str, tuple[str, str]] = {}
         for words, ends in conventions.commands.periods.items():
@@ -93,7 +96,7 @@ class ChangedReader:
 
     def read(self, tagged: list[Tagged], tokens: Sequence[Token], said: Set[str], today: date) -> list[Tagged]:
         """Return stretches with those together that say of fields that they were changed; `said` are the keys."""
-        if not self._changed.field or self._known.isdisjoint(said):
+        if not self._changed.field or self.words.isdisjoint(said):
             return tagged
         tagged = self._openings.refuse_counts(self._openings.read(tagged, tokens), tokens)
         found, place = self._opening(tagged, tokens)

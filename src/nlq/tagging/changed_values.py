@@ -22,7 +22,8 @@ NOT_LOOKED_UP: Final = (
 """Why such words are not understood."""
 _FROM: Final = "from"
 _TO: Final = "to"
-_SAYING: Final = frozenset((_FROM, _TO))
+SAYING: Final = frozenset((_FROM, _TO))
+"""Words, as keys, one of which says what something was changed from or to."""
 _NAMING: Final = frozenset(("FIELD", "MEASURE"))
 _PARTING: Final = frozenset(("FIELD", "MEASURE", "WITH", "COMPARE"))
 """Tags behind which a value is said of records, and not of a change: "cranes with a rate of 4k to 5k"."""
@@ -57,7 +58,7 @@ class ChangedValueReader:
 
     def mark(self, tagged: list[Tagged], tokens: Sequence[Token], said: Set[str]) -> list[Tagged]:
         """Return stretches with those that tell the values of a change as not understood; `said` are the keys."""
-        if not self._field or _SAYING.isdisjoint(said):
+        if not self._field or SAYING.isdisjoint(said):
             return tagged
         change = _Change()
         marked: list[Tagged] = []
@@ -96,7 +97,7 @@ class ChangedValueReader:
             dated = any(self._types[name] is FieldType.DATE for name in change.names)
             spans = word == _FROM and change.listed  # the time of the changes: "changes to the dates from May to July"
             spans = spans or self._is_time(tagged[place - 1])
-            return place + 1 if dated and word in _SAYING and not spans else place
+            return place + 1 if dated and word in SAYING and not spans else place
         if stretch.tag == "VALUE" and word == _FROM and stretch.path is not None:
             return place + 1 if not change.names or self._fits(stretch, change) else place  # "from Silo 4 to Silo 7"
         if stretch.tag == "FROM" and word == _FROM:

@@ -6,7 +6,7 @@ stretches of equal length keep all their readings, and the grammar chooses. What
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Final
@@ -19,7 +19,7 @@ from nlq.schema import Schema
 from nlq.tagging.amounting import AmountTagger, ends_amount, is_due
 from nlq.tagging.any_asked import DOES, ask_any
 from nlq.tagging.changed import ChangedReader
-from nlq.tagging.changed_values import ChangedValueReader
+from nlq.tagging.changed_values import SAYING, ChangedValueReader
 from nlq.tagging.keyed import KeyReader
 from nlq.tagging.leads import LEADS, skip_leads
 from nlq.tagging.matching import Matcher
@@ -75,6 +75,8 @@ class Tagger:
         self._changed = ChangedReader(schema)
         self._changed_values = ChangedValueReader(schema)
         self._recorded = frozenset(schema.conventions.dates.recorded)
+        self._seldom = self._changed.words | SAYING | LEADS | DOES | FEW | {WHEN}
+        """Words, as keys, without one of which a question is tagged word by word alone: one look in place of six."""
 
     def belongs_to_phrases(self, key: str) -> bool:
         """Return whether a word is a part of what is read in longer phrases, and of no value: "march"."""
@@ -106,6 +108,10 @@ class Tagger:
             index = stretch.end
             if stretch.readings[0].tag in _RANGE_ENDS:
                 close_range(tagged, tokens, self.values)
+        return tagged if self._seldom.isdisjoint(said) else self._marked(tagged, tokens, said, today)
+
+    def _marked(self, tagged: list[Tagged], tokens: list[Token], said: Set[str], today: date) -> list[Tagged]:
+        """Return stretches with those as one that mean something together, by words that few questions hold."""
         tagged = self._changed_values.mark(self._changed.read(tagged, tokens, said, today), tokens, said)
         if not LEADS.isdisjoint(said):
             skip_leads(tagged, tokens)
