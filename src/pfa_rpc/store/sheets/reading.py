@@ -18,6 +18,7 @@ from pfa_rpc.records.revision import CHUNK_RECORDS, Revision
 from pfa_rpc.records.sheets import Sheet, joined
 from pfa_rpc.records.vectors import Array
 from pfa_rpc.store.drafts.view import view_of
+from pfa_rpc.store.driver import fetch
 from pfa_rpc.store.filters import Expression
 from pfa_rpc.store.sheets.rows import read_chunks, read_drafted, read_positions
 from pfa_rpc.store.statements import execute
@@ -32,6 +33,11 @@ _SPARE: Final = 2_048
 """Records that are read so in any case."""
 _AT_ONCE: Final = 20_000
 """Positions that one statement reads where chunks are not read as a whole."""
+
+_PAIRS: Final = sa.select(record_chunks.c.chunk, record_chunks.c.revision, record_chunks.c.nonce).where(
+    record_chunks.c.organization_id == sa.bindparam("organization_id", type_=sa.Text),
+    record_chunks.c.chunk.between(sa.bindparam("first"), sa.bindparam("last")),
+)
 
 
 class KeptSheets:
@@ -126,14 +132,10 @@ async def _committed(connection: AsyncConnection, organization_id: str, position
 
 async def _pairs(connection: AsyncConnection, organization_id: str, chunks: Array) -> Mapping[int, Revision]:
     """Return what chunks are at."""
-    c = record_chunks.c
-    query = sa.select(c.chunk, c.revision, c.nonce).where(
-        c.organization_id == organization_id, c.chunk >= int(chunks[0]), c.chunk <= int(chunks[-1])
-    )
+    parameters = {"organization_id": organization_id, "first": int(chunks[0]), "last": int(chunks[-1])}
     wanted = set(chunks.tolist())
-    return {
-        chunk: Revision(number, nonce) for chunk, number, nonce in await connection.execute(query) if chunk in wanted
-    }
+    rows = await fetch(connection, _PAIRS, parameters)
+    return {chunk: Revision(number, nonce) for chunk, number, nonce in rows if chunk in wanted}
 
 
 async def _at(connection: AsyncConnection, organization_id: str, positions: Array) -> Sheet:
