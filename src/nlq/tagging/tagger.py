@@ -76,7 +76,7 @@ class Tagger:
         self._changed_values = ChangedValueReader(schema)
         self._recorded = frozenset(schema.conventions.dates.recorded)
         self._seldom = self._changed.words | SAYING | LEADS | DOES | FEW | PERIODS | {WHEN}
-        """Every word, as a key, that `_marked` looks for: without one of them, as most questions are, it is passed by."""
+        """Every word, as a key, that `_marked` looks for: most questions have none, and pass it by."""
 
     def belongs_to_phrases(self, key: str) -> bool:
         """Return whether a word is a part of what is read in longer phrases, and of no value: "march"."""
