@@ -101,9 +101,10 @@ def decode_partial(stored: bytes, names: Iterable[str]) -> Values:
 def overlay(record: Message, names: tuple[str, ...], new: bytes) -> None:
     """Give a pfa.v1.Record other values of the named fields: those of a partial one, None where one is not in it."""
     paths, periods = _paths(names)
-    for parent, leaf in paths:
-        holder: Message = getattr(record, parent) if parent else record
-        holder.ClearField(leaf)
+    for parent, leaves in paths:
+        clear = (getattr(record, parent) if parent else record).ClearField
+        for leaf in leaves:
+            clear(leaf)
     record.MergeFromString(new)
     for period in periods:
         if not getattr(record, period).ListFields():
@@ -111,10 +112,12 @@ def overlay(record: Message, names: tuple[str, ...], new: bytes) -> None:
 
 
 @lru_cache(maxsize=256)
-def _paths(names: tuple[str, ...]) -> tuple[Sequence[tuple[str, str]], Sequence[str]]:
-    """Return the message of each field, "" for the record itself, and its name there; and those that are periods."""
-    paths = [(parent, leaf) for parent, _, leaf in (BY_NAME[name].proto.rpartition(".") for name in names)]
-    return paths, [period for period in _PERIODS if any(parent == period for parent, _ in paths)]
+def _paths(names: tuple[str, ...]) -> tuple[Sequence[tuple[str, Sequence[str]]], Sequence[str]]:
+    """Return the messages of fields, "" for the record itself, with the names there; and those that are periods."""
+    leaves: dict[str, list[str]] = {}
+    for parent, _, leaf in (BY_NAME[name].proto.rpartition(".") for name in names):
+        leaves.setdefault(parent, []).append(leaf)
+    return list(leaves.items()), [period for period in _PERIODS if period in leaves]
 
 
 def rewound(values: Values, deltas: Iterable[tuple[Iterable[str], bytes]]) -> Values:
