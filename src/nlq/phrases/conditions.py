@@ -307,16 +307,18 @@ def absorbed(conditions: list[Condition]) -> list[Condition]:
         each.operands[0] if isinstance(each, Or) and len(set(each.operands)) == 1 else each for each in conditions
     ]
     said = {part for each in conditions for part in _parts(each)}
-    either = [set(each.operands) for each in conditions if isinstance(each, Or)]
-    return [
-        each
-        for each in conditions
-        if not isinstance(each, Or)
-        or not (
-            any(said.issuperset(_parts(operand)) for operand in each.operands)
-            or any(other < set(each.operands) for other in either)
-        )
-    ]
+    either = {
+        frozenset(each.operands) for each in conditions if isinstance(each, Or)
+    }  # the same is said again and again
+    return [each for each in conditions if not isinstance(each, Or) or not _is_met(each, said, either)]
+
+
+def _is_met(alternatives: Or, said: set[Condition], either: set[frozenset[Condition]]) -> bool:
+    """Return whether one of some alternatives holds anyway, or one of fewer."""
+    if any(said.issuperset(_parts(operand)) for operand in alternatives.operands):
+        return True
+    operands = frozenset(alternatives.operands)
+    return any(other < operands for other in either)
 
 
 def _parts(condition: Condition) -> tuple[Condition, ...]:
