@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import Final
 
 from nlq.dates.filling import resolve
+from nlq.dates.named import with_year
+from nlq.dates.numerals import read_day
 from nlq.dates.pieces import Line, Parts, Piece
 from nlq.dates.simple import read_period
 
@@ -31,7 +33,7 @@ def _said_later(line: Line, index: int, parts: Parts) -> Parts | None:
     before, years = parts, 0
     for _ in range(_MOST):
         after = _next(line, index)
-        other = read_period(line, after) if index <= after < line.size else None
+        other = read_period(line, after) or _day(line, after, parts) if index <= after < line.size else None
         if other is None or other.parts is None or other.invalid:
             return None
         named = other.parts
@@ -44,6 +46,12 @@ def _said_later(line: Line, index: int, parts: Parts) -> Parts | None:
             return parts._replace(year=named.year - years)
         before, index = named, other.end
     return None
+
+
+def _day(line: Line, index: int, parts: Parts) -> Piece | None:
+    """Return a day in figures as one of the month that the first of a list names, with the year behind it."""
+    day = read_day(line, index, words=False) if parts.month is not None and parts.day is not None else None
+    return with_year(line, parts._replace(day=day[0]), day[1]) if day is not None else None
 
 
 def _next(line: Line, index: int) -> int:

@@ -6,12 +6,14 @@ Gives `DateReading`, `TextReading`, `read_date` and `read_date_text`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Final
 
 from nlq.dates import conventions as said
+from nlq.dates.elided import completed
 from nlq.dates.expression import read_expression
+from nlq.dates.lexicon import DETERMINERS
 from nlq.dates.limits import Manner
 from nlq.dates.neighbours import can_begin, is_cut, is_listed
 from nlq.dates.pieces import Line, Piece
@@ -74,10 +76,14 @@ def read_date(
     With `past`, where what has happened is asked about, "Monday" is the last Monday and "November" has begun. With
     `dated`, behind a date or what has one, "3/4" is a day as well.
     """
-    if not can_begin(tokens, index):
-        return None
-    reading = _read(tokens, index, today, whole=False, past=past, dated=dated)
-    return None if reading is not None and is_cut(tokens, reading.end) else reading
+    if can_begin(tokens, index):
+        reading = _read(tokens, index, today, whole=False, past=past, dated=dated)
+        if reading is not None:
+            return None if is_cut(tokens, reading.end) else reading
+    whole = completed(tokens, index) if dated or tokens[index].key in DETERMINERS else []
+    reading = _read(whole, 0, today, whole=False, past=past) if whole else None
+    # One token of it is said elsewhere.
+    return replace(reading, end=index + reading.end - 1) if reading is not None and reading.end > 1 else None
 
 
 def read_date_text(text: str, today: date) -> TextReading:
