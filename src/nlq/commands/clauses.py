@@ -74,6 +74,8 @@ class ClauseReader:
             yield self._states.assigned
         if verb.acts & _BY_AMOUNT:
             yield self._moving.changed_by
+        if verb.acts == {Act.CLEAR}:
+            yield self._states.cleared  # "to" is then of the records: "with a plan end from March to June"
         yield self._setting.changed_to
         if Act.GIVE in verb.acts:
             yield self._states.given

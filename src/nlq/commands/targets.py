@@ -30,6 +30,8 @@ _PLACING: Final[dict[str, frozenset[str]]] = {
     "realigned": frozenset(("with",)),
 }
 """Verbs → the words, as keys, that stand before a value only with them."""
+_LONGEST_FIELD: Final = 4
+"""Words of the name of a field, at most."""
 _REPLACING: Final = frozenset(("replace", "replaced", "swap", "swapped", "substitute", "substituted"))
 
 
@@ -131,7 +133,20 @@ class Targets:
         """Return whether "to" stands inside a range of days, not in "the forecast end from June 30 to July 31"."""
         if index not in self._at.dated:
             return False
-        return named is None or named.period or self._at.tokens[self._at.dated[index]].key != "from"
+        start = self._at.dated[index]
+        return named is None or named.period or self._at.tokens[start].key != "from" or self._is_of_records(start)
+
+    def _is_of_records(self, start: int) -> bool:
+        """Return whether a range of days is said of the records: "with a forecast end from …", "starting from …"."""
+        tokens, fields = self._at.tokens, self._at.phrases.fields
+        if fields.is_event(tokens[start - 1]):
+            return True
+        for first in range(max(self._at.index, start - _LONGEST_FIELD), start):
+            lead = first - (tokens[first - 1].key in ("a", "an", "the"))
+            found = fields.field(tokens, first, start) if tokens[lead - 1].key == "with" else None
+            if found is not None and found[0] == start:
+                return True
+        return False
 
     def _is_dated(self, target: Target) -> bool:
         """Return whether a value could as well be the end of a range of days: "arriving from March to May"."""
