@@ -88,6 +88,7 @@ _MORE: Final = frozenset(
 _ANOTHER: Final = frozenset(("another", "additional", "further", "extra"))
 BEHIND_COUNT: Final = UNITS.keys() | _SHORT.keys() | _LETTERS.keys() | _MORE | {"of", "and"}
 """Keys, one of which stands behind a number that counts units of time."""
+_BEFORE_COUNT: Final = _ANOTHER | {"full", "whole", "entire"}
 _ARTICLES: Final = frozenset(("a", "an"))
 _JOINS: Final = frozenset(("and", ",", "plus"))
 _STARTS: Final = UNITS.keys() | _WHOLE | _ANOTHER
@@ -234,7 +235,7 @@ def _uncounted(tokens: Sequence[Token], index: int) -> _Part | None:
 
 def _counted(tokens: Sequence[Token], index: int) -> _Part | None:
     """Read a number and the unit after it."""
-    start = index + 1 if tokens[index].key in _ANOTHER and index + 1 < len(tokens) else index
+    start = index + 1 if tokens[index].key in _BEFORE_COUNT and index + 1 < len(tokens) else index
     number = read_number(tokens, start)
     if number is None or number.value < 0 or number.shorthand:
         return None
