@@ -62,6 +62,8 @@ class Margin:
     share: Decimal | None = None
     amount: Amount | None = None
     duration: DurationReading | None = None
+    upper: Margin | None = None
+    """The larger of two between which it is: "between 5k and 10k over plan"."""
 
 
 def against(part: AgainstPart, layers: Mapping[str, int], schema: Schema) -> AgainstTerm | None:
@@ -143,6 +145,18 @@ def lasting(layer: Layer, part: LastingPart) -> Condition | None:
 
 def add_margin(term: AgainstTerm, margin: Margin, schema: Schema) -> bool:
     """Widen the gap that a term asks for by a margin; return whether it fits the fields."""
+    if margin.upper is None:
+        return _widen(term, margin, schema)
+    low, high = replace(term), replace(term)
+    if not (_widen(low, margin, schema) and _widen(high, margin.upper, schema)) or not isinstance(high.stated, And):
+        return False
+    term.stated = And((low.stated, high.stated.operands[-1]))
+    term.others, term.first, term.end = (), low.first, low.end
+    return True
+
+
+def _widen(term: AgainstTerm, margin: Margin, schema: Schema) -> bool:
+    """Widen the gap that a term asks for by one margin; return whether it fits the fields."""
     base = term.stated
     if not isinstance(base, FieldComparison) or base.operator not in (*_UP, *_DOWN):
         return False
