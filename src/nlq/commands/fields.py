@@ -172,6 +172,11 @@ class FieldReader:
         """Return whether a word says of which date a day behind it is: "starting"."""
         return any(reading.tag in _EVENTS for reading in self._tagger.fixed.exactly((token.key,)))
 
+    def is_spanned(self, tokens: Sequence[Token], end: int) -> bool:
+        """Return whether two words before a token say what overlaps with the days there: "on site"."""
+        path = [token.key for token in tokens[max(end - 2, 0) : end]]
+        return any(reading.tag == "SPAN" for reading in self._tagger.fixed.exactly(path))
+
     def is_record(self, tokens: Sequence[Token], named: Named) -> bool:
         """Return whether the name of a field stands for the records as well ("equipment")."""
         path = [token.key for token in tokens[named.first : named.end] if token.key not in ARTICLES]

@@ -139,7 +139,7 @@ class Targets:
     def _is_of_records(self, start: int) -> bool:
         """Return whether a range of days is said of the records: "with a forecast end from …", "starting from …"."""
         tokens, fields = self._at.tokens, self._at.phrases.fields
-        if fields.is_event(tokens[start - 1]):
+        if fields.is_event(tokens[start - 1]) or fields.is_spanned(tokens, start):
             return True
         for first in range(max(self._at.index, start - _LONGEST_FIELD), start):
             lead = first - (tokens[first - 1].key in ("a", "an", "the"))
@@ -165,9 +165,14 @@ class Targets:
         if self._at.head is not None and not self._at.head.period and not self._at.is_record(self._at.head):
             return None  # another field was named
         target = self._at.phrases.target(self._at.tokens, start, limit, self._at.today, None)
-        if target is None or not self._alone(key, target, start):
+        if target is None or not self._alone(key, target, start) or self._ends_twice(key, start, target):
             return None
         return None, target
+
+    def _ends_twice(self, key: str, start: int, target: Target) -> bool:
+        """Return whether days behind "until" are two ends: "with a plan end until June 30 to Q3" tells them apart."""
+        words = {token.key for token in self._at.tokens[start : target.end]}
+        return key in UNTIL and target.when is not None and not words.isdisjoint(UNTIL | SETTING)
 
     def suits(self, named: Named, target: Target) -> bool:
         """Return whether named fields can get a value."""
