@@ -116,7 +116,18 @@ SAYINGS: Final = (
     ),
     Saying(
         (
-            *("in conflict", "conflicting", "conflicted", "with conflicts", "with a conflict", "having conflicts"),
+            *(
+                "conflicts",
+                "sync conflicts",
+                "open conflicts",
+                "unresolved conflicts",
+                "in conflict",
+                "conflicting",
+                "conflicted",
+                "with conflicts",
+                "with a conflict",
+                "having conflicts",
+            ),
             *(
                 "with sync conflicts",
                 "with a sync conflict",

@@ -15,6 +15,7 @@ from nlq.phrases.windows import can_have_window
 from nlq.query import (
     SPREAD,
     Aggregate,
+    Aggregation,
     And,
     Comparison,
     Condition,
@@ -25,6 +26,7 @@ from nlq.query import (
     Or,
     Query,
     Sort,
+    refigured,
 )
 from nlq.schema import FieldType, Schema
 
@@ -58,12 +60,26 @@ def asked(follow: FollowUp, before: Query, said: Query, notes: Sequence[Note], s
         shape = _groups(follow, base, said)
         shape.settled += [note for note in notes if note.chosen == schema.conventions.ranking_field]
         return shape
+    if grouped and (ranked := _ranked_by(base, said, schema)) is not None and not follow.wants_records:
+        return Shape(ranked)
     wants_records = follow.wants_records and follow.having is None and follow.order is None
     if base.aggregate is not None and (wants_records or said.sort):
         base = replace(base, aggregate=None, sort=(), limit=None)
     if base.aggregate is not None:
         return _groups(follow, base, said)
     return _records(follow, base, said, notes, schema)
+
+
+def _ranked_by(base: Query, said: Query, schema: Schema) -> Query | None:
+    """Return ranked groups by another figure of the same kind: "by plan cost instead"; None where there are none."""
+    ranked = base.aggregate
+    if ranked is None or not ranked.order or len(said.sort) != 1 or said.limit is not None:
+        return None
+    by, new = ranked.order[0].by, schema.by_name[said.sort[0].field]
+    of = by.field if isinstance(by, Aggregation) else None
+    if of is None or schema.by_name[of].type is not FieldType.MONEY or new.type is not FieldType.MONEY:
+        return None
+    return replace(base, aggregate=refigured(ranked, of, new.name))
 
 
 def _lacking(follow: FollowUp, before: Query) -> str:

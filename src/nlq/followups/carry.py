@@ -121,8 +121,10 @@ def left_aside(
     Whole sentences ("show me all cranes") leave no doubt, but those that name no records ("the three lowest rates") do.
     """
     assumed = {note.chosen for note in resolved.defaults}
-    named = any(canon.text(each) not in assumed for each in conjuncts(resolved.query.where))
-    led = any(token.key in LEADS or token.key in EVERYTHING for token in tokens)
+    stated = [each for each in conjuncts(resolved.query.where) if canon.text(each) not in assumed]
+    named = bool(stated)
+    everything = not named or any(choice_of(each) is not None for each in stated)  # "anything over 5k?" leaves a doubt
+    led = any(token.key in LEADS or (everything and token.key in EVERYTHING) for token in tokens)
     whole = led or (named and len(tokens) > _TERSE)
     if whole or before.where is None:
         return

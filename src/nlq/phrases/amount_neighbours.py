@@ -38,6 +38,9 @@ def _settle_compare(line: Line, number: int, stretch: Tagged) -> None:
     if behind and line.key(stretch) in _JUST and (opened is None or opened.tag in ("MEASURE", "VALUE")):
         stretch.readings = _FILLER  # "plan cost of $50,000 exactly"
         return
+    if line.key(stretch) == "under" and after is not None and after.tag == "VALUE" and not after.is_amount:
+        stretch.readings = _FILLER  # "whatever is under C-1042"
+        return
     framed = opened is not None and opened.tag == "FROM" and low is not None and low.is_amount
     if framed and stretch.readings[0].payload is Operator.LE and after is not None and after.is_amount:
         stretch.readings = (Reading("TO"),)

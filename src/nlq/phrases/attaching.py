@@ -32,7 +32,7 @@ from nlq.phrases.parts import (
 from nlq.phrases.saying import on_day
 from nlq.phrases.term_list import TermList
 from nlq.phrases.terms import BoundTerm, DateTerm
-from nlq.query import Condition, FieldComparison, Function, Operator
+from nlq.query import FieldComparison, Function, Operator
 from nlq.schema import FieldSpec, FieldType, Layer
 from nlq.tagging.changed import is_changed
 from nlq.tagging.tags import Amount, Event
@@ -60,7 +60,7 @@ class Attaching:
 
     def take_field(self, part: FieldPart) -> None:
         """Hand on a field that a list goes on to; keep one about which nothing is said yet."""
-        if not self._list.take_field(part):
+        if part.field.name in self._schema.conventions.gaps or not self._list.take_field(part):
             self._list.close()
             self._gathered.bare.append(part)
 
@@ -201,18 +201,22 @@ class Attaching:
         if self._margin is not None:
             return self._margin
         last, before = self.last(), self.before
-        if not isinstance(before, BoundPart) or not isinstance(last, BoundTerm) or len(before.limits) > 1:
+        if not isinstance(before, BoundPart) or not isinstance(last, BoundTerm):
             return None
         compared = term.stated.field if isinstance(term.stated, FieldComparison) else ""
         if before.end < term.first or (before.field is not None and before.field.name != compared):
             return None  # "with a rate over 5k that are late"
         self._list.terms.pop()
-        operator, amount = before.limits[0]
-        return Margin(before.first, before.end, operator, amount=amount)
+        margins = [
+            Margin(before.first, before.end, operator, amount=amount) for operator, amount in scaled(before.limits)
+        ]
+        return replace(margins[0], upper=margins[1]) if len(margins) > 1 else margins[0]
 
     def take_share(self, part: SharePart) -> None:
         """Take a percentage as a margin."""
         margin = Margin(part.first, part.end, part.operator, share=part.share)
+        if part.upper is not None:
+            margin.upper = Margin(part.first, part.end, Operator.LE, share=part.upper)
         self.take_margin(margin)
 
     def take_lasting(self, part: LastingPart) -> None:
@@ -299,15 +303,15 @@ class Attaching:
     def _take_gap_limit(self, gap: GapPart, margin: Margin) -> None:
         """Take "variance over $10k" as one figure above another by more than that."""
         field, other = gap.gap.field, gap.gap.other
-        down = margin.operator in (Operator.LT, Operator.LE)
-        differs = margin.operator is Operator.NE and margin.amount is not None and not margin.amount.value
-        stated: Condition = FieldComparison(field.name, Operator.NE if differs else Operator.GT, other.name)
-        term = AgainstTerm(gap.first, margin.end, False, False, False, stated)
-        if differs:
-            self._list.take_term(term)
+        term = AgainstTerm(
+            gap.first, margin.end, False, False, False, FieldComparison(field.name, Operator.GT, other.name)
+        )
+        if margin.amount is not None and margin.amount.foreign:
+            self._gathered.refuse(term)
             return
-        if down and isinstance(stated, FieldComparison) and margin.amount is not None and margin.operator is not None:
-            term.stated = replace(stated, operator=margin.operator, plus=margin.amount.value)
+        plain = margin.operator not in (None, Operator.GT, Operator.GE)
+        if plain and margin.amount is not None and margin.operator is not None:
+            term.stated = FieldComparison(field.name, margin.operator, other.name, plus=margin.amount.value)
         elif not add_margin(term, margin, self._schema):
             self._gathered.refuse(term)
             return

@@ -284,6 +284,10 @@ class _Resolver:
     def _take_bound(self, part: BoundPart) -> None:
         """Hand on limits: of records, of the figure right before, of how many there are, or of a gap."""
         before = self._before
+        if part.field is not None and part.field.name in self._schema.conventions.gaps:
+            self._list.close()
+            self._gathered.refuse(part)
+            return
         if limits_records(part, self._gathered, self._stretches, begins=self._begins):
             self._gather(self._gathered.ranks, RankPart(part.first, part.end, None, part.limits[0][1], None))
             return

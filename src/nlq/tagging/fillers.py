@@ -90,6 +90,8 @@ FILLERS: Final = (
         "an",
         "all",
         "all of",
+        "any and all",
+        "each and every",
         "all the",
         "any",
         "every",
