@@ -6,7 +6,7 @@ rounded to cents once, half to even, and every total is a sum of such costs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any, Final, NamedTuple
 
@@ -54,8 +54,19 @@ def rent_cents(days: int, rate: int) -> int:
     return divide_half_even(days * rate, RENT_DIVISOR)
 
 
-def layer_cost(values: Mapping[str, Any], layer: str) -> LayerCost:
-    """Return what a layer ("plan", "forecast", "actual") of a record costs, and over which days."""
+def rent_between(start: date, end: date, rate: int) -> int:
+    """Return the rent from one day to before another, in cents; none where the first is not earlier."""
+    days = (end - start).days
+    return rent_cents(days, rate) if days > 0 else 0
+
+
+def layer_cost(
+    values: Mapping[str, Any], layer: str, rent: Callable[[date, date, int], int] = rent_between
+) -> LayerCost:
+    """Return what a layer ("plan", "forecast", "actual") of a record costs, and over which days.
+
+    `rent` gives the cents of a rental from one day to before another.
+    """
     start_name, end_name = _PERIODS[layer]
     start, end, projected = values.get(start_name), values.get(end_name), False
     if values["source"] == "purchase":
@@ -65,8 +76,7 @@ def layer_cost(values: Mapping[str, Any], layer: str) -> LayerCost:
     rate = values.get("monthly_rate")
     if start is None or end is None or rate is None:
         return LayerCost(None, start, end)
-    days = (end - start).days
-    return LayerCost(rent_cents(days, rate) if days > 0 else 0, start, end, rate, projected)
+    return LayerCost(rent(start, end, rate), start, end, rate, projected)
 
 
 def _purchase_cost(values: Mapping[str, Any], layer: str, start: date | None, end: date | None) -> LayerCost:

@@ -14,7 +14,7 @@ import numpy as np
 
 from pfa_rpc.records.cost import RENT_DIVISOR
 from pfa_rpc.records.spreading import first_days_of, months_of
-from pfa_rpc.records.vectors import Array
+from pfa_rpc.records.vectors import LAST_DAY, Array
 
 _EXACT: Final = 2**53
 _AT_ONCE: Final = 8_192
@@ -35,7 +35,8 @@ class Costs(NamedTuple):
     """Ordinals of days; a purchase has its start here."""
     rates: Array
     """Monthly rates in ten-thousandths; a purchase has 0."""
-    cents: Array
+    prices: Array
+    """Cents that fall on the start; a rental has 0."""
 
     def taken(self, places: Array | slice) -> Costs:
         """Return the costs at some places, or where a mask is true."""
@@ -57,12 +58,14 @@ def inexact(costs: Costs) -> Array | None:
     None where all are exact. Days times rate must be below 2**53. Their quotient is off by less than 1/4096 then, and
     all that are no ties are 1/3044 or more away from one: it is rounded as the exact one would be.
     """
-    most_cents = _EXACT // max(len(costs.cents), 1)
-    days = int(costs.ends.max(initial=0)) - int(costs.starts.min(initial=0))
-    if _most(costs.rates) * days < _EXACT and _most(costs.cents) < most_cents:
+    most_cents = _EXACT // max(len(costs.prices), 1) - 1
+    days = max(int(costs.ends.max(initial=0)) - int(costs.starts.min(initial=LAST_DAY)), 0)
+    most = _most(costs.rates) * days
+    if most < _EXACT and most // RENT_DIVISOR < most_cents and _most(costs.prices) < most_cents:
         return None
     products = np.abs(costs.rates).astype(np.float64) * np.maximum(costs.ends - costs.starts, 0)
-    large: Array = (products >= _EXACT) | (np.abs(costs.cents).astype(np.float64) >= most_cents)
+    prices = np.abs(costs.prices).astype(np.float64)
+    large: Array = (products >= _EXACT) | (np.maximum(products / RENT_DIVISOR, prices) >= most_cents)
     return large
 
 
@@ -109,7 +112,8 @@ class _Cells:
         ends = places + lengths
         self._beginning += np.bincount(places, minlength=len(self._beginning))
         self._ending += np.bincount(ends, minlength=len(self._ending))
-        np.add.at(self._ended, ends, costs.cents.astype(np.float64))
+        days = np.maximum(costs.ends - costs.starts, 0).astype(np.float64)
+        np.add.at(self._ended, ends, _rents(days, costs.rates.astype(np.float64)) + costs.prices.astype(np.float64))
         # The longest come first: those that go on for a number of months are the first so many.
         order = np.argsort(-np.minimum(lengths, _LONG + 1).astype(np.int16), kind="stable")
         order = order[: np.count_nonzero(lengths)]

@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from pfa_rpc.records.cost import RENT_DIVISOR, LayerCost, first_days, month_of, months
+from pfa_rpc.records.cost import RENT_DIVISOR, LayerCost, first_days, month_of, months, rent_between
 from pfa_rpc.records.month_columns import Costs, inexact, spread_all
 from pfa_rpc.records.vectors import Array, filled
 
@@ -35,7 +35,7 @@ class MonthSums:
         """Month → costs that end in it."""
         self._dateless: int | None = None
         self.pending: list[tuple[Array, Array, Array, Array]] = []
-        """Starts, ends, rates and cents of costs that are not settled."""
+        """Starts, ends, rates and prices of costs that are not settled."""
 
     def add(self, cost: LayerCost) -> None:
         """Add a cost; one that is not known falls in no month."""
@@ -56,21 +56,21 @@ class MonthSums:
         self._ended[month] += cents
 
     def add_all(self, cost: LayerCost, count: int) -> None:
-        """Add the costs of many records, whose cents and days are vectors, or the same for all of them.
+        """Add the costs of many records, whose cents, days and rates are vectors, or the same for all of them.
 
-        They count from the next `settle` on, which works on all of them at once.
+        They count from the next `settle` on, which works on all of them at once; it works out the cents of rentals.
         """
         cents, start, end, rate, _ = cost
         if cents is None:
             return
-        amounts = filled(cents, count)
         if start is None:
-            self._dateless = sum(amounts.tolist()) + (self._dateless or 0)
-        elif rate is None or end is None:  # it falls on its start
-            starts = filled(start, count)
-            self.pending.append((starts, starts, np.zeros(count, np.int64), amounts))
+            self._dateless = sum(filled(cents, count).tolist()) + (self._dateless or 0)
+            return
+        starts, nothing = filled(start, count), np.zeros(count, np.int64)
+        if rate is None or end is None:  # it falls on its start
+            self.pending.append((starts, starts, nothing, filled(cents, count)))
         else:
-            self.pending.append((filled(start, count), filled(end, count), filled(rate, count), amounts))
+            self.pending.append((starts, filled(end, count), filled(rate, count), nothing))
 
     def merge(self, until: Mapping[int, int], ended: Mapping[int, int]) -> None:
         """Add what other costs add up to: rents until the first day of months, and costs by the month they end in."""
@@ -109,8 +109,9 @@ def settle(sums: Iterable[MonthSums]) -> None:
         each.pending.clear()
     large = inexact(costs)
     if large is not None:
-        for number, start, end, rate, cents in zip(*(column.tolist() for column in costs.taken(large)), strict=True):
-            waiting[number].add(LayerCost(cents, date.fromordinal(start), date.fromordinal(end), rate))
+        for number, *days, rate, price in zip(*(column.tolist() for column in costs.taken(large)), strict=True):
+            start, end = map(date.fromordinal, days)
+            waiting[number].add(LayerCost(price + rent_between(start, end, rate), start, end, rate))
         costs = costs.taken(~large)
     for each, found in zip(waiting, spread_all(costs, len(waiting)), strict=True):
         each.merge(*found)
