@@ -162,6 +162,12 @@ class _Builder(lark.Transformer[Any, Any]):
         share = next(leaf.payload.value for leaf in children if leaf.type == "PERCENT")
         return SharePart(children[0].first, children[-1].end, share, operator, field)
 
+    def percentages(self, children: list[Leaf]) -> SharePart:
+        low, high = (leaf.payload for leaf in children if isinstance(leaf.payload, (Amount, Share)))
+        assert isinstance(high, Share)  # noqa: S101 - as the rule says
+        share = low.value if isinstance(low, Share) else low.value / 100  # "5 to 10 %"
+        return SharePart(children[0].first, children[-1].end, share, Operator.GE, None, high.value)
+
     def lasting_part(self, children: list[Leaf]) -> LastingPart:
         operator = next((leaf.payload for leaf in children if isinstance(leaf.payload, Operator)), None)
         sure = children[0].type in ("LASTING", "LONGER")

@@ -109,13 +109,13 @@ def _settle_amount_of(settled: Settled, position: int, tokens: list[Token]) -> N
 
 
 def _settle_frame(settled: Settled, position: int, after: Tagged | None, tokens: list[Token]) -> None:
-    """Keep "from" before an amount and "to" between two; elsewhere they join nothing."""
+    """Keep "from" before a quantity and "to" between two; elsewhere they join nothing."""
     tagged, before = settled.tagged, settled.before()
     stretch = tagged[position]
     amount = _amount_behind(tagged, position)
     framed = amount >= 0
     if stretch.tag == "TO":
-        framed = framed and before >= 0 and tagged[before].is_amount
+        framed = framed and before >= 0 and tagged[before].is_quantity
     if framed and stretch.tag == "FROM" and not _goes_to(tagged, amount):
         stretch.readings = (Reading("COMPARE", Operator.GE),)  # "a rate from 5k"
         return
@@ -136,11 +136,11 @@ def _names_both(tagged: list[Tagged], before: int, after: Tagged | None) -> bool
 
 
 def _amount_behind(tagged: list[Tagged], position: int) -> int:
-    """Return the position of the amount that stands behind a word, or behind "about" there; -1 where none does."""
+    """Return the position of the quantity that stands behind a word, or behind "about" there; -1 where none does."""
     after = skip_silent(tagged, position, 1)
     if after >= 0 and tagged[after].tag == "ABOUT":
         after = skip_silent(tagged, after, 1)
-    return after if after >= 0 and tagged[after].is_amount else -1
+    return after if after >= 0 and tagged[after].is_quantity else -1
 
 
 def _goes_to(tagged: list[Tagged], amount: int) -> bool:

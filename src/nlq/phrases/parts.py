@@ -134,6 +134,8 @@ class SharePart(Part):
     share: Decimal
     operator: Operator | None
     field: FieldSpec | None
+    upper: Decimal | None = None
+    """The larger one, where it is between two."""
 
 
 @dataclass(slots=True)

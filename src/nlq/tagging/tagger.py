@@ -265,9 +265,9 @@ def _counts(tokens: Sequence[Token], index: int) -> bool:
 
 
 def _joined(gap: str, before: Tagged, stretch: Tagged) -> Iterator[Tagged]:
-    """Yield what the signs between two stretches stand for: "to" between amounts, "or" between dates."""
+    """Yield what the signs between two stretches stand for: "to" between quantities, "or" between dates."""
     sign = gap.strip()
-    if sign in _RANGING and before.is_amount and stretch.is_amount:
+    if sign in _RANGING and before.is_quantity and stretch.is_quantity:
         yield Tagged(stretch.first, stretch.first, _TO)
     elif sign == "/" and before.tag == stretch.tag == "DATE":
         yield Tagged(stretch.first, stretch.first, _OR)  # "March/April"

@@ -177,6 +177,11 @@ class Tagged:
         return ()
 
     @property
+    def is_quantity(self) -> bool:
+        """Return whether it can be an end of a range: an amount or a percentage."""
+        return self.is_amount or self.readings[0].tag == "PERCENT"
+
+    @property
     def is_amount(self) -> bool:
         """Whether it can be an amount."""
         return not _AMOUNTS.isdisjoint([reading.tag for reading in self.readings])
