@@ -79,8 +79,8 @@ def against(part: AgainstPart, layers: Mapping[str, int], schema: Schema) -> Aga
             for layer in schema.conventions.dates.layers
             if part.other.type is FieldType.MONEY and layer.cost not in (part.other.name, field.name if field else "")
         )
-    if field is None or field.type is not part.other.type or field is part.other:
-        return None
+    if field is None or field.type is not part.other.type or field is part.other or field.type is FieldType.NAMES:
+        return None  # lists of fields hold one or not, and are compared with nothing
     if field.name in schema.conventions.gaps or part.other.name in schema.conventions.gaps:
         return None  # no record has what is computed of two fields
     plus = _plus(part.step, field)

@@ -272,6 +272,12 @@ def test_what_a_share_is_of_is_asked_for_two_things_in_no_sentence() -> None:
     check_laws(question, read(question), language())
 
 
+def test_lists_of_fields_are_compared_with_nothing() -> None:
+    question = "cranes with modified fields equal to the conflicting fields"
+    assert not read(question).complete
+    check_laws(question, read(question), language())
+
+
 def test_a_range_of_each_kinds_own_amount_is_said_as_one() -> None:
     assert read("cranes at least 4k and at most 9k").sentence == (
         "Records with an amount between $4,000 and $9,000 of category Cranes, discontinued left out."
