@@ -54,6 +54,8 @@ LAST_SECONDS: Final = 5.0
 """How long the last statuses may take to reach their clients after all calls were ended."""
 
 _STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+_YOUNG_OBJECTS: Final = 20_000
+"""New objects after which they are looked through for garbage: what a thousand edits need is freed without that."""
 _log: Final = structlog.stdlib.get_logger("pfa")
 
 
@@ -88,6 +90,7 @@ class Running:
 def run(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises SetupError, SchemaTooNew, DatabaseUnavailable where it cannot start."""
     log.configure(settings)
+    gc.set_threshold(_YOUNG_OBJECTS)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(settings))
 
