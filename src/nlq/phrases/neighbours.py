@@ -28,6 +28,7 @@ _STEPPED: Final = frozenset(("NUMBER", "MONEY", "DURATION"))
 _PASSED: Final = frozenset(("VALUE", "FIELD", "AND", "COMMA"))
 _TRENDS: Final = frozenset(("running", "trending", "tracking", "going", "coming", "projected", "predicted", "set"))
 """Words before "over budget" that say that it will be."""
+_PLACED: Final = frozenset(("working", "deployed"))
 _TIMING: Final = frozenset(("WHEN", "COMPARE", "DURATION", "LONGER", "CLAIM"))
 """Tags behind "arrived" that say when, or by how much too late."""
 _GIVEN: Final = frozenset(("assigned", "set", "entered", "recorded", "specified", "given", "allocated", "known", "yet"))
@@ -99,7 +100,8 @@ def _settle_span(line: Line, number: int, stretch: Tagged) -> None:
         return
     dated = _leads_to_date(line, number)
     rest = tuple(reading for reading in stretch.readings if (reading.tag == "SPAN") is dated)
-    stretch.readings = rest or _UNKNOWN
+    placed = line.key(stretch) in _PLACED and (after := line.at(number + 1)) is not None and after.tag == "VALUE"
+    stretch.readings = rest or (_FILLER if placed else _UNKNOWN)  # "cranes working in Silo 4"
 
 
 def _is_history(stretch: Tagged) -> bool:
