@@ -37,7 +37,7 @@ from nlq.schema import Schema
 from nlq.tagging.fuzzy import Speller
 from nlq.tagging.tagger import Tagger
 from nlq.tagging.tags import UNKNOWN, Tagged
-from nlq.tagging.tries import said_names, spelling_targets
+from nlq.tagging.tries import said_names, spelling_targets, uncollected
 from nlq.vocabulary import Vocabulary
 from nlq.wording.doubts import each_reading, question_about
 from nlq.wording.explain import Explainer, assumptions, is_complete
@@ -79,6 +79,7 @@ class Language:
     Preparing it takes milliseconds, reading a question well under one. It is immutable: threads may share it.
     """
 
+    @uncollected()
     def __init__(self, schema: Schema, vocabulary: Vocabulary, currency: str = "USD") -> None:
         """Prepare for a vocabulary; `currency` (ISO 4217) is the one that amounts are in."""
         self._schema = schema

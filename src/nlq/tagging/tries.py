@@ -1,6 +1,7 @@
 """Tries: words and values by their tokens, for the longest match from a position.
 
-Gives `Trie`, `fixed_trie` (the words of the language and of the schema) and `value_trie` (the vocabulary).
+Gives `Trie`, `fixed_trie` (the words of the language and of the schema) and `ValueTrie` (the vocabulary); and
+`uncollected`, within which they are made.
 """
 
 from __future__ import annotations
@@ -204,8 +205,8 @@ def spelling_targets(schema: Schema) -> set[str]:
 
 
 @contextmanager
-def _uncollected() -> Iterator[None]:
-    """Let no garbage be looked for while a vocabulary grows: there is none in it, and looking doubles the time."""
+def uncollected() -> Iterator[None]:
+    """Let no garbage be looked for while a language is prepared: there is none in it, and looking doubles the time."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -258,7 +259,7 @@ class ValueTrie(Trie):
         by_field: dict[str, list[Term]] = {}
         for term in vocabulary:  # those of one field come in the order of their keys
             by_field.setdefault(term.field, []).append(term)
-        with _uncollected():
+        with uncollected():
             for field in schema.fields:
                 for term in by_field.get(field.name, ()):
                     self._add_value(Meaning(field, term.spelling, uses=term.uses), term.key)
