@@ -28,7 +28,7 @@ from nlq.query import (
     Window,
 )
 from nlq.schema import FieldSpec, FieldType, Layer, Schema
-from nlq.wording.together import bounded, listed_field
+from nlq.wording.together import are_in_order, bounded, listed_field
 
 _SIGNS: Final = {"EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹"} | dict.fromkeys(
     ("USD", "CAD", "AUD", "NZD", "SGD", "HKD", "MXN"), "$"
@@ -101,7 +101,7 @@ class Phrasing:
 
         `named` is the field that a noun before them speaks of, "" where none does.
         """
-        spans, rest = self._spans(conditions)
+        spans, rest = self._spans(conditions, lasting=False)
         paired, rest = bounded(self._paired_spreads(rest))
         wanted = {each.field for each in rest if isinstance(each, Comparison) and each.value is True}
         left_out: list[Condition] = []
@@ -212,7 +212,7 @@ class Phrasing:
 
     def _group(self, conditions: tuple[Condition, ...]) -> str:
         """Return in words what holds together in one of several alternatives."""
-        spans, rest = self._spans(list(conditions))
+        spans, rest = self._spans(list(conditions), lasting=True)
         paired, rest = bounded(rest)
         flags = [c for c in rest if isinstance(c, Comparison) and isinstance(c.value, bool)]
         said = [self._state(flag) for flag in flags]
@@ -254,29 +254,31 @@ class Phrasing:
             return self._period(window.start, window.stop)
         return f"since {_day(window.start)}" if window.start is not None else f"before {_day(window.stop or date.max)}"
 
-    def _spans(self, conditions: list[Condition]) -> tuple[list[str], list[Condition]]:
-        """Return what overlaps with a date in words, and the other conditions."""
+    def _spans(self, conditions: list[Condition], *, lasting: bool) -> tuple[list[str], list[Condition]]:
+        """Return what overlaps with a date in words, and the other conditions; `lasting` is as in `_span`."""
         bounds = [c for c in conditions if isinstance(c, Comparison) and isinstance(c.value, date)]
         said: list[str] = []
         for layer in self._schema.conventions.dates.layers if len(bounds) > 1 else ():
             begins = [c for c in bounds if c.field == layer.start]
             ends = [c for c in bounds if c.field == layer.end]
             if len(begins) == len(ends) == 1:
-                span = self._span(And((begins[0], ends[0])))
+                span = self._span(And((begins[0], ends[0])), lasting=lasting)
                 if span is not None:
                     said.append(span)
                     conditions = [c for c in conditions if c is not begins[0] and c is not ends[0]]
         return said, conditions
 
-    def _span(self, condition: Condition) -> str | None:
-        """Return an overlap with a date in words, None where a condition is none."""
+    def _span(self, condition: Condition, *, lasting: bool = True) -> str | None:
+        """Return an overlap with a date, or where `lasting` with all its days, in words; None where it is none."""
         match condition:
             case And((Comparison(begin, Operator.LT, date() as stop), Comparison(end, Operator.GE, date() as start))):
                 layer = self._layer(begin, end)
-                if layer is None or start >= stop:
+                if layer is None or (start >= stop and not lasting):
                     return None
                 by = next((word for word in layer.words if word.startswith("by ")), layer.words[0])
                 within = self._schema.conventions.dates.within_words[0]
+                if start >= stop:
+                    return f"{within} throughout {_day(_last_day(stop))} to {_day(start)} {by}"
                 return f"{within} {self._period(start, stop)} {by}"
         return None
 
@@ -347,7 +349,7 @@ class Phrasing:
         match condition:
             case And((first, second)):
                 limits = dict(filter(None, (self._spread_limit(first), self._spread_limit(second))))
-                if limits.keys() != {Operator.GE, Operator.LE} or not _are_in_order(limits):
+                if limits.keys() != {Operator.GE, Operator.LE} or not are_in_order(limits):
                     return None
                 return self._between(limits[Operator.GE], limits[Operator.LE])
             case Or():
@@ -383,11 +385,6 @@ def _place(phrase: str) -> tuple[bool, bool, bool]:
     """Return what phrases are ordered by."""
     again = phrase.startswith("that are ")
     return " not " in f" {phrase}", again or not phrase.startswith(SPACED), again
-
-
-def _are_in_order(limits: Mapping[Operator, Value]) -> bool:
-    """Return whether the lower of two limits is no more than the upper one."""
-    return Decimal(str(limits[Operator.GE])) <= Decimal(str(limits[Operator.LE]))
 
 
 def _day(value: date) -> str:

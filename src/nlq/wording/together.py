@@ -1,15 +1,16 @@
 """Together: which conditions one phrase says, as the two ends of a range or the values of a list.
 
-Gives `bounded` and `listed_field`.
+Gives `are_in_order`, `bounded` and `listed_field`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Final
 
-from nlq.query import Comparison, Condition, Operator, Or
+from nlq.query import Comparison, Condition, Operator, Or, Value
 
 _EQ: Final = Operator.EQ
 
@@ -44,3 +45,8 @@ def _is_range(low: Comparison, high: Comparison) -> bool:
     if isinstance(low.value, Decimal) and isinstance(high.value, Decimal):
         return (low.operator, high.operator) == (Operator.GE, Operator.LE) and low.value <= high.value
     return False
+
+
+def are_in_order(limits: Mapping[Operator, Value]) -> bool:
+    """Return whether the lower of two limits is no more than the upper one."""
+    return Decimal(str(limits[Operator.GE])) <= Decimal(str(limits[Operator.LE]))

@@ -252,6 +252,8 @@ def test_an_alternative_and_a_saying_do_not_ask_one_field_for_two_things(questio
         "rentals, or between 2k and 4k, around 5k",
         "late or not cranes, area not changed or pumps",
         "percentage of records over 5k that are purchases",
+        "rentals not on site all of August",
+        "cranes on site throughout August or rentals",
     ],
 )
 def test_amounts_and_lists_beside_alternatives_are_said_so_that_they_read_back(question: str) -> None:
