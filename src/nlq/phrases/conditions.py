@@ -241,14 +241,22 @@ class Conditions:
             before = asked.setdefault(term.field.name, term)
             saying = implied.get(term.field.name)
             is_clear = saying is None or not {saying.first, term.first} & optional
-            shared = self._gathered.share is not None
-            apart = {before.first, term.first} & optional
-            if is_clear and (before is term or (not apart and _agree(before, term, shared=shared))):
+            if is_clear and (
+                before is term or (not {before.first, term.first} & optional and self._agree(before, term))
+            ):
                 kept.append(term)
                 continue
             self._refuse_again(term, term.field)
         places = {id(term) for term in kept}
         return without(terms, lambda term: id(term) not in places) if len(kept) < len(terms) else terms
+
+    def _agree(self, before: Term, term: Term) -> bool:
+        """Return whether what is asked of a field again can be meant of the same records.
+
+        Where a share is asked for, "that are" parts what it is of from what it is a share of.
+        """
+        stated = term.stated_of is before and self._gathered.share is None
+        return stated or isinstance(term, FlagTerm) or before.condition() == term.condition()
 
     def _refuse_again(self, term: Term, field: FieldSpec) -> None:
         self._gathered.refuse(term)
@@ -324,15 +332,6 @@ def _is_met(alternatives: Or, said: set[Condition], either: set[frozenset[Condit
 def _parts(condition: Condition) -> tuple[Condition, ...]:
     """Return what must hold for a condition to hold."""
     return condition.operands if isinstance(condition, And) else (condition,)
-
-
-def _agree(before: Term, term: Term, *, shared: bool) -> bool:
-    """Return whether what is asked of a field again can be meant of the same records.
-
-    Where a share is asked for, "that are" parts what it is of from what it is a share of.
-    """
-    stated = term.stated_of is before and not shared
-    return stated or isinstance(term, FlagTerm) or before.condition() == term.condition()
 
 
 def _is_optional(number: int, terms: list[Term]) -> bool:

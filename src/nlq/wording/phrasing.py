@@ -60,8 +60,6 @@ _WHEN: Final = {
     Operator.EQ: "same as",
     Operator.NE: "different from",
 }
-
-
 _AGAINST: Final = {
     Operator.GT: "over",
     Operator.GE: "at least",
