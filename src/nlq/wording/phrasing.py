@@ -211,7 +211,7 @@ class Phrasing:
     def _group(self, conditions: tuple[Condition, ...]) -> str:
         """Return in words what holds together in one of several alternatives."""
         spans, rest = self._spans(list(conditions), lasting=True)
-        paired, rest = bounded(rest)
+        paired, rest = bounded(self._paired_spreads(rest))
         flags = [c for c in rest if isinstance(c, Comparison) and isinstance(c.value, bool)]
         said = [self._state(flag) for flag in flags]
         said += [self._phrase(condition) for condition in rest if not any(condition is flag for flag in flags)]

@@ -253,6 +253,7 @@ def test_an_alternative_and_a_saying_do_not_ask_one_field_for_two_things(questio
         "late or not cranes, area not changed or pumps",
         "percentage of records over 5k that are purchases",
         "rentals not on site all of August",
+        "pending between 2k and 4k and over 5k failed to sync",
         "cranes on site throughout August or rentals",
     ],
 )
