@@ -6,6 +6,7 @@ Gives `ask_any` and `DOES`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Final
 
 from nlq.normalize import Token
@@ -21,8 +22,8 @@ _UNKNOWN: Final = (Reading(UNKNOWN),)
 _PLURAL: Final = "do"
 
 
-def ask_any(tagged: list[Tagged], tokens: Sequence[Token]) -> None:
-    """Mark "does" in place as what asks whether there are any, where "have" stands behind what it asks of.
+def ask_any(tagged: list[Tagged], tokens: Sequence[Token], _today: date) -> list[Tagged]:
+    """Return stretches with "does" as what asks whether there are any, where "have" stands behind what it asks of.
 
     Of several, "do the rentals have contracts" asks for those that do: only what names records can be had of them.
     """
@@ -30,13 +31,14 @@ def ask_any(tagged: list[Tagged], tokens: Sequence[Token]) -> None:
     place = next((number for number, each in enumerate(tagged) if _key(each, tokens) in DOES), len(tagged))
     having = next((at for at in range(1, len(content)) if _has(tagged[content[at]], tokens)), len(content))
     if having + 1 >= len(content) or content[having] < place or tagged[place].tag != FILLER:
-        return
+        return tagged
     had = tagged[content[having + 1]]
     if tagged[content[having]].tag == "WITHOUT":
         if had.tag == "VALUE" and content[0] > place:
             tagged[content[having]].readings = _UNKNOWN  # "does Silo 7 have no cranes" asks of no record whether ...
     elif _key(tagged[place], tokens) != _PLURAL or had.tag in _NAMING:
         tagged[place].readings = _ANY
+    return tagged
 
 
 def _key(stretch: Tagged, tokens: Sequence[Token]) -> str:

@@ -6,6 +6,7 @@ Gives `skip_leads` and `LEADS`. Anywhere else such words are not understood.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Final
 
 from nlq.normalize import Token
@@ -26,8 +27,8 @@ _OURSELVES: Final = keyed("me", "us")
 _NARROWING: Final = keyed("filter", "narrow")
 
 
-def skip_leads(tagged: list[Tagged], tokens: Sequence[Token]) -> None:
-    """Take the words that no reader knows at the beginning, and that only lead up to the question, as fillers."""
+def skip_leads(tagged: list[Tagged], tokens: Sequence[Token], _today: date) -> list[Tagged]:
+    """Return stretches with words of no reader that only lead up to the question, at its beginning, as fillers."""
     narrowing = False
     leading = True
     for stretch in tagged:
@@ -39,7 +40,8 @@ def skip_leads(tagged: list[Tagged], tokens: Sequence[Token]) -> None:
             stretch.readings = _FILLER
             narrowing = narrowing or not _NARROWING.isdisjoint(keys)
         elif not leading and not narrowing:
-            return
+            break
+    return tagged
 
 
 def _leads(stretch: Tagged, keys: Sequence[str], tokens: Sequence[Token]) -> bool:

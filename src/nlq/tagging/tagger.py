@@ -6,7 +6,7 @@ stretches of equal length keep all their readings, and the grammar chooses. What
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Final
@@ -59,6 +59,15 @@ _AMOUNT_STARTS: Final = NUMBER_WORDS | MARKS.keys() | {"u"}
 _COUNTING: Final = _AMOUNT_STARTS | TIME_STARTS
 """Words, as keys, that can be a part of a number, of an amount or of a time."""
 
+_MARKS: Final[tuple[tuple[Set[str], Callable[[list[Tagged], Sequence[Token], date], list[Tagged]]], ...]] = (
+    (LEADS, skip_leads),
+    (DOES, ask_any),
+    (FEW, take_few),
+    (PERIODS, ask_which_period),
+    (WHEN, ask_when),
+)
+"""Words, as keys, that few questions hold, and what reads the stretches that mean something together with them."""
+
 
 class Tagger:
     """Tags the words of questions for one schema, vocabulary and currency."""
@@ -75,7 +84,7 @@ class Tagger:
         self._changed = ChangedReader(schema)
         self._changed_values = ChangedValueReader(schema)
         self._recorded = frozenset(schema.conventions.dates.recorded)
-        self._seldom = self._changed.words | SAYING | LEADS | DOES | FEW | PERIODS | {WHEN}
+        self._seldom = self._changed.words.union(SAYING, *(words for words, _ in _MARKS))
         """Every word, as a key, that `_marked` looks for: most questions have none, and pass it by."""
 
     def belongs_to_phrases(self, key: str) -> bool:
@@ -113,15 +122,10 @@ class Tagger:
     def _marked(self, tagged: list[Tagged], tokens: list[Token], said: Set[str], today: date) -> list[Tagged]:
         """Return stretches with those as one that mean something together, by words that few questions hold."""
         tagged = self._changed_values.mark(self._changed.read(tagged, tokens, said, today), tokens, said)
-        if not LEADS.isdisjoint(said):
-            skip_leads(tagged, tokens)
-        if not DOES.isdisjoint(said):
-            ask_any(tagged, tokens)
-        if not FEW.isdisjoint(said):
-            tagged = take_few(tagged, tokens, today)
-        if not PERIODS.isdisjoint(said):
-            tagged = ask_which_period(tagged, tokens)
-        return ask_when(tagged, tokens) if WHEN in said else tagged
+        for words, mark in _MARKS:
+            if not words.isdisjoint(said):
+                tagged = mark(tagged, tokens, today)
+        return tagged
 
     def _next(self, tokens: list[Token], index: int, before: list[Tagged], today: date) -> Tagged:
         """Return the stretch that starts at a token."""

@@ -7,6 +7,7 @@ Gives `ask_when` and `WHEN`; `ask_which_period` and `PERIODS` for "which month h
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Final
 
 from nlq.normalize import Token
@@ -15,7 +16,7 @@ from nlq.tagging.changed_openings import keyed
 from nlq.tagging.tags import FILLER, UNKNOWN, Event, Reading, Tagged
 
 _FILLER: Final = (Reading(FILLER),)
-WHEN: Final = "when"
+WHEN: Final = keyed("when")
 """The word, as a key, without which no question asks so."""
 _HELPING: Final = keyed("do", "does", "will", "is", "are", "would")
 _BETWEEN: Final = frozenset(("the", "my", "our", "a", "an"))
@@ -31,12 +32,12 @@ _OTHERWISE: Final = frozenset(("DATE", "WHEN", "HISTORY", "WHO", "FUNCTION", "CO
 """Tags of what else a question can ask for, or compare a day with."""
 
 
-def ask_when(tagged: list[Tagged], tokens: Sequence[Token]) -> list[Tagged]:
+def ask_when(tagged: list[Tagged], tokens: Sequence[Token], _today: date) -> list[Tagged]:
     """Return stretches with "when" as the figure or the order that it asks for, the same ones where it asks neither."""
     place = next((number for number, each in enumerate(tagged) if each.tag != FILLER), len(tagged))
     events = [each for each in tagged if each.tag == "EVENT"]
     helped = place + 1 < len(tagged) and tokens[tagged[place + 1].first].key in _HELPING
-    if not helped or tokens[tagged[place].first].key != WHEN or tagged[place].tag != UNKNOWN or len(events) != 1:
+    if not helped or tokens[tagged[place].first].key not in WHEN or tagged[place].tag != UNKNOWN or len(events) != 1:
         return tagged
     event = events[0].readings[0].payload
     if not isinstance(event, Event) or any(each.tag in _OTHERWISE for each in tagged):
@@ -49,7 +50,7 @@ def ask_when(tagged: list[Tagged], tokens: Sequence[Token]) -> list[Tagged]:
     return [*tagged[: place + 1], of, *tagged[place + 1 :]]
 
 
-def ask_which_period(tagged: list[Tagged], tokens: Sequence[Token]) -> list[Tagged]:
+def ask_which_period(tagged: list[Tagged], tokens: Sequence[Token], _today: date) -> list[Tagged]:
     """Return stretches with "which month has the most ..." as groups by month, the same ones where none asks so."""
     place = next((number for number, each in enumerate(tagged) if each.tag != FILLER), len(tagged))
     if place in (0, len(tagged)) or tagged[place].reading("DATEPART") is None:
