@@ -275,6 +275,8 @@ class _Carrier:
         if move is Move.WIDEN:
             return widened(before, stated, self._schema)
         if move is Move.EXCLUDE:
+            if len(stated) > 1:
+                self._result.warnings.append("Each of these is left out by itself, not only the records that are both.")
             return excluded(before, stated, self._schema)
         if move is Move.NARROW:
             edited = narrowed(before, stated, self._schema)

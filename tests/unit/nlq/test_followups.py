@@ -128,6 +128,12 @@ def test_a_date_without_a_field_is_of_what_was_asked_for_before_and_says_so() ->
     assert any("as in the question before" in choice.text for choice in reading.ambiguities)
 
 
+def test_several_things_that_are_left_out_are_said_to_be_left_out_each() -> None:
+    assert follow("rentals", "drop the pumps").warnings == ()
+    [warning] = follow("rentals", "drop the pumps in Silo 4").warnings
+    assert "by itself" in warning
+
+
 def test_a_terse_question_of_its_own_says_that_it_leaves_the_other_aside() -> None:
     note = follow("rentals in Silo 4", "cranes").ambiguities[-1]
     assert "left aside" in note.text
