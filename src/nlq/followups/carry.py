@@ -26,7 +26,7 @@ from nlq.followups.conjuncts import (
     narrowed,
     widened,
 )
-from nlq.followups.cues import LEADS
+from nlq.followups.cues import LEADS, Cue, cues_at
 from nlq.followups.follow_up import FollowUp, Move
 from nlq.followups.lending import lend, lend_limits, moved, of_no_kind, refit, refit_part, refit_query
 from nlq.followups.lending_dates import lend_dates, lend_window
@@ -118,7 +118,8 @@ def left_aside(
 ) -> None:
     """Note of a terse question of its own ("cranes") that it leaves the one before aside, and what it would be of that.
 
-    Whole sentences ("show me all cranes") leave no doubt, but those that name no records ("the three lowest rates") do.
+    Whole sentences ("show me all cranes") leave no doubt, but those that name no records ("the three lowest rates") do,
+    and those that begin with "now".
     """
     assumed = {note.chosen for note in resolved.defaults}
     stated = [each for each in conjuncts(resolved.query.where) if canon.text(each) not in assumed]
@@ -126,7 +127,7 @@ def left_aside(
     everything = not named or any(choice_of(each) is not None for each in stated)  # "anything over 5k?" leaves a doubt
     led = any(token.key in LEADS or (everything and token.key in EVERYTHING) for token in tokens)
     whole = led or (named and len(tokens) > _TERSE)
-    if whole or before.where is None:
+    if before.where is None or (whole and not any(Cue.NOW in cues for _, cues in cues_at(tokens, 0))):
         return
     said = Said(resolved.query, parts, list(resolved.defaults), list(resolved.ambiguities))
     carried = carry(FollowUp(Move.NARROW), before, said, canon, phrasing)

@@ -139,6 +139,7 @@ def test_a_terse_question_of_its_own_says_that_it_leaves_the_other_aside() -> No
     assert "left aside" in note.text
     assert note.alternatives == (follow("rentals in Silo 4", "only cranes").filter,)
     assert not follow("rentals in Silo 4", "show me all cranes").ambiguities
+    assert "left aside" in follow("rentals in Silo 4", "now show me all cranes").ambiguities[-1].text
 
 
 @pytest.mark.parametrize("order", ["push those by a week", "extend them by 10 days", "set their monthly rate to 5k"])
